@@ -1,0 +1,35 @@
+"""Ids, made from what they identify and never random, so that a replay makes the same ones.
+
+The session stands in each of them: one recording can be played by any number of sessions.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+__all__ = ["client_order_id", "event_id", "fill_id", "intent_id", "order_id"]
+
+
+def event_id(session: str, source: str, seq: int) -> str:
+    """Id of an event: what its source said as number ``seq`` in this session."""
+    return f"{session}/{source}/{seq}"
+
+
+def intent_id(session: str, close_ns: int, number: int) -> str:
+    """Id of the ``number``-th intent (from 1) of the decision at ``close_ns``."""
+    return f"{session}/{close_ns}/{number}"
+
+
+def order_id(intent: str, attempt: int, part: str = "") -> str:
+    """Id of one attempt (from 1) at an intent; ``part`` names a protective order: ``sl``, ``tp``."""
+    return f"{intent}/{attempt}{part}"
+
+
+def fill_id(order: str, number: int) -> str:
+    """Id of the ``number``-th fill (from 1) of an order at the paper venue."""
+    return f"{order}/f{number}"
+
+
+def client_order_id(order: str) -> str:
+    """What the venue knows the order by: 32 hex digits, which satisfy the strictest venue's rules."""
+    return blake2b(order.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,648 @@
+"""Everything that crosses the bus, as frozen structs.
+
+A message is a MessagePack map with field names: its own fields first, then the envelope, and
+``recorded_ns`` as the very last field, so that the canonical bytes of a message (the same with
+``recorded_ns`` 0, what hashes and comparisons use) are found by cutting its end off; see codec.py.
+``type`` is ``<domain>.<name>`` and stands in the subject as ``<domain>.evt.<name>``.
+
+Exact quantities (price, amount, fee, PnL, rates) travel as decimal text; market observations
+(open, high, low, close, volume) as float64; times as int64 nanoseconds UTC. New fields have
+defaults and are appended; a renamed meaning is a new message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from live_runner.contracts.policy import ExecutionPolicy
+
+__all__ = [
+    "Accepted",
+    "Announced",
+    "BarRevised",
+    "BarSet",
+    "BlockedIntent",
+    "CancelRequested",
+    "Cancelled",
+    "Command",
+    "Decided",
+    "Event",
+    "Executed",
+    "Expired",
+    "FailedCall",
+    "FeedEnded",
+    "Filled",
+    "Finished",
+    "FundingPaid",
+    "FundingRate",
+    "Gap",
+    "Incident",
+    "Instrument",
+    "Intent",
+    "Joined",
+    "Leg",
+    "Liquidated",
+    "Lot",
+    "Owned",
+    "Pending",
+    "Refused",
+    "Rejected",
+    "Report",
+    "Requested",
+    "SessionRefusal",
+    "SetBar",
+    "Settled",
+    "Snapshot",
+    "Started",
+    "Stopped",
+    "Submitted",
+    "Timer",
+    "Unknown",
+    "VenueCall",
+]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """The envelope that every message ends with."""
+
+    v: int = 1
+    """Schema version of this type."""
+    id: str
+    """Made from what it identifies, the session included: a replay makes the same one."""
+    session: str
+    source: str
+    """``<role>`` when numbered by a core (and reproduced by a replay), ``<role>.shell`` otherwise."""
+    seq: int
+    """Number within session and source, contiguous from 1."""
+    cause: str = ""
+    """Id of the event that led to this one."""
+    event_ns: int
+    """When it happened in the market or at the venue."""
+    recorded_ns: int = 0
+    """Wall clock at publish; outside every hash and comparison."""
+
+
+# -- values inside messages ---------------------------------------------------------------------
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one market. Grid sizes and limits are decimal text; "" means no limit.
+
+    ``tick_size`` and ``lot_size`` are the grid of the exact integers (ticks, lots). Where a venue
+    counts significant digits, ``price_precision`` holds the digits and the grid is its finest step.
+    """
+
+    symbol: str
+    venue: str
+    base: str
+    quote: str
+    settle: str
+    contract: bool = True
+    inverse: bool = False
+    contract_size: str = "1"
+    tick_size: str
+    lot_size: str
+    precision_mode: str = "tick_size"
+    """``tick_size``, ``decimal_places`` or ``significant_digits``."""
+    price_precision: str = ""
+    amount_precision: str = ""
+    min_amount: str = ""
+    max_amount: str = ""
+    min_price: str = ""
+    max_price: str = ""
+    min_notional: str = ""
+    max_notional: str = ""
+    rules: str = "venue"
+    """Where they come from: ``venue``, ``given`` (config or dataset) or ``inferred`` (from the data)."""
+
+
+class SetBar(msgspec.Struct, frozen=True):
+    """One closed bar inside a ``BarSet``; open and close time are the set's."""
+
+    symbol: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    late: bool = False
+
+
+class FundingRate(msgspec.Struct, frozen=True):
+    """A funding rate that has become due; ``mark`` is the venue's mark price, None when not known."""
+
+    symbol: str
+    funding_ns: int
+    rate: str
+    mark: float | None = None
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the strategy wants done, as it said it. Nothing here was filled in by the runner."""
+
+    id: str
+    symbol: str
+    leg: str
+    """``long`` or ``short``: the position meant, not the side of the order."""
+    action: str
+    """``open``, ``add``, ``partial_close``, ``close``, ``cancel``, ``sync_state`` or ``hold``."""
+    quantity: str | None = None
+    fraction: str | None = None
+    sizing: str = "explicit"
+    """``explicit``, or ``delegate_notional``: the runner divides ``notional`` by the price."""
+    notional: str | None = None
+    style: str | None = None
+    """``market``, ``limit`` or ``post_only``; None leaves it to the policy (adds) or market (closes)."""
+    limit_price: str | None = None
+    take_profit: str | None = None
+    stop_loss: str | None = None
+    time_to_live_ns: int | None = None
+    fallback: list[str] = []
+    """Reasons for which a limit may become a market order: ``reject``, ``timeout``."""
+    close_semantics: str = "strict"
+    """``strict``, or ``sync_if_absent``: a venue that proves there is nothing closes it locally."""
+    order_id: str | None = None
+    """The order to cancel."""
+    reason: str = ""
+    policy: ExecutionPolicy | None = None
+    """Overrides the strategy's policy for this intent."""
+    bar_open_ns: int = 0
+
+
+class BlockedIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """An intent that the strategy's own policy held back at the decision (backoff, strategy error)."""
+
+    intent: Intent
+    reason: str
+    detail: str = ""
+
+
+class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call into strategy code that raised; the traceback is in the incident, not here."""
+
+    symbol: str
+    call: str
+    error: str
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """An open piece of a leg; quantity and price are decimal text."""
+
+    quantity: str
+    price: str
+    opened_ns: int
+    order_id: str
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of one symbol's position after a change. Lots stand oldest first; flat has none."""
+
+    symbol: str
+    leg: str
+    quantity: str
+    average: str
+    """Shown, never stored: cost over quantity, rounded half-even to 1e-12."""
+    lots: list[Lot]
+    realised: str
+    blocked: str = ""
+    """Why opens and adds are refused on this leg, when they are."""
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that is not finished."""
+
+    order_id: str
+    intent_id: str
+    symbol: str
+    leg: str
+    side: str
+    kind: str
+    action: str
+    remaining: str
+    price: str | None = None
+    status: str
+    expires_ns: int | None = None
+
+
+# -- session ------------------------------------------------------------------------------------
+
+
+class Announced(Event, frozen=True, kw_only=False, tag="session.announced"):
+    """``run`` asks for a session: everything that a service needs to join it."""
+
+    stage: str
+    config: dict[str, Any]
+    """The whole configuration with every default written out (contracts/config.py)."""
+    config_hash: str
+    strategy: str
+    """``<module>:<class>`` inside ``sources``."""
+    sources: dict[str, str]
+    """Module name to source text: the strategy and every project module it imports."""
+    strategy_hash: str
+    engine_version: str
+    engine_hash: str
+    warmup_bars: int
+    """max(strategy's own requirement, config)."""
+
+
+class Joined(Event, frozen=True, kw_only=False, tag="session.joined"):
+    """A service takes part, with what it alone knows."""
+
+    role: str
+    instance: str
+    instruments: list[Instrument] = []
+    dataset: dict[str, Any] = {}
+    """Provenance of the bars: the dataset's manifest (market_data)."""
+    warmup_found: int = 0
+    first_open_ns: int = 0
+    """Open time of the first tradable bar; 0 when only the live feed will tell (market_data)."""
+    policy: ExecutionPolicy | None = None
+    packages: dict[str, str] = {}
+    """Installed distributions that strategy code may import, by version (strategy)."""
+
+
+class SessionRefusal(Event, frozen=True, kw_only=False, tag="session.refused"):
+    """A service does not take part: a token, one sentence, and the numbers."""
+
+    role: str
+    reason: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class Started(Event, frozen=True, kw_only=False, tag="session.started"):
+    """The manifest: merged from ``joined``, never changed, folded first by every core."""
+
+    stage: str
+    config: dict[str, Any]
+    config_hash: str
+    strategy: str
+    strategy_hash: str
+    engine_version: str
+    engine_hash: str
+    dataset: dict[str, Any]
+    instruments: list[Instrument]
+    policy: ExecutionPolicy
+    warmup_bars: int
+    warmup_found: int
+    first_open_ns: int
+    models: dict[str, str]
+    """Names and versions of the fill, cost, margin and lot models."""
+    platform: dict[str, str]
+    packages: dict[str, str]
+    compare_command: str
+
+
+class Owned(Event, frozen=True, kw_only=False, tag="session.owned"):
+    """A process takes a role of a session; only the owner of the last epoch may publish for it."""
+
+    role: str
+    instance: str
+    epoch: int
+
+
+class Snapshot(Event, frozen=True, kw_only=False, tag="session.snapshot"):
+    """A core's state was stored. ``stream_seq`` is the last input folded, ``core_seq`` the last output."""
+
+    role: str
+    object: str
+    stream_seq: int
+    core_seq: int
+    state_hash: str
+    bytes: int
+
+
+class Timer(Event, frozen=True, kw_only=False, tag="session.timer"):
+    """A timer that a core had set has fired (never in simulated stages)."""
+
+    role: str
+    name: str
+    due_ns: int
+
+
+class Stopped(Event, frozen=True, kw_only=False, tag="session.stopped"):
+    """The session is over; published by execution after its last effect."""
+
+    reason: str
+    summary: dict[str, Any]
+    hash: str = ""
+    state_hash: str = ""
+
+
+# -- market -------------------------------------------------------------------------------------
+
+
+class BarSet(Event, frozen=True, kw_only=False, tag="market.bar_set"):
+    """Every symbol's closed bar of one close time, in configured symbol order."""
+
+    number: int
+    """Counts the sets of the session from 1, warmup included."""
+    open_ns: int
+    close_ns: int
+    bars: list[SetBar]
+    missing: list[str] = []
+    funding: list[FundingRate] = []
+    warmup: bool = False
+
+
+class Gap(Event, frozen=True, kw_only=False, tag="market.gap"):
+    """Bars that were missed: [from_ns, to_ns) in open times. ``filled`` when they were fetched."""
+
+    symbol: str
+    from_ns: int
+    to_ns: int
+    bars: int
+    filled: bool
+    reason: str
+
+
+class BarRevised(Event, frozen=True, kw_only=False, tag="market.bar_revised"):
+    """The venue changed a bar after it was published; sessions keep what they saw."""
+
+    symbol: str
+    open_ns: int
+    before: SetBar
+    after: SetBar
+
+
+class FeedEnded(Event, frozen=True, kw_only=False, tag="market.feed_ended"):
+    """No further bar set follows: the recording is at its end, or the session was asked to end."""
+
+    reason: str
+    sets: int
+    close_ns: int
+
+
+# -- strategy -----------------------------------------------------------------------------------
+
+
+class Decided(Event, frozen=True, kw_only=False, tag="strategy.decided"):
+    """All intents of one close time, or none."""
+
+    close_ns: int
+    intents: list[Intent]
+    blocked: list[BlockedIntent] = []
+    failed: list[FailedCall] = []
+    hash: str = ""
+    state_hash: str = ""
+
+
+class Finished(Event, frozen=True, kw_only=False, tag="strategy.finished"):
+    """The strategy has folded the end of the feed and will decide no more."""
+
+    hash: str = ""
+    state_hash: str = ""
+
+
+# -- order --------------------------------------------------------------------------------------
+
+
+class Requested(Event, frozen=True, kw_only=False, tag="order.requested"):
+    """An order, normalized, about to be handed to the venue. In the log before the venue hears of it."""
+
+    order_id: str
+    client_order_id: str
+    intent_id: str
+    attempt: int
+    symbol: str
+    leg: str
+    side: str
+    action: str
+    kind: str
+    """``market``, ``limit``, ``post_only``, ``stop`` or ``take_profit``."""
+    quantity: str
+    price: str | None
+    """Limit or trigger price."""
+    reduce_only: bool
+    reference_price: str
+    """What the decision saw: the close of its bar, on the tick."""
+    expires_ns: int | None
+    reason: str
+    asked_quantity: str | None = None
+    """The intent's own quantity before normalization, when it gave one."""
+
+
+class Submitted(Event, frozen=True, kw_only=False, tag="order.submitted"):
+    """The order was handed to the venue; its answer is awaited."""
+
+    order_id: str
+    symbol: str
+
+
+class Accepted(Event, frozen=True, kw_only=False, tag="order.accepted"):
+    """The venue has the order."""
+
+    order_id: str
+    symbol: str
+    venue_order_id: str
+
+
+class Filled(Event, frozen=True, kw_only=False, tag="order.filled"):
+    """One fill: exactly one ledger entry, one row and one notification. Money is in the settle currency."""
+
+    order_id: str
+    fill_id: str
+    intent_id: str
+    symbol: str
+    leg: str
+    side: str
+    action: str
+    kind: str
+    quantity: str
+    price: str
+    notional: str
+    fee: str
+    fee_currency: str
+    liquidity: str
+    """``maker`` or ``taker``."""
+    realised: str
+    """Realised PnL before fees."""
+    reference_price: str
+    slippage: str
+    """Cost against the reference price (the open for next_open); positive is adverse."""
+    filled: str
+    remaining: str
+    status: str
+    reason: str
+    leg_quantity: str
+    """The leg's quantity after this fill."""
+
+
+class CancelRequested(Event, frozen=True, kw_only=False, tag="order.cancel_requested"):
+    """The order is being taken off the book."""
+
+    order_id: str
+    symbol: str
+    reason: str
+
+
+class Cancelled(Event, frozen=True, kw_only=False, tag="order.cancelled"):
+    """The order is off the book; what was filled before stays filled."""
+
+    order_id: str
+    intent_id: str
+    symbol: str
+    leg: str
+    action: str
+    filled: str
+    remaining: str
+    reason: str
+
+
+class Expired(Event, frozen=True, kw_only=False, tag="order.expired"):
+    """The order's time to live ran out."""
+
+    order_id: str
+    intent_id: str
+    symbol: str
+    leg: str
+    action: str
+    filled: str
+    remaining: str
+    reason: str
+
+
+class Rejected(Event, frozen=True, kw_only=False, tag="order.rejected"):
+    """The venue refused the order."""
+
+    order_id: str
+    intent_id: str
+    symbol: str
+    leg: str
+    action: str
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class Refused(Event, frozen=True, kw_only=False, tag="order.refused"):
+    """The runner does not carry the intent out: a token (``missing_quantity``) and one sentence."""
+
+    intent_id: str
+    symbol: str
+    leg: str
+    action: str
+    reason: str
+    message: str
+    order_id: str = ""
+
+
+class Unknown(Event, frozen=True, kw_only=False, tag="order.unknown"):
+    """The venue's answer is missing or unreadable; nothing is sent for this leg until it is resolved."""
+
+    order_id: str
+    symbol: str
+    reason: str
+
+
+class Report(Event, frozen=True, kw_only=False, tag="order.report"):
+    """What a real venue said about an order, an input of the execution core. Late, doubled, out of order."""
+
+    client_order_id: str
+    symbol: str
+    status: str
+    venue_order_id: str = ""
+    filled: str = "0"
+    """Total filled so far."""
+    last_quantity: str = ""
+    last_price: str = ""
+    fill_id: str = ""
+    fee: str = ""
+    fee_currency: str = ""
+    liquidity: str = ""
+    code: str = ""
+    message: str = ""
+
+
+# -- account ------------------------------------------------------------------------------------
+
+
+class FundingPaid(Event, frozen=True, kw_only=False, tag="account.funding"):
+    """Funding on one leg; ``amount`` is signed: negative was paid."""
+
+    symbol: str
+    leg: str
+    funding_ns: int
+    rate: str
+    mark: str
+    quantity: str
+    amount: str
+
+
+class Liquidated(Event, frozen=True, kw_only=False, tag="account.liquidated"):
+    """Margin was used up and the venue closed the symbol's legs; the fills follow."""
+
+    symbol: str
+    price: str
+    equity: str
+    maintenance: str
+
+
+class Settled(Event, frozen=True, kw_only=False, tag="account.settled"):
+    """The account at one close, after matching. ``legs`` are those that changed since the last one."""
+
+    close_ns: int
+    legs: list[Leg]
+    pending: list[Pending]
+    cash: str
+    """Starting equity + realised - fees + funding."""
+    realised: str
+    unrealised: str
+    equity: str
+    fees: str
+    funding: str
+    slippage: str
+    turnover: str
+    exposure: str
+    margin: str
+    drawdown_realised: str
+    """Largest fall of cash from its peak so far, positive."""
+    drawdown_equity: str
+    """Largest fall of equity from its peak so far, positive."""
+    gate: str
+    """``open``, ``stopped``, ``killed`` or ``flattening``."""
+    hash: str = ""
+    state_hash: str = ""
+
+
+class Executed(Event, frozen=True, kw_only=False, tag="account.executed"):
+    """The last effect of a decision that named intents is in the log."""
+
+    close_ns: int
+    requested: int
+    refused: int
+
+
+# -- ops ----------------------------------------------------------------------------------------
+
+
+class Command(Event, frozen=True, kw_only=False, tag="ops.command"):
+    """An accepted operator command: ``stop``, ``kill``, ``resume``, ``flatten`` or ``end``."""
+
+    command: str
+    author: str
+    reason: str
+
+
+class VenueCall(Event, frozen=True, kw_only=False, tag="ops.venue_call"):
+    """One call to a venue: what was asked, what came back or which exception, how long it took."""
+
+    call: str
+    arguments: dict[str, Any]
+    outcome: str
+    result: Any = None
+    error: str = ""
+    started_ns: int = 0
+    latency_ns: int = 0
+
+
+class Incident(Event, frozen=True, kw_only=False, tag="ops.incident"):
+    """Something an operator should know: a token, one sentence, and the facts."""
+
+    severity: str
+    """``warning``, ``error`` or ``fatal`` (the session cannot go on)."""
+    code: str
+    message: str
+    details: dict[str, Any] = {}

@@ -1,0 +1,66 @@
+"""The strategy's execution policy: what the order manager may do on its behalf, and nothing else."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["BackoffState", "ExecutionPolicy", "after_fill", "after_rejection", "is_blocked"]
+
+
+class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Stated beforehand by the strategy, per strategy or per intent.
+
+    Attempts and spacing are those of one intent; a close is retried on retryable errors until it
+    is done, spaced by ``retry_spacing_s``, whatever ``attempts`` says.
+    """
+
+    add_style: str | None = None
+    """Order style of adds that name none: ``market``, ``limit`` or ``post_only``."""
+    attempts: int = 1
+    """How often an open or add is tried on retryable errors."""
+    retry_spacing_s: float = 1.0
+    fallback: tuple[str, ...] = ()
+    """Reasons for which a limit may become a market order: ``reject``, ``timeout``."""
+    time_to_live_s: float | None = None
+    """Of limit orders whose intent names none; None rests until cancelled."""
+    max_failures: int = 0
+    """Rejections in a row after which opens and adds of the leg are blocked; 0 never blocks."""
+    backoff_s: float | None = None
+    """How long the block lasts; None until an open or add of the leg fills."""
+    open_rounding: str = "down"
+    """``down`` or ``nearest``: how opens and adds meet the lot size. Closes always round down."""
+
+
+class BackoffState(msgspec.Struct, frozen=True, kw_only=True):
+    """Rejections of one symbol and leg, and what the last one was."""
+
+    failures: int = 0
+    blocked: bool = False
+    blocked_until_ns: int | None = None
+    event_id: str = ""
+    detail: str = ""
+    at_ns: int = 0
+
+
+def after_rejection(
+    state: BackoffState, policy: ExecutionPolicy, *, event_id: str, detail: str, at_ns: int
+) -> BackoffState:
+    """The state after the venue rejected an open or add of the leg."""
+    failures = state.failures + 1
+    blocked = policy.max_failures > 0 and failures >= policy.max_failures
+    until = None
+    if blocked and policy.backoff_s is not None:
+        until = at_ns + round(policy.backoff_s * 1e9)
+    return BackoffState(
+        failures=failures, blocked=blocked, blocked_until_ns=until, event_id=event_id, detail=detail, at_ns=at_ns
+    )
+
+
+def after_fill(state: BackoffState, action: str) -> BackoffState:
+    """The state after a fill: an open or add clears it, a close does not."""
+    return BackoffState() if action in ("open", "add") else state
+
+
+def is_blocked(state: BackoffState, now_ns: int) -> bool:
+    """Whether opens and adds of the leg are held back at ``now_ns``."""
+    return state.blocked and (state.blocked_until_ns is None or now_ns < state.blocked_until_ns)

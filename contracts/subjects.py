@@ -1,0 +1,124 @@
+"""The only place that builds or reads a subject.
+
+    <domain>.evt.<name>.<session>[.<symbol>]     events, archived in the stream
+    ops.cmd.<command>.<session>                  operator commands, request and reply, not archived
+    live.<role>.<session>                        request: which instance owns this role of a session
+    beat.<role>.<session>                        progress heartbeats, core NATS, not archived
+
+Broad to narrow, lower case. Everything of one session is ``*.evt.*.<session>`` and
+``*.evt.*.<session>.>``, every message of one domain ``order.>``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from live_runner.contracts.errors import ConfigError, MessageError
+from live_runner.contracts.messages import Event
+
+__all__ = [
+    "DOMAINS",
+    "STREAM",
+    "STREAM_SUBJECTS",
+    "beat",
+    "check_session",
+    "command",
+    "event_subject",
+    "liveness",
+    "of",
+    "of_session",
+    "of_type",
+    "owned",
+    "session_of",
+    "symbol_token",
+]
+
+STREAM: Final = "RUNNER"
+DOMAINS: Final = ("session", "market", "strategy", "order", "account", "ops")
+STREAM_SUBJECTS: Final = tuple(f"{domain}.evt.>" for domain in DOMAINS)
+
+_SESSION: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
+_UNSAFE: Final = re.compile(r"[^a-z0-9_-]+")
+_PER_SYMBOL: Final = frozenset({"gap", "bar_revised"})
+_symbol_tokens: Final[dict[str, str]] = {}
+
+
+def check_session(session: str) -> str:
+    """The session's name, when it can stand in a subject; ConfigError otherwise."""
+    if not _SESSION.fullmatch(session):
+        raise ConfigError(
+            f"'{session}' cannot be a session's name",
+            remedy="Use 1 to 48 of a-z 0-9 _ - and begin with a letter or digit",
+            key="session",
+        )
+    return session
+
+
+def symbol_token(symbol: str) -> str:
+    """``BTC/USDT:USDT`` as a token: ``btc-usdt-usdt``."""
+    token = _symbol_tokens.get(symbol)
+    if token is None:
+        token = _symbol_tokens[symbol] = _UNSAFE.sub("-", symbol.lower()).strip("-")
+    return token
+
+
+def event_subject(type_: str, session: str, symbol: str = "") -> str:
+    """Subject of an event: ``order.filled`` -> ``order.evt.filled.<session>.<symbol>``."""
+    domain, _, name = type_.partition(".")
+    stem = f"{domain}.evt.{name}.{session}"
+    return f"{stem}.{symbol_token(symbol)}" if symbol else stem
+
+
+def of(event: Event) -> str:
+    """The subject that an event is published on."""
+    type_ = str(event.__struct_config__.tag)
+    domain, _, name = type_.partition(".")
+    if domain == "order" or name in _PER_SYMBOL:
+        symbol: str = event.symbol  # type: ignore[attr-defined]  # each order and gap message has one; a test walks them
+        return event_subject(type_, event.session, symbol)
+    if name in ("owned", "snapshot"):
+        return owned(event.session, event.role, name)  # type: ignore[attr-defined]  # both have a role
+    return event_subject(type_, event.session)
+
+
+def owned(session: str, role: str, name: str = "owned") -> str:
+    """Where the epochs (or snapshots) of one role stand: ``session.evt.owned.<session>.<role>``."""
+    return f"session.evt.{name}.{session}.{role}"
+
+
+def of_session(session: str) -> tuple[str, str]:
+    """Filters for every event of one session."""
+    return f"*.evt.*.{session}", f"*.evt.*.{session}.>"
+
+
+def of_type(type_: str, session: str = "*") -> tuple[str, ...]:
+    """Filters for one type of event, of one session or of all."""
+    stem = event_subject(type_, session)
+    domain, _, name = type_.partition(".")
+    if domain == "order" or name in _PER_SYMBOL or name in ("owned", "snapshot"):
+        return (f"{stem}.*",)
+    return (stem,)
+
+
+def command(name: str, session: str) -> str:
+    """Where a command is sent to."""
+    return f"ops.cmd.{name}.{session}"
+
+
+def liveness(role: str, session: str) -> str:
+    """Where the owner of a role answers that it lives."""
+    return f"live.{role}.{session}"
+
+
+def beat(role: str, session: str) -> str:
+    """Where a role tells its progress."""
+    return f"beat.{role}.{session}"
+
+
+def session_of(subject: str) -> str:
+    """The session in an event's or command's subject; MessageError for any other subject."""
+    tokens = subject.split(".")
+    if len(tokens) < 4 or tokens[1] not in ("evt", "cmd"):
+        raise MessageError(f"'{subject}' is no subject of ours", remedy="See contracts/subjects.py", subject=subject)
+    return tokens[3]
