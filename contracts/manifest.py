@@ -1,0 +1,140 @@
+"""The manifest of a session: what everybody said before the first bar, merged once.
+
+``run`` announces (number 1 of its source), the services join, and ``started`` (number 2) merges what they
+said. It never changes and every core folds it first. A session, its backtest and its tests make it here
+and nowhere else, so that they begin with the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts.config import Config
+from live_runner.contracts.errors import ConfigError, SessionRefused
+from live_runner.contracts.ids import event_id
+from live_runner.contracts.messages import Announced, Instrument, Joined, Started
+
+__all__ = ["SOURCE", "compare_command", "config_fields", "config_hash", "config_of", "merge", "start"]
+
+SOURCE: Final = "run"
+"""Who announces and starts a session."""
+
+_STARTED_SEQ: Final = 2
+
+
+def config_fields(config: Config) -> dict[str, Any]:
+    """The configuration as plain data, with every default written out."""
+    fields: dict[str, Any] = msgspec.to_builtins(config)
+    return fields
+
+
+def config_hash(fields: Mapping[str, Any]) -> str:
+    """blake2b-128 of the written-out configuration; keys in any order give the same hash."""
+    return blake2b(msgspec.msgpack.encode(fields, order="deterministic"), digest_size=16).hexdigest()
+
+
+def config_of(fields: Mapping[str, Any]) -> Config:
+    """The typed configuration of a manifest; ConfigError when it does not fit this version's schema."""
+    try:
+        return msgspec.convert(dict(fields), Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(
+            f"The configuration in the manifest cannot be read: {error}",
+            remedy="Use the engine version that recorded the session",
+        ) from error
+
+
+def compare_command(session: str) -> str:
+    """What to type to compare the session with its backtest."""
+    return f"live-runner compare {session}"
+
+
+def merge(
+    announced: Announced, joined: Mapping[str, Joined], *, models: Mapping[str, str], platform: Mapping[str, str]
+) -> dict[str, Any]:
+    """The payload of ``started``: what was announced, and what each role alone knew.
+
+    ``joined`` goes by role; bars and market rules come from ``market_data`` (rules from ``execution`` where
+    it has the venue's own), policy and packages from ``strategy``. SessionRefused when one of them is absent.
+    """
+    market = _answer(joined, "market_data")
+    strategy = _answer(joined, "strategy")
+    if strategy.policy is None:
+        raise SessionRefused(
+            "The strategy service joined without the strategy's execution policy",
+            remedy="Check that every service runs the same version",
+            role="strategy",
+            reason="incomplete_answer",
+        )
+    execution = joined.get("execution")
+    instruments = execution.instruments if execution is not None and execution.instruments else market.instruments
+    return {
+        "stage": announced.stage,
+        "config": announced.config,
+        "config_hash": announced.config_hash,
+        "strategy": announced.strategy,
+        "strategy_hash": announced.strategy_hash,
+        "engine_version": announced.engine_version,
+        "engine_hash": announced.engine_hash,
+        "dataset": market.dataset,
+        "instruments": _configured(instruments, announced.config["market"]["symbols"]),
+        "policy": strategy.policy,
+        "warmup_bars": announced.warmup_bars,
+        "warmup_found": market.warmup_found,
+        "first_open_ns": market.first_open_ns,
+        "models": _sorted(models),
+        "platform": _sorted(platform),
+        "packages": _sorted(strategy.packages),
+        "compare_command": compare_command(announced.session),
+    }
+
+
+def start(
+    announced: Announced, joined: Mapping[str, Joined], *, models: Mapping[str, str], platform: Mapping[str, str]
+) -> Started:
+    """The ``started`` event itself, at the open of the first tradable bar."""
+    fields = merge(announced, joined, models=models, platform=platform)
+    return Started(
+        **fields,
+        id=event_id(announced.session, SOURCE, _STARTED_SEQ),
+        session=announced.session,
+        source=SOURCE,
+        seq=_STARTED_SEQ,
+        cause=announced.id,
+        event_ns=fields["first_open_ns"],
+    )
+
+
+def _answer(joined: Mapping[str, Joined], role: str) -> Joined:
+    answer = joined.get(role)
+    if answer is None:
+        raise SessionRefused(
+            f"The {role} service did not join the session",
+            remedy=f"Start it with: live-runner serve {role.replace('_', '-')}",
+            role=role,
+            reason="not_joined",
+        )
+    return answer
+
+
+def _configured(instruments: list[Instrument], symbols: list[str]) -> list[Instrument]:
+    """The rules in configured symbol order, which is the order of everything inside one bar."""
+    by_symbol = {instrument.symbol: instrument for instrument in instruments}
+    absent = [symbol for symbol in symbols if symbol not in by_symbol]
+    if absent:
+        raise SessionRefused(
+            f"No market rules are known for {', '.join(absent)}",
+            remedy="Give them under market.instruments, or use a dataset that has them",
+            role="market_data",
+            reason="unknown_symbol",
+            symbols=absent,
+        )
+    return [by_symbol[symbol] for symbol in symbols]
+
+
+def _sorted(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: values[key] for key in sorted(values)}
