@@ -1,0 +1,124 @@
+"""Structured logs: an event in English words with fields, one JSON object per line.
+
+A service that ``run`` started writes to ``<home>/logs/<service>.log``; one that stands alone writes
+to stderr, readable on a terminal and JSON elsewhere. Passwords inside addresses are masked in
+every field, whoever logs them.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from live_runner.contracts.errors import ConfigError
+from live_runner.services.runtime.settings import Settings, masked
+
+__all__ = ["configure", "get", "log_path", "session_fields"]
+
+FILE_BYTES_MAX: Final = 50 * 1024 * 1024
+"""A log file is turned over at this size."""
+FILES_KEPT: Final = 3
+
+_NOISY: Final = ("nats", "asyncio", "psycopg", "psycopg.pool")
+
+
+def get(name: str = "") -> structlog.stdlib.BoundLogger:
+    """A logger; ``configure`` decides where its lines go."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name or "live_runner")
+    return logger
+
+
+def log_path(settings: Settings, service: str) -> Path:
+    """The log file of a service that ``run`` started."""
+    return settings.logs / f"{service}.log"
+
+
+def configure(settings: Settings, service: str, *, to_file: bool = False) -> None:
+    """Send every log line of this process to its place. Raises ConfigError when the file cannot be opened."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.StackInfoRenderer(),
+        _ServiceName(service),
+        _mask,
+    ]
+    console = not to_file and (
+        settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    )
+    last: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if console
+        else [structlog.processors.format_exc_info, _mask, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = _handler(log_path(settings, service) if to_file else None)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(settings.log_level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextmanager
+def session_fields(session: str, **fields: Any) -> Iterator[None]:
+    """Every line logged inside names the session."""
+    with structlog.contextvars.bound_contextvars(session=session, **fields):
+        yield
+
+
+def _handler(path: Path | None) -> logging.Handler:
+    if path is None:
+        return logging.StreamHandler(sys.stderr)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return logging.handlers.RotatingFileHandler(
+            path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8"
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"The log file {path} cannot be opened: {error.strerror}",
+            remedy="Choose another folder with --home or LIVE_RUNNER_HOME, or make this one writable",
+            path=str(path),
+        ) from error
+
+
+class _ServiceName:
+    """Puts the service's name into each line."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("service", self._service)
+        return event
+
+
+def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = masked(value)
+        elif isinstance(value, BaseException) and key != "exc_info":
+            event[key] = masked(str(value))
+    return event
