@@ -1,0 +1,1 @@
+"""What runs around the services: database migrations, server configurations, examples. Data, no code."""
