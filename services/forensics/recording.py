@@ -1,0 +1,152 @@
+"""A session's events as they were recorded: read, checked and told apart before anything is folded.
+
+A recording is an iterable of wire bytes in stream order, from the database, the stream or a bundle.
+What a reader cannot see from one event alone is checked here: that every source counts from 1 without
+a gap, that ids are what source and number make them, and that all events are of one session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from live_runner.contracts import codec
+from live_runner.contracts.codec import Head
+from live_runner.contracts.errors import MessageError
+from live_runner.contracts.ids import event_id
+from live_runner.contracts.manifest import SOURCE as RUN
+from live_runner.contracts.manifest import config_hash
+from live_runner.contracts.messages import Announced, Started
+from live_runner.services.forensics.errors import RecordingError
+from live_runner.strategies import loader
+
+__all__ = ["CORES", "Recording", "Wire", "check_announced"]
+
+type Wire = bytes | tuple[int, bytes]
+"""Wire bytes of one event, alone or with its stream sequence."""
+
+CORES: Final = ("execution", "strategy")
+"""Sources that a replay reproduces."""
+
+
+class Recording:
+    """Checks the envelope of each event as it passes; ``announced`` and ``started`` are kept.
+
+    RecordingError for what is empty, cut off, foreign or tampered with.
+    """
+
+    def __init__(self) -> None:
+        self.session = ""
+        self.announced: Announced | None = None
+        self.started: Started | None = None
+        self.stopped = False
+        self.events = 0
+        self.doubled = 0
+        """Deliveries that repeat a number already seen; they are dropped."""
+        self._last: dict[str, int] = {}
+
+    def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
+        """The wire bytes alone."""
+        for entry in events:
+            yield entry[1] if isinstance(entry, tuple) else entry
+
+    def head(self, wire: bytes) -> Head | None:
+        """The checked envelope of the next event; None for a repeated delivery."""
+        try:
+            head = codec.head(wire)
+        except MessageError as error:
+            raise RecordingError(
+                f"Event {self.events + 1} of the recording is no message of ours ({len(wire)} bytes)",
+                remedy="The recording is damaged; export it again",
+                reason="unreadable",
+                position=self.events + 1,
+            ) from error
+        if not self.session:
+            self.session = head.session
+        elif head.session != self.session:
+            raise RecordingError(
+                f"Event {self.events + 1} belongs to session {head.session}, the recording to {self.session}",
+                remedy="Read one session at a time",
+                reason="foreign",
+                position=self.events + 1,
+            )
+        last = self._last.get(head.source, 0)
+        if head.seq <= last and head.id == event_id(head.session, head.source, head.seq):
+            self.doubled += 1
+            return None
+        self._check_number(head, last)
+        self.passed(head.source, head.seq, stopped=head.type == "session.stopped")
+        return head
+
+    def follows(self, source: str, seq: int) -> bool:
+        """Whether this number is the next of its source."""
+        return seq == self._last.get(source, 0) + 1
+
+    def passed(self, source: str, seq: int, *, stopped: bool = False) -> None:
+        """The next event is known to be in order; used where the bytes themselves were compared."""
+        self._last[source] = seq
+        self.events += 1
+        self.stopped = self.stopped or stopped
+
+    def manifest(self, wire: bytes) -> None:
+        """Keep what ``run`` said: the announcement and the manifest."""
+        event = codec.decode(wire)
+        if isinstance(event, Announced):
+            check_announced(event)
+            self.announced = event
+        elif isinstance(event, Started):
+            self.started = event
+
+    def check_whole(self, *, partial: bool = False) -> None:
+        """Whether it begins with its manifest and, unless ``partial``, ends with its stop."""
+        if not self.events:
+            raise RecordingError("The recording is empty", remedy="Check the session's name", reason="empty")
+        if self.announced is None or self.started is None:
+            what = "announcement" if self.announced is None else "manifest"
+            raise RecordingError(
+                f"The recording of {self.session} has no {what}, so it cannot be replayed",
+                remedy="Read the session from its first event",
+                reason="no_manifest",
+            )
+        if not self.stopped and not partial:
+            raise RecordingError(
+                f"The recording of {self.session} breaks off after {self.events} events, before the session stopped",
+                remedy="Read it to its end, or allow a partial recording with --partial",
+                reason="truncated",
+                events=self.events,
+            )
+
+    def _check_number(self, head: Head, last: int) -> None:
+        if head.seq != last + 1:
+            raise RecordingError(
+                f"Source {head.source} goes from number {last} to {head.seq}: events are missing from the recording",
+                remedy="Read the recording again from the database or the stream",
+                reason="gap",
+                source=head.source,
+                expected=last + 1,
+                got=head.seq,
+            )
+        if head.id != event_id(head.session, head.source, head.seq):
+            raise RecordingError(
+                f"Number {head.seq} of {head.source} calls itself {head.id}: the recording was changed",
+                remedy="Read the recording again from the database or the stream",
+                reason="tampered",
+                source=head.source,
+                seq=head.seq,
+            )
+
+
+def check_announced(announced: Announced) -> None:
+    """That configuration and strategy source are those of their hashes; RecordingError otherwise."""
+    checks: tuple[tuple[str, str, Callable[[], str]], ...] = (
+        ("configuration", announced.config_hash, lambda: config_hash(announced.config)),
+        ("strategy source", announced.strategy_hash, lambda: loader.source_hash(announced.sources)),
+    )
+    for what, told, made in checks:
+        if made() != told:
+            raise RecordingError(
+                f"The {what} in the announcement of {announced.session} is not that of its hash {told}",
+                remedy="The recording was changed; read it again from the database or the stream",
+                reason="tampered",
+                source=RUN,
+            )

@@ -1,0 +1,231 @@
+"""Replay: do the recorded inputs still give the recorded outputs, byte for byte?
+
+Each core gets what it got in the session, in stream order: the execution core the recorded decisions, the
+strategy core the recorded orders and accounts. So one wrong output is one difference, and does not hide
+behind those that follow from it.
+
+In the log an output may stand behind further inputs, because a feed reads ahead. So outputs are compared
+by number, never by what stands next to them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts import codec
+from live_runner.contracts.core import Core
+from live_runner.contracts.errors import RunnerError
+from live_runner.contracts.messages import Command, Event, Stopped
+from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.forensics.difference import Difference, Differences, FieldDifference, changed, extra, missing
+from live_runner.services.forensics.errors import RecordingError
+from live_runner.services.forensics.recording import CORES, Recording, Wire
+from live_runner.services.strategy.core.host import StrategyCore
+from live_runner.strategies import loader
+
+__all__ = ["ReplayResult", "Tally", "replay"]
+
+_INPUT_TYPES: Final = frozenset({"market.bar_set", "market.feed_ended"})
+_COMMAND: Final = "ops.command"
+_MANIFEST: Final = frozenset({"session.announced", "session.started"})
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Outputs of one core: how many were compared, how many differ."""
+
+    compared: int
+    differences: int
+
+
+class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay found. It ``agrees`` when there is no difference."""
+
+    session: str
+    events: int
+    """Events read, of all sources."""
+    compared: int
+    """Outputs of the cores compared."""
+    differences: int
+    first: Difference | None
+    kept: list[Difference]
+    """The first few differences in full."""
+    sources: dict[str, Tally]
+    notes: list[str] = []
+    """What a reader should know: another platform, a partial recording."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every recorded output was made again, and no other."""
+        return self.differences == 0
+
+
+def replay(
+    events: Iterable[Wire], *, partial: bool = False, platform: Mapping[str, str] | None = None
+) -> ReplayResult:
+    """Fold a recording through fresh cores and compare every output with the recorded one.
+
+    ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` is this
+    machine's, told when the manifest names another. RecordingError when the recording cannot be used.
+    """
+    run = _Replay()
+    for wire in run.recording.pieces(events):
+        run.fold(wire)
+        if run.broken:
+            break
+    if not run.broken:
+        run.recording.check_whole(partial=partial)
+        run.finish(partial=partial)
+    return run.result(platform)
+
+
+class _Lane:
+    """One core and its outputs that the recording has not shown yet, each with the input that led to it."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.made: deque[tuple[bytes, Event, Event]] = deque()
+        self.compared = 0
+        self.last_input: Event | None = None
+
+    def fold(self, event: Event) -> None:
+        """Fold one input; what it gives waits to be compared."""
+        self.last_input = event
+        for output in self.core.handle(event):
+            if isinstance(output, Event):
+                self.made.append((codec.encode(output), output, event))
+
+
+class _Replay:
+    """The two lanes and the recording between them."""
+
+    def __init__(self) -> None:
+        self.recording = Recording()
+        self.differences = Differences()
+        self.lanes: dict[str, _Lane] = {}
+        self.broken = False
+        """A core could not fold an input; nothing after it can be compared."""
+
+    def fold(self, wire: bytes) -> None:
+        """The next recorded event: an output to compare, an input to fold, or neither."""
+        canonical = codec.canonical(wire)
+        for source, lane in self.lanes.items():
+            # Nearly every output is as it should be, and then its bytes tell all about it.
+            if lane.made and lane.made[0][0] == canonical and self.recording.follows(source, lane.made[0][1].seq):
+                _, event, _ = lane.made.popleft()
+                self.recording.passed(source, event.seq, stopped=isinstance(event, Stopped))
+                lane.compared += 1
+                self._input(event)
+                return
+        head = self.recording.head(wire)
+        if head is None:
+            return
+        if head.type in _MANIFEST:
+            self._manifest(wire)
+        elif head.source in CORES:
+            self._differing(head.source, codec.decode(wire))
+        elif head.type in _INPUT_TYPES or head.type == _COMMAND:
+            self._input(codec.decode(wire))
+
+    def finish(self, *, partial: bool) -> None:
+        """What was made and never recorded; in a partial recording it may only be cut off."""
+        if partial and not self.recording.stopped:
+            return
+        for lane in self.lanes.values():
+            for _, event, cause in lane.made:
+                self.differences.add(extra(event, (cause,)))
+
+    def result(self, platform: Mapping[str, str] | None) -> ReplayResult:
+        """The findings as a value."""
+        by_source = self.differences.by_source
+        return ReplayResult(
+            session=self.recording.session,
+            events=self.recording.events,
+            compared=sum(lane.compared for lane in self.lanes.values()),
+            differences=self.differences.count,
+            first=self.differences.first,
+            kept=self.differences.kept,
+            sources={name: Tally(lane.compared, by_source.get(name, 0)) for name, lane in self.lanes.items()},
+            notes=self._notes(platform),
+        )
+
+    def _manifest(self, wire: bytes) -> None:
+        self.recording.manifest(wire)
+        announced, started = self.recording.announced, self.recording.started
+        if started is None:
+            return
+        if announced is None or self.lanes:
+            raise RecordingError(
+                f"The manifest of {started.session} stands at the wrong place in its recording",
+                remedy="Read the session from its first event",
+                reason="no_manifest",
+            )
+        strategy_class = loader.load(announced.strategy, announced.sources)
+        self.lanes = {
+            "execution": _Lane(ExecutionCore(started.session)),
+            "strategy": _Lane(StrategyCore(started.session, strategy_class)),
+        }
+        self._input(started)
+
+    def _differing(self, source: str, recorded: Event) -> None:
+        """A recorded output that is not the next one made, byte for byte."""
+        lane = self.lanes.get(source)
+        if lane is None:
+            raise RecordingError(
+                f"The recording has an output of {source} before its manifest",
+                remedy="Read the session from its first event",
+                reason="no_manifest",
+            )
+        lane.compared += 1
+        if lane.made and lane.made[0][1].seq == recorded.seq:
+            _, made, cause = lane.made.popleft()
+            self.differences.add(changed(recorded, made, (cause,)))
+        else:
+            inputs = () if lane.last_input is None else (lane.last_input,)
+            self.differences.add(missing(recorded, inputs))
+        self._input(recorded)
+
+    def _input(self, event: Event) -> None:
+        """Fold a recorded event into the cores that it is an input of."""
+        for source, lane in self.lanes.items():
+            if source == event.source or (source == "strategy" and isinstance(event, Command)):
+                continue
+            try:
+                lane.fold(event)
+            except RunnerError as error:
+                self.broken = True
+                self.differences.add(_raised(source, lane, event, error))
+                return
+
+    def _notes(self, platform: Mapping[str, str] | None) -> list[str]:
+        notes = []
+        started = self.recording.started
+        if started is not None and platform is not None:
+            for key, recorded in started.platform.items():
+                here = platform.get(key, "unknown")
+                if here != recorded:
+                    notes.append(f"Recorded with {key} {recorded}, replayed with {here}")
+        if self.recording.doubled:
+            notes.append(f"{self.recording.doubled} events stand in the recording twice; the second was passed over")
+        if not self.recording.stopped and not self.broken:
+            notes.append(f"The recording breaks off after {self.recording.events} events; what follows is not compared")
+        return notes
+
+
+def _raised(source: str, lane: _Lane, event: Event, error: RunnerError) -> Difference:
+    detail: dict[str, Any] = msgspec.to_builtins(event)
+    return Difference(
+        kind="raised",
+        source=source,
+        seq=lane.core.seq + 1,
+        type=str(event.__struct_config__.tag),
+        event_ns=event.event_ns,
+        close_ns=getattr(event, "close_ns", event.event_ns),
+        symbol=getattr(event, "symbol", ""),
+        fields=[FieldDifference("", "an answer", str(error))],
+        cause=event.id,
+        inputs=[detail],
+    )

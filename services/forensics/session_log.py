@@ -1,0 +1,134 @@
+"""A recorded session taken apart for a comparison: what went in, what came out, and when it was told what.
+
+Everything stays as wire bytes until it is used, which keeps a month of twelve symbols in memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from live_runner.contracts import codec
+from live_runner.contracts.codec import Head
+from live_runner.contracts.messages import (
+    Announced,
+    BarSet,
+    Command,
+    Decided,
+    Event,
+    FeedEnded,
+    Filled,
+    Finished,
+    Settled,
+    Started,
+)
+from live_runner.services.backtest.loop import CommandAt, Step, step_of
+from live_runner.services.forensics.recording import CORES, Recording, Wire
+
+__all__ = ["SessionLog"]
+
+_MANIFEST: Final = frozenset({"session.announced", "session.started"})
+_STEPS: Final = frozenset({"market.bar_set", "market.feed_ended", "strategy.decided", "strategy.finished"})
+
+
+class SessionLog:
+    """One recorded session; RecordingError when it cannot be used."""
+
+    def __init__(self, events: Iterable[Wire], *, partial: bool = False) -> None:
+        self.recording = Recording()
+        self.wires: list[bytes] = []
+        """Everything, in stream order."""
+        self.commands: list[CommandAt] = []
+        self.sets = 0
+        self._market: list[bytes] = []
+        self._outputs: list[bytes] = []
+        self._place = _Place()
+        for wire in self.recording.pieces(events):
+            head = self.recording.head(wire)
+            if head is not None:
+                self.wires.append(wire)
+                self._sort(head, wire)
+        self.recording.check_whole(partial=partial)
+
+    @property
+    def announced(self) -> Announced:
+        """What ``run`` asked for."""
+        assert self.recording.announced is not None, "checked when the recording was read"
+        return self.recording.announced
+
+    @property
+    def started(self) -> Started:
+        """The manifest."""
+        assert self.recording.started is not None, "checked when the recording was read"
+        return self.recording.started
+
+    def market(self) -> Iterator[Event]:
+        """What the session saw of the market: gaps, bar sets, the end of the feed."""
+        for wire in self._market:
+            yield codec.decode(codec.canonical(wire))
+
+    def outputs(self) -> Iterator[Event]:
+        """What the cores said, in stream order."""
+        for wire in self._outputs:
+            yield codec.decode(codec.canonical(wire))
+
+    def canonical_outputs(self) -> Iterator[tuple[str, bytes]]:
+        """Source and canonical bytes of what the cores said, in stream order."""
+        for wire in self._outputs:
+            yield codec.head(wire).source, codec.canonical(wire)
+
+    def fills(self) -> list[Filled]:
+        """Every fill, in order."""
+        return [event for event in self.outputs() if isinstance(event, Filled)]
+
+    def last_settled(self) -> Settled | None:
+        """The account at the end."""
+        for wire in reversed(self._outputs):
+            if codec.head(wire).type == "account.settled":
+                event = codec.decode(codec.canonical(wire))
+                assert isinstance(event, Settled), "the envelope says so"
+                return event
+        return None
+
+    def _sort(self, head: Head, wire: bytes) -> None:
+        if head.type in _MANIFEST:
+            self.recording.manifest(wire)
+        elif head.source == "market_data":
+            self._market.append(wire)
+            self.sets += head.type == "market.bar_set"
+        elif head.source in CORES:
+            self._outputs.append(wire)
+        elif head.type == "ops.command":
+            command = codec.decode(codec.canonical(wire))
+            assert isinstance(command, Command), "the envelope says so"
+            self.commands.append(CommandAt(self._place.step, command))
+        if head.type in _STEPS:
+            self._place.fold(codec.decode(wire))
+
+
+class _Place:
+    """The step that the execution core has reached, however far the feed had read ahead.
+
+    A bar set waits for the decision before it, so a command that stands behind two sets in the log may
+    still belong to the bar of the first one.
+    """
+
+    def __init__(self) -> None:
+        self.step: Step = (0, 0)
+        self._undecided = False
+        self._waiting: deque[BarSet | FeedEnded] = deque()
+
+    def fold(self, event: Event) -> None:
+        """The next input of the execution core, in stream order."""
+        if isinstance(event, (BarSet, FeedEnded)):
+            self._waiting.append(event)
+        elif isinstance(event, Decided):
+            self._undecided = False
+            self.step = step_of(event) or self.step
+        elif isinstance(event, Finished):
+            self.step = step_of(event) or self.step
+        while self._waiting and not self._undecided:
+            entry = self._waiting.popleft()
+            self.step = step_of(entry) or self.step
+            self._undecided = isinstance(entry, BarSet) and not entry.warmup
