@@ -1,0 +1,72 @@
+# The front door. Every target is a line that could be typed by hand; `make` alone lists them.
+#
+#   make paper                      the main job, on a simulated market, offline
+#   make paper DATA=<folder>        the same on recorded candles
+#   make paper SPEED=60             sixty times real time instead of as fast as it goes
+#   make setup PYTHON=<python>      an interpreter of your choice
+
+BIN := .venv/bin
+CODE := contracts hotpath services strategies
+COMPILED := pyproject.toml setup.py $(wildcard hotpath/compiled/*.pyx hotpath/compiled/*.pxd)
+PYTEST := $(BIN)/pytest
+# Test files run side by side, each file in one process, because fixtures start servers per file.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile
+QUICK := tests/architecture tests/unit tests/property tests/parity tests/golden
+
+.PHONY: help setup check format test quick parity paper bench lock up down clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/compiled  ## make .venv, install the pinned packages, compile the hot path; instant when done
+
+.venv/installed: requirements/dev.txt
+	python=$$(PYTHON='$(PYTHON)' infra/find-python) && { [ -x $(BIN)/python ] || "$$python" -m venv .venv; }
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/compiled: .venv/installed $(COMPILED)
+	@command -v $${CC:-cc} >/dev/null || { echo "The hot path is compiled and there is no C compiler. Install gcc or clang (Debian: apt-get install gcc libc6-dev), then run make again." >&2; exit 1; }
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup  ## lint, formatting, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: setup  ## put the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup  ## every test; TIMESCALE_DSN names a TimescaleDB for those that need one
+	$(PYTEST) $(PARALLEL) --ignore=tests/bench $(ARGS)
+
+quick: setup  ## the tests that start no server
+	$(PYTEST) $(PARALLEL) $(QUICK) $(ARGS)
+
+parity: setup  ## compiled against reference, and the quick tests on the reference
+	$(PYTEST) $(PARALLEL) tests/parity $(ARGS)
+	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(QUICK) $(ARGS)
+
+paper: setup  ## a paper session of each strategy, its replay and its comparison with the backtest
+	$(BIN)/live-runner paper --home .paper $(if $(DATA),--data "$(DATA)") $(if $(SPEED),--speed $(SPEED)) $(ARGS)
+
+bench: setup  ## the table of speeds, each beside its floor of the same run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: setup  ## resolve the packages anew (in an environment of the oldest Python)
+	infra/lock-requirements
+
+up: ## the whole paper stack in containers, when it is healthy
+	docker compose up --detach --build --wait
+
+down: ## stop the stack and delete its data
+	docker compose down --volumes --remove-orphans
+
+clean: ## everything that make made
+	rm -rf .venv .paper build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
+	find hotpath strategies \( -name '*.so' -o -name '*.c' \) -delete
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
