@@ -1,0 +1,69 @@
+"""Golden bytes: what an older version wrote to the log must be read by every later one.
+
+``messages/<type>.v<version>.msgpack`` holds the canonical bytes of one sample. A change of a
+message's shape shows here first. A field that was added (with a default) is written with
+``--update-golden`` in the change that adds it; a file of an older version is never rewritten.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgpack
+import msgspec
+import pytest
+
+from live_runner.contracts.codec import MESSAGE_TYPES, decode, encode, head
+from live_runner.contracts.messages import Event
+
+FILES = sorted((Path(__file__).parent / "messages").glob("*.msgpack"))
+
+
+def test_every_message_has_a_sample_and_golden_bytes_of_its_version(
+    samples: dict[str, Event], golden_folder: Path
+) -> None:
+    named = {path.name for path in (golden_folder / "messages").glob("*.msgpack")}
+
+    assert set(MESSAGE_TYPES) == set(samples)
+    assert {f"{type_}.v{event.v}.msgpack" for type_, event in samples.items()} <= named
+
+
+def test_encoding_gives_the_golden_bytes(sample: Event, golden_folder: Path, update_golden: bool) -> None:
+    path = golden_folder / "messages" / f"{sample.__struct_config__.tag}.v{sample.v}.msgpack"
+    if update_golden:
+        path.write_bytes(encode(sample))
+
+    assert path.read_bytes() == encode(sample)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_golden_bytes_of_every_version_decode(path: Path) -> None:
+    type_, _, version = path.stem.rpartition(".v")
+
+    event = decode(path.read_bytes())
+
+    assert type_ == event.__struct_config__.tag
+    assert int(version) == event.v
+    assert event.id == head(path.read_bytes()).id
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_any_msgpack_library_reads_a_message_as_a_map_with_field_names(path: Path) -> None:
+    plain = msgpack.unpackb(path.read_bytes(), strict_map_key=True)
+    event = decode(path.read_bytes())
+
+    assert {"type", *event.__struct_fields__} == set(plain)
+    assert list(plain)[-1] == "recorded_ns"
+    assert plain == msgspec.json.decode(msgspec.json.encode(event))
+
+
+def test_a_sample_leaves_no_field_at_its_default(sample: Event) -> None:
+    """Else a field that is lost on the way could not be told from one that was never set."""
+    envelope = {"v", "cause", "recorded_ns"}
+    fields = msgspec.structs.fields(type(sample))
+
+    unset = [f.name for f in fields if f.name not in envelope and getattr(sample, f.name) == f.default]
+
+    if sample.__struct_config__.tag == "market.bar_set":
+        unset.remove("warmup")
+    assert unset == []
