@@ -14,6 +14,7 @@
     |   +-- MessageError           bytes on the bus that are no message of ours
     |   +-- SessionRefused         a service refused the session, with its reason
     |   +-- CommandRefused         an operator's command was not accepted
+    |   +-- NormalizationRefused   a price or amount that the market does not take
     +-- Unavailable     something is away: retried with a bound, then reported
         +-- BusUnavailable         NATS cannot be reached, or the stream refuses
         +-- DatabaseUnavailable    PostgreSQL cannot be reached, or refuses
@@ -37,6 +38,7 @@ __all__ = [
     "DeterminismViolation",
     "LedgerOverflow",
     "MessageError",
+    "NormalizationRefused",
     "OurFault",
     "OwnershipLost",
     "RunnerError",
@@ -132,6 +134,14 @@ class CommandRefused(TheirFault):
     """An operator's command was not accepted."""
 
     exit_code = 67
+
+
+class NormalizationRefused(TheirFault):
+    """A price or amount that the market does not take; ``reason`` is its token."""
+
+    def __init__(self, what: str, *, reason: str, remedy: str = "", **fields: Any) -> None:
+        super().__init__(what, remedy=remedy, reason=reason, **fields)
+        self.reason = reason
 
 
 class Unavailable(RunnerError):
