@@ -6,7 +6,6 @@
 #   make setup PYTHON=<python>      an interpreter of your choice
 
 BIN := .venv/bin
-CODE := contracts hotpath services strategies
 COMPILED := pyproject.toml setup.py $(wildcard hotpath/compiled/*.pyx hotpath/compiled/*.pxd)
 PYTEST := $(BIN)/pytest
 # Test files run side by side, each file in one process, because fixtures start servers per file.
@@ -34,7 +33,7 @@ setup: .venv/compiled  ## make .venv, install the pinned packages, compile the h
 check: setup  ## lint, formatting, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy -p live_runner
 	$(BIN)/lint-imports
 
 format: setup  ## put the code into its format

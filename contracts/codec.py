@@ -17,7 +17,7 @@ from live_runner.contracts import messages
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import Event
 
-__all__ = ["Head", "MESSAGE_TYPES", "canonical", "decode", "encode", "head", "stamp"]
+__all__ = ["MESSAGE_TYPES", "Head", "canonical", "decode", "encode", "head", "stamp"]
 
 
 class Head(msgspec.Struct, frozen=True):

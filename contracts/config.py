@@ -25,7 +25,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pass
 
 
-class StrategyChoice(_Section):
+class StrategyChoice(_Section, frozen=True):
     """Which strategy, by file path or by module, and its parameters."""
 
     path: str | None = None
@@ -41,7 +41,7 @@ class StrategyChoice(_Section):
     """Adapter for old-style classes (strategies/legacy.py); None refuses them."""
 
 
-class Market(_Section):
+class Market(_Section, frozen=True):
     """Where bars come from."""
 
     venue: str
@@ -74,7 +74,7 @@ class Market(_Section):
     """Handed to ccxt as they are (source ``ccxt``); never secrets."""
 
 
-class Account(_Section):
+class Account(_Section, frozen=True):
     """What the session trades with."""
 
     currency: str = "USDT"
@@ -87,7 +87,7 @@ class Account(_Section):
     """Share of notional that has to be covered; "0" switches liquidation off."""
 
 
-class Fills(_Section):
+class Fills(_Section, frozen=True):
     """The paper venue's fill model."""
 
     market: Literal["next_open", "bar_close"] = "next_open"
@@ -98,14 +98,14 @@ class Fills(_Section):
     """Share of a bar's volume that one order may take; None takes any amount."""
 
 
-class Fees(_Section):
+class Fees(_Section, frozen=True):
     """Share of notional, by liquidity."""
 
     maker: str = "0.0002"
     taker: str = "0.0005"
 
 
-class Limits(_Section):
+class Limits(_Section, frozen=True):
     """Bounds of queues, waits and batches."""
 
     decide_timeout_s: float = 10.0
@@ -118,7 +118,7 @@ class Limits(_Section):
     join_timeout_s: float = 60.0
 
 
-class Config(_Section):
+class Config(_Section, frozen=True):
     """One session."""
 
     session: str

@@ -1,6 +1,7 @@
 """Numbers and the running hash of one core's outputs.
 
-    hash(n) = blake2b-128(hash(n-1) || for each output of the step: its length as 4 bytes big endian, its canonical bytes)
+    hash(n) = blake2b-128(hash(n-1) || for each output of the step: its length as 4 bytes big endian,
+                                       its canonical bytes)
 
 A step ends with the message that carries the hash (``settled``, ``decided``, ``finished``,
 ``stopped``), whose own canonical bytes enter with an empty ``hash``. The first hash is 32 zeros.
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from live_runner.contracts.codec import encode
 from live_runner.contracts.ids import event_id
@@ -65,17 +68,7 @@ class Numbering:
             digest.update(data)
         self._step.clear()
         self.hash = digest.hexdigest()
-        hashed: E = kind(
-            **fields,
-            id=event.id,
-            session=event.session,
-            source=event.source,
-            seq=event.seq,
-            cause=cause,
-            event_ns=event_ns,
-            hash=self.hash,
-        )
-        return hashed
+        return msgspec.structs.replace(event, hash=self.hash)
 
     def state(self) -> dict[str, Any]:
         """Plain data for a snapshot."""

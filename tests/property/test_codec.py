@@ -53,7 +53,7 @@ def structs(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any instance of a struct."""
     hints = typing.get_type_hints(kind)
     fields = {field.name: values(hints[field.name]) for field in msgspec.structs.fields(kind)}
-    return st.builds(lambda **given: kind(**given), **fields)
+    return st.builds(kind, **fields)
 
 
 @pytest.fixture(params=sorted(MESSAGE_TYPES))
