@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -78,10 +78,6 @@ class Settings:
             health_host=env.get("LIVE_RUNNER_HEALTH_HOST") or "127.0.0.1",
             nats_sync=cast(NatsSync, _one_of(env, "LIVE_RUNNER_NATS_SYNC", _SYNCS, "default")),
         )
-
-    def with_servers(self, *, nats_url: str, nats_token: str | None, timescale_dsn: str | None) -> Settings:
-        """The same, pointed at servers that have been started."""
-        return replace(self, nats_url=nats_url, nats_token=nats_token, timescale_dsn=timescale_dsn)
 
     def environment(self) -> dict[str, str]:
         """What a child process has to be given to have the same settings."""

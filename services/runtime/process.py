@@ -1,0 +1,131 @@
+"""One child process: in a group of its own, ending with its parent, stopped in order or killed.
+
+Whatever happens to the parent, ``kill -9`` included, the kernel sends the child its death signal
+(Linux). The signal follows the thread that started the child: start children on the main thread.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from live_runner.services.runtime import launch
+
+__all__ = ["Process", "Program", "is_alive"]
+
+STOP_TIMEOUT_S: Final = 10.0
+"""How long a child may take to end by itself before it is killed."""
+_POLL_S: Final = 0.02
+_NOT_CHANGED: Final = -1
+TAIL_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. ``user`` is (uid, gid) to become when this process is root."""
+
+    name: str
+    arguments: Sequence[str]
+    output: Path
+    """What it prints is appended here."""
+    environment: Mapping[str, str] | None = None
+    """Added to this process's own."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    user: tuple[int, int] | None = None
+    stop_timeout_s: float = STOP_TIMEOUT_S
+
+
+class Process:
+    """A running program."""
+
+    def __init__(self, program: Program) -> None:
+        """Start it."""
+        self.program = program
+        uid, gid = program.user or (_NOT_CHANGED, _NOT_CHANGED)
+        launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(program.death_signal))]
+        program.output.parent.mkdir(parents=True, exist_ok=True)
+        with program.output.open("ab") as output:
+            self._popen = subprocess.Popen(
+                [*launcher, str(uid), str(gid), *program.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(program.environment or {})},
+                start_new_session=True,
+                cwd="/" if program.user else None,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id, and id of its group."""
+        return self._popen.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        return self._popen.poll()
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal, without waiting."""
+        if self.exit_code() is None:
+            self._popen.send_signal(self.program.stop_signal)
+
+    def stop(self) -> int:
+        """Stop it in order, or kill it with its whole group after ``stop_timeout_s``; its exit code."""
+        self.ask_to_stop()
+        try:
+            code = self._popen.wait(self.program.stop_timeout_s)
+        except subprocess.TimeoutExpired:
+            self._kill_group()
+            return self._popen.wait()
+        self._kill_group()  # what it started and left behind
+        return code
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def last_words(self) -> str:
+        """The end of what it printed, in one line."""
+        try:
+            with self.program.output.open("rb") as output:
+                output.seek(0, os.SEEK_END)
+                output.seek(max(0, output.tell() - TAIL_BYTES))
+                lines = output.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1].strip() if lines else ""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id runs; one that has ended and was not collected yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state != "Z"
+
+
+def wait_until_gone(pid: int, timeout_s: float) -> bool:
+    """Wait for a process that is not our child to end; False when it did not in time."""
+    deadline = time.monotonic() + timeout_s
+    while is_alive(pid):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
