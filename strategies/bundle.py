@@ -20,6 +20,7 @@ from live_runner.contracts.errors import StrategyError
 __all__ = ["Bundle", "strategy_line"]
 
 _PREFIX: Final = "live_runner_strategy_"
+_ENGINE: Final = "live_runner"
 
 
 class Bundle:
@@ -114,10 +115,11 @@ class Bundle:
                 raise ImportError("attempted relative import beyond the strategy's folder")
             kept = kept[: len(kept) - (level - 1)]
             inner = ".".join([*kept, name] if name else kept)
-        if inner and not self._holds(inner.split(".")[0] if not level else inner):
-            if level:
+        if inner and (not self._holds(inner) or inner.split(".")[0] == _ENGINE):
+            # A module named by strategy.module is alone in its bundle: what stands beside it is installed.
+            if level and "." not in inner:
                 raise ModuleNotFoundError(f"No module named '{inner}' beside the strategy", name=inner)
-            return builtins.__import__(name, globals, locals, fromlist or (), 0)
+            return builtins.__import__(inner, None, None, fromlist or (), 0)
         module = self._import(inner) if inner else sys.modules[self.prefix]
         if not fromlist:
             return self._import(inner.split(".")[0])
