@@ -1,0 +1,72 @@
+"""What the name of a candle file says.
+
+    binanceusdm_BTC-USDT-USDT_1m.csv.gz        venue, base, quote, settle, timeframe
+    bittrex_XRP-BTC_1m_gappy.csv.gz            spot; whatever follows the timeframe is a remark
+    binanceusdm_BTC-USDT-USDT_funding.csv      funding rates
+    binanceusdm_BTC-USDT-USDT_8h-mark.csv.gz   mark candles
+    BTC_USDT_USDT-1m.parquet  BTC-USDT_5m.csv  no venue
+    BTCUSDT-1m-2025-01.csv                     a venue's own archives, in monthly or daily parts
+
+Options given to an import go over what the name says.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from live_runner.contracts.timeframe import TIMEFRAMES
+
+__all__ = ["SUFFIXES", "FileName", "parse"]
+
+SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
+
+_FRAMES: Final = "|".join(TIMEFRAMES)
+_VENUE: Final = r"(?:(?P<venue>[A-Za-z][A-Za-z0-9]*)_)?"
+_DASHED: Final = r"(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z]{2,})(?:-(?P<settle>[A-Z]{2,}))?"
+_SCORED: Final = r"(?P<base>[A-Z0-9]+)_(?P<quote>[A-Z]{2,})(?:_(?P<settle>[A-Z]{2,}))?"
+_GLUED: Final = r"(?P<base>[A-Z0-9]+?)(?P<quote>USDT|USDC|FDUSD|BUSD|TUSD|USD|EUR|BTC|ETH|BNB)"
+_WHAT: Final = rf"(?:(?P<kind>funding)|(?P<timeframe>{_FRAMES})(?:-(?P<mark>mark))?)(?:[_.-].*)?"
+_PATTERNS: Final = (
+    re.compile(rf"{_VENUE}{_DASHED}_{_WHAT}"),
+    re.compile(rf"{_SCORED}-{_WHAT}"),
+    re.compile(rf"{_VENUE}{_GLUED}[-_]{_WHAT}"),
+    re.compile(rf"{_VENUE}{_DASHED}"),
+    re.compile(rf"{_VENUE}{_GLUED}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A candle file of a folder, by its name alone; None is what the name does not say."""
+
+    path: Path
+    kind: Literal["candles", "funding", "mark"] = "candles"
+    venue: str | None = None
+    symbol: str | None = None
+    timeframe: str | None = None
+
+
+def parse(path: Path) -> FileName | None:
+    """What the name says; None when it is no file of candles or funding at all."""
+    suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
+    if suffix is None:
+        return None
+    stem = path.name[: -len(suffix)]
+    for pattern in _PATTERNS:
+        match = pattern.fullmatch(stem)
+        if match is None:
+            continue
+        parts = match.groupdict()
+        settle = f":{parts['settle']}" if parts.get("settle") else ""
+        kind: Literal["candles", "funding", "mark"] = "candles"
+        if parts.get("kind"):
+            kind = "funding"
+        elif parts.get("mark"):
+            kind = "mark"
+        return FileName(
+            path, kind, parts.get("venue"), f"{parts['base']}/{parts['quote']}{settle}", parts.get("timeframe")
+        )
+    return FileName(path)
