@@ -32,8 +32,6 @@ FOREIGN = re.compile(
 TEXT = frozenset(
     {".py", ".pyx", ".pxd", ".toml", ".txt", ".in", ".md", ".yml", ".yaml", ".conf", ".sql", ".cfg", ".ini"}
 )
-    [".py", ".pyx", ".pxd", ".toml", ".txt", ".in", ".md", ".yml", ".yaml", ".conf", ".sql", ".cfg", ".ini"]
-)
 
 
 def test_no_module_is_longer_than_one_can_read(sources: list[Source], tracked: list[Path], repository: Path) -> None:
