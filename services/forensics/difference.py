@@ -12,7 +12,18 @@ import msgspec
 
 from live_runner.contracts.messages import Event
 
-__all__ = ["ABSENT", "MAX_KEPT", "Difference", "Differences", "FieldDifference", "changed", "extra", "fields", "missing"]
+__all__ = [
+    "ABSENT",
+    "MAX_FIELDS",
+    "MAX_KEPT",
+    "Difference",
+    "Differences",
+    "FieldDifference",
+    "changed",
+    "extra",
+    "fields",
+    "missing",
+]
 
 MAX_KEPT: Final = 20
 """Differences kept in full; beyond these they are counted only (after one, a running hash differs for ever)."""
@@ -104,7 +115,14 @@ class Differences:
 
 def changed(expected: Event, got: Event, inputs: Sequence[Event] = ()) -> Difference:
     """The same number of the same source says something else."""
-    return _difference("changed", expected, fields(_plain(expected), _plain(got)), inputs)
+    if type(expected) is not type(got):
+        differing = [FieldDifference("", _text(_told(expected)), _text(_told(got)))]
+    else:
+        differing = fields(_plain(expected), _plain(got))
+    if not differing:
+        # Same meaning, other bytes: written by a version that had fewer fields, or by another encoder.
+        differing = [FieldDifference("", "other bytes of the same meaning", "the canonical bytes")]
+    return _difference("changed", expected, differing, inputs)
 
 
 def missing(expected: Event, inputs: Sequence[Event] = ()) -> Difference:
@@ -166,8 +184,13 @@ def _plain(event: Event) -> dict[str, Any]:
     return plain
 
 
+def _told(event: Event) -> dict[str, Any]:
+    return {"type": str(event.__struct_config__.tag), **_payload(event)}
+
+
 def _payload(event: Event) -> dict[str, Any]:
-    return {key: value for key, value in _plain(event).items() if key not in _HIDDEN and key not in Event.__struct_fields__}
+    envelope = Event.__struct_fields__
+    return {key: value for key, value in _plain(event).items() if key not in envelope}
 
 
 def _text(value: Any) -> str:

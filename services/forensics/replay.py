@@ -63,9 +63,7 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.differences == 0
 
 
-def replay(
-    events: Iterable[Wire], *, partial: bool = False, platform: Mapping[str, str] | None = None
-) -> ReplayResult:
+def replay(events: Iterable[Wire], *, partial: bool = False, platform: Mapping[str, str] | None = None) -> ReplayResult:
     """Fold a recording through fresh cores and compare every output with the recorded one.
 
     ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` is this
@@ -163,7 +161,8 @@ class _Replay:
                 remedy="Read the session from its first event",
                 reason="no_manifest",
             )
-        strategy_class = loader.load(announced.strategy, announced.sources)
+        legacy = announced.config["strategy"]["legacy"]
+        strategy_class = loader.load(announced.strategy, announced.sources, legacy=legacy)
         self.lanes = {
             "execution": _Lane(ExecutionCore(started.session)),
             "strategy": _Lane(StrategyCore(started.session, strategy_class)),

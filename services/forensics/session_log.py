@@ -6,7 +6,7 @@ Everything stays as wire bytes until it is used, which keeps a month of twelve s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from live_runner.contracts import codec
@@ -38,17 +38,19 @@ class SessionLog:
     def __init__(self, events: Iterable[Wire], *, partial: bool = False) -> None:
         self.recording = Recording()
         self.wires: list[bytes] = []
-        """Everything, in stream order."""
+        """Everything, canonical, in stream order."""
         self.commands: list[CommandAt] = []
         self.sets = 0
         self._market: list[bytes] = []
-        self._outputs: list[bytes] = []
+        self._outputs: dict[str, list[bytes]] = {source: [] for source in CORES}
+        self._feed_ended: FeedEnded | None = None
         self._place = _Place()
         for wire in self.recording.pieces(events):
             head = self.recording.head(wire)
             if head is not None:
-                self.wires.append(wire)
-                self._sort(head, wire)
+                canonical = codec.canonical(wire)
+                self.wires.append(canonical)
+                self._sort(head, canonical)
         self.recording.check_whole(partial=partial)
 
     @property
@@ -66,30 +68,40 @@ class SessionLog:
     def market(self) -> Iterator[Event]:
         """What the session saw of the market: gaps, bar sets, the end of the feed."""
         for wire in self._market:
-            yield codec.decode(codec.canonical(wire))
+            yield codec.decode(wire)
 
-    def outputs(self) -> Iterator[Event]:
-        """What the cores said, in stream order."""
-        for wire in self._outputs:
-            yield codec.decode(codec.canonical(wire))
+    @property
+    def feed_ended(self) -> FeedEnded:
+        """Where and why the session's market ended."""
+        assert self._feed_ended is not None, "a session that stopped had its feed ended"
+        return self._feed_ended
 
-    def canonical_outputs(self) -> Iterator[tuple[str, bytes]]:
-        """Source and canonical bytes of what the cores said, in stream order."""
-        for wire in self._outputs:
-            yield codec.head(wire).source, codec.canonical(wire)
+    def outputs_by_source(self) -> Mapping[str, Sequence[bytes]]:
+        """Canonical bytes of what each core said, in its order."""
+        return self._outputs
+
+    def execution(self) -> Iterator[Event]:
+        """What the execution core said, in order."""
+        for wire in self._outputs["execution"]:
+            yield codec.decode(wire)
 
     def fills(self) -> list[Filled]:
         """Every fill, in order."""
-        return [event for event in self.outputs() if isinstance(event, Filled)]
+        return [event for event in self._of_type("order.filled") if isinstance(event, Filled)]
 
     def last_settled(self) -> Settled | None:
         """The account at the end."""
-        for wire in reversed(self._outputs):
+        for wire in reversed(self._outputs["execution"]):
             if codec.head(wire).type == "account.settled":
-                event = codec.decode(codec.canonical(wire))
+                event = codec.decode(wire)
                 assert isinstance(event, Settled), "the envelope says so"
                 return event
         return None
+
+    def _of_type(self, type_: str) -> Iterator[Event]:
+        for wire in self._outputs["execution"]:
+            if codec.head(wire).type == type_:
+                yield codec.decode(wire)
 
     def _sort(self, head: Head, wire: bytes) -> None:
         if head.type in _MANIFEST:
@@ -98,13 +110,16 @@ class SessionLog:
             self._market.append(wire)
             self.sets += head.type == "market.bar_set"
         elif head.source in CORES:
-            self._outputs.append(wire)
+            self._outputs[head.source].append(wire)
         elif head.type == "ops.command":
-            command = codec.decode(codec.canonical(wire))
+            command = codec.decode(wire)
             assert isinstance(command, Command), "the envelope says so"
             self.commands.append(CommandAt(self._place.step, command))
         if head.type in _STEPS:
-            self._place.fold(codec.decode(wire))
+            event = codec.decode(wire)
+            self._place.fold(event)
+            if isinstance(event, FeedEnded):
+                self._feed_ended = event
 
 
 class _Place:
