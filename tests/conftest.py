@@ -1,0 +1,60 @@
+"""Loads every ``tests/fix_*.py`` as a plugin, says what is tested with which seed, and forbids skips in CI.
+
+Fixtures of one topic stand in one file; ``from fix_nats import BusFactory`` names its types.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SEED_VARIABLE = "LIVE_RUNNER_TEST_SEED"
+_SEED_DEFAULT = "20240229"
+
+
+# Loaded now and not in a hook: a plugin may bring command line options.
+_HERE = Path(__file__).parent
+sys.path.insert(0, str(_HERE))
+pytest_plugins = [path.stem for path in sorted(_HERE.glob("fix_*.py"))]
+
+
+def pytest_report_header() -> list[str]:
+    import live_runner.hotpath as hotpath
+
+    implementation = getattr(hotpath, "IMPLEMENTATION", os.environ.get("LIVE_RUNNER_HOTPATH") or "compiled")
+    skips = "a failure" if _skips_fail() else "allowed"
+    return [f"hotpath: {implementation}, seed: {_seed()}, a skipped test is {skips}"]
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of generated input; LIVE_RUNNER_TEST_SEED sets it, the header prints it."""
+    return _seed()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and _skips_fail() and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and nothing may be skipped here: {_reason(report.longrepr)}"
+    return report
+
+
+def _reason(longrepr: Any) -> str:
+    return str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
+
+
+def _skips_fail() -> bool:
+    return os.environ.get("CI", "").lower() == "true" or os.environ.get("LIVE_RUNNER_NO_SKIP") == "1"
+
+
+def _seed() -> int:
+    return int(os.environ.get(_SEED_VARIABLE, _SEED_DEFAULT))

@@ -1,0 +1,74 @@
+"""Settings come from the environment, and no secret of theirs is ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live_runner.contracts.errors import ConfigError
+from live_runner.services.runtime.settings import Settings, masked
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ("postgresql://me:***@db:5432/x", "postgresql://me:secret@db:5432/x"),
+        ("postgresql://me:***@db/x", "postgresql://me:s%40c:r@e/t@db/x"),
+        ("host=db password=*** user=me", "host=db password=secret user=me"),
+        ("host=db password=*** user=me", r"host=db password='sec\'ret word' user=me"),
+        ("postgresql://db/x?password=***&sslmode=require", "postgresql://db/x?password=secret&sslmode=require"),
+        ("nats://***@host:4222", "nats://token@host:4222"),
+        ("nats://me:***@host:4222", "nats://me:secret@host:4222"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_passwords_and_tokens_in_addresses_are_masked(shown: str, text: str) -> None:
+    assert masked(text) == shown
+
+
+def test_a_printed_settings_object_holds_no_secret() -> None:
+    settings = Settings.from_environment(
+        {"NATS_URL": "nats://secret@host", "NATS_TOKEN": "secret", "TIMESCALE_DSN": "postgresql://me:secret@db/x"}
+    )
+
+    assert "secret" not in repr(settings)
+    assert "secret" not in str(settings.described())
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hush\n")
+
+    assert Settings.from_environment({"NATS_TOKEN_FILE": str(tmp_path / "token")}).nats_token == "hush"
+
+
+def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="NATS_TOKEN_FILE"):
+        Settings.from_environment({"NATS_TOKEN_FILE": str(tmp_path / "absent")})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIVE_RUNNER_LOG", "loud"),
+        ("LIVE_RUNNER_LOG_FORMAT", "xml"),
+        ("LIVE_RUNNER_HEALTH_PORT", "70000"),
+        ("LIVE_RUNNER_HEALTH_PORT", "-1"),
+        ("LIVE_RUNNER_NATS_SYNC", "sometimes"),
+    ],
+)
+def test_a_wrong_variable_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment({name: value})
+
+    assert caught.value.fields["variable"] == name
+
+
+def test_a_child_gets_the_same_settings() -> None:
+    settings = Settings.from_environment({"NATS_URL": "nats://h", "LIVE_RUNNER_HOME": "/x", "LIVE_RUNNER_LOG": "debug"})
+
+    assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_the_command_line_goes_over_the_home_of_the_environment() -> None:
+    assert Settings.from_environment({"LIVE_RUNNER_HOME": "/x"}, home=Path("/y")).home == Path("/y")
