@@ -21,9 +21,7 @@ WORLDLY = frozenset(
     requests rich structlog typer uvloop yaml
     """.split()  # noqa: SIM905  # a list of quoted words would hide the words
 )
-WORLDLY_CALLS = frozenset(
-    {"open", "print", "input", "exec", "eval", "id", "hash", "globals", "__import__", "breakpoint"}
-)
+WORLDLY_CALLS = frozenset({"open", "print", "input", "exec", "eval", "hash", "globals", "__import__", "breakpoint"})
 CLOCKS = frozenset({"now", "utcnow", "today"})
 
 # Pure by place, but the one thing they are for needs the world.
