@@ -1,0 +1,167 @@
+"""One bounded window for publishing in order, with one reply inbox.
+
+Messages of one session leave in order on one connection; up to ``WINDOW`` of them wait for their
+acknowledgement. The first error acknowledgement fails the publisher: nothing is sent after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
+from live_runner.contracts.messages import Event
+
+__all__ = ["ACK_TIMEOUT_S", "WINDOW", "Guard", "Publisher"]
+
+WINDOW: Final = 512
+"""Messages that may wait for their acknowledgement."""
+ACK_TIMEOUT_S: Final = 10.0
+WRONG_LAST_SEQUENCE: Final = 10071
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """What every publish asserts: the last message on ``subject`` still has sequence ``seq``."""
+
+    subject: str
+    seq: int
+
+    def headers(self) -> dict[str, str]:
+        """The header that makes the server check it."""
+        return {
+            "Nats-Expected-Last-Subject-Sequence": str(self.seq),
+            "Nats-Expected-Last-Subject-Sequence-Subject": self.subject,
+        }
+
+
+class _Ack(msgspec.Struct):
+    seq: int = 0
+    error: dict[str, Any] | None = None
+
+
+_ack_decoder: Final = msgspec.json.Decoder(_Ack)
+
+
+class Publisher:
+    """Publishes events in order. Make it with ``Bus.publisher``."""
+
+    def __init__(self, client: Client, guard: Guard | None) -> None:
+        self._client = client
+        self._guard = guard
+        self._headers = guard.headers() if guard else None
+        self._inbox = client.new_inbox()
+        self._sent = 0
+        self._acknowledged = 0
+        self._sent_at: deque[float] = deque()
+        self._changed = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self.error: RunnerError | None = None
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.failed.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self.last_stream_seq = 0
+
+    @classmethod
+    async def open(cls, client: Client, guard: Guard | None) -> Publisher:
+        """A publisher whose inbox is subscribed."""
+        publisher = cls(client, guard)
+        publisher._subscription = await client.subscribe(f"{publisher._inbox}.*", cb=publisher._on_ack)
+        return publisher
+
+    async def publish(self, event: Event) -> None:
+        """Send an event; waits only while the window is full. Raises what made the publisher fail."""
+        await self.publish_bytes(subjects.of(event), codec.encode(event))
+
+    async def publish_bytes(self, subject: str, canonical: bytes) -> None:
+        """The same for canonical bytes."""
+        if self.error is not None:
+            raise self.error
+        while self._sent - self._acknowledged >= WINDOW:
+            await self._wait("the window to open")
+        self._sent += 1
+        self._sent_at.append(time.monotonic())
+        await self._client.publish(
+            subject,
+            codec.stamp(canonical, time.time_ns()),
+            reply=f"{self._inbox}.{self._sent}",
+            headers=self._headers,
+        )
+
+    async def flush(self) -> None:
+        """Wait until everything sent so far is acknowledged."""
+        target = self._sent
+        while self._acknowledged < target:
+            await self._wait("acknowledgements")
+        if self.error is not None:
+            raise self.error
+
+    async def _wait(self, what: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                await self._changed.wait()
+        except TimeoutError:
+            self.fail(
+                BusUnavailable(
+                    f"Waited {ACK_TIMEOUT_S:g} s for {what}; {self._sent - self._acknowledged} are missing",
+                    remedy="Check that NATS runs and has space left",
+                )
+            )
+        if self.error is not None:
+            raise self.error
+
+    def overdue(self) -> bool:
+        """Whether the oldest unacknowledged message has waited longer than ``ACK_TIMEOUT_S``."""
+        return bool(self._sent_at) and time.monotonic() - self._sent_at[0] > ACK_TIMEOUT_S
+
+    def fail(self, error: RunnerError) -> None:
+        """Give up: every waiting and later publish raises ``error``."""
+        if self.error is None:
+            self.error = error
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            self._changed.set()
+
+    async def close(self) -> None:
+        """Release the inbox."""
+        if not self.failed.done():
+            self.failed.cancel()
+        if self._subscription is not None and not self._client.is_closed:
+            await self._subscription.unsubscribe()
+
+    async def _on_ack(self, message: Msg) -> None:
+        status = message.headers.get("Status") if message.headers else None
+        if status == "503":
+            self.fail(BusUnavailable("No stream takes our messages", remedy="Check that JetStream is enabled"))
+            return
+        ack = _ack_decoder.decode(message.data)
+        if ack.error is not None:
+            self.fail(self._refusal(ack.error))
+            return
+        self._acknowledged += 1
+        self._sent_at.popleft()
+        self.last_stream_seq = ack.seq
+        self._changed.set()
+
+    def _refusal(self, error: dict[str, Any]) -> RunnerError:
+        description = str(error.get("description", error))
+        if error.get("err_code") == WRONG_LAST_SEQUENCE and self._guard is not None:
+            return OwnershipLost(
+                f"{self._guard.subject} has another owner now",
+                remedy="Nothing to do: the other process goes on with this session",
+                subject=self._guard.subject,
+            )
+        return BusUnavailable(
+            f"The stream refused a message: {description}",
+            remedy="Free space or raise the stream's limit, then start the service again",
+            description=description,
+        )
