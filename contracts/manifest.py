@@ -18,11 +18,12 @@ from live_runner.contracts.errors import ConfigError, SessionRefused
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import Announced, Instrument, Joined, Started
 
-__all__ = ["SOURCE", "compare_command", "config_fields", "config_hash", "config_of", "merge", "start"]
+__all__ = ["SOURCE", "announce", "compare_command", "config_fields", "config_hash", "config_of", "merge", "start"]
 
 SOURCE: Final = "run"
 """Who announces and starts a session."""
 
+_ANNOUNCED_SEQ: Final = 1
 _STARTED_SEQ: Final = 2
 
 
@@ -51,6 +52,37 @@ def config_of(fields: Mapping[str, Any]) -> Config:
 def compare_command(session: str) -> str:
     """What to type to compare the session with its backtest."""
     return f"live-runner compare {session}"
+
+
+def announce(
+    config: Config,
+    *,
+    stage: str,
+    strategy: str,
+    sources: Mapping[str, str],
+    strategy_hash: str,
+    engine_version: str,
+    engine_hash: str,
+    warmup_bars: int,
+) -> Announced:
+    """The ``announced`` event; its market time is 0, since no bar is known yet."""
+    fields = config_fields(config)
+    return Announced(
+        stage=stage,
+        config=fields,
+        config_hash=config_hash(fields),
+        strategy=strategy,
+        sources=dict(sources),
+        strategy_hash=strategy_hash,
+        engine_version=engine_version,
+        engine_hash=engine_hash,
+        warmup_bars=warmup_bars,
+        id=event_id(config.session, SOURCE, _ANNOUNCED_SEQ),
+        session=config.session,
+        source=SOURCE,
+        seq=_ANNOUNCED_SEQ,
+        event_ns=0,
+    )
 
 
 def merge(

@@ -11,7 +11,7 @@ after which the execution core has to fold it, which does not depend on how far 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -72,7 +72,7 @@ class Backtest:
     def __init__(
         self,
         started: Started,
-        strategy_class: type[Strategy],
+        strategy_class: type[Strategy[Any, Any]],
         *,
         hashing: bool,
         commands: Sequence[CommandAt] = (),

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from live_runner.hotpath.fixed import money, money_text
+from live_runner.hotpath import fixed
 
 __all__ = ["CAUSES", "SAME_MODEL", "Bridge", "BridgeLine", "bridge"]
 
@@ -68,21 +68,21 @@ def bridge(
     facts of the named causes in place of the model's and gives its PnL.
     """
     recorded: list[str] = []
-    before = first = money(pnl_of(()))
+    before = first = fixed.money(pnl_of(()))
     lines: list[BridgeLine] = []
     for cause in CAUSES:
         if cause not in causes:
             lines.append(BridgeLine(cause, "0", _unvaried(cause)))
             continue
         recorded.append(cause)
-        after = money(pnl_of(tuple(recorded)))
-        lines.append(BridgeLine(cause, money_text(after - before), causes[cause]))
+        after = fixed.money(pnl_of(tuple(recorded)))
+        lines.append(BridgeLine(cause, fixed.money_text(after - before), causes[cause]))
         before = after
     return Bridge(
         currency=currency,
-        backtest=money_text(first),
+        backtest=fixed.money_text(first),
         lines=lines,
-        unexplained=money_text(money(session_pnl) - before),
+        unexplained=fixed.money_text(fixed.money(session_pnl) - before),
         session=session_pnl,
     )
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from live_runner.contracts.config import Config
-from live_runner.hotpath.fixed import money
+from live_runner.hotpath import fixed
 from live_runner.services.forensics.bridge import Bridge, bridge
 from live_runner.services.forensics.code_check import CodeChange, code_changes
 from live_runner.services.forensics.difference import Difference
@@ -59,7 +59,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def agrees(self) -> bool:
         """Zero differences, and not a unit of money without a name."""
-        unexplained = money(self.bridge.unexplained)
+        unexplained = fixed.money(self.bridge.unexplained)
         return self.differences == 0 and self.replayed.agrees and self.unreproduced == 0 and unexplained == 0
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import BarSet, Event, FeedEnded, Filled, Settled
-from live_runner.hotpath.fixed import money, money_text
+from live_runner.hotpath import fixed
 from live_runner.services.backtest.loop import Backtest
 from live_runner.services.forensics.difference import Differences
 from live_runner.services.forensics.parity import Parity
@@ -108,4 +108,4 @@ class Runs:
 
 def pnl(start: str, equity: str | None) -> str:
     """Change of equity, as decimal text; 0 when nothing was settled."""
-    return "0" if equity is None else money_text(money(equity) - money(start))
+    return "0" if equity is None else fixed.money_text(fixed.money(equity) - fixed.money(start))
