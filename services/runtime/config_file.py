@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from hashlib import blake2b
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from live_runner.contracts.messages import Instrument
 from live_runner.contracts.subjects import check_session, symbol_token
 from live_runner.services.runtime.yaml_tree import Tree, nearest, read_text
 
-__all__ = ["ConfigFile", "config_dict", "config_hash", "from_text", "json_schema", "read", "time_ns"]
+__all__ = ["ConfigFile", "from_text", "json_schema", "read", "time_ns"]
 
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
@@ -69,16 +68,12 @@ SYMBOLS_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A configuration and the folder that its paths are relative to."""
+    """A configuration, and where the things are that it names by paths."""
 
     config: Config
     folder: Path
-
-    @property
-    def strategy_path(self) -> Path | None:
-        """The strategy's file, when the configuration names one."""
-        path = self.config.strategy.path
-        return None if path is None else (self.folder / path).resolve()
+    strategy_path: Path | None
+    """The strategy's file, when the configuration names one."""
 
 
 def read(path: Path, *, session: str | None = None, speed: float | None = None) -> ConfigFile:
@@ -99,26 +94,12 @@ def from_text(
     if speed is not None:
         config = msgspec.structs.replace(config, market=msgspec.structs.replace(config.market, speed=speed))
     _check(tree, config)
-    return ConfigFile(config=config, folder=folder)
-
-
-def config_dict(config: Config) -> dict[str, Any]:
-    """The whole configuration as plain data, every default written out.
-
-    An absolute strategy path is cut to its file name: a manifest is the same on every machine.
-    """
-    plain: dict[str, Any] = msgspec.msgpack.decode(msgspec.msgpack.encode(config))
-    path = plain["strategy"]["path"]
+    path = config.strategy.path
     if path is not None and PurePath(path).is_absolute():
-        plain["strategy"]["path"] = PurePath(path).name
-    return plain
-
-
-def config_hash(config: Config) -> str:
-    """blake2b-128 of the configuration. The speed of a recording is left out: it changes no event."""
-    plain = config_dict(config)
-    del plain["market"]["speed"]
-    return blake2b(msgspec.json.encode(plain, order="deterministic"), digest_size=16).hexdigest()
+        # A manifest is the same on every machine: where a file lay on this one is not part of it.
+        strategy = msgspec.structs.replace(config.strategy, path=PurePath(path).name)
+        config = msgspec.structs.replace(config, strategy=strategy)
+    return ConfigFile(config=config, folder=folder, strategy_path=None if path is None else (folder / path).resolve())
 
 
 def json_schema() -> dict[str, Any]:

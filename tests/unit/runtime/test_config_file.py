@@ -10,9 +10,8 @@ import pytest
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.manifest import config_fields
 from live_runner.services.runtime.config_file import (
-    config_dict,
-    config_hash,
     from_text,
     json_schema,
     read,
@@ -98,18 +97,11 @@ def test_a_date_in_parameters_stays_text() -> None:
 
 def test_every_default_is_written_out() -> None:
     """X12: a changed default can be seen in the manifest."""
-    plain = config_dict(parse(TEXT))
+    plain = config_fields(parse(TEXT))
 
     assert plain["limits"]["read_ahead"] == 1000
     assert plain["account"] == msgspec.to_builtins(Config.__struct_defaults__[0])
     assert msgspec.convert(plain, Config) == parse(TEXT)
-
-
-def test_the_hash_follows_every_value_but_the_speed() -> None:
-    first = config_hash(parse(TEXT))
-
-    assert config_hash(parse(TEXT.replace("source: simulated", "source: simulated\n  speed: 60"))) == first
-    assert config_hash(parse(TEXT.replace("5e-4", "6e-4"))) != first
 
 
 def test_the_command_line_goes_over_session_and_speed(tmp_path: Path) -> None:
@@ -128,7 +120,7 @@ def test_a_strategy_path_is_relative_to_the_file_and_never_absolute_in_the_manif
     file = read(path)
 
     assert file.strategy_path == tmp_path / "mine.py"
-    assert config_dict(file.config)["strategy"]["path"] == "mine.py"
+    assert config_fields(file.config)["strategy"]["path"] == "mine.py"
 
 
 def test_a_missing_file_says_where_examples_are(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What runs here: version and hash of live-runner, the platform, and installed packages.
+
+These facts stand in every manifest; a comparison refuses another engine unless it is told otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+__all__ = ["engine_hash", "engine_version", "package_versions", "platform_facts"]
+
+_DISTRIBUTION: Final = "live-runner"
+_PARTS: Final = (
+    "contracts/*.py",
+    "hotpath/*.py",
+    "hotpath/reference/*.py",
+    "strategies/base.py",
+    "strategies/parameters.py",
+    "services/*/core/*.py",
+)
+"""Everything that decides what an event's bytes are; shells, database and command line do not."""
+_COMPILED: Final = "hotpath/compiled/*.so"
+
+
+@cache
+def engine_version() -> str:
+    """The installed version; ``0`` when it is not installed at all."""
+    try:
+        return importlib.metadata.version(_DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return "0"
+
+
+@cache
+def engine_hash() -> str:
+    """blake2b-128 over the sources of the cores and, unless the reference is chosen, the compiled modules."""
+    root = Path(__file__).resolve().parents[2]
+    digest = blake2b(digest_size=16)
+    for path in _files(root):
+        # Built for another Python a module has another suffix, and is another program.
+        for data in (path.relative_to(root).as_posix().encode(), path.read_bytes()):
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _files(root: Path) -> Iterator[Path]:
+    patterns = list(_PARTS)
+    if os.environ.get("LIVE_RUNNER_HOTPATH", "compiled") == "compiled":
+        patterns.append(_COMPILED)
+    for pattern in patterns:
+        yield from sorted(root.glob(pattern))
+
+
+def platform_facts() -> dict[str, str]:
+    """Architecture, numpy and C library: what floating point results may depend on."""
+    library, version = platform.libc_ver()
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": importlib.metadata.version("numpy"),
+        "libm": f"{library} {version}".strip() or "unknown",
+    }
+
+
+def package_versions(modules: Iterable[str]) -> dict[str, str]:
+    """Installed distributions of these top-level modules, by version."""
+    found: dict[str, str] = {}
+    distributions = importlib.metadata.packages_distributions() if modules else {}
+    for module in modules:
+        for name in distributions.get(module, ()):
+            found[name] = importlib.metadata.version(name)
+    return dict(sorted(found.items()))
