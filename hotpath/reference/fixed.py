@@ -236,10 +236,9 @@ class Valuation:
 
         ValueError for a rate outside 0 to 22 decimals.
         """
-        if not 0 <= rate_decimals <= GRID_DECIMALS_MAX:
-            raise ValueError(f"{rate_decimals} decimals of a rate: 0 to {GRID_DECIMALS_MAX} are kept")
+        decimals = _rate_decimals(rate_decimals)
         value = _product(_product(_units(lots) * _units(ticks)) * self.multiplier)
-        return div_half_even(_product(value * _units(rate_mantissa)), _product(self.divisor * 10**rate_decimals))
+        return div_half_even(_product(value * _units(rate_mantissa)), _product(self.divisor * 10**decimals))
 
 
 def _half_even(numerator: int, denominator: int) -> int:
@@ -256,6 +255,12 @@ def _positive(text: str, name: str) -> tuple[int, int]:
     if not 0 < mantissa < EXACT_END or decimals > GRID_DECIMALS_MAX:
         raise ConfigError(f"The {name} '{text}' is not positive or too fine", remedy=_SIZES, **{name: text})
     return mantissa, decimals
+
+
+def _rate_decimals(value: int) -> int:
+    if not 0 <= value <= GRID_DECIMALS_MAX:
+        raise ValueError(f"{value} decimals of a rate: 0 to {GRID_DECIMALS_MAX} are kept")
+    return value
 
 
 def _units(value: int) -> int:

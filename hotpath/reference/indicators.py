@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "Atr",
@@ -34,8 +35,13 @@ __all__ = [
     "sma",
 ]
 
+type Column = NDArray[np.float64]
+"""One value per bar, float64. numpy itself is loaded by the first column: a live session has none."""
+
 PERIOD_MAX: Final = 1_000_000
 """Longest period, in bars."""
+BARS_MAX: Final = 2**62
+"""Bars that an indicator can have seen."""
 
 
 class Ema:
@@ -126,7 +132,7 @@ class Sma:
         """Go on from a snapshot."""
         count, total, window = _shape(state, 3)
         self._window = _floats(window, self.period)
-        self._count = int(count)
+        self._count = _count(count, BARS_MAX)
         self._total = float(total)
 
 
@@ -311,7 +317,7 @@ class Bollinger:
         """Go on from a snapshot."""
         count, base, total, squares, window = _shape(state, 5)
         self._window = _floats(window, self.period)
-        self._count = int(count)
+        self._count = _count(count, BARS_MAX)
         self._base, self._total, self._squares = float(base), float(total), float(squares)
 
 
@@ -423,62 +429,54 @@ class Donchian:
         count, highs, lows = _shape(state, 3)
         self._highs = _floats(highs, self.period)
         self._lows = _floats(lows, self.period)
-        self._count = int(count)
+        self._count = _count(count, BARS_MAX)
 
 
 # -- whole columns: nan until warm, bit for bit what the classes give -------------------------------
 
 
-def ema(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+def ema(values: Column, period: int) -> Column:
     """``Ema`` over a column of closes."""
     (close,) = _columns(close=values)
     return _single(Ema(period), close)
 
 
-def sma(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+def sma(values: Column, period: int) -> Column:
     """``Sma`` over a column of closes."""
     (close,) = _columns(close=values)
     return _single(Sma(period), close)
 
 
-def rsi(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+def rsi(values: Column, period: int) -> Column:
     """``Rsi`` over a column of closes."""
     (close,) = _columns(close=values)
     return _single(Rsi(period), close)
 
 
-def atr(
-    high: NDArray[np.float64], low: NDArray[np.float64], close: NDArray[np.float64], period: int
-) -> NDArray[np.float64]:
+def atr(high: Column, low: Column, close: Column, period: int) -> Column:
     """``Atr`` over columns of bars."""
     return _single(Atr(period), *_columns(high=high, low=low, close=close))
 
 
-def bollinger(
-    values: NDArray[np.float64], period: int, width: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def bollinger(values: Column, period: int, width: float) -> tuple[Column, Column, Column]:
     """``Bollinger`` over a column of closes: upper, middle, lower."""
     (close,) = _columns(close=values)
     return _triple(Bollinger(period, width), close)
 
 
-def macd(
-    values: NDArray[np.float64], fast: int, slow: int, signal: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def macd(values: Column, fast: int, slow: int, signal: int) -> tuple[Column, Column, Column]:
     """``Macd`` over a column of closes: line, signal, line minus signal."""
     (close,) = _columns(close=values)
     return _triple(Macd(fast, slow, signal), close)
 
 
-def donchian(
-    high: NDArray[np.float64], low: NDArray[np.float64], period: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def donchian(high: Column, low: Column, period: int) -> tuple[Column, Column, Column]:
     """``Donchian`` over columns of bars: upper, middle, lower."""
     return _triple(Donchian(period), *_columns(high=high, low=low))
 
 
-def _single(indicator: Any, *columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.full(len(columns[0]), np.nan)
+def _single(indicator: Any, *columns: Column) -> Column:
+    out = _empty(len(columns[0]))
     for index, bar in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         indicator.update(*bar)
         if indicator.warm:
@@ -486,10 +484,8 @@ def _single(indicator: Any, *columns: NDArray[np.float64]) -> NDArray[np.float64
     return out
 
 
-def _triple(
-    indicator: Any, *columns: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    first, second, third = (np.full(len(columns[0]), np.nan) for _ in range(3))
+def _triple(indicator: Any, *columns: Column) -> tuple[Column, Column, Column]:
+    first, second, third = (_empty(len(columns[0])) for _ in range(3))
     for index, bar in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         indicator.update(*bar)
         if indicator.warm:
@@ -512,8 +508,16 @@ def _finite(value: float, name: str) -> float:
     return float(value)
 
 
-def _columns(**columns: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _empty(rows: int) -> Column:
+    import numpy as np
+
+    return np.full(rows, np.nan)
+
+
+def _columns(**columns: Column) -> list[Column]:
     """The columns as float64, of one length, all finite."""
+    import numpy as np
+
     arrays = {name: np.ascontiguousarray(column, dtype=np.float64) for name, column in columns.items()}
     rows = {name: len(array) for name, array in arrays.items() if array.ndim == 1}
     if len(rows) < len(arrays) or len(set(rows.values())) > 1:
