@@ -115,9 +115,7 @@ def load(strategy: str, sources: Mapping[str, str], *, legacy: Mapping[str, Any]
     kind = getattr(module, name, None)
     if not isinstance(kind, type):
         known = ", ".join(_candidates(module, start)) or "none"
-        raise StrategyError(
-            f"'{start}' has no class '{name}'", remedy=f"Strategies in it: {known}", strategy=strategy
-        )
+        raise StrategyError(f"'{start}' has no class '{name}'", remedy=f"Strategies in it: {known}", strategy=strategy)
     return _hosted(kind, legacy)
 
 

@@ -1,0 +1,386 @@
+"""The strategy host: bars and order news in, one ``decided`` per close out.
+
+    bar_set     every symbol is observed at once; a set that comes while the one before is not decided waits
+    order.*     held until the account of their close is settled
+    settled     the news in stream order, then on_bar per symbol, then ``decided``
+    feed_ended  ``finished``, after the last decision
+
+So folding the same stream always runs the same strategy code in the same order, however far bars run
+ahead. Strategy code is called in one way only; a call that raises is undone, named in ``decided``, and
+never made again in another form.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts.codec import encode
+from live_runner.contracts.config import Config
+from live_runner.contracts.errors import OurFault, SnapshotMismatch, StrategyError
+from live_runner.contracts.messages import (
+    BarSet,
+    Decided,
+    Event,
+    FailedCall,
+    FeedEnded,
+    Filled,
+    Finished,
+    Intent,
+    Rejected,
+    Settled,
+    Started,
+)
+from live_runner.contracts.numbering import Numbering
+from live_runner.contracts.policy import BackoffState, after_fill, after_rejection
+from live_runner.services.strategy.core import stored
+from live_runner.services.strategy.core.account import Account
+from live_runner.services.strategy.core.decision import Decision, drafts_of
+from live_runner.services.strategy.core.failures import Failures
+from live_runner.services.strategy.core.legs import LegBook, LegKey
+from live_runner.services.strategy.core.news import NEWS, told
+from live_runner.services.strategy.core.open_intents import Blocked, Notice, OpenIntents
+from live_runner.strategies.base import Bar, Draft, Strategy, View
+from live_runner.strategies.parameters import create
+
+__all__ = ["NEWS_HELD_MAX", "StrategyCore"]
+
+NEWS_HELD_MAX: Final = 100_000
+"""Order events that may wait for one close; more means that ``settled`` never comes."""
+
+_ENTRIES: Final = ("open", "add")
+
+
+class StrategyCore:
+    """Hosts one strategy in one session. Everything else comes with ``started``.
+
+    ``failures`` holds the tracebacks of failed calls until the shell takes them. ``halted`` is set when
+    strategy code failed and the configuration says ``on_error: stop``: the shell then ends the session,
+    until when closes go on and opens and adds are blocked, as under ``manage_only``.
+    """
+
+    source: Final = "strategy"
+
+    def __init__(self, session: str, strategy_class: type[Strategy[Any, Any]], *, hashing: bool = True) -> None:
+        self._class = strategy_class
+        self._numbering = Numbering(session, self.source, hashing=hashing)
+        self._hashing = hashing
+        self._failures = Failures()
+        self._started: Started | None = None
+        self._folds: dict[type[Event], Callable[[Any], list[Event]]] = {
+            Started: self._start,
+            BarSet: self._take_set,
+            Settled: self._settle,
+            FeedEnded: self._end,
+            **dict.fromkeys(NEWS, self._hold),
+        }
+        self.halted = False
+
+    # -- the shape of every core ----------------------------------------------------------------
+
+    @property
+    def seq(self) -> int:
+        """Number of the last output."""
+        return self._numbering.seq
+
+    @property
+    def failures(self) -> list[tuple[FailedCall, str]]:
+        """Failed calls and their tracebacks, for incidents; the shell empties the list."""
+        return self._failures.tracebacks
+
+    def handle(self, event: Event) -> Sequence[Event]:
+        """Fold one input. Events that say nothing to a strategy (``executed``, commands, funding) lead to nothing."""
+        fold = self._folds.get(type(event))
+        if fold is None:
+            return ()
+        if self._started is None and not isinstance(event, Started):
+            raise OurFault(
+                f"The strategy host got '{event.id}' before the session's manifest",
+                remedy="Fold 'started' first",
+                event=event.id,
+            )
+        return fold(event)
+
+    # -- inputs ---------------------------------------------------------------------------------
+
+    def _start(self, started: Started) -> list[Event]:
+        self._build(started)
+        # A state that cannot be stored is better refused now than at the first snapshot.
+        stored.plain_state(self.strategy.state(), self._class.__name__)
+        return []
+
+    def _build(self, started: Started) -> None:
+        config = msgspec.convert(started.config, Config)
+        self._started = started
+        self._config = config
+        self._symbols = config.market.symbols
+        self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
+        self._legs = LegBook(self.strategy)
+        self._intents = OpenIntents(started.policy)
+        self._account = Account(started.instruments, config.account.equity)
+        self._backoffs: dict[LegKey, BackoffState] = {}
+        self._current: BarSet | None = None
+        self._bars: list[Bar] = []
+        self._queue: deque[BarSet] = deque()
+        self._held: list[Event | Blocked] = []
+        self._ended: FeedEnded | None = None
+        self._now_ns = 0
+        self._trouble = ""
+        self._selects = self._class.select is not Strategy.select
+        self._hears = {hook: getattr(self._class, hook) is not getattr(Strategy, hook) for hook in set(NEWS.values())}
+
+    def _take_set(self, bar_set: BarSet) -> list[Event]:
+        if self._current is None and not self._queue:
+            self._begin(bar_set)
+            return []
+        if len(self._queue) >= self._config.limits.read_ahead:
+            raise OurFault(
+                f"{len(self._queue)} bar sets wait for the decision before them",
+                remedy="Check that execution runs; limits.read_ahead bounds the wait",
+                read_ahead=self._config.limits.read_ahead,
+                waiting_for=self._current.id if self._current else "",
+            )
+        self._queue.append(bar_set)
+        return []
+
+    def _begin(self, bar_set: BarSet) -> None:
+        self._bars = _bars_of(bar_set)
+        observe = self.strategy.observe
+        for bar in self._bars:
+            try:
+                _nothing(observe(bar), "observe")
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+                self._fail(bar.symbol, "observe", error)
+        self._now_ns = max(self._now_ns, bar_set.close_ns)
+        self._current = None if bar_set.warmup else bar_set
+
+    def _hold(self, event: Event) -> list[Event]:
+        if len(self._held) >= NEWS_HELD_MAX:
+            raise OurFault(
+                f"{len(self._held)} order events wait for the account to be settled",
+                remedy="Check that execution publishes 'settled' for every bar set",
+            )
+        self._held.append(event)
+        return []
+
+    def _settle(self, settled: Settled) -> list[Event]:
+        current = self._current
+        if current is None or settled.close_ns != current.close_ns:
+            raise OurFault(
+                f"'{settled.id}' settles a close that is not the one being decided",
+                remedy="Check the order of the log: a close is settled once, after its bar set",
+                close_ns=settled.close_ns,
+                expected=current.close_ns if current else None,
+            )
+        self._account.fold(settled)
+        held, self._held = self._held, []
+        notices = self._intents.read(held)
+        self._fold_backoffs(notices)
+        view = self._account.view(self._now_ns, self._backoffs)
+        self._tell(notices, view)
+        self._intents.forget(self._legs.versions)
+        outputs: list[Event] = [self._decide(current, settled, view)]
+        self._current = None
+        while self._queue and self._current is None:
+            self._begin(self._queue.popleft())
+        outputs.extend(self._finish_when_done())
+        return outputs
+
+    def _end(self, ended: FeedEnded) -> list[Event]:
+        self._ended = ended
+        return self._finish_when_done()
+
+    def _finish_when_done(self) -> list[Event]:
+        ended = self._ended
+        if ended is None or self._current is not None or self._queue:
+            return []
+        self._ended = None
+        state_hash = self.state_hash() if self._hashing else ""
+        return [self._numbering.close(Finished, cause=ended.id, event_ns=ended.close_ns, state_hash=state_hash)]
+
+    # -- news -----------------------------------------------------------------------------------
+
+    def _fold_backoffs(self, notices: list[Notice]) -> None:
+        for notice in notices:
+            event, key = notice.event, notice.key
+            if isinstance(event, Blocked):
+                continue
+            self._now_ns = max(self._now_ns, event.event_ns)
+            if isinstance(event, Rejected) and event.action in _ENTRIES:
+                self._backoffs[key] = after_rejection(
+                    self._backoffs.get(key, BackoffState()),
+                    notice.policy,
+                    event_id=event.id,
+                    detail=f"{event.code}: {event.message}" if event.message else event.code,
+                    at_ns=event.event_ns,
+                )
+            elif isinstance(event, Filled) and key in self._backoffs:
+                cleared = after_fill(self._backoffs[key], event.action)
+                if cleared.failures:
+                    self._backoffs[key] = cleared
+                else:
+                    del self._backoffs[key]
+
+    def _tell(self, notices: list[Notice], view: View) -> None:
+        for notice in notices:
+            group = notice.puts_back
+            if group is not None and group.version == self._legs.versions[notice.key]:
+                self._legs.restore_leg(notice.key, group.before)
+                group.restored = True
+            hook = "on_rejection" if isinstance(notice.event, Blocked) else NEWS[type(notice.event)]
+            if self._hears[hook]:
+                self._call_hook(notice.key[0], hook, told(notice), view)
+
+    def _call_hook(self, symbol: str, hook: str, news: Any, view: View) -> None:
+        copies = self._legs.copy(symbol)
+        try:
+            _nothing(getattr(self.strategy, hook)(news, view), hook)
+            self._legs.accept(symbol)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+            self._legs.put_back(symbol, copies)
+            self._fail(symbol, hook, error)
+
+    # -- decision -------------------------------------------------------------------------------
+
+    def _decide(self, current: BarSet, settled: Settled, view: View) -> Decided:
+        decision = Decision(self._numbering.session, current.open_ns, current.close_ns, self._now_ns, self._backoffs)
+        skips_late = self._config.market.late_bars == "halt"
+        for bar in self._selected(view):
+            if bar.late and skips_late:
+                continue
+            self._ask(bar, view, decision)
+        self._held.extend(Blocked(blocked, current.close_ns) for blocked in decision.blocked)
+        due = self._hashing and current.number % self._config.limits.state_hash_every == 0
+        return self._numbering.close(
+            Decided,
+            cause=settled.id,
+            event_ns=current.close_ns,
+            close_ns=current.close_ns,
+            intents=decision.intents,
+            blocked=decision.blocked,
+            failed=self._failures.take(),
+            state_hash=self.state_hash() if due else "",
+        )
+
+    def _ask(self, bar: Bar, view: View, decision: Decision) -> None:
+        symbol = bar.symbol
+        copies = self._legs.copy(symbol)
+        try:
+            answer = self.strategy.on_bar(bar, view)
+            drafts: tuple[Draft, ...] = () if answer is None else drafts_of(answer, symbol)
+            self._legs.accept(symbol)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+            self._legs.put_back(symbol, copies)
+            self._fail(symbol, "on_bar", error)
+            return
+        if drafts:
+            self._remember(decision.take(drafts, self._trouble), copies)
+
+    def _remember(self, by_leg: dict[LegKey, list[Intent]], copies: tuple[bytes, bytes]) -> None:
+        for key, intents in by_leg.items():
+            before = copies[0] if key[1] == "long" else copies[1]
+            self._intents.ask(key, intents, before, self._legs.versions[key])
+
+    def _selected(self, view: View) -> list[Bar]:
+        if not self._selects:
+            return self._bars
+        try:
+            answer = self.strategy.select(tuple(self._bars), view)
+            if answer is None:
+                return self._bars
+            chosen = set(answer)
+            unknown = chosen.difference(self._symbols)
+            if unknown:
+                raise StrategyError(
+                    f"select gave {', '.join(sorted(map(str, unknown)))}, which the session does not trade",
+                    remedy="Choose among the configured symbols",
+                )
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+            self._fail("", "select", error)
+            return self._bars
+        chosen |= self._account.symbols_in_use()
+        return [bar for bar in self._bars if bar.symbol in chosen]
+
+    def _fail(self, symbol: str, call: str, error: BaseException) -> None:
+        failed = self._failures.add(symbol, call, error)
+        if not self._trouble:
+            self._trouble = f"{symbol} {call}: {failed.error}".strip()
+        if self._config.strategy.on_error == "stop":
+            self.halted = True
+
+    # -- snapshots ------------------------------------------------------------------------------
+
+    def state_hash(self) -> str:
+        """blake2b-128 of ``snapshot()``, in hex."""
+        return blake2b(self.snapshot(), digest_size=16).hexdigest()
+
+    def snapshot(self) -> bytes:
+        """The whole state, tracebacks for the shell excepted."""
+        if self._started is None:
+            return stored.pack({"numbering": self._numbering.state(), "started": None})
+        return stored.pack(
+            {
+                "numbering": self._numbering.state(),
+                "started": encode(self._started),
+                "now_ns": self._now_ns,
+                "current": stored.events_plain([self._current])[0],
+                "queue": stored.events_plain(self._queue),
+                "held": stored.held_plain(self._held),
+                "ended": stored.events_plain([self._ended])[0],
+                "failed": self._failures.calls,
+                "trouble": self._trouble,
+                "halted": self.halted,
+                "account": self._account.snapshot(),
+                "intents": self._intents.snapshot(),
+                "backoffs": stored.backoffs_plain(self._backoffs),
+                "legs": self._legs.snapshot(),
+                "strategy": stored.plain_state(self.strategy.state(), self._class.__name__),
+            }
+        )
+
+    def restore(self, data: bytes) -> None:
+        """Take over a state that ``snapshot`` gave, on a fresh core."""
+        state = stored.unpack(data)
+        if state["numbering"] and self._started is not None:
+            raise SnapshotMismatch("A strategy host that has begun takes no snapshot", remedy="Restore a fresh core")
+        self._numbering.restore(state["numbering"])
+        if state["started"] is None:
+            return
+        self._build(stored.events_of([state["started"]])[0])
+        self._now_ns = state["now_ns"]
+        self._restore_current(stored.events_of([state["current"]])[0])
+        self._queue.extend(stored.events_of(state["queue"]))
+        self._held = stored.held_of(state["held"])
+        self._ended = stored.events_of([state["ended"]])[0]
+        self._failures.calls = msgspec.convert(state["failed"], list[FailedCall])
+        self._trouble = state["trouble"]
+        self.halted = state["halted"]
+        self._account.restore(state["account"])
+        self._intents.restore(state["intents"])
+        self._backoffs = stored.backoffs_of(state["backoffs"])
+        self._legs.restore(state["legs"])
+        self.strategy.restore(state["strategy"])
+
+    def _restore_current(self, current: BarSet | None) -> None:
+        self._current = current
+        if current is not None:
+            self._bars = _bars_of(current)
+
+
+def _bars_of(bar_set: BarSet) -> list[Bar]:
+    open_ns, close_ns = bar_set.open_ns, bar_set.close_ns
+    return [
+        Bar(bar.symbol, open_ns, close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.late)
+        for bar in bar_set.bars
+    ]
+
+
+def _nothing(answer: object, call: str) -> None:
+    if answer is not None:
+        raise StrategyError(
+            f"{call} gave a {type(answer).__name__}", remedy="Return nothing; intents come from on_bar only"
+        )

@@ -1,0 +1,108 @@
+"""The host's state as MessagePack: equal states give equal bytes, also right after they were restored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts.codec import decode, encode
+from live_runner.contracts.errors import SnapshotMismatch, StrategyError
+from live_runner.contracts.messages import Event
+from live_runner.contracts.policy import BackoffState
+from live_runner.services.strategy.core.legs import LegKey
+from live_runner.services.strategy.core.open_intents import Blocked
+
+__all__ = ["VERSION", "events_of", "events_plain", "held_of", "held_plain", "pack", "plain_state", "unpack"]
+
+VERSION: Final = 1
+"""Of the layout; another one is refused."""
+
+_PLAIN: Final = (bool, int, float, str, bytes, type(None))
+
+
+def pack(state: dict[str, Any]) -> bytes:
+    """Bytes of a snapshot."""
+    return msgspec.msgpack.encode({"version": VERSION, **state})
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """The state in a snapshot; SnapshotMismatch when it is none of this version."""
+    try:
+        state: Any = msgspec.msgpack.decode(data)
+    except msgspec.MsgspecError as error:
+        raise SnapshotMismatch(
+            f"A strategy snapshot of {len(data)} bytes cannot be read: {error}",
+            remedy="Delete it; the state is then made again from the log",
+        ) from error
+    if not isinstance(state, dict) or state.get("version") != VERSION:
+        raise SnapshotMismatch(
+            "A strategy snapshot has another layout",
+            remedy="Delete it; the state is then made again from the log",
+            expected=VERSION,
+        )
+    return state
+
+
+def events_plain(events: Sequence[Event | None]) -> list[bytes | None]:
+    """Events as their bytes."""
+    return [None if event is None else encode(event) for event in events]
+
+
+def events_of(stored: Sequence[bytes | None]) -> list[Any]:
+    """The events that ``events_plain`` stored."""
+    return [None if data is None else decode(data) for data in stored]
+
+
+def held_plain(held: Sequence[Event | Blocked]) -> list[Any]:
+    """News that waits for its close, in order: an event as bytes, a blocked intent as a map."""
+    return [item if isinstance(item, Blocked) else encode(item) for item in held]
+
+
+def held_of(stored: Sequence[Any]) -> list[Event | Blocked]:
+    """The news that ``held_plain`` stored."""
+    return [decode(item) if isinstance(item, bytes) else msgspec.convert(item, Blocked) for item in stored]
+
+
+def backoffs_plain(backoffs: dict[LegKey, BackoffState]) -> list[Any]:
+    """Symbol, side and state of each leg that was rejected, in that order."""
+    return [[symbol, leg, backoffs[symbol, leg]] for symbol, leg in sorted(backoffs)]
+
+
+def backoffs_of(stored: Sequence[Any]) -> dict[LegKey, BackoffState]:
+    """The states that ``backoffs_plain`` stored."""
+    return {(symbol, leg): msgspec.convert(state, BackoffState) for symbol, leg, state in stored}
+
+
+def plain_state(state: Any, strategy: str) -> Any:
+    """What ``Strategy.state`` gave, when it is plain data; StrategyError otherwise.
+
+    A set, a Decimal or an object would be written, but read back as something else.
+    """
+    _check(state, "state()", strategy)
+    if not isinstance(state, dict):
+        raise StrategyError(f"state() of {strategy} gives no dict", remedy="Return a dict of plain data")
+    return state
+
+
+def _check(value: Any, where: str, strategy: str) -> None:
+    if type(value) in _PLAIN:
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise StrategyError(
+                    f"{where} of {strategy} has the key {key!r}, which is no text", remedy="Use text as keys"
+                )
+            _check(inner, f"{where}[{key!r}]", strategy)
+        return
+    if isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            _check(inner, f"{where}[{number}]", strategy)
+        return
+    raise StrategyError(
+        f"{where} of {strategy} is a {type(value).__name__}",
+        remedy="Use numbers, text, lists and dicts; a snapshot has to be readable everywhere",
+        strategy=strategy,
+    )
