@@ -554,6 +554,8 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     liquidity: str = ""
     code: str = ""
     message: str = ""
+    retryable: bool = False
+    """Of a rejection: whether the same order may be tried again later."""
 
 
 # -- account ------------------------------------------------------------------------------------

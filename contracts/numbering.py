@@ -41,7 +41,7 @@ class Numbering:
         self.hashing = hashing
         self._step: list[bytes] = []
 
-    def make[E: Event](self, kind: type[E], *, cause: str, event_ns: int, **fields: Any) -> E:
+    def make[E: Event](self, kind: type[E], /, *, cause: str, event_ns: int, **fields: Any) -> E:
         """The next event of this source."""
         self.seq += 1
         event = kind(
@@ -57,7 +57,7 @@ class Numbering:
             self._step.append(encode(event))
         return event
 
-    def close[E: Event](self, kind: type[E], *, cause: str, event_ns: int, **fields: Any) -> E:
+    def close[E: Event](self, kind: type[E], /, *, cause: str, event_ns: int, **fields: Any) -> E:
         """The next event, ending a step: it carries the running hash up to and including itself."""
         event = self.make(kind, cause=cause, event_ns=event_ns, **fields)
         if not self.hashing:

@@ -1,0 +1,389 @@
+"""The order manager: every order from its request to its end, attempts and fallbacks included.
+
+It publishes what happens to an order and keeps what is open; where orders go is the gateway's matter
+(paper.py for the paper venue, remote.py for a real one). A limit becomes a market order only for a
+reason that the intent or the policy names, once, and only for what is certainly not filled and certainly
+off the book. Closes are tried again until done; opens and adds as often as the policy says. A stop blocks
+entries in every form, the fallback and the next attempt included, and never a close.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from live_runner.contracts.core import SetTimer
+from live_runner.contracts.ids import client_order_id, fill_id, order_id
+from live_runner.contracts.messages import (
+    Accepted,
+    Cancelled,
+    CancelRequested,
+    Expired,
+    Filled,
+    Pending,
+    Rejected,
+    Requested,
+)
+from live_runner.hotpath import fixed
+from live_runner.services.execution.core.accounts import Account
+from live_runner.services.execution.core.gate import Gate
+from live_runner.services.execution.core.orders import Order
+from live_runner.services.execution.core.session import Session
+
+__all__ = ["Gateway", "OrderManager"]
+
+
+class Gateway(Protocol):
+    """Where orders go."""
+
+    def submit(self, order: Order, requested: Requested) -> None:
+        """Hand over an order whose request has been published."""
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Take an order off the book."""
+
+    def expire(self, order: Order) -> None:
+        """Take an order off the book because its time has run out."""
+
+    def is_irrevocable(self, order: Order) -> bool:
+        """Whether it is too late to cancel: a market order on its way to the next open."""
+
+
+class OrderManager:
+    """Open orders by id, in the order of their requests."""
+
+    def __init__(self, session: Session, account: Account, gate: Gate) -> None:
+        self._session: Final = session
+        self._account: Final = account
+        self._gate: Final = gate
+        self.gateway: Gateway
+        self.orders: dict[str, Order] = {}
+        self._pending: dict[str, Pending] = {}
+        self._retries: dict[str, tuple[int, Order]] = {}
+        """Attempts that wait for their spacing: due time and the order to request."""
+        self.requested = 0
+        self.rejected = 0
+        self.fills = 0
+        self._next_expiry: int | None = None
+
+    # -- requests -------------------------------------------------------------------------------
+
+    def request(self, order: Order) -> None:
+        """Publish the request, then hand the order over."""
+        self.gateway.submit(order, self._write_request(order))
+
+    def born(self, order: Order) -> None:
+        """A protective order that the venue made from an entry's fill: it stands there already."""
+        self._write_request(order)
+        self.accept(order, order.venue_order_id)
+
+    def _write_request(self, order: Order) -> Requested:
+        self.requested += 1
+        self.orders[order.order_id] = order
+        if order.expires_ns is not None and (self._next_expiry is None or order.expires_ns < self._next_expiry):
+            self._next_expiry = order.expires_ns
+        return self._session.emit(Requested, self._session.now_ns, **self.request_fields(order))
+
+    def request_fields(self, order: Order) -> dict[str, Any]:
+        """The fields of an order's request, the same each time they are asked for."""
+        market = self._session.markets[order.symbol]
+        return {
+            "order_id": order.order_id,
+            "client_order_id": order.client_order_id,
+            "intent_id": order.intent_id,
+            "attempt": order.attempt,
+            "symbol": order.symbol,
+            "leg": order.leg,
+            "side": order.side,
+            "action": order.action,
+            "kind": order.kind,
+            "quantity": market.lot_grid.text(order.quantity),
+            "price": None if order.price is None else market.grid.text(order.price),
+            "reduce_only": order.reduce_only,
+            "reference_price": market.grid.text(order.reference),
+            "expires_ns": order.expires_ns,
+            "reason": order.reason,
+            "asked_quantity": order.asked,
+        }
+
+    def accept(self, order: Order, venue_order_id: str) -> None:
+        """The venue has the order."""
+        order.apply("accepted")
+        order.venue_order_id = venue_order_id
+        self._session.emit(
+            Accepted,
+            self._session.now_ns,
+            order_id=order.order_id,
+            symbol=order.symbol,
+            venue_order_id=venue_order_id,
+        )
+
+    def reject(self, order: Order, code: str, message: str, *, retryable: bool = False) -> None:
+        """The venue refused the order; what the intent or the policy permits follows."""
+        held_back = self._account.in_backoff(order.symbol, order.leg)
+        order.apply("rejected")
+        self.rejected += 1
+        event = self._session.emit(
+            Rejected,
+            self._session.now_ns,
+            order_id=order.order_id,
+            intent_id=order.intent_id,
+            symbol=order.symbol,
+            leg=order.leg,
+            action=order.action,
+            code=code,
+            message=message,
+            retryable=retryable,
+        )
+        self._forget(order)
+        policy = order.policy or self._session.policy
+        if order.is_entry:
+            self._account.rejected(order, policy, event.id, f"{code}: {message}")
+        if self._fall_back(order, "reject", held_back=held_back):
+            return
+        if retryable and (order.reduce_only or order.attempt < policy.attempts):
+            due = self._session.now_ns + round(policy.retry_spacing_s * 1e9)
+            self._retry(due, self._next_attempt(order, order.kind, order.price))
+
+    # -- fills and ends -------------------------------------------------------------------------
+
+    def fill(
+        self,
+        order: Order,
+        lots: int,
+        ticks: int,
+        reference: int,
+        *,
+        maker: bool,
+        at_ns: int,
+        identity: str = "",
+        fee: int | None = None,
+    ) -> None:
+        """One fill: one ledger entry and one event; ``fee`` where the venue named it."""
+        market = self._session.markets[order.symbol]
+        notional, paid, realised, slippage = self._account.fill(
+            market, order, lots, ticks, reference, maker, at_ns, fee
+        )
+        order.filled += lots
+        order.fills += 1
+        order.apply("partly_filled" if order.remaining else "filled")
+        self._pending.pop(order.order_id, None)
+        self.fills += 1
+        text, money = market.lot_grid.text, fixed.money_text
+        self._session.emit(
+            Filled,
+            at_ns,
+            order_id=order.order_id,
+            fill_id=identity or fill_id(order.order_id, order.fills),
+            intent_id=order.intent_id,
+            symbol=order.symbol,
+            leg=order.leg,
+            side=order.side,
+            action=order.action,
+            kind=order.kind,
+            quantity=text(lots),
+            price=market.grid.text(ticks),
+            notional=money(notional),
+            fee=money(paid),
+            fee_currency=market.instrument.settle,
+            liquidity="maker" if maker else "taker",
+            realised=money(realised),
+            reference_price=market.grid.text(reference),
+            slippage=money(slippage),
+            filled=text(order.filled),
+            remaining=text(order.remaining),
+            status=order.state,
+            reason=order.reason,
+            leg_quantity=text(self._account.quantity(market, order.leg)),
+        )
+        if order.is_closed:
+            self._forget(order)
+
+    def cancelled(self, order: Order, reason: str) -> None:
+        """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
+        order.apply("cancelled")
+        self._end(Cancelled, order, reason)
+        if reason == "timeout":
+            self._fall_back(order, "timeout", held_back=self._account.in_backoff(order.symbol, order.leg))
+
+    def expired(self, order: Order, reason: str) -> None:
+        """The order's time ran out and it is certainly off the book."""
+        order.apply("expired")
+        self._end(Expired, order, reason)
+        self._fall_back(order, "timeout", held_back=self._account.in_backoff(order.symbol, order.leg))
+
+    def _end(self, kind: type[Cancelled] | type[Expired], order: Order, reason: str) -> None:
+        market = self._session.markets[order.symbol]
+        self._session.emit(
+            kind,
+            self._session.now_ns,
+            order_id=order.order_id,
+            intent_id=order.intent_id,
+            symbol=order.symbol,
+            leg=order.leg,
+            action=order.action,
+            filled=market.lot_grid.text(order.filled),
+            remaining=market.lot_grid.text(order.remaining),
+            reason=reason,
+        )
+        self._forget(order)
+
+    def _forget(self, order: Order) -> None:
+        self.orders.pop(order.order_id, None)
+        self._pending.pop(order.order_id, None)
+
+    # -- what follows by permission -------------------------------------------------------------
+
+    def _fall_back(self, order: Order, why: str, *, held_back: bool) -> bool:
+        """One market order for the remainder, where that reason is permitted.
+
+        ``held_back``: the leg was in backoff before this very event.
+        """
+        if why not in order.fallback or order.kind == "market" or not order.remaining:
+            return False
+        if order.is_entry and (held_back or not self._gate.is_open):
+            return False
+        following = self._next_attempt(order, "market", None)
+        following.fallback = ()
+        following.quantity = order.remaining
+        self.request(following)
+        return True
+
+    def _next_attempt(self, order: Order, kind: str, price: int | None) -> Order:
+        """The same intent, tried once more: a new id, for what is not filled."""
+        attempt = order.attempt + 1
+        identity = order_id(order.intent_id, attempt)
+        market = self._session.markets[order.symbol]
+        return msgspec.structs.replace(
+            order,
+            order_id=identity,
+            client_order_id=client_order_id(identity),
+            attempt=attempt,
+            kind=kind,
+            price=price,
+            quantity=order.remaining,
+            reference=market.close_ticks,
+            expires_ns=None if kind == "market" else order.expires_ns,
+            state="requested",
+            filled=0,
+            fills=0,
+            venue_order_id="",
+            key=0,
+            cancel_reason="",
+            asked=None,
+            waits=market.late and market.bar_set == self._session.bar_set,
+        )
+
+    def _retry(self, due_ns: int, order: Order) -> None:
+        self._retries[order.order_id] = (due_ns, order)
+        if not self._session.simulated:
+            self._session.out.append(SetTimer(name=f"retry {order.order_id}", due_ns=due_ns))
+
+    def retry_due(self) -> None:
+        """Request the attempts whose spacing has passed; entries only while nothing holds them back."""
+        if not self._retries:
+            return
+        for identity, (due_ns, order) in list(self._retries.items()):
+            if due_ns > self._session.now_ns:
+                continue
+            del self._retries[identity]
+            if order.reduce_only:
+                market = self._session.markets[order.symbol]
+                order.quantity = min(order.quantity, self._account.quantity(market, order.leg))
+            elif not self._gate.is_open or self._account.blocked(order.symbol, order.leg):
+                continue
+            if order.quantity:
+                self.request(order)
+
+    def expire(self) -> None:
+        """Take off the book what has reached its time, once the bar is matched."""
+        now = self._session.now_ns
+        if self._next_expiry is None or now < self._next_expiry:
+            return
+        for order in list(self.orders.values()):
+            if order.expires_ns is not None and order.expires_ns <= now and not order.cancel_reason:
+                self.gateway.expire(order)
+        times = [o.expires_ns for o in self.orders.values() if o.expires_ns is not None and not o.cancel_reason]
+        self._next_expiry = min(times, default=None)
+
+    # -- cancelling and asking ------------------------------------------------------------------
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Ask for an order to be taken off the book."""
+        order.cancel_reason = reason
+        order.apply("cancel_requested")
+        self._pending.pop(order.order_id, None)
+        self._session.emit(
+            CancelRequested, self._session.now_ns, order_id=order.order_id, symbol=order.symbol, reason=reason
+        )
+        self.gateway.cancel(order, reason)
+
+    def cancel_entries(self, reason: str) -> None:
+        """Take every entry off the book that is not already on its way to a fill, and drop entry attempts."""
+        for order in list(self.orders.values()):
+            if order.is_entry and not order.cancel_reason and not self.gateway.is_irrevocable(order):
+                self.cancel(order, reason)
+        for identity, (_, order) in list(self._retries.items()):
+            if order.is_entry:
+                del self._retries[identity]
+
+    def on_leg(self, symbol: str, leg: str) -> list[Order]:
+        """Open orders of a leg."""
+        return [order for order in self.orders.values() if order.symbol == symbol and order.leg == leg]
+
+    def entries(self) -> list[Order]:
+        """Open orders that can open or enlarge a position."""
+        return [order for order in self.orders.values() if order.is_entry]
+
+    def closes_whole_leg(self, symbol: str, leg: str) -> bool:
+        """Whether a market order is on its way that closes all of the leg."""
+        return any(
+            order.action == "close" and order.kind == "market" and not order.cancel_reason
+            for order in self.on_leg(symbol, leg)
+        )
+
+    def changed(self, order: Order) -> None:
+        """The order looks different now to whoever lists the pending ones."""
+        self._pending.pop(order.order_id, None)
+
+    def pending(self) -> list[Pending]:
+        """Every open order, in the order of requests."""
+        if not self.orders:
+            return []
+        return [self._pending.get(order.order_id) or self._as_pending(order) for order in self.orders.values()]
+
+    def _as_pending(self, order: Order) -> Pending:
+        market = self._session.markets[order.symbol]
+        pending = self._pending[order.order_id] = Pending(
+            order_id=order.order_id,
+            intent_id=order.intent_id,
+            symbol=order.symbol,
+            leg=order.leg,
+            side=order.side,
+            kind=order.kind,
+            action=order.action,
+            remaining=market.lot_grid.text(order.remaining),
+            price=None if order.price is None else market.grid.text(order.price),
+            status=order.state,
+            expires_ns=order.expires_ns,
+        )
+        return pending
+
+    def state(self) -> dict[str, Any]:
+        """Plain data for a snapshot."""
+        return {
+            "orders": [msgspec.to_builtins(order) for order in self.orders.values()],
+            "retries": [[due_ns, msgspec.to_builtins(order)] for due_ns, order in self._retries.values()],
+            "next_expiry": self._next_expiry,
+            "counts": [self.requested, self.rejected, self.fills],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        orders = [msgspec.convert(row, Order) for row in state["orders"]]
+        self.orders = {order.order_id: order for order in orders}
+        retries = [(row[0], msgspec.convert(row[1], Order)) for row in state["retries"]]
+        self._retries = {order.order_id: (due_ns, order) for due_ns, order in retries}
+        self._next_expiry = state["next_expiry"]
+        self.requested, self.rejected, self.fills = state["counts"]
