@@ -50,7 +50,7 @@ _RHYTHM: Final = np.array(
 )
 
 # Regimes: share of the volatility as drift per bar, and factor on the volatility.
-_REGIMES: Final = ((0.0, 0.7), (0.035, 1.0), (-0.04, 1.1), (0.0, 1.9))
+_REGIMES: Final = ((0.0, 0.5), (0.03, 0.75), (-0.033, 0.8), (0.0, 1.3))
 _REGIME_BARS: Final = (240, 1440)
 
 _GARCH_SHOCK: Final = 0.08
