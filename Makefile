@@ -34,6 +34,7 @@ check: setup  ## lint, formatting, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p live_runner
+	$(BIN)/mypy tests
 	$(BIN)/lint-imports
 
 format: setup  ## put the code into its format

@@ -51,7 +51,9 @@ type Effect = Event | SendOrder | CancelOrder | QueryOrder | SetTimer
 class Core(Protocol):
     """A pure state machine: no clock, randomness, socket, file or environment."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """The role: what its outputs name as their source."""
 
     @property
     def seq(self) -> int:

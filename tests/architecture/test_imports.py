@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.fix_sources import Source
+    from fix_sources import Source
 
 # What a core could only use to look at the clock, the machine or the world.
 WORLDLY = frozenset(

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.fix_sources import Source
+    from fix_sources import Source
 
 LINES_MAX = 500
-LONG = {"contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom"}
+LONG = {
+    "contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom",
+    "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",
+    "hotpath/compiled/indicators.pyx": "seven small classes, each with its batch twin",
+    "hotpath/reference/indicators.py": "the same",
+}
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "manager2")
 INTERFACES = ("contracts/", "strategies/base.py")
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK|place" r"holder)\b")
