@@ -4,6 +4,7 @@
 #
 # A ``*_c`` function raises what its Python namesake raises; arguments that fit their C type are in range.
 
+cimport cython
 from libc.math cimport fabs, rint
 from libc.stdint cimport int64_t, uint64_t
 
@@ -21,6 +22,7 @@ cdef extern from *:
     bint add_overflows "__builtin_add_overflow"(int128 left, int128 right, int128 *result) nogil
 
 
+@cython.final
 cdef class Grid:
     cdef readonly object mantissa
     cdef readonly object decimals
@@ -34,6 +36,7 @@ cdef class Grid:
     cdef object _count(self, str text, int how)
 
 
+@cython.final
 cdef class Valuation:
     cdef readonly object multiplier
     cdef readonly object divisor
@@ -49,6 +52,12 @@ cdef class Valuation:
 cdef int128 int128_of(object value) except? -1
 cdef object int_of(int128 value)
 
+# The int as ticks or lots; LedgerOverflow when it does not fit.
+cdef int64_t units_of(object value) except? -1
+
+# 10**exponent, 0 to 38.
+cdef int128 power_of_ten(int exponent) noexcept
+
 # left * right, LedgerOverflow from 2**127 on.
 cdef int128 product_of(int128 left, int128 right) except? -1
 cdef int128 div_half_even_c(int128 numerator, int128 denominator) except? -1
@@ -59,6 +68,7 @@ cdef str money_text_c(int128 units)
 
 # Reads a plain number of up to 37 digits; False for everything else, right or wrong.
 cdef bint parse_c(str text, int128 *mantissa, int *decimals) except -1
+cdef bint parse_ascii(const char *at, Py_ssize_t length, int128 *mantissa, int *decimals) noexcept
 
 cdef int64_t raise_off_grid(Grid grid, double value) except? -1
 

@@ -6,6 +6,7 @@ The fast twin of reference/fixed.py. Numbers of everyday size are handled in 64 
 else, every error included, is handed to the reference, so that there is one place that says what is right.
 """
 
+cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_AsUnsignedLongLong, PyLong_FromLongLong
 from cpython.mem cimport PyMem_Free
 from libc.math cimport isfinite
@@ -79,13 +80,17 @@ cdef object int_of(int128 value):
     return (PyLong_FromLongLong(<int64_t>(value >> 64)) << 64) | <uint64_t>value
 
 
-cdef inline int64_t units_of(object value) except? -1:
+cdef int64_t units_of(object value) except? -1:
     """The int as ticks or lots; LedgerOverflow when it does not fit."""
     cdef int overflow = 0
     cdef int64_t units = PyLong_AsLongLongAndOverflow(value, &overflow)
     if overflow or units < -UNITS_LAST:
         _reference._units(value)
     return units
+
+
+cdef int128 power_of_ten(int exponent) noexcept:
+    return POWERS[exponent]
 
 
 cdef int128 product_of(int128 left, int128 right) except? -1:
@@ -354,6 +359,7 @@ cdef int64_t raise_off_grid(Grid grid, double value) except? -1:
     return grid._plain.from_float(value)
 
 
+@cython.final
 cdef class Grid:
     """A tick or lot size: counts of it are exact, and text is what leaves the system. Immutable.
 
@@ -452,6 +458,7 @@ cdef class Grid:
         return f"Grid('{self.step}')"
 
 
+@cython.final
 cdef class Valuation:
     """Exact money of lots at ticks, in the settle currency of a linear market. Immutable.
 

@@ -2,6 +2,10 @@
 #
 # Read the value only when ``is_warm``.
 
+cimport cython
+
+
+@cython.final
 cdef class Ema:
     cdef readonly object period
     cdef readonly object warmup
@@ -14,6 +18,7 @@ cdef class Ema:
     cdef bint is_warm(self) noexcept
 
 
+@cython.final
 cdef class Sma:
     cdef readonly object period
     cdef readonly object warmup
@@ -28,6 +33,7 @@ cdef class Sma:
     cdef double get(self) noexcept
 
 
+@cython.final
 cdef class Rsi:
     cdef readonly object period
     cdef readonly object warmup
@@ -42,6 +48,7 @@ cdef class Rsi:
     cdef double get(self) noexcept
 
 
+@cython.final
 cdef class Atr:
     cdef readonly object period
     cdef readonly object warmup
@@ -54,6 +61,7 @@ cdef class Atr:
     cdef bint is_warm(self) noexcept
 
 
+@cython.final
 cdef class Bollinger:
     cdef readonly object period
     cdef readonly object width
@@ -72,6 +80,7 @@ cdef class Bollinger:
     cdef void get(self, double *upper, double *middle, double *lower) noexcept
 
 
+@cython.final
 cdef class Macd:
     cdef readonly object fast
     cdef readonly object slow
@@ -88,6 +97,7 @@ cdef class Macd:
     cdef void get(self, double *line, double *signal, double *histogram) noexcept
 
 
+@cython.final
 cdef class Donchian:
     cdef readonly object period
     cdef readonly object warmup

@@ -6,6 +6,8 @@ The fast twin of reference/indicators.py, which tells the formulas. Float operat
 as there; checks of what is given, and their errors, are the reference's own.
 """
 
+cimport cython
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,6 +48,7 @@ cdef int fill_window(double *window, list values) except -1:
     return 0
 
 
+@cython.final
 cdef class Ema:
     """Exponential moving average: value += (close - value) * 2 / (period + 1).
 
@@ -95,6 +98,7 @@ cdef class Ema:
         self.current = float(value)
 
 
+@cython.final
 cdef class Sma:
     """Simple moving average: the mean of the last ``period`` closes (TA-Lib SMA). Warm after ``period`` bars."""
 
@@ -152,6 +156,7 @@ cdef class Sma:
         self.total = float(total)
 
 
+@cython.final
 cdef class Rsi:
     """Relative strength index: 100 * gain / (gain + loss), both Wilder averages of the changes of the close.
 
@@ -215,6 +220,7 @@ cdef class Rsi:
         self.close, self.gain, self.loss = float(close), float(gain), float(loss)
 
 
+@cython.final
 cdef class Atr:
     """Average true range: Wilder average of max(high - low, |high - close before|, |low - close before|).
 
@@ -274,6 +280,7 @@ cdef class Atr:
         self.close, self.current = float(close), float(value)
 
 
+@cython.final
 cdef class Bollinger:
     """Bollinger bands: mean of the last ``period`` closes, and ``width`` population deviations off it.
 
@@ -360,6 +367,7 @@ cdef class Bollinger:
         self.base, self.total, self.squares = float(base), float(total), float(squares)
 
 
+@cython.final
 cdef class Macd:
     """Moving average convergence divergence: the fast EMA minus the slow one, and the EMA of that.
 
@@ -433,6 +441,7 @@ cdef class Macd:
         self.signal_average.restore(signal)
 
 
+@cython.final
 cdef class Donchian:
     """Donchian channel: highest high and lowest low of the last ``period`` bars (TA-Lib MAX and MIN).
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import Final, final
 
 from live_runner.contracts.errors import ConfigError, LedgerOverflow
 
@@ -120,6 +120,7 @@ def div_half_even(numerator: int, denominator: int) -> int:
     return _amount(_half_even(numerator, denominator))
 
 
+@final
 class Grid:
     """A tick or lot size: counts of it are exact, and text is what leaves the system. Immutable.
 
@@ -195,6 +196,7 @@ class Grid:
         return count
 
 
+@final
 class Valuation:
     """Exact money of lots at ticks, in the settle currency of a linear market. Immutable.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +44,7 @@ BARS_MAX: Final = 2**62
 """Bars that an indicator can have seen."""
 
 
+@final
 class Ema:
     """Exponential moving average: value += (close - value) * 2 / (period + 1).
 
@@ -92,6 +93,7 @@ class Ema:
         self._value = float(value)
 
 
+@final
 class Sma:
     """Simple moving average: the mean of the last ``period`` closes (TA-Lib SMA). Warm after ``period`` bars."""
 
@@ -136,6 +138,7 @@ class Sma:
         self._total = float(total)
 
 
+@final
 class Rsi:
     """Relative strength index: 100 * gain / (gain + loss), both Wilder averages of the changes of the close.
 
@@ -198,6 +201,7 @@ class Rsi:
         self._close, self._gain, self._loss = float(close), float(gain), float(loss)
 
 
+@final
 class Atr:
     """Average true range: Wilder average of max(high - low, |high - close before|, |low - close before|).
 
@@ -258,6 +262,7 @@ class Atr:
         self._close, self._value = float(close), float(value)
 
 
+@final
 class Bollinger:
     """Bollinger bands: mean of the last ``period`` closes, and ``width`` population deviations off it.
 
@@ -321,6 +326,7 @@ class Bollinger:
         self._base, self._total, self._squares = float(base), float(total), float(squares)
 
 
+@final
 class Macd:
     """Moving average convergence divergence: the fast EMA minus the slow one, and the EMA of that.
 
@@ -382,6 +388,7 @@ class Macd:
         self._signal.restore(signal)
 
 
+@final
 class Donchian:
     """Donchian channel: highest high and lowest low of the last ``period`` bars (TA-Lib MAX and MIN).
 

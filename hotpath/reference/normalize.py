@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import decimal
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 from live_runner.contracts.errors import ConfigError, NormalizationRefused
 from live_runner.contracts.messages import Instrument
@@ -107,7 +107,7 @@ def _significant(number: Decimal, rounding: str, digits: int, padding: str) -> s
             unit = Decimal(10**-places)
             below = _CONTEXT.multiply(unit, Decimal(plain[:digits] or "0"))
             above = _CONTEXT.add(below, unit)
-            plain = format(min((below, above), key=lambda candidate: abs(_CONTEXT.subtract(candidate, number))), "f")
+            plain = format(min((below, above), key=lambda at: _CONTEXT.subtract(at, number).copy_abs()), "f")
     elif digits == 0:
         return "0"
     else:
@@ -183,6 +183,7 @@ def _rules(instrument: Instrument) -> _Rules:
     return _Rules((price,), (_Step("truncate", amount_count, mode),))
 
 
+@final
 class Normalizer:
     """The rules of one market, applied. Immutable.
 
