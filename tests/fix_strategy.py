@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
+
 from live_runner.contracts.config import Account, Config, Limits, Market, StrategyChoice
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import (
@@ -28,8 +30,6 @@ from live_runner.contracts.messages import (
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies.base import Strategy
-
-import msgspec
 
 MINUTE = 60_000_000_000
 SYMBOLS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
@@ -103,7 +103,7 @@ class Stream:
     def fold(self, event: Event) -> list[Event]:
         """Hand one event to the host."""
         self.inputs.append(event)
-        outputs = [effect for effect in self.core.handle(event)]
+        outputs = list(self.core.handle(event))
         self.outputs.extend(outputs)
         return outputs
 
@@ -168,7 +168,8 @@ class Stream:
         """The account at the last close."""
         at = self.close_ns if close_ns is None else close_ns
         zeros = dict.fromkeys(
-            "cash realised unrealised fees funding slippage turnover exposure margin drawdown_realised drawdown_equity".split(),
+            ("cash", "realised", "unrealised", "fees", "funding", "slippage", "turnover", "exposure", "margin")
+            + ("drawdown_realised", "drawdown_equity"),
             "0",
         )
         return Settled(

@@ -1,0 +1,1 @@
+"""The strategy host: pure, fed by the shell, the backtest and the replay alike."""

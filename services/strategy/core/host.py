@@ -21,7 +21,7 @@ import msgspec
 
 from live_runner.contracts.codec import encode
 from live_runner.contracts.config import Config
-from live_runner.contracts.errors import OurFault, SnapshotMismatch, StrategyError
+from live_runner.contracts.errors import OurFault, SnapshotMismatch
 from live_runner.contracts.messages import (
     BarSet,
     Decided,
@@ -30,7 +30,6 @@ from live_runner.contracts.messages import (
     FeedEnded,
     Filled,
     Finished,
-    Intent,
     Rejected,
     Settled,
     Started,
@@ -39,12 +38,13 @@ from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import BackoffState, after_fill, after_rejection
 from live_runner.services.strategy.core import stored
 from live_runner.services.strategy.core.account import Account
-from live_runner.services.strategy.core.decision import Decision, drafts_of
+from live_runner.services.strategy.core.calls import Calls
+from live_runner.services.strategy.core.decision import Decision
 from live_runner.services.strategy.core.failures import Failures
 from live_runner.services.strategy.core.legs import LegBook, LegKey
 from live_runner.services.strategy.core.news import NEWS, told
 from live_runner.services.strategy.core.open_intents import Blocked, Notice, OpenIntents
-from live_runner.strategies.base import Bar, Draft, Strategy, View
+from live_runner.strategies.base import Bar, Strategy, View
 from live_runner.strategies.parameters import create
 
 __all__ = ["NEWS_HELD_MAX", "StrategyCore"]
@@ -58,9 +58,8 @@ _ENTRIES: Final = ("open", "add")
 class StrategyCore:
     """Hosts one strategy in one session. Everything else comes with ``started``.
 
-    ``failures`` holds the tracebacks of failed calls until the shell takes them. ``halted`` is set when
-    strategy code failed and the configuration says ``on_error: stop``: the shell then ends the session,
-    until when closes go on and opens and adds are blocked, as under ``manage_only``.
+    ``failures`` holds the tracebacks of failed calls until the shell takes them. When ``halted`` the shell
+    ends the session; until then closes go on and opens and adds are blocked, as under ``manage_only``.
     """
 
     source: Final = "strategy"
@@ -78,7 +77,6 @@ class StrategyCore:
             FeedEnded: self._end,
             **dict.fromkeys(NEWS, self._hold),
         }
-        self.halted = False
 
     # -- the shape of every core ----------------------------------------------------------------
 
@@ -91,6 +89,11 @@ class StrategyCore:
     def failures(self) -> list[tuple[FailedCall, str]]:
         """Failed calls and their tracebacks, for incidents; the shell empties the list."""
         return self._failures.tracebacks
+
+    @property
+    def halted(self) -> bool:
+        """Whether strategy code failed and the configuration says ``on_error: stop``."""
+        return self._started is not None and self._config.strategy.on_error == "stop" and bool(self._calls.trouble)
 
     def handle(self, event: Event) -> Sequence[Event]:
         """Fold one input. Events that say nothing to a strategy (``executed``, commands, funding) lead to nothing."""
@@ -120,6 +123,7 @@ class StrategyCore:
         self._symbols = config.market.symbols
         self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
         self._legs = LegBook(self.strategy)
+        self._calls = Calls(self.strategy, self._legs, self._failures)
         self._intents = OpenIntents(started.policy)
         self._account = Account(started.instruments, config.account.equity)
         self._backoffs: dict[LegKey, BackoffState] = {}
@@ -129,9 +133,6 @@ class StrategyCore:
         self._held: list[Event | Blocked] = []
         self._ended: FeedEnded | None = None
         self._now_ns = 0
-        self._trouble = ""
-        self._selects = self._class.select is not Strategy.select
-        self._hears = {hook: getattr(self._class, hook) is not getattr(Strategy, hook) for hook in set(NEWS.values())}
 
     def _take_set(self, bar_set: BarSet) -> list[Event]:
         if self._current is None and not self._queue:
@@ -149,12 +150,7 @@ class StrategyCore:
 
     def _begin(self, bar_set: BarSet) -> None:
         self._bars = _bars_of(bar_set)
-        observe = self.strategy.observe
-        for bar in self._bars:
-            try:
-                _nothing(observe(bar), "observe")
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
-                self._fail(bar.symbol, "observe", error)
+        self._calls.observe(self._bars)
         self._now_ns = max(self._now_ns, bar_set.close_ns)
         self._current = None if bar_set.warmup else bar_set
 
@@ -232,27 +228,17 @@ class StrategyCore:
                 self._legs.restore_leg(notice.key, group.before)
                 group.restored = True
             hook = "on_rejection" if isinstance(notice.event, Blocked) else NEWS[type(notice.event)]
-            if self._hears[hook]:
-                self._call_hook(notice.key[0], hook, told(notice), view)
-
-    def _call_hook(self, symbol: str, hook: str, news: Any, view: View) -> None:
-        copies = self._legs.copy(symbol)
-        try:
-            _nothing(getattr(self.strategy, hook)(news, view), hook)
-            self._legs.accept(symbol)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
-            self._legs.put_back(symbol, copies)
-            self._fail(symbol, hook, error)
+            if self._calls.hears(hook):
+                self._calls.tell(hook, told(notice), view)
 
     # -- decision -------------------------------------------------------------------------------
 
     def _decide(self, current: BarSet, settled: Settled, view: View) -> Decided:
         decision = Decision(self._numbering.session, current.open_ns, current.close_ns, self._now_ns, self._backoffs)
         skips_late = self._config.market.late_bars == "halt"
-        for bar in self._selected(view):
-            if bar.late and skips_late:
-                continue
-            self._ask(bar, view, decision)
+        for bar in self._calls.select(self._bars, view, self._account.symbols_in_use):
+            if not (bar.late and skips_late):
+                self._ask(bar, view, decision)
         self._held.extend(Blocked(blocked, current.close_ns) for blocked in decision.blocked)
         due = self._hashing and current.number % self._config.limits.state_hash_every == 0
         return self._numbering.close(
@@ -267,50 +253,12 @@ class StrategyCore:
         )
 
     def _ask(self, bar: Bar, view: View, decision: Decision) -> None:
-        symbol = bar.symbol
-        copies = self._legs.copy(symbol)
-        try:
-            answer = self.strategy.on_bar(bar, view)
-            drafts: tuple[Draft, ...] = () if answer is None else drafts_of(answer, symbol)
-            self._legs.accept(symbol)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
-            self._legs.put_back(symbol, copies)
-            self._fail(symbol, "on_bar", error)
+        long, short = self._legs.copy(bar.symbol)
+        drafts = self._calls.ask(bar, view)
+        if not drafts:
             return
-        if drafts:
-            self._remember(decision.take(drafts, self._trouble), copies)
-
-    def _remember(self, by_leg: dict[LegKey, list[Intent]], copies: tuple[bytes, bytes]) -> None:
-        for key, intents in by_leg.items():
-            before = copies[0] if key[1] == "long" else copies[1]
-            self._intents.ask(key, intents, before, self._legs.versions[key])
-
-    def _selected(self, view: View) -> list[Bar]:
-        if not self._selects:
-            return self._bars
-        try:
-            answer = self.strategy.select(tuple(self._bars), view)
-            if answer is None:
-                return self._bars
-            chosen = set(answer)
-            unknown = chosen.difference(self._symbols)
-            if unknown:
-                raise StrategyError(
-                    f"select gave {', '.join(sorted(map(str, unknown)))}, which the session does not trade",
-                    remedy="Choose among the configured symbols",
-                )
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
-            self._fail("", "select", error)
-            return self._bars
-        chosen |= self._account.symbols_in_use()
-        return [bar for bar in self._bars if bar.symbol in chosen]
-
-    def _fail(self, symbol: str, call: str, error: BaseException) -> None:
-        failed = self._failures.add(symbol, call, error)
-        if not self._trouble:
-            self._trouble = f"{symbol} {call}: {failed.error}".strip()
-        if self._config.strategy.on_error == "stop":
-            self.halted = True
+        for key, intents in decision.take(drafts, self._calls.trouble).items():
+            self._intents.ask(key, intents, long if key[1] == "long" else short, self._legs.versions[key])
 
     # -- snapshots ------------------------------------------------------------------------------
 
@@ -332,8 +280,7 @@ class StrategyCore:
                 "held": stored.held_plain(self._held),
                 "ended": stored.events_plain([self._ended])[0],
                 "failed": self._failures.calls,
-                "trouble": self._trouble,
-                "halted": self.halted,
+                "trouble": self._calls.trouble,
                 "account": self._account.snapshot(),
                 "intents": self._intents.snapshot(),
                 "backoffs": stored.backoffs_plain(self._backoffs),
@@ -345,7 +292,7 @@ class StrategyCore:
     def restore(self, data: bytes) -> None:
         """Take over a state that ``snapshot`` gave, on a fresh core."""
         state = stored.unpack(data)
-        if state["numbering"] and self._started is not None:
+        if self._started is not None:
             raise SnapshotMismatch("A strategy host that has begun takes no snapshot", remedy="Restore a fresh core")
         self._numbering.restore(state["numbering"])
         if state["started"] is None:
@@ -357,8 +304,7 @@ class StrategyCore:
         self._held = stored.held_of(state["held"])
         self._ended = stored.events_of([state["ended"]])[0]
         self._failures.calls = msgspec.convert(state["failed"], list[FailedCall])
-        self._trouble = state["trouble"]
-        self.halted = state["halted"]
+        self._calls.trouble = state["trouble"]
         self._account.restore(state["account"])
         self._intents.restore(state["intents"])
         self._backoffs = stored.backoffs_of(state["backoffs"])
@@ -377,10 +323,3 @@ def _bars_of(bar_set: BarSet) -> list[Bar]:
         Bar(bar.symbol, open_ns, close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.late)
         for bar in bar_set.bars
     ]
-
-
-def _nothing(answer: object, call: str) -> None:
-    if answer is not None:
-        raise StrategyError(
-            f"{call} gave a {type(answer).__name__}", remedy="Return nothing; intents come from on_bar only"
-        )
