@@ -37,6 +37,11 @@ class _CapabilityData(ctypes.Structure):
     ]
 
 
+def command(death_signal: int = signal.SIGKILL) -> list[str]:
+    """What to put before a program so that it ends with this process."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), "-1", "-1"]
+
+
 def main() -> None:
     """Set what has to be set, then exec."""
     parent, death_signal, uid, gid = (int(text) for text in sys.argv[1:5])

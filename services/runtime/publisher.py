@@ -119,9 +119,15 @@ class Publisher:
         if self.error is not None:
             raise self.error
 
-    def overdue(self) -> bool:
-        """Whether the oldest unacknowledged message has waited longer than ``ACK_TIMEOUT_S``."""
-        return bool(self._sent_at) and time.monotonic() - self._sent_at[0] > ACK_TIMEOUT_S
+    def check_overdue(self) -> None:
+        """Fail when the oldest unacknowledged message has waited longer than ``ACK_TIMEOUT_S``."""
+        if self._sent_at and time.monotonic() - self._sent_at[0] > ACK_TIMEOUT_S:
+            self.fail(
+                BusUnavailable(
+                    f"NATS has not acknowledged a message for {ACK_TIMEOUT_S:g} s",
+                    remedy="Check that NATS runs and has space left",
+                )
+            )
 
     def fail(self, error: RunnerError) -> None:
         """Give up: every waiting and later publish raises ``error``."""

@@ -1,0 +1,148 @@
+"""The execution service: the order manager core over the log, and the operator's commands.
+
+A command arrives as a request; what is accepted is logged as ``ops.command`` and folded from there like
+any other input, at its place in the log. The reply leaves after the log has acknowledged it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts import subjects
+from live_runner.contracts.errors import CommandRefused, RunnerError
+from live_runner.contracts.manifest import config_of
+from live_runner.contracts.messages import (
+    Announced,
+    BarSet,
+    Command,
+    Decided,
+    Event,
+    Filled,
+    Finished,
+    Refused,
+    Report,
+    Requested,
+    Settled,
+    Started,
+    Stopped,
+    Timer,
+)
+from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.core_shell import CoreShell
+from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
+from live_runner.services.runtime.settings import Settings
+
+__all__ = ["COMMANDS", "CommandAnswer", "CommandRequest", "ExecutionShell", "serve"]
+
+COMMANDS: Final = ("stop", "kill", "resume", "flatten", "end", "abort")
+"""``end`` lets the session run out in order; ``abort`` ends it where it is, when nobody decides any more."""
+
+REASON_LENGTH_MAX: Final = 500
+
+
+class CommandRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What an operator sends."""
+
+    author: str
+    reason: str = ""
+
+
+class CommandAnswer(msgspec.Struct):
+    """What comes back: the id of the logged command, or why it was refused."""
+
+    accepted: bool
+    id: str = ""
+    message: str = ""
+
+
+class ExecutionShell(CoreShell):
+    """Runs the execution core of one session."""
+
+    role = "execution"
+    inputs = frozenset({Started, BarSet, Decided, Finished, Command, Report, Timer})
+    last_output = Stopped
+
+    def __init__(self, bus: Bus, announced: Announced, instance: str) -> None:
+        super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
+        self._announced = announced
+        self._refused = 0
+        self._undo: list[Callable[[], Awaitable[None]]] = []
+        self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
+
+    async def join(self) -> dict[str, Any]:
+        config_of(self._announced.config)
+        return {}
+
+    async def run(self, start_seq: int = 1) -> None:
+        try:
+            await super().run(start_seq)
+        finally:
+            for undo in self._undo:
+                await undo()
+
+    async def ready(self) -> None:
+        self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
+
+    async def _on_command(self, subject: str, data: bytes) -> bytes:
+        name = subject.split(".")[2]
+        try:
+            command_id = await self._accept(name, data)
+            answer = CommandAnswer(True, id=command_id)
+        except CommandRefused as error:
+            self._refused += 1
+            await self.incident("warning", "command_refused", str(error), cause=f"{name}#{self._refused}")
+            answer = CommandAnswer(False, message=str(error))
+        except RunnerError as error:
+            answer = CommandAnswer(False, message=str(error))
+        return msgspec.msgpack.encode(answer)
+
+    async def _accept(self, name: str, data: bytes) -> str:
+        if name not in COMMANDS:
+            raise CommandRefused(f"'{name}' is no command", remedy=f"Use one of {', '.join(COMMANDS)}")
+        try:
+            request = msgspec.msgpack.decode(data, type=CommandRequest)
+        except msgspec.MsgspecError as error:
+            raise CommandRefused(
+                f"The {name} command cannot be read: {error}", remedy="Send author and reason"
+            ) from error
+        if not request.author.strip():
+            raise CommandRefused(f"The {name} command names no author", remedy="Say who sends it")
+        command = self.ownership.note(
+            Command,
+            # Time in a simulated market is the market's: the close that was settled last.
+            event_ns=self.progress["close_ns"],
+            command=name,
+            author=request.author,
+            reason=request.reason[:REASON_LENGTH_MAX],
+        )
+        await self._publisher.publish(command)
+        await self._publisher.flush()
+        return command.id
+
+    async def folded(self, event: Event, effects: Sequence[Any], *, is_recovered: bool) -> None:
+        if isinstance(event, Decided):
+            self.progress["intents"] += len(event.intents)
+        for effect in effects:
+            if isinstance(effect, Settled):
+                self.progress["equity"] = effect.equity
+                self.progress["gate"] = effect.gate
+            elif isinstance(effect, Requested):
+                self.progress["orders"] += 1
+            elif isinstance(effect, Filled):
+                self.progress["fills"] += 1
+            elif isinstance(effect, Refused):
+                self.progress["refused"] += 1
+
+
+async def serve(settings: Settings, *, only: str | None = None) -> None:
+    """The execution service, until it is asked to stop."""
+    instance = instance_name("execution")
+
+    async def run_session(bus: Bus, announced: Announced, stream_seq: int) -> None:
+        await ExecutionShell(bus, announced, instance).run(stream_seq)
+
+    await Host(settings, "execution", run_session, only=only).run(stop_on_signals())

@@ -1,0 +1,87 @@
+"""How far a session's market data is, read from the log alone: market_data keeps no state of its own.
+
+market_data is not replayed: after a restart it goes on from its last published bar set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from live_runner.contracts import codec
+from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed, FeedEnded, Started
+from live_runner.services.runtime.reader import Message
+
+__all__ = ["FeedProgress"]
+
+
+class FeedProgress:
+    """What was published, and whether the next bar set may follow (the gate of step 5)."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.number = 0
+        self.close_ns: int | None = None
+        self.after_set = 0
+        """Own events after the last bar set: gaps whose set is not published yet."""
+        self.feed_ended = False
+        self.has_started = asyncio.Event()
+        self.end_asked: Command | None = None
+        self._awaited_ns: int | None = None
+        self._open = asyncio.Event()
+        self._open.set()
+
+    async def on_message(self, message: Message) -> None:
+        """Fold one message of the log."""
+        self.fold(codec.decode(message.data))
+
+    def fold(self, event: Event) -> None:
+        """Fold one event."""
+        if event.source == "market_data":
+            self._own(event)
+        elif isinstance(event, Decided):
+            if not event.intents:
+                self._answered(event.close_ns)
+        elif isinstance(event, Executed):
+            self._answered(event.close_ns)
+        elif isinstance(event, Started):
+            self.has_started.set()
+        elif isinstance(event, Command) and event.command == "end":
+            self.end_asked = event
+            self._open.set()
+
+    def _own(self, event: Event) -> None:
+        self.seq = max(self.seq, event.seq)
+        if isinstance(event, BarSet):
+            self.published(event)
+        elif isinstance(event, FeedEnded):
+            self.feed_ended = True
+        else:
+            self.after_set += 1
+
+    def published(self, bar_set: BarSet) -> None:
+        """A bar set went out: the next one waits for its answer, unless it is warmup."""
+        self.number = bar_set.number
+        self.close_ns = bar_set.close_ns
+        self.after_set = 0
+        if not bar_set.warmup and self._awaited_ns != bar_set.close_ns:
+            self._awaited_ns = bar_set.close_ns
+            self._open.clear()
+
+    def _answered(self, close_ns: int) -> None:
+        if close_ns == self._awaited_ns:
+            self._open.set()
+
+    def may_follow(self) -> bool:
+        """Whether the next bar set of a recording may go out."""
+        return self._open.is_set()
+
+    async def gate(self, timeout_s: float) -> bool:
+        """Wait until the next set may go out or the session is to end; False when neither came in time."""
+        if self._open.is_set():
+            return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._open.wait()
+        except TimeoutError:
+            return False
+        return True

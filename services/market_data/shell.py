@@ -1,0 +1,281 @@
+"""The market data service: closed bars into the log, each once, in order.
+
+A recording follows the gate of step 5: the next set goes out when the decision on the one before is
+carried out. So the stream is the same however fast the processes are. A live feed does not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.errors import RunnerError
+from live_runner.contracts.manifest import config_of
+from live_runner.contracts.messages import (
+    Announced,
+    BarSet,
+    FeedEnded,
+    Incident,
+    Joined,
+    SessionRefusal,
+)
+from live_runner.contracts.numbering import Numbering
+from live_runner.services.market_data.core.sets import Item
+from live_runner.services.market_data.feed import Source, open_source
+from live_runner.services.market_data.progress import FeedProgress
+from live_runner.services.runtime import log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.core_shell import plain, send_beat
+from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
+from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.publisher import Publisher
+from live_runner.services.runtime.settings import Settings
+
+__all__ = ["MarketDataShell", "serve"]
+
+STALL_AFTER_S: Final = 30.0
+"""A recording that waits so long for a decision says so."""
+LAG_MESSAGES_MAX: Final = 50_000
+"""A recording pauses while the recorder is so many messages behind the log."""
+STREAM_FULL_SHARE: Final = 0.9
+"""A recording pauses while the stream is fuller than this share of its limit."""
+LAG_CHECK_EVERY_SETS: Final = 500
+LAG_WAIT_S: Final = 0.05
+BEAT_EVERY_S: Final = 0.5
+
+
+class MarketDataShell:
+    """Feeds one session."""
+
+    role = "market_data"
+
+    def __init__(self, bus: Bus, announced: Announced, settings: Settings, instance: str) -> None:
+        self.bus = bus
+        self.session = announced.session
+        self.instance = instance
+        self._announced = announced
+        self._config = config_of(announced.config)
+        self._settings = settings
+        self._log = log.get(self.role).bind(session=self.session)
+        self._progress = FeedProgress()
+        self._committed: int | None = None
+        self._total: int | None = None
+        self._paused = False
+        self._ownership: Ownership
+        self._publisher: Publisher
+        self._numbering: Numbering
+
+    async def run(self, stream_seq: int) -> None:
+        """Take the role and feed until the end of the feed. Always releases the role."""
+        self._ownership = await Ownership.take(self.bus, self.session, self.role, self.instance)
+        self._publisher = await self.bus.publisher(self._ownership.guard)
+        beat = asyncio.create_task(self._beat())
+        source: Source | None = None
+        try:
+            has_joined = await self._recover(stream_seq)
+            if self._progress.feed_ended:
+                return
+            source = await self._open(has_joined)
+            await self._follow(source)
+            await self._publisher.flush()
+        finally:
+            beat.cancel()
+            if source is not None:
+                await source.close()
+            if not self.bus.lost.done():
+                await self._ownership.release()
+                await self._publisher.close()
+
+    async def _recover(self, stream_seq: int) -> bool:
+        """Read where the session stands; whether this role has joined it before."""
+        last = await self.bus.last_message(subjects.event_subject("market.bar_set", self.session))
+        started = await self.bus.last_message(subjects.event_subject("session.started", self.session))
+        if last is not None:
+            stream_seq = last[0]
+        has_joined = started is not None
+        reader = await self.bus.reader(subjects.of_session(self.session), stream_seq)
+        try:
+            async for message in reader:
+                if message.stream_seq >= self._ownership.stream_seq:
+                    break
+                event = codec.decode(message.data)
+                self._progress.fold(event)
+                if isinstance(event, Joined | SessionRefusal) and event.role == self.role:
+                    has_joined = True
+        finally:
+            await reader.close()
+        if started is not None and not self._progress.has_started.is_set():
+            self._progress.fold(codec.decode(started[1]))
+        self._numbering = Numbering(self.session, self.role, seq=self._progress.seq, hashing=False)
+        self._log.info("ready", epoch=self._ownership.epoch, sets=self._progress.number)
+        return has_joined
+
+    async def _open(self, has_joined: bool) -> Source:
+        try:
+            source = await open_source(self._config, self._settings.home)
+            plan = await source.plan(self._announced.warmup_bars)
+        except RunnerError as error:
+            if not has_joined:
+                await self._refuse(error)
+            raise
+        if not has_joined:
+            await self._publisher.publish(
+                self._ownership.note(
+                    Joined,
+                    role=self.role,
+                    instance=self.instance,
+                    instruments=source.instruments(),
+                    dataset=source.manifest_view(),
+                    warmup_found=plan.warmup_found,
+                    first_open_ns=plan.first_open_ns,
+                )
+            )
+        return source
+
+    async def _refuse(self, error: RunnerError) -> None:
+        await self._publisher.publish(
+            self._ownership.note(
+                SessionRefusal,
+                role=self.role,
+                reason=str(error.fields.get("reason", error.code)),
+                message=str(error),
+                details=plain(error.fields),
+            )
+        )
+        await self._publisher.flush()
+
+    async def _follow(self, source: Source) -> None:
+        kinds = ("session.started", "strategy.decided", "account.executed", "ops.command")
+        filters = [pattern for kind in kinds for pattern in subjects.of_type(kind, self.session)]
+        reader = await self.bus.reader(filters, self._ownership.stream_seq + 1, self._progress.on_message)
+        undo = await self.bus.on(subjects.beat("recorder", self.session), self._on_recorder)
+        feeding = asyncio.ensure_future(self._feed(source))
+        try:
+            waits: list[asyncio.Future[Any]] = [feeding, reader.done, self._publisher.failed, self.bus.lost]
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for future in done:
+                future.result()
+        finally:
+            feeding.cancel()
+            await undo()
+            await reader.close()
+
+    # -- feeding -------------------------------------------------------------------------------
+
+    async def _feed(self, source: Source) -> None:
+        progress = self._progress
+        await progress.has_started.wait()
+        skip = progress.after_set
+        reason = "end_of_recording"
+        items = source.live_items(progress.close_ns, progress.number)
+        clock = _Clock(self._config.market.speed)
+        async for item in items:
+            if skip and item.kind is not BarSet:
+                skip -= 1
+                continue
+            if not source.is_live and not await self._may_publish(item, clock):
+                break
+            if progress.end_asked is not None:
+                break
+            event = self._numbering.make(item.kind, cause="", event_ns=item.event_ns, **item.fields)
+            if isinstance(event, BarSet):
+                progress.published(event)
+            await self._publisher.publish(event)
+        if progress.end_asked is not None:
+            reason = f"ended by {progress.end_asked.author}"
+        await self._publisher.publish(
+            self._numbering.make(
+                FeedEnded,
+                cause="",
+                event_ns=progress.close_ns or 0,
+                reason=reason,
+                sets=progress.number,
+                close_ns=progress.close_ns or 0,
+            )
+        )
+
+    async def _may_publish(self, item: Item, clock: _Clock) -> bool:
+        """Wait for the decision before this item, for the recorder and for the clock; False to end."""
+        if item.kind is not BarSet:
+            return True
+        said = False
+        while not await self._progress.gate(STALL_AFTER_S):
+            if not said:
+                said = True
+                await self._incident(
+                    "session_stalled",
+                    f"The decision of the set before {item.event_ns} has been awaited for {STALL_AFTER_S:g} s",
+                    close_ns=self._progress.close_ns,
+                )
+        if self._progress.end_asked is not None:
+            return False
+        if self._progress.number % LAG_CHECK_EVERY_SETS == 0:
+            await self._await_recorder()
+        if not item.fields["warmup"]:
+            await clock.wait_until(item.event_ns)
+        return True
+
+    async def _await_recorder(self) -> None:
+        while True:
+            state = await self.bus.log_state()
+            behind = self._committed is not None and state.last_seq - self._committed > LAG_MESSAGES_MAX
+            full = state.max_bytes > 0 and state.bytes > state.max_bytes * STREAM_FULL_SHARE
+            if not behind and not full:
+                break
+            if not self._paused:
+                self._paused = True
+                why = "the recorder is behind" if behind else "the stream is nearly full"
+                self._log.warning("the recording pauses", reason=why, committed=self._committed, last=state.last_seq)
+            await asyncio.sleep(LAG_WAIT_S)
+        self._paused = False
+
+    async def _on_recorder(self, _subject: str, data: bytes) -> None:
+        committed = msgspec.msgpack.decode(data).get("committed_seq")
+        if isinstance(committed, int):
+            self._committed = committed
+
+    async def _incident(self, code: str, message: str, **details: Any) -> None:
+        self._log.warning(message, code=code)
+        await self._publisher.publish(
+            self._ownership.note(Incident, severity="warning", code=code, message=message, details=plain(details))
+        )
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_EVERY_S)
+            self._publisher.check_overdue()
+            facts = {"sets": self._progress.number, "close_ns": self._progress.close_ns or 0, "paused": self._paused}
+            await send_beat(self.bus, self.role, self.session, self.instance, facts)
+
+
+class _Clock:
+    """Paces a recording at a multiple of real time, from the first bar it is asked for."""
+
+    def __init__(self, speed: float | None) -> None:
+        self._speed = speed
+        self._origin: tuple[float, int] | None = None
+
+    async def wait_until(self, market_ns: int) -> None:
+        """Wait until the market time has come."""
+        if self._speed is None:
+            return
+        now = time.monotonic()
+        if self._origin is None:
+            self._origin = (now, market_ns)
+            return
+        began, origin_ns = self._origin
+        await asyncio.sleep(max(0.0, began + (market_ns - origin_ns) / 1e9 / self._speed - now))
+
+
+async def serve(settings: Settings, *, only: str | None = None) -> None:
+    """The market data service, until it is asked to stop."""
+    instance = instance_name("market_data")
+
+    async def run_session(bus: Bus, announced: Announced, stream_seq: int) -> None:
+        await MarketDataShell(bus, announced, settings, instance).run(stream_seq)
+
+    await Host(settings, "market_data", run_session, only=only).run(stop_on_signals())

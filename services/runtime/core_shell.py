@@ -1,0 +1,347 @@
+"""The shell around a core: reads its inputs from the log, publishes its outputs, and comes back after a crash.
+
+There is one way to start, whether for the first time or after a kill:
+
+1. take the role (ownership.py), which fences off every older process;
+2. restore the last snapshot that the log names, if any;
+3. fold the inputs after it up to the own ``owned`` event, and compare each output with the stored one
+   by number, id and canonical bytes: a difference stops the session with ``determinism_violation``;
+4. publish the outputs that are missing;
+5. go on with what comes in.
+
+Inputs are folded strictly in stream order and never handed to the core directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.core import Core
+from live_runner.contracts.errors import DeterminismViolation, OurFault, RunnerError, SnapshotMismatch
+from live_runner.contracts.messages import (
+    BarSet,
+    Event,
+    Incident,
+    Joined,
+    SessionRefusal,
+    Snapshot,
+    Started,
+    Stopped,
+)
+from live_runner.services.runtime import log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.publisher import Publisher
+from live_runner.services.runtime.reader import Message
+
+__all__ = ["CoreShell", "plain", "send_beat"]
+
+_DEFAULT_SNAPSHOT_EVERY: Final = 5000
+
+
+class CoreShell:
+    """Runs one core for one session. Subclasses say which inputs it has and what surrounds it."""
+
+    role: str
+    inputs: frozenset[type[Event]]
+    last_output: type[Event]
+    """After this output (or ``stopped``) the shell is done."""
+
+    def __init__(self, bus: Bus, session: str, core: Core, instance: str) -> None:
+        self.bus = bus
+        self.session = session
+        self.core = core
+        self.instance = instance
+        self.log = log.get(self.role).bind(session=session)
+        self.progress: dict[str, Any] = {"sets": 0, "close_ns": 0}
+        self.ownership: Ownership
+        self._publisher: Publisher
+        self._filters: tuple[str, ...] = tuple(
+            pattern for kind in self.inputs for pattern in subjects.of_type(str(kind.__struct_config__.tag), session)
+        )
+        self._last_seq: dict[str, int] = {}
+        self._snapshot_every = _DEFAULT_SNAPSHOT_EVERY
+        self._snapshot_object = ""
+        self._sets_since_snapshot = 0
+        self._has_joined = False
+        self._stored_notes: set[str] = set()
+        self._ended = asyncio.Event()
+
+    # -- what a subclass adds ------------------------------------------------------------------
+
+    async def join(self) -> dict[str, Any]:
+        """What this role alone knows, as fields of ``joined``. Raises TheirFault to refuse the session."""
+        return {}
+
+    async def ready(self) -> None:
+        """Called once after recovery, before the first new input."""
+
+    async def folded(self, event: Event, effects: Sequence[Any], *, is_recovered: bool) -> None:
+        """Called after each input, before its outputs are published."""
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def run(self, start_seq: int = 1) -> None:
+        """Take the role, recover, and fold until the session ends. Always releases the role."""
+        self.ownership = await Ownership.take(self.bus, self.session, self.role, self.instance)
+        beat = asyncio.create_task(self._beat())
+        try:
+            self._publisher = await self.bus.publisher(self.ownership.guard)
+            await self._recover(start_seq)
+            if not self._ended.is_set():
+                await self.ready()
+                await self._follow()
+            await self._publisher.flush()
+            await self._send_beat()
+        except OurFault as error:
+            await self._give_up(error)
+            raise
+        finally:
+            beat.cancel()
+            if not self.bus.lost.done():
+                await self.ownership.release()
+                await self._publisher.close()
+
+    async def _recover(self, start_seq: int) -> None:
+        next_seq = max(start_seq, await self._restore_snapshot() + 1)
+        produced: deque[Event] = deque()
+        stored: deque[tuple[int, str, bytes]] = deque()
+        first_new = self.core.seq + 1
+        reader = await self.bus.reader(subjects.of_session(self.session), next_seq)
+        try:
+            async for message in reader:
+                if message.stream_seq >= self.ownership.stream_seq:
+                    break
+                await self._refold(message, produced, stored, first_new)
+        finally:
+            await reader.close()
+        if stored:
+            seq, id_, _ = stored[0]
+            raise DeterminismViolation(
+                f"The log holds {id_} (number {seq}), which folding its inputs does not give",
+                remedy=f"Run `live-runner replay {self.session}` to see the first difference",
+                session=self.session,
+                id=id_,
+            )
+        if not self._has_joined:
+            await self._answer()
+        if produced:
+            self.log.info("missing outputs are published", count=len(produced), first=produced[0].id)
+        for event in produced:
+            await self._publisher.publish(event)
+            if isinstance(event, (self.last_output, Stopped)):
+                self._ended.set()
+        self.log.info("ready", epoch=self.ownership.epoch, core_seq=self.core.seq)
+
+    async def _refold(
+        self,
+        message: Message,
+        produced: deque[Event],
+        stored: deque[tuple[int, str, bytes]],
+        first_new: int,
+    ) -> None:
+        event = codec.decode(message.data)
+        if event.source == self.core.source:
+            if event.seq >= first_new:
+                stored.append((event.seq, event.id, codec.canonical(message.data)))
+            if isinstance(event, (self.last_output, Stopped)):
+                self._ended.set()
+        elif isinstance(event, Joined | SessionRefusal):
+            self._has_joined = self._has_joined or event.role == self.role
+        elif isinstance(event, Incident) and event.source.startswith(f"{self.role}.shell"):
+            self._stored_notes.add(event.code + event.cause)
+        elif type(event) in self.inputs and self._is_new(event):
+            effects = self._fold(event)
+            await self.folded(event, effects, is_recovered=True)
+            produced.extend(effect for effect in effects if isinstance(effect, Event))
+        while produced and stored:
+            _compare(self.session, produced.popleft(), *stored.popleft())
+
+    async def _follow(self) -> None:
+        reader = await self.bus.reader(self._filters, self.ownership.stream_seq + 1, self._on_message)
+        ended = asyncio.ensure_future(self._ended.wait())
+        waits: list[asyncio.Future[Any]] = [ended, reader.done, self._publisher.failed, self.bus.lost]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for future in done:
+                future.result()
+        finally:
+            ended.cancel()
+            await reader.close()
+
+    async def _on_message(self, message: Message) -> None:
+        event = codec.decode(message.data)
+        if not self._is_new(event):
+            await self.incident(
+                "warning",
+                "duplicate_event",
+                f"{event.id} came again and was dropped",
+                cause=event.id,
+            )
+            return
+        effects = self._fold(event)
+        await self.folded(event, effects, is_recovered=False)
+        for effect in effects:
+            if isinstance(effect, Event):
+                await self._publisher.publish(effect)
+                if isinstance(effect, (self.last_output, Stopped)):
+                    self._ended.set()
+        if isinstance(event, Stopped):
+            self._ended.set()
+        if isinstance(event, BarSet):
+            self._sets_since_snapshot += 1
+            if self._sets_since_snapshot >= self._snapshot_every:
+                await self._take_snapshot(message.stream_seq)
+
+    def _fold(self, event: Event) -> Sequence[Any]:
+        if isinstance(event, Started):
+            self._snapshot_every = int(event.config["limits"]["snapshot_every"])
+        elif isinstance(event, BarSet):
+            self.progress["sets"] += 1
+            self.progress["close_ns"] = event.close_ns
+        return self.core.handle(event)
+
+    def _is_new(self, event: Event) -> bool:
+        if event.seq <= self._last_seq.get(event.source, 0):
+            return False
+        self._last_seq[event.source] = event.seq
+        return True
+
+    # -- joining, snapshots, incidents ---------------------------------------------------------
+
+    async def _answer(self) -> None:
+        try:
+            fields = await self.join()
+        except RunnerError as error:
+            await self._publisher.publish(
+                self.ownership.note(
+                    SessionRefusal,
+                    role=self.role,
+                    reason=str(error.fields.get("reason", error.code)),
+                    message=str(error),
+                    details={key: plain(value) for key, value in error.fields.items()},
+                )
+            )
+            await self._publisher.flush()
+            raise
+        await self._publisher.publish(self.ownership.note(Joined, role=self.role, instance=self.instance, **fields))
+
+    async def _restore_snapshot(self) -> int:
+        last = await self.bus.last_message(subjects.owned(self.session, self.role, "snapshot"))
+        if last is None:
+            return 0
+        reference = codec.decode(last[1])
+        assert isinstance(reference, Snapshot)
+        self.core.restore(await self.bus.get_object(reference.object))
+        if self.core.seq != reference.core_seq or self.core.state_hash() != reference.state_hash:
+            raise SnapshotMismatch(
+                f"The snapshot {reference.object} does not fit its log (state hash {self.core.state_hash()}, "
+                f"the log says {reference.state_hash})",
+                remedy="Restore the NATS store from a backup in which both belong together",
+                session=self.session,
+                object=reference.object,
+            )
+        self._snapshot_object = reference.object
+        self._has_joined = True
+        self.restored(reference)
+        return reference.stream_seq
+
+    def restored(self, reference: Snapshot) -> None:
+        """Called once after a snapshot was restored."""
+
+    async def _take_snapshot(self, stream_seq: int) -> None:
+        self._sets_since_snapshot = 0
+        # A snapshot promises that every output up to its number is in the log.
+        await self._publisher.flush()
+        data = self.core.snapshot()
+        name = f"{self.session}/{self.role}/{stream_seq}"
+        await self.bus.put_object(name, data)
+        await self._publisher.publish(
+            self.ownership.note(
+                Snapshot,
+                role=self.role,
+                object=name,
+                stream_seq=stream_seq,
+                core_seq=self.core.seq,
+                state_hash=self.core.state_hash(),
+                bytes=len(data),
+            )
+        )
+        await self._publisher.flush()
+        if self._snapshot_object:
+            await self.bus.delete_object(self._snapshot_object)
+        self._snapshot_object = name
+
+    async def incident(self, severity: str, code: str, message: str, *, cause: str = "", **details: Any) -> None:
+        """Record and log something an operator should know; the same one of the same cause only once."""
+        if code + cause in self._stored_notes:
+            return
+        self._stored_notes.add(code + cause)
+        self.log.warning(message, code=code, severity=severity, **details)
+        await self._publisher.publish(
+            self.ownership.note(
+                Incident,
+                cause=cause,
+                severity=severity,
+                code=code,
+                message=message,
+                details={key: plain(value) for key, value in details.items()},
+            )
+        )
+
+    async def _give_up(self, error: OurFault) -> None:
+        if self._publisher.error is not None:
+            return  # the log takes nothing from us any more; the process's own log has it
+        await self.incident("fatal", error.code, str(error), **error.fields)
+        await self._publisher.flush()
+
+    # -- heartbeats ----------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT_EVERY_S)
+            self._publisher.check_overdue()
+            await self._send_beat()
+
+    async def _send_beat(self) -> None:
+        await send_beat(self.bus, self.role, self.session, self.instance, self.progress)
+
+
+_BEAT_EVERY_S: Final = 0.5
+
+
+async def send_beat(bus: Bus, role: str, session: str, instance: str, progress: dict[str, Any]) -> None:
+    """Tell how far this role is; lost beats matter to nobody."""
+    await bus.send(
+        subjects.beat(role, session),
+        msgspec.msgpack.encode({"role": role, "session": session, "instance": instance, **progress}),
+    )
+
+
+def _compare(session: str, produced: Event, seq: int, id_: str, stored: bytes) -> None:
+    if produced.seq == seq and produced.id == id_ and codec.encode(produced) == stored:
+        return
+    raise DeterminismViolation(
+        f"Folding the log again gives another {produced.id} than the stored {id_} (number {seq})",
+        remedy=f"Run `live-runner replay {session}` to see the difference field by field",
+        session=session,
+        id=id_,
+        reason="determinism_violation",
+    )
+
+
+def plain(value: Any) -> Any:
+    """A value that MessagePack takes."""
+    if value is None or isinstance(value, (str, int, float, bool, bytes)):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return str(value)

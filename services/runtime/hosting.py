@@ -1,0 +1,186 @@
+"""The life of a service: connect, find the sessions in the log, run each one, and start anew when NATS goes away.
+
+A service is long-lived and hosts any number of sessions. Sessions are found in the log alone:
+announced and not yet stopped or refused. One that a living process owns is left to it; this process
+stands by and takes over when the owner is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, Protocol
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
+from live_runner.contracts.messages import Announced, SessionRefusal, Stopped
+from live_runner.services.runtime import log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.health import Health
+from live_runner.services.runtime.ownership import AlreadyOwned
+from live_runner.services.runtime.reader import Message
+from live_runner.services.runtime.settings import Settings
+
+__all__ = ["Host", "SessionRunner", "instance_name", "stop_on_signals"]
+
+RECONNECT_EVERY_S: Final = 0.2
+RECONNECT_LIMIT_S: Final = 600.0
+"""NATS may be away for so long before the service gives up (and its supervisor starts it again)."""
+STANDBY_EVERY_S: Final = 0.5
+DRAIN_LIMIT_S: Final = 10.0
+
+
+class SessionRunner(Protocol):
+    """Runs one session on one connection until it ends."""
+
+    def __call__(self, bus: Bus, announced: Announced, stream_seq: int) -> Awaitable[None]:
+        """``stream_seq`` is where the session was announced."""
+
+
+def instance_name(role: str) -> str:
+    """Names this process: role, host and process id."""
+    return f"{role}@{socket.gethostname()}:{os.getpid()}"
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Set when the process is asked to end (SIGTERM, SIGINT)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+class Host:
+    """One service process. ``only`` restricts it to one session, whose owner must not live."""
+
+    def __init__(self, settings: Settings, role: str, run_session: SessionRunner, *, only: str | None = None) -> None:
+        self._settings = settings
+        self._role = role
+        self._run_session = run_session
+        self._only = only
+        self._log = log.get(role)
+        self._sessions: dict[str, tuple[Announced, int]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failure: asyncio.Future[None] | None = None
+        self._given_up: set[str] = set()
+        self._connected = False
+        self.health = Health(settings, role, self._check)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until asked to stop. BusUnavailable when NATS stays away for ``RECONNECT_LIMIT_S``."""
+        await self.health.start()
+        away_since = time.monotonic()
+        try:
+            while not stop.is_set():
+                try:
+                    await self._serve(stop)
+                except BusUnavailable as error:
+                    if self._connected:
+                        self._connected = False
+                        away_since = time.monotonic()
+                        self._log.warning("NATS is away; waiting for it", reason=str(error))
+                    if time.monotonic() - away_since > RECONNECT_LIMIT_S:
+                        raise
+                    await _wait(stop, RECONNECT_EVERY_S)
+        finally:
+            await self.health.stop()
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        bus = await Bus.connect(
+            self._settings.nats_url or "", token=self._settings.nats_token or "", name=instance_name(self._role)
+        )
+        self._failure = asyncio.get_running_loop().create_future()
+        self._failure.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._sessions.clear()
+        try:
+            await bus.ensure_stream()
+            self._connected = True
+            self._log.info("service is connected", **self._settings.described())
+            kinds = ("session.announced", "session.stopped", "session.refused")
+            filters = [pattern for kind in kinds for pattern in subjects.of_type(kind)]
+            reader = await bus.reader(filters, 1, lambda message: self._on_lifecycle(bus, message))
+            stopping = asyncio.ensure_future(stop.wait())
+            waits: list[asyncio.Future[Any]] = [stopping, reader.done, bus.lost, self._failure]
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            for future in done:
+                future.result()
+            await reader.close()
+        finally:
+            await self._cancel_sessions()
+            await bus.close()
+
+    async def _on_lifecycle(self, bus: Bus, message: Message) -> None:
+        event = codec.decode(message.data)
+        if isinstance(event, Announced):
+            if self._only in (None, event.session):
+                self._sessions[event.session] = (event, message.stream_seq)
+        elif isinstance(event, (Stopped, SessionRefusal)):
+            self._sessions.pop(event.session, None)
+        if message.pending > 0:
+            return
+        for session, (announced, stream_seq) in self._sessions.items():
+            if session not in self._tasks and session not in self._given_up:
+                self._tasks[session] = asyncio.create_task(self._keep(bus, announced, stream_seq))
+
+    async def _keep(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
+        """Run a session, standing by while another process owns it."""
+        session = announced.session
+        said = False
+        try:
+            while session in self._sessions:
+                try:
+                    await self._run_session(bus, announced, stream_seq)
+                    self._log.info("session is over", session=session)
+                    return
+                except AlreadyOwned as error:
+                    if self._only is not None:
+                        raise
+                    if not said:
+                        self._log.error("session is left to its owner", session=session, reason=str(error))
+                    said = True
+                    await asyncio.sleep(STANDBY_EVERY_S)
+                except OwnershipLost as error:
+                    self._log.error("session was taken over", session=session, reason=str(error))
+                    said = True
+        except BusUnavailable as error:
+            self._fail(error)
+        except RunnerError as error:
+            self._given_up.add(session)
+            self._log.error("session is given up", session=session, code=error.code, reason=str(error))
+            if self._only is not None:
+                self._fail(error)
+        except Exception as error:  # noqa: BLE001  # a fault in one session ends this service loudly, not the task alone
+            self._given_up.add(session)
+            self._log.exception("session is given up after an unexpected fault", session=session)
+            self._fail(error)
+        finally:
+            self._tasks.pop(session, None)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _cancel_sessions(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=DRAIN_LIMIT_S)
+        self._tasks.clear()
+
+    def _check(self) -> tuple[bool, Mapping[str, Any]]:
+        return self._connected, {"sessions": sorted(self._tasks), "given_up": sorted(self._given_up)}
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

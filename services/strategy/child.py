@@ -1,0 +1,97 @@
+"""The process of one session's strategy: ``python -m live_runner.services.strategy.child``.
+
+Exit codes tell the strategy service what to do: 0 the session is over, 69 NATS is away (start again),
+68 another process owns it, 1 to 127 otherwise a fault that starting again cannot mend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import msgspec
+import uvloop
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.errors import BusUnavailable, RunnerError
+from live_runner.contracts.messages import Announced, SessionRefusal
+from live_runner.services.runtime import log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.hosting import instance_name, stop_on_signals
+from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.settings import Settings
+from live_runner.services.strategy.shell import StrategyShell
+from live_runner.services.strategy.watch import BusyFlag
+
+__all__ = ["Orders", "main"]
+
+CONNECT_WAIT_S = 10.0
+
+
+class Orders(msgspec.Struct, forbid_unknown_fields=True):
+    """What the strategy service tells its child, as JSON in the first argument."""
+
+    session: str
+    stream_seq: int
+    busy_descriptor: int
+    trouble: str = ""
+    """Why the process before this one ended, for an incident."""
+    log_to_file: bool = False
+
+
+async def _run(orders: Orders, settings: Settings) -> None:
+    stop = stop_on_signals()
+    bus = await Bus.connect(
+        settings.nats_url or "",
+        token=settings.nats_token or "",
+        name=f"strategy {orders.session}",
+        wait_s=CONNECT_WAIT_S,
+    )
+    try:
+        last = await bus.last_message(subjects.event_subject("session.announced", orders.session))
+        if last is None:
+            raise BusUnavailable(f"Session {orders.session} is not in the log", remedy="Announce it again")
+        announced = codec.decode(last[1])
+        assert isinstance(announced, Announced)
+        instance = instance_name("strategy")
+        try:
+            shell = StrategyShell(bus, announced, instance, BusyFlag(orders.busy_descriptor))
+        except RunnerError as error:
+            await _refuse(bus, announced, instance, error)
+            raise
+        shell.trouble = orders.trouble
+        work = asyncio.ensure_future(shell.run(orders.stream_seq))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait([work])
+            return
+        work.result()
+    finally:
+        await bus.close()
+
+
+async def _refuse(bus: Bus, announced: Announced, instance: str, error: RunnerError) -> None:
+    ownership = await Ownership.take(bus, announced.session, "strategy", instance)
+    await bus.publish(
+        ownership.note(SessionRefusal, role="strategy", reason=error.code, message=str(error), details={})
+    )
+
+
+def main() -> None:
+    """Run one session's strategy until it is over."""
+    orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    settings = Settings.from_environment()
+    log.configure(settings, f"strategy.{orders.session}", to_file=orders.log_to_file)
+    try:
+        uvloop.run(_run(orders, settings))
+    except RunnerError as error:
+        log.get("strategy").error("the session's strategy ends", session=orders.session, reason=str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

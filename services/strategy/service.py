@@ -1,0 +1,140 @@
+"""The strategy service: one child process per session, watched from outside.
+
+A child that crashes is started again from the log. One whose strategy code runs longer than
+``decide_timeout`` is ended and started again with an incident; the second time the session's entries
+are stopped and the session is ended where it is. No session waits for another one's strategy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Final
+
+import msgspec
+
+from live_runner.contracts import subjects
+from live_runner.contracts.errors import BusUnavailable, ServiceUnavailable, StrategyError
+from live_runner.contracts.manifest import config_of
+from live_runner.contracts.messages import Announced
+from live_runner.services.runtime import launch, log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.hosting import Host, stop_on_signals
+from live_runner.services.runtime.ownership import AlreadyOwned
+from live_runner.services.runtime.settings import Settings
+from live_runner.services.strategy.child import Orders
+from live_runner.services.strategy.watch import BusyFlag
+
+__all__ = ["StrategyService", "serve"]
+
+WATCH_EVERY_S: Final = 0.1
+CRASHES_MAX: Final = 5
+"""Crashes of one session's child before the session is aborted."""
+HANGS_MAX: Final = 2
+STOP_WAIT_S: Final = 5.0
+
+
+class StrategyService:
+    """Runs the child of each session that the host finds."""
+
+    def __init__(self, settings: Settings, *, log_to_file: bool = False) -> None:
+        self._settings = settings
+        self._log_to_file = log_to_file
+        self._log = log.get("strategy")
+
+    async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
+        """Keep the session's child running until the session is over."""
+        timeout_s = config_of(announced.config).limits.decide_timeout_s
+        crashes = hangs = 0
+        trouble = ""
+        while True:
+            code, hung = await self._run_child(announced.session, stream_seq, trouble, timeout_s)
+            if code == 0:
+                return
+            if code == AlreadyOwned.exit_code:
+                raise AlreadyOwned(
+                    f"The strategy role of session {announced.session} is owned by another process",
+                    remedy="Leave it running, or stop it first",
+                    session=announced.session,
+                )
+            if code == BusUnavailable.exit_code:
+                raise BusUnavailable(
+                    f"The strategy of session {announced.session} lost NATS",
+                    remedy="It starts again once NATS is back",
+                )
+            if hung:
+                hangs += 1
+                trouble = f"The strategy did not answer within {timeout_s:g} s and was started again"
+            elif code < 0:
+                crashes += 1
+                trouble = f"The strategy's process ended by signal {-code} and was started again"
+            else:
+                raise StrategyError(
+                    f"The strategy of session {announced.session} ended with exit code {code}",
+                    remedy="See the strategy's log",
+                    session=announced.session,
+                )
+            self._log.error("strategy process ended", session=announced.session, reason=trouble, exit_code=code)
+            if hangs >= HANGS_MAX or crashes > CRASHES_MAX:
+                await self._give_up(bus, announced.session, trouble)
+
+    async def _run_child(self, session: str, stream_seq: int, trouble: str, timeout_s: float) -> tuple[int, bool]:
+        busy = BusyFlag.create()
+        orders = Orders(session, stream_seq, busy.descriptor, trouble, self._log_to_file)
+        process = await asyncio.create_subprocess_exec(
+            *launch.command(),
+            sys.executable,
+            "-P",
+            "-m",
+            "live_runner.services.strategy.child",
+            msgspec.json.encode(orders).decode(),
+            pass_fds=(busy.descriptor,),
+            env=_environment(self._settings),
+        )
+        hung = False
+        try:
+            ended = asyncio.ensure_future(process.wait())
+            while not ended.done():
+                await asyncio.wait([ended], timeout=WATCH_EVERY_S)
+                if busy.busy_s() > timeout_s and not ended.done():
+                    hung = True
+                    process.kill()
+                    await ended
+            return ended.result(), hung
+        except asyncio.CancelledError:
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_WAIT_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+            raise
+        finally:
+            if process.returncode is None:
+                process.kill()
+            busy.close()
+
+    async def _give_up(self, bus: Bus, session: str, why: str) -> None:
+        for command in ("stop", "abort"):
+            body = msgspec.msgpack.encode({"author": "strategy service", "reason": why})
+            try:
+                await bus.request(subjects.command(command, session), body)
+            except ServiceUnavailable as error:
+                self._log.error("command was not taken", session=session, command=command, reason=str(error))
+        raise StrategyError(
+            f"The strategy of session {session} was given up: {why}",
+            remedy="Mend the strategy and run it as a new session",
+            session=session,
+        )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {**os.environ, **settings.environment()}
+
+
+async def serve(settings: Settings, *, only: str | None = None, log_to_file: bool = False) -> None:
+    """The strategy service, until it is asked to stop."""
+    service = StrategyService(settings, log_to_file=log_to_file)
+    await Host(settings, "strategy", service.run_session, only=only).run(stop_on_signals())
