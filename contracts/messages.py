@@ -12,7 +12,7 @@ defaults and are appended; a renamed meaning is a new message.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -67,8 +67,11 @@ __all__ = [
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """The envelope that every message ends with."""
 
+    VERSION: ClassVar[int] = 1
+    """Version of this type's shape, raised by whoever adds a field (contracts/README.md)."""
+
     v: int = 1
-    """Schema version of this type."""
+    """``VERSION`` of whoever made it."""
     id: str
     """Made from what it identifies, the session included: a replay makes the same one."""
     session: str

@@ -46,6 +46,7 @@ class Numbering:
         self.seq += 1
         event = kind(
             **fields,
+            v=kind.VERSION,
             id=event_id(self.session, self.source, self.seq),
             session=self.session,
             source=self.source,

@@ -25,6 +25,7 @@ def test_every_message_has_a_sample_and_golden_bytes_of_its_version(
     named = {path.name for path in (golden_folder / "messages").glob("*.msgpack")}
 
     assert set(MESSAGE_TYPES) == set(samples)
+    assert {type_: kind.VERSION for type_, kind in MESSAGE_TYPES.items()} == {t: e.v for t, e in samples.items()}
     assert {f"{type_}.v{event.v}.msgpack" for type_, event in samples.items()} <= named
 
 
@@ -67,3 +68,10 @@ def test_a_sample_leaves_no_field_at_its_default(sample: Event) -> None:
     if sample.__struct_config__.tag == "market.bar_set":
         unset.remove("warmup")
     assert unset == []
+
+
+def test_a_reader_passes_over_a_field_that_it_does_not_know(sample: Event) -> None:
+    """A newer service may speak first."""
+    newer = {"type": sample.__struct_config__.tag, "of_tomorrow": {"a": [1]}, **msgpack.unpackb(encode(sample))}
+
+    assert sample == decode(msgpack.packb(newer))

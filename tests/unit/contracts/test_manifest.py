@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.errors import ConfigError, SessionRefused
 from live_runner.contracts.manifest import announce, config_fields, config_hash, config_of, merge, start
@@ -33,14 +34,19 @@ def _announced(config: Config | None = None) -> Announced:
 
 def _rules(symbol: str, tick_size: str = "0.1") -> Instrument:
     base, quote = symbol.split("/")
-    return Instrument(
-        symbol=symbol, venue="v", base=base, quote=quote, settle=quote, tick_size=tick_size, lot_size="1"
-    )
+    return Instrument(symbol=symbol, venue="v", base=base, quote=quote, settle=quote, tick_size=tick_size, lot_size="1")
 
 
 def _joined(role: str, **facts: Any) -> Joined:
     return Joined(
-        role=role, instance="i", id=f"s1/{role}.shell/1", session="s1", source=f"{role}.shell", seq=1, event_ns=0, **facts
+        role=role,
+        instance="i",
+        id=f"s1/{role}.shell/1",
+        session="s1",
+        source=f"{role}.shell",
+        seq=1,
+        event_ns=0,
+        **facts,
     )
 
 

@@ -87,3 +87,12 @@ def test_a_client_order_id_is_32_hex_digits_and_differs_between_attempts() -> No
     assert len(set(made)) == 6
     assert all(len(name) == 32 and set(name) <= set("0123456789abcdef") for name in made)
     assert made[0] == ids.client_order_id(ids.order_id(intent, 1))
+
+
+def test_an_event_carries_the_version_of_its_shape() -> None:
+    class Newer(Finished, frozen=True, kw_only=False, tag="strategy.newer"):
+        VERSION = 2
+
+    made = Numbering("demo", "strategy").make(Newer, cause="x", event_ns=1)
+
+    assert (made.v, _executed(Numbering("demo", "execution")).v) == (2, 1)
