@@ -189,7 +189,7 @@ def _told(event: Event) -> dict[str, Any]:
 
 
 def _payload(event: Event) -> dict[str, Any]:
-    envelope = Event.__struct_fields__
+    envelope = ("type", *Event.__struct_fields__)
     return {key: value for key, value in _plain(event).items() if key not in envelope}
 
 

@@ -71,11 +71,13 @@ def replay(events: Iterable[Wire], *, partial: bool = False, platform: Mapping[s
     """
     run = _Replay()
     for wire in run.recording.pieces(events):
-        run.fold(wire)
         if run.broken:
-            break
+            # Read on all the same: a hole in the recording explains more than what it led to.
+            run.recording.head(wire)
+        else:
+            run.fold(wire)
+    run.recording.check_whole(partial=partial)
     if not run.broken:
-        run.recording.check_whole(partial=partial)
         run.finish(partial=partial)
     return run.result(platform)
 
@@ -122,11 +124,12 @@ class _Replay:
         if head is None:
             return
         if head.type in _MANIFEST:
-            self._manifest(wire)
+            self._manifest(canonical)
         elif head.source in CORES:
-            self._differing(head.source, codec.decode(wire))
+            self._differing(head.source, codec.decode(canonical))
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
-            self._input(codec.decode(wire))
+            # Canonical: a core never sees when an event was published.
+            self._input(codec.decode(canonical))
 
     def finish(self, *, partial: bool) -> None:
         """What was made and never recorded; in a partial recording it may only be cut off."""

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from live_runner.contracts import codec
+from live_runner.contracts.messages import BarSet, Command, Decided, Event, FeedEnded, Filled, Settled, Started, Stopped
+from live_runner.services.backtest.loop import CommandAt
+from live_runner.services.forensics.errors import RecordingError
+from live_runner.services.forensics.replay import replay
+
+if TYPE_CHECKING:
+    from session_world import World
+
+type MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def events(make_world: MakeWorld) -> list[Event]:
+    return make_world(bars=300).record()
+
+
+def _wires(events: list[Event]) -> list[bytes]:
+    return [codec.stamp(codec.encode(event), 5_000 + number) for number, event in enumerate(events)]
+
+
+def _read_ahead(events: list[Event], *, bars: int) -> list[Event]:
+    """The log as it would be if each bar set had gone out so many bars before it was answered."""
+    market = [event for event in events[2:] if event.source == "market_data"]
+    ordered = events[:2]
+    due = published = 0
+    for event in events[2:]:
+        if event.source == "market_data":
+            due += 1
+            continue
+        while published < min(due + bars, len(market)):
+            ordered.append(market[published])
+            published += 1
+        ordered.append(event)
+    return ordered
+
+
+def _index(events: list[Event], kind: type[Event], number: int) -> int:
+    return [at for at, event in enumerate(events) if isinstance(event, kind)][number]
+
+
+def _changed(events: list[Event], at: int, **fields: Any) -> list[Event]:
+    return [*events[:at], msgspec.structs.replace(events[at], **fields), *events[at + 1 :]]
+
+
+def _command(session: str, seq: int, name: str) -> Command:
+    source = "execution.shell"
+    return Command(
+        command=name,
+        author="somebody",
+        reason="a test",
+        id=f"{session}/{source}/{seq}",
+        session=session,
+        source=source,
+        seq=seq,
+        event_ns=0,
+    )
+
+
+def test_paper_session_replays_with_zero_differences(events: list[Event]) -> None:
+    """R01"""
+    result = replay(_wires(events))
+
+    assert result.agrees
+    assert (result.differences, result.first, result.notes) == (0, None, [])
+    assert result.events == len(events)
+    made = [event for event in events if event.source in ("execution", "strategy")]
+    assert result.compared == len(made)
+    assert sum(isinstance(event, Filled) for event in made) > 5
+
+
+def test_replay_takes_stream_sequences_too(events: list[Event]) -> None:
+    assert replay(list(enumerate(_wires(events), start=17))).agrees
+
+
+def test_replay_compares_by_number_when_the_feed_read_ahead(events: list[Event]) -> None:
+    """X03, X14 a feed that does not wait puts sets before the outputs of earlier ones; the outputs stay the same."""
+    assert replay(_wires(_read_ahead(events, bars=10))).agrees
+
+
+def test_commands_are_inputs_at_their_place(make_world: MakeWorld) -> None:
+    """S01, S02 a replayed stop is folded where it stood."""
+    world = make_world(bars=300)
+    closes = [event.close_ns for event in world.market() if isinstance(event, BarSet) and not event.warmup]
+    commands = [
+        CommandAt((closes[40], 0), _command("test", 1, "kill")),
+        CommandAt((closes[90], 1), _command("test", 2, "resume")),
+        CommandAt((closes[150], 1), _command("test", 3, "flatten")),
+    ]
+    recorded = world.record(commands=commands)
+
+    assert [event.command for event in recorded if isinstance(event, Command)] == ["kill", "resume", "flatten"]
+    assert replay(_wires(recorded)).agrees
+    without = [event for event in recorded if not isinstance(event, Command)]
+    assert not replay(_wires(without)).agrees
+
+
+def test_changed_bar_is_named_by_what_follows_from_it(events: list[Event]) -> None:
+    """R02 one bar changed: the first output that does not follow from it, with the bar as its input."""
+    at = _index(events, BarSet, 60)
+    bar_set = events[at]
+    assert isinstance(bar_set, BarSet)
+    bars = [msgspec.structs.replace(bar_set.bars[0], close=bar_set.bars[0].close * 1.01), *bar_set.bars[1:]]
+
+    result = replay(_wires(_changed(events, at, bars=bars)))
+
+    assert not result.agrees
+    assert result.first is not None
+    assert result.first.close_ns >= bar_set.close_ns
+    assert result.first.fields
+
+
+@pytest.mark.parametrize(("kind", "field", "value"), [(Settled, "equity", "1"), (Filled, "price", "1")])
+def test_changed_output_is_one_difference_with_its_field(
+    events: list[Event], kind: type[Event], field: str, value: str
+) -> None:
+    """R06 a tampered output: the difference names number, type, field, both values and the input."""
+    at = _index(events, kind, 3)
+
+    result = replay(_wires(_changed(events, at, **{field: value})))
+
+    first = result.first
+    assert first is not None
+    assert (first.kind, first.source, first.seq) == ("changed", "execution", events[at].seq)
+    assert (first.fields[0].path, first.fields[0].expected) == (field, f"'{value}'")
+    assert first.inputs
+    assert result.sources["execution"].differences == 1
+
+
+def test_changed_intent_is_found_in_the_decision(events: list[Event]) -> None:
+    """R02, I06 the decision differs in the intent's quantity."""
+    at = next(at for at, event in enumerate(events) if isinstance(event, Decided) and event.intents)
+    decided = events[at]
+    assert isinstance(decided, Decided)
+    intents = [msgspec.structs.replace(decided.intents[0], quantity="0.5"), *decided.intents[1:]]
+
+    result = replay(_wires(_changed(events, at, intents=intents)))
+
+    assert result.first is not None
+    assert result.first.type == "strategy.decided"
+    assert "intents[0].quantity" in [field.path for field in result.first.fields]
+    assert result.first.close_ns == decided.close_ns
+
+
+def test_tampered_bar_that_a_core_cannot_fold_is_a_difference(events: list[Event]) -> None:
+    """R06 no crash."""
+    at = _index(events, Decided, 30)
+
+    result = replay(_wires(_changed(events, at, close_ns=1)))
+
+    assert result.first is not None
+    assert result.first.source in ("strategy", "execution")
+
+
+def test_unrecorded_output_at_the_end_is_a_difference(events: list[Event]) -> None:
+    kept = [event for event in events if not (event.source == "strategy" and isinstance(event, Stopped))]
+    last = max(event.seq for event in kept if event.source == "strategy")
+    kept = [event for event in kept if not (event.source == "strategy" and event.seq == last)]
+
+    result = replay(_wires(kept))
+
+    assert result.first is not None
+    kinds = {difference.kind for difference in result.kept}
+    assert kinds & {"extra", "missing"}
+
+
+# -- recordings that cannot be used -------------------------------------------------------------
+
+
+def _refused(wires: list[bytes], *, partial: bool = False) -> str:
+    with pytest.raises(RecordingError) as caught:
+        replay(wires, partial=partial)
+    assert caught.value.remedy
+    return str(caught.value.fields["reason"])
+
+
+def test_empty_recording_is_refused() -> None:
+    """R06"""
+    assert _refused([]) == "empty"
+    assert _refused([], partial=True) == "empty"
+
+
+def test_truncated_recording_is_refused_unless_allowed(events: list[Event]) -> None:
+    """R06"""
+    cut = _wires(events)[: len(events) // 2]
+
+    assert _refused(cut) == "truncated"
+    result = replay(cut, partial=True)
+    assert result.agrees
+    assert "breaks off" in result.notes[0]
+
+
+def test_every_cut_of_a_recording_is_refused_or_partial(events: list[Event]) -> None:
+    """R06"""
+    wires = _wires(events)
+    for length in (1, 2, 3, 10, 57, 100, len(wires) - 1):
+        assert _refused(wires[:length]) in ("truncated", "no_manifest")
+
+
+def test_recording_without_its_beginning_is_refused(events: list[Event]) -> None:
+    """R06"""
+    assert _refused(_wires(events[2:])) in ("no_manifest", "gap")
+    assert _refused(_wires(events[1:])) in ("no_manifest", "gap")
+
+
+def test_foreign_event_is_refused(events: list[Event], make_world: MakeWorld) -> None:
+    """R06"""
+    other = make_world(bars=120, session="other").record()
+
+    assert _refused(_wires([*events[:50], other[50], *events[50:]])) == "foreign"
+
+
+def test_hole_in_a_source_is_refused(events: list[Event]) -> None:
+    """R06"""
+    at = _index(events, BarSet, 20)
+
+    assert _refused(_wires([*events[:at], *events[at + 1 :]])) == "gap"
+
+
+def test_renamed_event_is_refused(events: list[Event]) -> None:
+    """R06 tampering with the envelope."""
+    at = _index(events, BarSet, 20)
+
+    assert _refused(_wires(_changed(events, at, id="test/market_data/9999"))) == "tampered"
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x00", b"not a message", b"\x81\xa4type\xa1x", b"\xc1" * 40])
+def test_unreadable_event_is_refused(events: list[Event], garbage: bytes) -> None:
+    """R06"""
+    wires = _wires(events)
+
+    assert _refused([*wires[:30], garbage, *wires[30:]]) == "unreadable"
+
+
+def test_changed_source_or_configuration_is_refused(events: list[Event]) -> None:
+    """R02, R06 one line of strategy code or one parameter changed in the recording does not fit its hash."""
+    announced = events[0]
+    sources = announced.sources  # type: ignore[attr-defined]  # the first event is the announcement
+    config = announced.config  # type: ignore[attr-defined]
+    name = next(iter(sources))
+    other_code = {name: sources[name].replace("above != before", "above == before")}
+    other_parameter = config | {"strategy": config["strategy"] | {"parameters": {"fast": 6}}}
+
+    assert _refused(_wires(_changed(events, 0, sources=other_code))) == "tampered"
+    assert _refused(_wires(_changed(events, 0, config=other_parameter))) == "tampered"
+
+
+def test_repeated_delivery_is_passed_over_and_told(events: list[Event]) -> None:
+    wires = _wires(events)
+    at = _index(events, BarSet, 20)
+
+    result = replay([*wires[: at + 1], wires[at], *wires[at + 1 :]])
+
+    assert result.agrees
+    assert "twice" in result.notes[0]
+
+
+def test_other_platform_is_told(events: list[Event]) -> None:
+    started = events[1]
+    assert isinstance(started, Started)
+
+    result = replay(_wires(events), platform={"architecture": "other", "numpy": "2"})
+
+    assert result.notes == ["Recorded with architecture test, replayed with other"]
+
+
+def test_feed_end_is_an_input(events: list[Event]) -> None:
+    ended = next(event for event in events if isinstance(event, FeedEnded))
+
+    assert ended.sets == sum(isinstance(event, BarSet) for event in events)
