@@ -20,6 +20,8 @@ __all__ = ["LONG", "METHODS", "SHORT", "Ledger"]
 LONG: Final = 0
 SHORT: Final = 1
 METHODS: Final = ("lifo", "fifo", "average")
+UNITS_END: Final = 2**53
+"""Ticks and lots of one fill stay below this."""
 CASH_END: Final = 2**100
 """Cash and totals stay below this; beyond it LedgerOverflow."""
 
@@ -78,6 +80,10 @@ class Ledger:
         """Open lots of a leg, never negative."""
         return self._legs[2 * instrument + leg].quantity
 
+    def is_open(self, instrument: int) -> bool:
+        """Whether the instrument has a position on either leg."""
+        return self._legs[2 * instrument].quantity > 0 or self._legs[2 * instrument + 1].quantity > 0
+
     def cost(self, instrument: int, leg: int) -> int:
         """Sum of quantity times entry price over the open lots of a leg."""
         return self._legs[2 * instrument + leg].cost
@@ -104,8 +110,7 @@ class Ledger:
 
         The fee is the rate's share of notional, unless the venue gave it.
         """
-        if quantity <= 0 or ticks <= 0:
-            raise OurFault(f"A fill of {quantity} lots at {ticks} ticks is impossible", remedy=_REPORT)
+        _check_fill(quantity, ticks, reference)
         book = self._legs[2 * instrument + leg]
         cost = quantity * ticks
         if self.method == "average" and book.lots:
@@ -133,11 +138,9 @@ class Ledger:
     ) -> tuple[int, int, int, int]:
         """A closing fill, of either leg: notional, fee, realised and slippage against ``reference``."""
         book = self._legs[2 * instrument + leg]
-        if quantity <= 0 or ticks <= 0 or quantity > book.quantity:
-            raise OurFault(
-                f"A closing fill of {quantity} lots at {ticks} ticks does not fit a leg of {book.quantity}",
-                remedy=_REPORT,
-            )
+        _check_fill(quantity, ticks, reference)
+        if quantity > book.quantity:
+            raise OurFault(f"{quantity} lots cannot close a leg of {book.quantity}", remedy=_REPORT)
         valuation = self._valuations[instrument]
         sign = 1 if leg == LONG else -1
         realised = 0
@@ -211,23 +214,23 @@ class Ledger:
 
     def unrealised_at(self, instrument: int, ticks: int) -> int:
         """What the instrument's open legs would be worth over their cost at a price."""
-        long, short = self._legs[2 * instrument], self._legs[2 * instrument + 1]
-        if not long.quantity and not short.quantity:
+        longs, shorts = self._legs[2 * instrument], self._legs[2 * instrument + 1]
+        if not longs.quantity and not shorts.quantity:
             return 0
         value = self._valuations[instrument]
-        return value.product(long.quantity * ticks - long.cost) + value.product(short.cost - short.quantity * ticks)
+        return value.product(longs.quantity * ticks - longs.cost) + value.product(shorts.cost - shorts.quantity * ticks)
 
     def notional_at(self, instrument: int, ticks: int) -> int:
         """Notional of both legs of the instrument at a price."""
-        long, short = self._legs[2 * instrument], self._legs[2 * instrument + 1]
+        longs, shorts = self._legs[2 * instrument], self._legs[2 * instrument + 1]
         value = self._valuations[instrument]
-        return value.notional(long.quantity, ticks) + value.notional(short.quantity, ticks)
+        return value.notional(longs.quantity, ticks) + value.notional(shorts.quantity, ticks)
 
     def exposure(self) -> int:
         """Notional of all open legs at their last marks."""
         total = 0
         for instrument in range(len(self._valuations)):
-            if self._legs[2 * instrument].quantity or self._legs[2 * instrument + 1].quantity:
+            if self.is_open(instrument):
                 total += self.notional_at(instrument, self._marks[instrument])
         return total
 
@@ -288,6 +291,14 @@ class Ledger:
     def _bounded(units: int) -> None:
         if not -CASH_END < units < CASH_END:
             raise LedgerOverflow(f"A total of {units} units of 1e-12 is out of range", remedy=_REPORT)
+
+
+def _check_fill(quantity: int, ticks: int, reference: int) -> None:
+    for value in (quantity, ticks, reference):
+        if value <= 0:
+            raise OurFault(f"A fill of {quantity} lots at {ticks} ticks is impossible", remedy=_REPORT)
+        if value >= UNITS_END:
+            raise LedgerOverflow(f"{value} ticks or lots are out of the ledger's range", remedy=_REPORT)
 
 
 _TOTALS: Final = (

@@ -146,9 +146,9 @@ class Book:
         order = self._orders.get(key)
         return order.lots if order else 0
 
-    def at_open(self, open_ticks: int, cap: int, late: bool, long: int, short: int) -> list[Happening]:
+    def at_open(self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int) -> list[Happening]:
         """The first half of a bar, on the positions held; ``cap`` lots per order, -1 for any."""
-        self._begin(open_ticks, cap, late, long, short)
+        self._begin(open_ticks, cap, late, long_lots, short_lots)
         if not self._orders:
             return self._out
         newest = self._key  # what is born now takes part inside the bar
@@ -175,9 +175,9 @@ class Book:
             order.used = 0
         return self._out
 
-    def at_close(self, key: int, ticks: int, cap: int, long: int, short: int) -> list[Happening]:
+    def at_close(self, key: int, ticks: int, cap: int, long_lots: int, short_lots: int) -> list[Happening]:
         """One market order at the close that it was decided on."""
-        self._begin(ticks, cap, True, long, short)
+        self._begin(ticks, cap, True, long_lots, short_lots)
         order = self._orders[key]
         self._take(order, self._slipped(order, ticks), ticks, False)
         order.used = 0
@@ -206,9 +206,9 @@ class Book:
             order.pair, order.rested, order.triggered = row[9], row[10], row[11]
             self._orders[order.key] = order
 
-    def _begin(self, open_ticks: int, cap: int, late: bool, long: int, short: int) -> None:
+    def _begin(self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int) -> None:
         self._out = []
-        self._position = [long, short]
+        self._position = [long_lots, short_lots]
         self._cap = cap
         self._open = open_ticks
         if not late:

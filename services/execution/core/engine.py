@@ -41,7 +41,7 @@ SNAPSHOT_VERSION: Final = 1
 class ExecutionCore:
     """Orders, positions and account of one session, from ``Started`` on."""
 
-    source: Final = "execution"
+    source: str = "execution"
 
     def __init__(self, session: str, *, hashing: bool = True) -> None:
         self.numbering: Final = Numbering(session, self.source, hashing=hashing)

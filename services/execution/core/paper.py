@@ -124,8 +124,7 @@ class PaperVenue:
         for bar in bars.bars:
             market = markets[bar.symbol]
             market.note(bar, bars.number)
-            index = market.index
-            if market.by_key or market.funding or ledger.quantity(index, 0) or ledger.quantity(index, 1):
+            if market.by_key or market.funding or ledger.is_open(market.index):
                 self._run(market, bar, bars)
 
     def _await_funding(self, rate: FundingRate) -> None:
@@ -147,7 +146,7 @@ class PaperVenue:
         if len(market.book):
             happened = market.book.at_open(open_ticks, market.cap, bar.late, *self._position(market))
             self._follow(market, happened, bars.open_ns)
-        if self._margin.is_on and any(self._position(market)):
+        if self._margin.is_on and ledger.is_open(market.index):
             ledger.mark(market.index, open_ticks)
             ticks = self._margin.liquidation(market, open_ticks, high, low)
             if ticks:

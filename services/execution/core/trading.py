@@ -68,7 +68,7 @@ class Trading:
         for bar in bars.bars:
             market = self.session.markets[bar.symbol]
             market.note(bar, bars.number)
-            if any(self.account.ledger.quantity(market.index, side) for side in (0, 1)):
+            if self.account.ledger.is_open(market.index):
                 self.account.ledger.mark(market.index, market.close_ticks)
 
     def report(self, report: Report) -> None:
