@@ -293,6 +293,7 @@ _SAMPLES: list[m.Event] = [
         liquidity="maker",
         code="0",
         message="ok",
+        retryable=True,
         **_core("execution.shell", 4),
     ),
     m.FundingPaid(
