@@ -1,0 +1,153 @@
+"""The recorder service: records the whole stream, and joins each session with its word that it does.
+
+Recording goes by the stream, not by session: it needs no session to be announced and misses none.
+Joining tells `run` that the database answers and has no other session of that name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable, RunnerError
+from live_runner.contracts.messages import Announced, Joined, SessionRefusal
+from live_runner.services.recorder.shell import Recorder, check_session
+from live_runner.services.runtime import log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.core_shell import plain, send_beat
+from live_runner.services.runtime.database import migrate
+from live_runner.services.runtime.hosting import RECONNECT_EVERY_S, Host, instance_name, stop_on_signals
+from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.settings import Settings
+
+__all__ = ["serve"]
+
+BEAT_EVERY_S: Final = 0.25
+AFTERGLOW_S: Final = 5.0
+"""A finished session's beats go on so long after its last event is stored, so that `run` hears of it."""
+DATABASE_WAIT_S: Final = 600.0
+"""The database may take so long to answer when the service starts."""
+DATABASE_RETRY_S: Final = 0.5
+
+
+class RecorderService:
+    """One recorder, and its part in every session."""
+
+    role = "recorder"
+
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._dsn = settings.timescale_dsn or ""
+        self._stop = stop
+        self._recorder = Recorder()
+        self._instance = instance_name(self.role)
+        self._log = log.get(self.role)
+
+    async def record(self) -> None:
+        """Record until asked to stop, through every absence of NATS."""
+        await self._migrate()
+        while not self._stop.is_set():
+            try:
+                bus = await Bus.connect(
+                    self._settings.nats_url or "", token=self._settings.nats_token or "", name=self._instance
+                )
+                try:
+                    await bus.ensure_stream()
+                    await self._recorder.run(bus, self._dsn, self._stop)
+                finally:
+                    await bus.close()
+            except BusUnavailable:
+                await asyncio.sleep(RECONNECT_EVERY_S)
+
+    async def _migrate(self) -> None:
+        deadline = time.monotonic() + DATABASE_WAIT_S
+        said = False
+        while True:
+            try:
+                await asyncio.to_thread(migrate, self._dsn)
+                return
+            except DatabaseUnavailable as error:
+                if time.monotonic() > deadline or self._stop.is_set():
+                    raise
+                if not said:
+                    said = True
+                    self._log.warning("the database is away; waiting for it", reason=str(error))
+                await asyncio.sleep(DATABASE_RETRY_S)
+
+    async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
+        """Join the session and tell how far its recording is, until it is over and stored."""
+        session = announced.session
+        ownership = await Ownership.take(bus, session, self.role, self._instance)
+        try:
+            await self._join(bus, ownership, announced, stream_seq)
+            stopped_seq = 0
+            idle_since: float | None = None
+            while idle_since is None or time.monotonic() - idle_since < AFTERGLOW_S:
+                if not stopped_seq:
+                    last = await bus.last_message(subjects.event_subject("session.stopped", session))
+                    stopped_seq = last[0] if last is not None else 0
+                elif self._recorder.committed >= stopped_seq and idle_since is None:
+                    idle_since = time.monotonic()
+                await self._beat(bus, session)
+                await asyncio.sleep(BEAT_EVERY_S)
+        finally:
+            if not bus.lost.done():
+                await ownership.release()
+
+    async def _beat(self, bus: Bus, session: str) -> None:
+        recorder = self._recorder
+        facts = {
+            "stored": recorder.events_of[session],
+            "committed_seq": recorder.committed,
+            "lag_ms": recorder.lag_ms,
+            "database": recorder.status()["database"],
+        }
+        await send_beat(bus, self.role, session, self._instance, facts)
+
+    async def _join(self, bus: Bus, ownership: Ownership, announced: Announced, stream_seq: int) -> None:
+        reader = await bus.reader(subjects.of_session(announced.session), stream_seq)
+        try:
+            async for message in reader:
+                if message.stream_seq >= ownership.stream_seq:
+                    break
+                event = codec.decode(message.data)
+                if isinstance(event, Joined | SessionRefusal) and event.role == self.role:
+                    return
+        finally:
+            await reader.close()
+        try:
+            await asyncio.to_thread(check_session, self._dsn, announced, stream_seq)
+        except RunnerError as error:
+            await bus.publish(
+                ownership.note(
+                    SessionRefusal,
+                    role=self.role,
+                    reason=str(error.fields.get("reason", error.code)),
+                    message=str(error),
+                    details=plain(error.fields),
+                )
+            )
+            raise
+        await bus.publish(ownership.note(Joined, role=self.role, instance=self._instance))
+
+
+async def serve(settings: Settings, *, only: str | None = None) -> None:
+    """The recorder service, until it is asked to stop. ``only`` restricts joining, never recording."""
+    stop = stop_on_signals()
+    service = RecorderService(settings, stop)
+    host = Host(settings, RecorderService.role, service.run_session, only=only)
+    recording = asyncio.ensure_future(service.record())
+    hosting = asyncio.ensure_future(host.run(stop))
+    try:
+        await asyncio.wait([recording, hosting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (recording, hosting):
+            if task.done():
+                task.result()
+        await asyncio.wait([recording, hosting])
+        recording.result()
+        hosting.result()
+    finally:
+        stop.set()
+        await asyncio.wait([recording, hosting])
