@@ -23,6 +23,7 @@ from live_runner.services.runtime.settings import masked
 
 __all__ = [
     "CONNECT_TIMEOUT_S",
+    "RECORDER_LOCK",
     "Edition",
     "Migrated",
     "Migration",
@@ -42,6 +43,8 @@ MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "infra" / "timescale" 
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 120
 """How long another service's migration is waited for."""
+RECORDER_LOCK: Final = 0x6C69_7665_7265_63  # "liverec"
+"""Advisory lock of the one recorder that writes; others stand by."""
 _LOCK_KEY: Final = 0x6C697665_72756E  # "liverun": the advisory lock of migrations
 _FILE_NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _REQUIRES: Final = re.compile(r"-- requires: (\w+)")
@@ -94,7 +97,7 @@ def unavailable(dsn: str, error: psycopg.Error) -> DatabaseUnavailable:
 
 def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
     """The files of the folder by number; OurFault when the numbers are not 1, 2, 3, ..."""
-    found = []
+    found: list[Migration] = []
     for path in sorted(folder.glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None or int(match[1]) != len(found) + 1:
@@ -105,7 +108,9 @@ def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
         data = path.read_bytes()
         requires = _REQUIRES.match(data.decode())
         found.append(
-            Migration(int(match[1]), path.stem, data.decode(), sha256(data).hexdigest(), requires[1] if requires else "")
+            Migration(
+                int(match[1]), path.stem, data.decode(), sha256(data).hexdigest(), requires[1] if requires else ""
+            )
         )
     if not found:
         raise OurFault(f"No migration in {folder}", remedy="Install live-runner with its infra folder")
@@ -211,7 +216,8 @@ def _outstanding(
             f"The database has migration {applied[unknown[0]][0]}, which this live-runner does not know",
             remedy="Use the live-runner that made it, or a newer one",
         )
-    outstanding, skipped = [], []
+    outstanding: list[Migration] = []
+    skipped: list[Migration] = []
     for migration in ours:
         if migration.number not in applied:
             lacking = migration.requires == "timescale" and found != "community"

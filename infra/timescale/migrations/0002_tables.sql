@@ -20,7 +20,7 @@ create table sessions (
     stopped_at     timestamptz,
     stop_reason    text,                  -- also the reason of a refusal
     summary        jsonb,
-    warmup_bars    integer,
+    warmup_bars    bigint,
     config         jsonb,
     models         jsonb,
     instruments    jsonb,
@@ -40,12 +40,15 @@ create table sessions (
 );
 
 create table datasets (
-    dataset     text        primary key,  -- sha256 of the manifest, or of the data where it names one
-    name        text,
-    venue       text,
-    timeframe   text,
-    manifest    jsonb       not null,
-    seen_at     timestamptz not null default now()
+    dataset   text        primary key,  -- its manifest's hash
+    name      text,
+    venue     text,
+    timeframe text,
+    source    text,
+    rows      bigint,
+    gaps      bigint,
+    manifest  jsonb       not null,
+    seen_at   timestamptz not null default now()
 );
 
 create table bars (
@@ -106,7 +109,7 @@ create table decisions (
     intents    integer     not null,
     blocked    integer     not null,  -- held back by the strategy's own policy
     failed     integer     not null,  -- calls into strategy code that raised
-    failures   jsonb,                 -- symbol, call and error of each
+    failures   jsonb       not null,  -- symbol, call and error of each
     hash       text        not null,
     state_hash text        not null,
     event_id   text        not null,
@@ -303,7 +306,7 @@ create table venue_calls (
     result     jsonb,
     error      text,
     started_ts timestamptz,
-    latency_ms double precision not null,
+    latency    interval         not null,
     event_id   text             not null,
     stream_seq bigint           not null
 );
@@ -325,6 +328,22 @@ create table incidents (
 );
 select as_hypertable('incidents', interval '30 days');
 create index incidents_of_session on incidents (session, ts);
+
+-- Where a core can go on from after a restart. The recorder keeps what is after it in the stream.
+create table snapshots (
+    session     text        not null,
+    ts          timestamptz not null,
+    role        text        not null,
+    object      text        not null,  -- its name in the object store
+    input_seq   bigint      not null,  -- stream_seq of the last input folded
+    core_seq    bigint      not null,  -- seq of the last output
+    state_hash  text        not null,
+    bytes       bigint      not null,
+    event_id    text        not null,
+    stream_seq  bigint      not null
+);
+select as_hypertable('snapshots', interval '30 days');
+create index snapshots_of_session on snapshots (session, ts);
 
 create table commands (
     session    text        not null,

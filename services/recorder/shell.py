@@ -1,0 +1,247 @@
+"""Reads the stream from the position in the database and stores it, in order, each event once.
+
+The reader packs one batch while the writer stores the one before; when both are full, reading
+stops. So a slow or absent database costs two batches of memory and nothing else. A lost connection
+to NATS ends ``run`` with BusUnavailable; the next ``run`` goes on from what is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any, Final
+
+from live_runner.contracts.errors import RunnerError, SessionRefused
+from live_runner.contracts.messages import Announced
+from live_runner.contracts.subjects import STREAM_SUBJECTS
+from live_runner.services.recorder.core.batch import Batch, Packer
+from live_runner.services.recorder.core.position import Position, epoch_ns, first_to_read
+from live_runner.services.recorder.core.purge import purge_plan
+from live_runner.services.recorder.core.sequence import Sequences
+from live_runner.services.recorder.writer import Writer
+from live_runner.services.runtime import log
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.database import connect
+from live_runner.services.runtime.reader import Message
+
+__all__ = ["LINGER_S", "Recorder", "check_session"]
+
+LINGER_S: Final = 0.02
+"""How long the first event of a batch waits for company."""
+PAUSE_READING_AFTER_S: Final = 1.0
+"""Both batches full for so long: the consumer is given up until there is room."""
+LOOK_EVERY_S: Final = 2.0
+"""Between two looks at the stream: its epoch, its end, its size."""
+PURGE_EVERY_S: Final = 30.0
+STOP_GRACE_S: Final = 5.0
+"""How long the last batch may take when the recorder is asked to stop; the log keeps what is left."""
+COUNTED_SESSIONS_MAX: Final = 1_000
+"""Sessions whose stored events are counted in memory, for heartbeats."""
+
+
+class _ReadingPaused(RunnerError):  # noqa: N818  # a state, like the other errors of ours
+    """Both batches are full; reading goes on when one is stored."""
+
+
+class _Stopping(Exception):  # noqa: N818  # no error: how a wait ends when the recorder is asked to stop
+    pass
+
+
+class Recorder:
+    """``run`` may be called again after BusUnavailable. The counters are for heartbeats and health."""
+
+    def __init__(self) -> None:
+        self.committed = 0
+        """Stream sequence of the last event stored."""
+        self.log_end = 0
+        """The stream's last sequence, when it was last looked at."""
+        self.events = 0
+        """Stored by this process."""
+        self.lag_ms = 0.0
+        """Publish to commit, of the oldest event of the last batch."""
+        self.events_of: Counter[str] = Counter()
+        """Events stored by this process, by session."""
+        self.is_recording = False
+        """Whether the position is known and the stream is being read."""
+        self._read_seq = 0
+        self._writer: Writer | None = None
+        self._log = log.get("recorder")
+
+    def status(self) -> dict[str, Any]:
+        """The counters as plain data."""
+        return {
+            "recording": self.is_recording,
+            "database": "away" if self._writer is not None and self._writer.is_away else "ok",
+            "committed": self.committed,
+            "log_end": self.log_end,
+            "lag_events": max(0, self.log_end - self.committed),
+            "lag_ms": round(self.lag_ms, 3),
+            "events": self.events,
+        }
+
+    async def run(self, bus: Bus, dsn: str, stop: asyncio.Event) -> None:
+        """Record until ``stop``. Raises BusUnavailable, LogMismatch, OwnershipLost or another OurFault."""
+        self._stop = stop
+        self._give_up_at: float | None = None
+        self._some, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        writer = self._writer = Writer(dsn, self._pause)
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            await self._open(bus, writer)
+            write = asyncio.create_task(self._write(writer))
+            tasks = [write, asyncio.create_task(self._look(bus, writer)), asyncio.create_task(stop.wait())]
+            await self._read(bus, tasks)
+            self._some.set()
+            await write
+        except _Stopping:
+            self._log.info("stopped while the database was away", committed=self.committed)
+        finally:
+            self.is_recording = False
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await writer.close()
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait between two attempts at the database; ends at the latest ``STOP_GRACE_S`` after ``stop``."""
+        if not self._stop.is_set():
+            try:
+                async with asyncio.timeout(delay_s):
+                    await self._stop.wait()
+            except TimeoutError:
+                return
+        now = time.monotonic()
+        if self._give_up_at is None:
+            self._give_up_at = now + STOP_GRACE_S
+        if now >= self._give_up_at:
+            raise _Stopping
+        await asyncio.sleep(min(delay_s, self._give_up_at - now))
+
+    async def _open(self, bus: Bus, writer: Writer) -> None:
+        position = await writer.open()
+        state = await bus.log_state()
+        epoch = epoch_ns(state.epoch)
+        start = first_to_read(position, epoch, state.last_seq)
+        if position is None:
+            await writer.begin(Position(epoch, 0))
+        self._epoch_ns = epoch
+        self._packer = Packer(epoch, Sequences(await writer.sequences()))
+        self.committed = self._read_seq = start - 1
+        self.log_end = state.last_seq
+        self.is_recording = True
+        self._log.info("recording", from_seq=start, log_end=state.last_seq)
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def _read(self, bus: Bus, tasks: list[asyncio.Task[Any]]) -> None:
+        """Read until the recorder is asked to stop; one of the tasks' faults ends it."""
+        while not self._stop.is_set():
+            reader = await bus.reader(STREAM_SUBJECTS, self._read_seq + 1, self._take)
+            try:
+                await _first_of(reader.done, bus.lost, *tasks)
+            finally:
+                await reader.close()
+            try:
+                reader.done.result()
+            except _ReadingPaused:
+                self._log.warning("reading paused", read_seq=self._read_seq, committed=self.committed)
+                room = asyncio.create_task(self._room.wait())
+                try:
+                    await _first_of(room, bus.lost, *tasks)
+                finally:
+                    room.cancel()
+
+    async def _take(self, message: Message) -> None:
+        packer = self._packer
+        packer.add(message.stream_seq, message.subject, message.data)
+        self._read_seq = message.stream_seq
+        self._some.set()
+        if packer.is_full:
+            self._full.set()
+            self._room.clear()
+            try:
+                async with asyncio.timeout(PAUSE_READING_AFTER_S):
+                    await self._room.wait()
+            except TimeoutError:
+                raise _ReadingPaused("Both batches are full") from None
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def _write(self, writer: Writer) -> None:
+        while True:
+            await self._some.wait()
+            if not self._stop.is_set():
+                try:
+                    async with asyncio.timeout(LINGER_S):
+                        await self._full.wait()
+                except TimeoutError:
+                    pass  # few events: what there is goes now
+            elif not self._packer.messages:
+                return
+            batch = self._packer.take()
+            self._some.clear()
+            self._full.clear()
+            self._room.set()
+            await writer.store(batch)
+            self._count(batch)
+            if self._stop.is_set():
+                self._some.set()
+
+    def _count(self, batch: Batch) -> None:
+        self.committed = batch.last_stream_seq
+        self.log_end = max(self.log_end, self.committed)
+        self.events += batch.events
+        if batch.first_recorded_ns:
+            self.lag_ms = (time.time_ns() - batch.first_recorded_ns) / 1e6
+        for (session, _), stored in batch.stored.items():
+            self.events_of[session] += stored.events
+        for session in batch.ended:
+            self._log.info("session recorded", session=session, events=self.events_of[session])
+        while len(self.events_of) > COUNTED_SESSIONS_MAX:
+            del self.events_of[next(iter(self.events_of))]
+
+    # -- looking after the stream --------------------------------------------------------------
+
+    async def _look(self, bus: Bus, writer: Writer) -> None:
+        purged_at = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            state = await bus.log_state()
+            first_to_read(Position(self._epoch_ns, 0), epoch_ns(state.epoch), state.last_seq)
+            self.log_end = state.last_seq
+            if time.monotonic() - purged_at < PURGE_EVERY_S:
+                continue
+            purged_at = time.monotonic()
+            held = await writer.held()
+            if held is None:
+                continue  # the database is away: nothing may leave the stream
+            for subject_filter, up_to in purge_plan(self.committed, held, size=state.bytes, size_limit=state.max_bytes):
+                gone = await bus.purge(subject_filter, up_to)
+                self._log.info("purged", filter=subject_filter, below=up_to, messages=gone)
+
+
+async def _first_of(*futures: asyncio.Future[Any]) -> None:
+    """Wait until one of them ends; what ended with an error raises it."""
+    done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    for future in done:
+        error = future.exception()
+        if error is not None and not isinstance(error, _ReadingPaused):
+            raise error
+
+
+def check_session(dsn: str, announced: Announced, stream_seq: int) -> None:
+    """Whether the recorder can take part: the database answers, and the name is not taken in it.
+
+    Raises DatabaseUnavailable or SessionRefused. ``stream_seq`` is the announcement's own place.
+    """
+    with connect(dsn) as connection:
+        row = connection.execute(
+            "select state, first_stream_seq from sessions where session = %s", (announced.session,)
+        ).fetchone()
+    if row is not None and row[1] != stream_seq:
+        raise SessionRefused(
+            f"The database already has a session called {announced.session} ({row[0]})",
+            remedy="Give the new session another name",
+            reason="session_exists",
+        )

@@ -1,0 +1,142 @@
+"""Reading back what the recorder stored: a session's messages in order, the sessions there are.
+
+``events`` streams: a session of any length is read with the memory of one block of rows.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+import psycopg
+from psycopg.rows import class_row
+
+from live_runner.contracts.errors import ServiceUnavailable
+from live_runner.services.runtime.database import RECORDER_LOCK, connect, unavailable
+
+__all__ = ["Position", "RecordedSession", "adopt_log", "events", "position", "sessions"]
+
+_ROW: Final = struct.Struct(">hiqi")
+"""Of binary COPY: number of columns, length and value of stream_seq, length of the payload."""
+_HEADER_BYTES: Final = 19
+_COLUMNS: Final = 2
+_NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+
+_EVENTS: Final = """
+    copy (
+        select stream_seq, payload from event
+        where session = %s and stream_seq > %s
+        order by log_epoch, stream_seq
+    ) to stdout (format binary)
+"""
+
+_SESSIONS: Final = """
+    select
+        sessions.session, state, stage, strategy, venue, symbols, timeframe, announced_at, started_at, stopped_at,
+        stop_reason, coalesce(stored.events, 0) as events, coalesce(stored.bytes, 0) as bytes,
+        coalesce(stored.stream_seq, 0) as stream_seq, marked.ts as marked_at, marked.equity,
+        (select count(*) from incidents where incidents.session = sessions.session) as incidents
+    from sessions
+    left join lateral (
+        select sum(events)::bigint as events, sum(bytes)::bigint as bytes, max(stream_seq) as stream_seq
+        from recorder_source where recorder_source.session = sessions.session
+    ) as stored on true
+    left join lateral (
+        select ts, equity from equity where equity.session = sessions.session order by ts desc, stream_seq desc limit 1
+    ) as marked on true
+    where %(session)s::text is null or sessions.session = %(session)s
+    order by announced_at nulls first, sessions.session
+"""
+
+
+class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """One session as the database has it. Times are None until they happen."""
+
+    session: str
+    state: str
+    """``announced``, ``refused``, ``started`` or ``stopped``."""
+    stage: str | None
+    strategy: str | None
+    venue: str | None
+    symbols: list[str] | None
+    timeframe: str | None
+    announced_at: datetime | None
+    started_at: datetime | None
+    stopped_at: datetime | None
+    stop_reason: str | None
+    events: int
+    bytes: int
+    stream_seq: int
+    """Of its last stored event."""
+    marked_at: datetime | None
+    """Market time of the last mark to market."""
+    equity: Decimal | None
+    incidents: int
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far the recorder is, and in which log."""
+
+    log_epoch: datetime
+    stream_seq: int
+    changed_at: datetime
+
+
+def events(dsn: str, session: str, *, after: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Stream sequence and exact bytes of each message of a session, in stream order.
+
+    ``after`` leaves out everything up to that stream sequence. An unknown session has none.
+    """
+    with connect(dsn) as connection, connection.cursor() as cursor, cursor.copy(_EVENTS, (session, after)) as copy:
+        # The server sends one block per row, the first one with the header before it, and a trailer.
+        unpack, start = _ROW.unpack_from, _HEADER_BYTES
+        for block in copy:
+            if len(block) - start < _ROW.size:
+                break
+            columns, _, stream_seq, _ = unpack(block, start)
+            if columns != _COLUMNS:
+                raise unavailable(dsn, psycopg.OperationalError(f"a row of {columns} columns came out of COPY"))
+            yield stream_seq, bytes(block[start + _ROW.size :])
+            start = 0
+        for _ in copy:
+            continue  # the command's end, so that its errors are seen
+
+
+def sessions(dsn: str, session: str | None = None) -> list[RecordedSession]:
+    """Every session in the order of announcement, or the one of that name (none: an empty list)."""
+    with connect(dsn) as connection, connection.cursor(row_factory=class_row(RecordedSession)) as cursor:
+        return cursor.execute(_SESSIONS, {"session": session}).fetchall()
+
+
+def position(dsn: str) -> Position | None:
+    """The recorder's position, None before its first start."""
+    with connect(dsn) as connection, connection.cursor(row_factory=class_row(Position)) as cursor:
+        return cursor.execute("select log_epoch, stream_seq, changed_at from recorder_position").fetchone()
+
+
+def adopt_log(dsn: str, created: str, stream_seq: int = 0) -> None:
+    """Let the recorder go on in another log, or elsewhere in this one.
+
+    ``created`` is the stream's creation time as NATS gives it; recording goes on after
+    ``stream_seq``. Messages whose number is already stored are not stored again. ServiceUnavailable
+    while a recorder is running.
+    """
+    epoch = _NANOSECONDS.sub(r"\1", created)
+    with connect(dsn) as connection:
+        if connection.execute("select pg_try_advisory_xact_lock(%s)", (RECORDER_LOCK,)).fetchone() != (True,):
+            raise ServiceUnavailable(
+                "A recorder is writing to this database", remedy="Stop it first, then adopt the log"
+            )
+        connection.execute(
+            """
+            insert into recorder_position (log_epoch, stream_seq) values (%s::timestamptz, %s)
+            on conflict (one) do update
+            set log_epoch = excluded.log_epoch, stream_seq = excluded.stream_seq, changed_at = now()
+            """,
+            (epoch, stream_seq),
+        )
