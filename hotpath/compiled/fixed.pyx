@@ -501,6 +501,5 @@ cdef class Valuation:
 
         ValueError for a rate outside 0 to 22 decimals.
         """
-        return int_of(
-            self.fee_c(units_of(lots), units_of(ticks), units_of(rate_mantissa), _reference._rate_decimals(rate_decimals))
-        )
+        cdef int decimals = _reference._rate_decimals(rate_decimals)
+        return int_of(self.fee_c(units_of(lots), units_of(ticks), units_of(rate_mantissa), decimals))

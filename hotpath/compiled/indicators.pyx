@@ -20,6 +20,7 @@ from live_runner.hotpath.reference.indicators import Column
 __all__ = _reference.__all__
 
 PERIOD_MAX = _reference.PERIOD_MAX
+BARS_MAX = _reference.BARS_MAX
 
 
 cdef inline double finite(object value, str name) except? -1.0:

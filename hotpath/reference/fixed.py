@@ -227,7 +227,7 @@ class Valuation:
 
     def notional(self, lots: int, ticks: int) -> int:
         """Money of a quantity at a price, rounded once."""
-        return self.product(_product(_units(lots) * _units(ticks)))
+        return self.product(_units(lots) * _units(ticks))
 
     def product(self, lots_times_ticks: int) -> int:
         """Money of a sum of quantity * price products, rounded once."""
@@ -238,9 +238,9 @@ class Valuation:
 
         ValueError for a rate outside 0 to 22 decimals.
         """
-        decimals = _rate_decimals(rate_decimals)
-        value = _product(_product(_units(lots) * _units(ticks)) * self.multiplier)
-        return div_half_even(_product(value * _units(rate_mantissa)), _product(self.divisor * 10**decimals))
+        scale = 10 ** _rate_decimals(rate_decimals)
+        count, rate = _units(lots) * _units(ticks), _units(rate_mantissa)
+        return div_half_even(_product(_product(count * self.multiplier) * rate), _product(self.divisor * scale))
 
 
 def _half_even(numerator: int, denominator: int) -> int:
