@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from live_runner.contracts import codec
+from live_runner.contracts.config import Config, Fees
+from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.messages import BarSet, Command, Decided, Event, Filled, Settled
+from live_runner.hotpath import fixed
+from live_runner.services.backtest.loop import CommandAt
+from live_runner.services.forensics.bundle import read_bundle, write_bundle
+from live_runner.services.forensics.compare import Comparison, compare, compare_log
+from live_runner.services.forensics.errors import CodeMismatch, RecordingError
+from live_runner.services.forensics.html_report import html_report
+from live_runner.services.forensics.report import as_dict, compare_view, replay_view
+from live_runner.services.forensics.session_log import SessionLog
+from live_runner.strategies.loader import StrategySource, source_hash
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from session_world import World
+
+type MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    return make_world(bars=300)
+
+
+@pytest.fixture
+def recorded(world: World) -> list[bytes]:
+    return _wires(world.record())
+
+
+def _wires(events: Iterable[Event]) -> list[bytes]:
+    return [codec.stamp(codec.encode(event), 5_000 + number) for number, event in enumerate(events)]
+
+
+def _commands(world: World) -> list[CommandAt]:
+    closes = [event.close_ns for event in world.market() if isinstance(event, BarSet) and not event.warmup]
+    made = []
+    for seq, (bar, phase, name) in enumerate(((30, 0, "stop"), (120, 1, "resume"), (200, 0, "flatten")), start=1):
+        source = "execution.shell"
+        command = Command(
+            command=name,
+            author="somebody",
+            reason="a test",
+            id=f"test/{source}/{seq}",
+            session="test",
+            source=source,
+            seq=seq,
+            event_ns=0,
+        )
+        made.append(CommandAt((closes[bar], phase), command))
+    return made
+
+
+def _parts(comparison: Comparison) -> dict[str, str]:
+    return {line.cause: line.amount for line in comparison.bridge.lines}
+
+
+def _adds_up(comparison: Comparison) -> bool:
+    bridge = comparison.bridge
+    total = fixed.money(bridge.backtest) + sum(fixed.money(line.amount) for line in bridge.lines)
+    return total + fixed.money(bridge.unexplained) == fixed.money(bridge.session)
+
+
+def test_paper_session_equals_its_backtest(recorded: list[bytes]) -> None:
+    """R01 zero differences, zero unexplained PnL."""
+    comparison = compare(recorded)
+
+    assert comparison.agrees
+    assert comparison.exit_code == 0
+    assert (comparison.differences, comparison.unreproduced, comparison.bridge.unexplained) == (0, 0, "0")
+    assert comparison.sets == 300
+    assert comparison.events == comparison.replayed.compared > 500
+    assert (comparison.trades.missing, comparison.trades.extra, comparison.trades.changed) == (0, 0, 0)
+    assert comparison.trades.matched > 5
+    assert comparison.bridge.backtest == comparison.bridge.session != "0"
+
+
+def test_commands_are_folded_at_their_places_and_their_cost_is_named(world: World) -> None:
+    """R01, S01, S02 a session with stop, resume and flatten: no difference, and their PnL under its cause."""
+    comparison = compare(_wires(world.record(commands=_commands(world))))
+
+    assert comparison.agrees
+    assert comparison.commands == 3
+    assert fixed.money(_parts(comparison)["blocks_and_stops"]) != 0
+    assert _adds_up(comparison)
+
+
+def test_commands_behind_sets_that_waited_belong_to_the_bar_before(world: World) -> None:
+    """A feed in real time reads ahead; the same command then stands behind later sets in the log."""
+    events = world.record(commands=_commands(world))
+    market = [event for event in events if isinstance(event, BarSet)]
+    others = [event for event in events if not isinstance(event, BarSet)]
+    ahead = _with_market_ahead(others, market, by=2)
+
+    stop, resume, flatten = SessionLog(_wires(events)).commands
+    late_stop, late_resume, late_flatten = SessionLog(_wires(ahead)).commands
+    assert (late_stop, late_flatten) == (stop, flatten)
+    # Behind a decision, the set that waited for it was settled first: that is where the command belongs now.
+    assert (resume.after[1], late_resume.after) == (1, (resume.after[0] + 60_000_000_000, 0))
+
+
+def _with_market_ahead(others: list[Event], market: list[BarSet], *, by: int) -> list[Event]:
+    """The log as it would be if each set had gone out so many sets before it was settled."""
+    ordered: list[Event] = []
+    published = 0
+    for event in others:
+        if isinstance(event, Settled):
+            while published < len(market) and (published < by or market[published - by].close_ns <= event.close_ns):
+                ordered.append(market[published])
+                published += 1
+        ordered.append(event)
+    return ordered
+
+
+def test_fees_of_the_wrong_side_are_named(world: World, recorded: list[bytes]) -> None:
+    """X09, R02 another fee in the configuration: refused by name, and with permission bridged as what it is."""
+    config = msgspec.structs.replace(world.config, fees=Fees(maker="0.0002", taker="0.0007"))
+
+    with pytest.raises(CodeMismatch, match=r"fees\.taker: expected '0\.0005', got '0\.0007'"):
+        compare(recorded, config=config)
+    comparison = compare(recorded, config=config, allow_different_code=True)
+
+    assert not comparison.agrees
+    assert fixed.money(_parts(comparison)["code_and_parameters"]) > 0
+    assert comparison.bridge.unexplained == "0"
+    assert comparison.unreproduced == 0
+    assert comparison.first is not None
+    assert "fee" in [field.path for field in comparison.first.fields]
+
+
+def test_one_changed_parameter_is_refused_and_named(world: World, recorded: list[bytes]) -> None:
+    """R02"""
+    strategy = world.config.strategy
+    changed = msgspec.structs.replace(strategy, parameters=strategy.parameters | {"fast": 6})
+    config = msgspec.structs.replace(world.config, strategy=changed)
+
+    with pytest.raises(CodeMismatch) as caught:
+        compare(recorded, config=config)
+
+    assert "strategy.parameters.fast: expected 5, got 6" in str(caught.value)
+    assert "--allow-different-code" in caught.value.remedy
+    comparison = compare(recorded, config=config, allow_different_code=True)
+    assert comparison.first is not None
+    assert comparison.first.type in ("strategy.decided", "account.settled")
+    assert comparison.trades.missing or comparison.trades.extra
+    assert comparison.bridge.unexplained == "0"
+    assert _adds_up(comparison)
+
+
+def test_one_changed_line_of_code_is_refused_and_named(world: World, recorded: list[bytes]) -> None:
+    """R02 the refusal names both hashes, the module and the line."""
+    (name,) = world.source.sources
+    text = world.source.sources[name]
+    line = next(at for at, row in enumerate(text.splitlines(), start=1) if "fast_value > slow_value" in row)
+    sources = {name: text.replace("fast_value > slow_value", "fast_value < slow_value")}
+    other = StrategySource(strategy=world.source.strategy, sources=sources, hash=source_hash(sources))
+
+    with pytest.raises(CodeMismatch) as caught:
+        compare(recorded, strategy=other)
+
+    assert f"line {line}" in str(caught.value)
+    assert other.hash in str(caught.value)
+    assert world.source.hash in str(caught.value)
+    comparison = compare(recorded, strategy=other, allow_different_code=True)
+    assert not comparison.agrees
+    assert comparison.changes[0].what == "strategy"
+    assert comparison.bridge.unexplained == "0"
+    assert fixed.money(_parts(comparison)["code_and_parameters"]) != 0
+
+
+def test_another_engine_is_refused_and_allowed(recorded: list[bytes]) -> None:
+    """R02"""
+    with pytest.raises(CodeMismatch, match="engine ffff"):
+        compare(recorded, engine_hash="f" * 32)
+
+    assert compare(recorded, engine_hash="f" * 32, allow_different_code=True).agrees
+
+
+def test_same_code_and_engine_by_hand_is_no_change(world: World, recorded: list[bytes]) -> None:
+    assert compare(recorded, strategy=world.source, config=world.config, engine_hash="e" * 32).changes == []
+
+
+def test_another_pace_and_name_is_no_change(world: World, recorded: list[bytes]) -> None:
+    config = msgspec.structs.replace(
+        world.config, session="copy", market=msgspec.structs.replace(world.config.market, speed=60.0)
+    )
+
+    assert compare(recorded, config=config).agrees
+
+
+def test_another_market_is_refused(world: World, recorded: list[bytes]) -> None:
+    market = msgspec.structs.replace(world.config.market, symbols=("BTC/USDT:USDT",))
+    config: Config = msgspec.structs.replace(world.config, market=market)
+
+    with pytest.raises(ConfigError, match="symbols"):
+        compare(recorded, config=config, allow_different_code=True)
+
+
+def test_bar_that_the_dataset_has_otherwise_is_bridged_as_bars(world: World, recorded: list[bytes]) -> None:
+    """R02, X01 one bar of the session differs from the dataset: the first differing bar is that one."""
+    market = world.market()
+    at = next(at for at, event in enumerate(market) if isinstance(event, BarSet) and event.number == 150)
+    changed = market[at]
+    assert isinstance(changed, BarSet)
+    bars = [msgspec.structs.replace(bar, close=bar.close * 1.05, high=bar.high * 1.05) for bar in changed.bars]
+    market[at] = msgspec.structs.replace(changed, bars=bars)
+
+    comparison = compare(recorded, market=lambda: market)
+
+    assert not comparison.agrees
+    assert comparison.first is not None
+    assert comparison.first.close_ns >= changed.close_ns
+    assert comparison.replayed.agrees
+    assert comparison.unreproduced == 0
+    assert comparison.bridge.unexplained == "0"
+    assert _adds_up(comparison)
+
+
+def test_bars_that_the_session_missed_are_bridged_as_bars(world: World) -> None:
+    """X03 a session that missed bars differs from the complete dataset from the first missed one on."""
+    market = world.market()
+    kept = [event for event in market if not (isinstance(event, BarSet) and 150 <= event.number < 160)]
+    seen = _renumbered(kept)
+    recorded = _wires(world.record(market=seen))
+
+    comparison = compare(recorded, market=lambda: market)
+
+    assert compare(recorded).agrees
+    assert not comparison.agrees
+    assert comparison.first is not None
+    missed = next(event for event in market if isinstance(event, BarSet) and event.number == 150)
+    assert comparison.first.close_ns >= missed.close_ns
+    assert comparison.bridge.unexplained == "0"
+
+
+def _renumbered(market: list[Event]) -> list[Event]:
+    made: list[Event] = []
+    for seq, event in enumerate(market, start=1):
+        changes = {"seq": seq, "id": f"{event.session}/{event.source}/{seq}"}
+        if isinstance(event, BarSet):
+            made.append(msgspec.structs.replace(event, number=seq, **changes))
+        else:
+            made.append(msgspec.structs.replace(event, **changes))
+    return made
+
+
+def test_whole_dataset_agrees_also_after_a_session_that_ended_early(world: World) -> None:
+    """X14 the comparison runs from the same first bar to the same last one."""
+    market = world.market()
+    ended = market[-1]
+    short = [event for event in market if isinstance(event, BarSet) and event.number <= 200]
+    last = msgspec.structs.replace(
+        ended, seq=201, id="test/market_data/201", sets=200, close_ns=short[-1].close_ns, event_ns=short[-1].close_ns
+    )
+    recorded = _wires(world.record(market=[*short, last]))
+
+    assert compare(recorded, market=lambda: market).agrees
+
+
+def test_tampered_fill_is_unexplained(world: World) -> None:
+    """R06 money that no run reproduces is never explained away."""
+    events = world.record()
+    at = max(at for at, event in enumerate(events) if isinstance(event, Settled))
+    settled = events[at]
+    assert isinstance(settled, Settled)
+    richer = fixed.money_text(fixed.money(settled.equity) + 1)
+    events[at] = msgspec.structs.replace(settled, equity=richer)
+
+    comparison = compare(_wires(events))
+
+    assert comparison.bridge.unexplained == "0.000000000001"
+    assert comparison.exit_code == 1
+
+
+def test_first_difference_names_bar_and_field(world: World) -> None:
+    """R02 field by field."""
+    events = world.record()
+    at = next(at for at, event in enumerate(events) if isinstance(event, Filled))
+    fill = events[at]
+    assert isinstance(fill, Filled)
+    events[at] = msgspec.structs.replace(fill, price="1")
+
+    comparison = compare(_wires(events))
+
+    first = comparison.first
+    assert first is not None
+    assert (first.type, first.symbol, first.seq) == ("order.filled", fill.symbol, fill.seq)
+    assert [(field.path, field.expected, field.got) for field in first.fields] == [("price", "'1'", f"'{fill.price}'")]
+    assert comparison.trades.changed == 1
+
+
+def test_truncated_session_cannot_be_compared(recorded: list[bytes]) -> None:
+    """R06"""
+    with pytest.raises(RecordingError, match="breaks off"):
+        compare(recorded[:400])
+    with pytest.raises(RecordingError, match="empty"):
+        compare([])
+
+
+def test_session_without_intents_agrees(make_world: MakeWorld) -> None:
+    """I01 no intent, no order, no difference."""
+    from session_world import EMA
+
+    quiet = msgspec.structs.replace(EMA, parameters=EMA.parameters | {"fast": 98, "slow": 99})
+    recorded = _wires(make_world(quiet, bars=101).record())
+    log = SessionLog(recorded)
+
+    assert not log.fills()
+    assert all(not event.intents for wire in recorded if isinstance(event := codec.decode(wire), Decided))
+    assert compare(recorded).agrees
+
+
+def test_bundle_replays_and_compares_with_nothing_else(recorded: list[bytes], tmp_path: Path) -> None:
+    """R05"""
+    path = tmp_path / "test.bundle"
+    write_bundle(path, recorded, {"comparison": as_dict(compare(recorded))})
+
+    assert compare(read_bundle(path)).agrees
+
+
+def _printed(view: object) -> str:
+    console = Console(width=160, file=StringIO())
+    console.print(view)
+    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO
+
+
+def test_report_shows_verdict_bridge_and_first_difference(world: World, recorded: list[bytes]) -> None:
+    comparison = compare(recorded)
+    text = _printed(compare_view(comparison))
+
+    assert "the same, to the bit" in text
+    assert "unexplained" in text
+    assert "blocks and stops" in text
+    assert "Every output was made again" in _printed(replay_view(comparison.replayed))
+    assert as_dict(comparison)["agrees"] is True
+
+    config = msgspec.structs.replace(world.config, fees=Fees(taker="0.001"))
+    other = _printed(compare_view(compare(recorded, config=config, allow_different_code=True)))
+    assert "First difference: order.filled" in other
+    assert "differ" in other
+
+
+def test_html_report_is_one_file_with_all_charts_and_no_link(recorded: list[bytes]) -> None:
+    log = SessionLog(recorded)
+
+    page = html_report(log, compare_log(log))
+
+    assert page.count("<svg") == 4
+    assert "the same, to the bit" in page
+    assert "http" not in page
+    assert "<script" not in page
+    assert "BTC/USDT:USDT" in page
+    assert 'class="second"' in page
