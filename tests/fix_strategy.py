@@ -168,8 +168,19 @@ class Stream:
         """The account at the last close."""
         at = self.close_ns if close_ns is None else close_ns
         zeros = dict.fromkeys(
-            ("cash", "realised", "unrealised", "fees", "funding", "slippage", "turnover", "exposure", "margin")
-            + ("drawdown_realised", "drawdown_equity"),
+            [
+                "cash",
+                "realised",
+                "unrealised",
+                "fees",
+                "funding",
+                "slippage",
+                "turnover",
+                "exposure",
+                "margin",
+                "drawdown_realised",
+                "drawdown_equity",
+            ],
             "0",
         )
         return Settled(
