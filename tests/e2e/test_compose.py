@@ -1,0 +1,174 @@
+"""The stack as an operator has it: built, healthy, hardened, one service at a time stopped, killed and replaced.
+
+Needs a Docker engine with Compose. The project has a name and ports of its own, and takes everything
+it made away again, the images excepted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BUILD_LIMIT_S = 900
+HEALTHY_LIMIT_S = 60
+"""The stack is healthy within a minute."""
+SESSION_LIMIT_S = 240
+SERVICES = ("market-data", "strategy", "execution", "recorder")
+SESSION = "compose-session"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_LIMIT_S + 600)]
+
+
+class Stack:
+    """One Compose project."""
+
+    def __init__(self, repository: Path, name: str) -> None:
+        self.repository = repository
+        self.name = name
+        # An empty port is any free one.
+        self.environment = {**os.environ, "LIVE_RUNNER_NATS_PORT": "", "LIVE_RUNNER_DB_PORT": ""}
+
+    def compose(self, *arguments: str, limit_s: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            ["docker", "compose", "--project-name", self.name, *arguments],
+            cwd=self.repository,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+        )
+        if check and done.returncode:
+            pytest.fail(
+                f"docker compose {' '.join(arguments)}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+            )
+        return done
+
+    def runner(self, *arguments: str, limit_s: float = 120) -> subprocess.CompletedProcess[str]:
+        return self.compose("run", "--rm", "-T", "runner", *arguments, limit_s=limit_s)
+
+    def sql(self, query: str) -> str:
+        psql = ("psql", "-h", "127.0.0.1", "-U", "runner", "-d", "runner", "-Atc", query)
+        return self.compose("exec", "-T", "-e", "PGPASSWORD=live-runner", "timescaledb", *psql).stdout.strip()
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        container = self.compose("ps", "--quiet", service).stdout.strip()
+        done = subprocess.run(["docker", "inspect", container], check=True, capture_output=True, text=True)
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+    def events(self, type_: str) -> int:
+        return int(self.sql(f"select count(*) from event where session = '{SESSION}' and type = '{type_}'"))
+
+
+def until(holds: Callable[[], bool], what: str, limit_s: float = SESSION_LIMIT_S) -> None:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not come about within {limit_s:g} s")
+
+
+def docker_answers() -> bool:
+    try:
+        for command in (["docker", "version"], ["docker", "compose", "version"]):
+            subprocess.run(command, check=True, capture_output=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def stack(repository: Path) -> Iterator[Stack]:
+    if not docker_answers():
+        pytest.skip("needs a Docker engine with Compose")
+    stack = Stack(repository, f"live-runner-test-{os.getpid()}")
+    try:
+        stack.compose("build", limit_s=BUILD_LIMIT_S)
+        stack.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_LIMIT_S), limit_s=HEALTHY_LIMIT_S + 60)
+        yield stack
+    finally:
+        stack.compose("--profile", "runner", "down", "--volumes", "--remove-orphans", "--timeout", "20", check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(stack: Stack) -> Stack:
+    """The stack after a session in the middle of which each service was killed or replaced."""
+    config = "/config/paper_ema_cross.yaml"
+    arguments = ("run", config, "--stage", "paper", "--session", SESSION, "--speed", "30000", "--services", "running")
+    container = stack.compose("run", "--detach", "-T", "runner", *arguments).stdout.strip().splitlines()[-1]
+    until(lambda: stack.events("strategy.decided") > 100, "the first hundred decisions")
+    for service in SERVICES:
+        stack.compose("kill", "--signal", "KILL", service)
+        seen = stack.events("strategy.decided")
+        stack.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_LIMIT_S), "--no-deps", service)
+        until(lambda seen=seen: stack.events("strategy.decided") > seen + 100, f"progress after {service} was killed")  # type: ignore[misc]  # bound now
+    done = subprocess.run(
+        ["docker", "wait", container], check=True, capture_output=True, text=True, timeout=SESSION_LIMIT_S
+    )
+    said = subprocess.run(["docker", "logs", container], check=True, capture_output=True, text=True)
+    subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+    assert done.stdout.strip() == "0", said.stdout[-3000:] + said.stderr[-3000:]
+    return stack
+
+
+def test_every_service_is_healthy_within_a_minute(stack: Stack) -> None:
+    states = {
+        service: stack.inspect(service)["State"]["Health"]["Status"] for service in ("nats", "timescaledb", *SERVICES)
+    }
+
+    assert set(states.values()) == {"healthy"}, states
+
+
+def test_no_container_is_root_or_may_become_it(stack: Stack) -> None:
+    for service in ("nats", "timescaledb", *SERVICES):
+        found = stack.inspect(service)
+        host = found["HostConfig"]
+
+        assert found["Config"]["User"] not in ("", "0", "root"), service
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert "no-new-privileges:true" in host["SecurityOpt"], service
+        assert not host["Privileged"], service
+        assert host["Memory"] > 0, service
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
+
+
+def test_ports_are_open_on_loopback_alone(stack: Stack) -> None:
+    for service in ("nats", "timescaledb", *SERVICES):
+        bindings = stack.inspect(service)["NetworkSettings"]["Ports"] or {}
+        addresses = {binding["HostIp"] for bound in bindings.values() for binding in bound or []}
+
+        assert addresses <= {"127.0.0.1"}, service
+
+
+def test_a_session_survives_the_death_of_each_service(finished: Stack) -> None:
+    """P11: killed with SIGKILL in turn, started again, and the session ends as if nothing had happened."""
+    sets = finished.events("market.bar_set")
+
+    assert finished.events("session.stopped") == 1
+    assert sets == int(finished.sql(f"select max(set_number) from bars where session = '{SESSION}'"))
+    assert finished.sql(f"select count(*) from fills where session = '{SESSION}'") != "0"
+    counts = f"select source, max(seq), count(*) from event where session = '{SESSION}' group by source"
+    gaps = f"select count(*) from ({counts}) as c where c.max <> c.count"
+    assert finished.sql(gaps) == "0"
+
+
+def test_it_replays_and_compares_without_a_difference(finished: Stack) -> None:
+    """R01."""
+    finished.runner("replay", SESSION)
+    finished.runner("compare", SESSION)
+
+
+def test_a_stopped_service_starts_again_healthy(stack: Stack) -> None:
+    for service in SERVICES:
+        stack.compose("stop", service)
+        stack.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_LIMIT_S), "--no-deps", service)
+
+        assert stack.inspect(service)["State"]["Health"]["Status"] == "healthy"
