@@ -74,7 +74,7 @@ class LegacyParameters(Parameters, frozen=True, kw_only=True):
     """What the adapter needs, and what the old class's constructor gets."""
 
     warmup: Annotated[int, Meta(ge=0, description="bars")] = 0
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class OldRow(dict[str, Any]):
@@ -279,11 +279,14 @@ def _row(bar: Bar) -> OldRow:
 
 
 def _said(answer: Any) -> Mapping[str, Any]:
+    """A signal or exit as names and values: a mapping, an object's attributes, or a side alone."""
     if isinstance(answer, Mapping):
-        return answer
-    if hasattr(answer, "__dict__"):
-        return vars(answer)
-    return {"side": answer} if isinstance(answer, str) else msgspec.structs.asdict(answer)
+        return dict(answer)
+    if isinstance(answer, str):
+        return {"side": answer}
+    if isinstance(answer, msgspec.Struct):
+        return msgspec.structs.asdict(answer)
+    return dict(vars(answer))
 
 
 def _first(said: Mapping[str, Any], *names: str) -> float | None:
