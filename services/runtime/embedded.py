@@ -72,7 +72,9 @@ class Embedded:
             ) from error
         owned: list[Process] = []
         with starting:
-            _lock(starting, home)
+            _lock(starting, fcntl.LOCK_EX, home)
+            # Before looking for servers: while their owner is ending them this waits, and then finds none.
+            _lock(use, fcntl.LOCK_SH, home)
             try:
                 settings = cls._started(settings, owned, nats=nats, database=database, nats_port=nats_port)
             except BaseException:
@@ -80,7 +82,6 @@ class Embedded:
                 for process in owned:
                     process.stop()
                 raise
-            fcntl.flock(use, fcntl.LOCK_SH)
         return cls(settings, use, owned)
 
     @staticmethod
@@ -100,36 +101,39 @@ class Embedded:
                 owned.append(postgres.process)
         return replace(settings, nats_url=url, nats_token=token, timescale_dsn=dsn)
 
+    def is_shared(self) -> bool:
+        """Whether other processes use the servers that this one owns; if not, nobody can begin to from now on."""
+        if self._use is None or not self.owned:
+            return False
+        try:
+            fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
     def stop(self, on_wait: Callable[[str], None] = lambda _: None) -> None:
         """Give the servers up; the owner waits for other users of the folder and then ends them in order.
 
-        ``on_wait`` is told once when it has to wait; an exception from outside (Ctrl-C) ends the wait and the servers.
+        ``on_wait`` is told once when it has to wait; Ctrl-C ends the wait, and the servers.
         """
         if self._use is None:
             return
-        use, self._use = self._use, None
         try:
-            fcntl.flock(use, fcntl.LOCK_UN)
-            if self.owned:
-                self._wait_for_others(use, on_wait)
+            if self.is_shared():
+                on_wait(self.sharing_note)
+            while self.is_shared():
+                time.sleep(_POLL_S)
         finally:
-            use.close()
             for process in reversed(self.owned):
                 process.stop()
             self.owned.clear()
+            self._use.close()
+            self._use = None
 
-    def _wait_for_others(self, use: TextIO, on_wait: Callable[[str], None]) -> None:
-        told = False
-        while True:
-            try:
-                fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not told:
-                    on_wait(f"Another live-runner uses the servers in {self.settings.home}; waiting until it ends")
-                    told = True
-                time.sleep(_POLL_S)
-            else:
-                return
+    @property
+    def sharing_note(self) -> str:
+        """What to tell while waiting for others."""
+        return f"Another live-runner uses the servers in {self.settings.home}; waiting until it ends"
 
     def __enter__(self) -> Self:
         return self
@@ -140,15 +144,15 @@ class Embedded:
         self.stop()
 
 
-def _lock(file: TextIO, home: Path) -> None:
+def _lock(file: TextIO, kind: int, home: Path) -> None:
     deadline = time.monotonic() + START_LOCK_TIMEOUT_S
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise ServiceUnavailable(
-                    f"Another live-runner has been starting servers in {home} for {START_LOCK_TIMEOUT_S:g} s",
+                    f"Another live-runner has been starting or ending servers in {home} for {START_LOCK_TIMEOUT_S:g} s",
                     remedy="Look at it, or choose another folder with --home",
                 ) from None
             time.sleep(_POLL_S)

@@ -23,6 +23,7 @@ _CAP_DAC_OVERRIDE = 1
 _CAP_DAC_READ_SEARCH = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CANNOT_RUN = 126
+_NOT_CHANGED = -1
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -37,9 +38,14 @@ class _CapabilityData(ctypes.Structure):
     ]
 
 
-def command(death_signal: int = signal.SIGKILL) -> list[str]:
-    """What to put before a program so that it ends with this process."""
-    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), "-1", "-1"]
+def command(death_signal: signal.Signals = signal.SIGKILL, user: tuple[int, int] | None = None) -> list[str]:
+    """What to put before a program's own arguments; call it in the process that starts the program.
+
+    ``user`` is (uid, gid) to become, when this process is root.
+    """
+    uid, gid = user or (_NOT_CHANGED, _NOT_CHANGED)
+    options = [str(int(number)) for number in (os.getpid(), death_signal, uid, gid)]
+    return [sys.executable, "-I", "-S", os.path.abspath(__file__), *options]
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,8 +200,6 @@ def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, passw
     for path in (new, secret):
         if user:
             os.chown(path, *user)
-    uid, gid = user or (-1, -1)
-    launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(signal.SIGKILL))]
     arguments = [
         str(programs / "initdb"),
         "-D",
@@ -216,7 +213,7 @@ def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, passw
     ]
     try:
         done = subprocess.run(
-            [*launcher, str(uid), str(gid), *arguments],
+            [*launch.command(user=user), *arguments],
             capture_output=True,
             text=True,
             timeout=INITDB_TIMEOUT_S,

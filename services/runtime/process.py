@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ __all__ = ["Process", "Program", "is_alive"]
 STOP_TIMEOUT_S: Final = 10.0
 """How long a child may take to end by itself before it is killed."""
 _POLL_S: Final = 0.02
-_NOT_CHANGED: Final = -1
 TAIL_BYTES: Final = 4096
 
 
@@ -49,12 +47,10 @@ class Process:
     def __init__(self, program: Program) -> None:
         """Start it."""
         self.program = program
-        uid, gid = program.user or (_NOT_CHANGED, _NOT_CHANGED)
-        launcher = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(program.death_signal))]
         program.output.parent.mkdir(parents=True, exist_ok=True)
         with program.output.open("ab") as output:
             self._popen = subprocess.Popen(
-                [*launcher, str(uid), str(gid), *program.arguments],
+                [*launch.command(program.death_signal, program.user), *program.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

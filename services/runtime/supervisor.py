@@ -130,9 +130,9 @@ class Supervisor:
             code = self._children.pop(name).process.stop()
             self._logger.info("service stopped", child=name, exit_code=code)
 
-    def release(self, process: Process) -> None:
-        """Watch over a process no more and let its owner end it."""
-        self._children.pop(process.program.name, None)
+    def release(self, name: str) -> Process:
+        """Watch over a child no more; the process that runs it now is the caller's to end."""
+        return self._children.pop(name).process
 
     def _ended(self, name: str, child: _Child, code: int, now_s: float) -> None:
         while child.restarts and child.restarts[0] < now_s - RESTART_WINDOW_S:

@@ -1,0 +1,63 @@
+"""``strategies``: what ships, with parameters and warmup."""
+
+from __future__ import annotations
+
+import typer
+
+from live_runner.services.cli.options import JsonOption
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(epilog="Examples:\n\n\b\n  live-runner strategies\n  live-runner strategies --json")(strategies)
+
+
+def strategies(as_json: JsonOption = False) -> None:
+    """List the strategies that ship, with their parameters and defaults."""
+    from rich.table import Table
+
+    from live_runner.services.cli.output import print_json, show
+
+    found = _shipped()
+    if as_json:
+        print_json(found)
+        return
+    for strategy in found:
+        parameters = strategy["parameters"]
+        assert isinstance(parameters, dict)
+        table = Table(title=f"{strategy['module']}  {strategy['about']}", title_justify="left")
+        table.add_column("parameter")
+        table.add_column("default")
+        for name, value in parameters.items():
+            table.add_row(name, _shown(value))
+        show(table)
+
+
+def _shown(value: object) -> str:
+    import msgspec
+
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _shipped() -> list[dict[str, object]]:
+    import importlib
+    import inspect
+    import pkgutil
+
+    import live_runner.strategies as package
+    from live_runner.strategies.base import Strategy
+    from live_runner.strategies.parameters import parameters_with_defaults
+
+    found: list[dict[str, object]] = []
+    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
+        name = f"{package.__name__}.{module_info.name}"
+        module = importlib.import_module(name)
+        for kind in vars(module).values():
+            is_own = inspect.isclass(kind) and kind.__module__ == name and issubclass(kind, Strategy)
+            if is_own and kind is not Strategy and not inspect.isabstract(kind):
+                about = (inspect.getdoc(kind) or inspect.getdoc(module) or "").partition("\n")[0]
+                parameters = parameters_with_defaults(kind, {})
+                found.append({"module": name, "name": kind.__name__, "about": about, "parameters": parameters})
+    return found

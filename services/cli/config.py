@@ -1,0 +1,56 @@
+"""``config check`` and ``config schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from live_runner.services.cli.options import JsonOption
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Check a configuration file, or print its JSON schema.", no_args_is_help=True)
+
+
+@app.command(
+    epilog="Examples:\n\n\b\n  live-runner config check session.yaml\n  live-runner config check session.yaml --json"
+)
+def check(
+    config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Read a configuration and its strategy as `run` would; print every value, defaults included."""
+    from live_runner.contracts.manifest import config_fields, config_hash
+    from live_runner.services.cli.output import print_json, show
+    from live_runner.services.cli.prepared import prepare
+
+    prepared = prepare(config)
+    fields = config_fields(prepared.config)
+    if as_json:
+        print_json(
+            {
+                "config": fields,
+                "config_hash": config_hash(fields),
+                "strategy_hash": prepared.source.hash,
+                "strategy": prepared.source.strategy,
+                "warmup_bars": prepared.warmup_bars,
+            }
+        )
+        return
+    import yaml
+
+    show(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
+    show(f"# strategy {prepared.source.strategy}, warmup {prepared.warmup_bars} bars")
+    show(f"# config hash {config_hash(fields)}, strategy hash {prepared.source.hash}")
+
+
+@app.command(epilog="Examples:\n\n\b\n  live-runner config schema > live-runner.schema.json")
+def schema() -> None:
+    """Print the JSON schema of configuration files, for editors and other programs."""
+    import json
+
+    from live_runner.services.runtime.config_file import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))

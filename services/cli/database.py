@@ -1,0 +1,80 @@
+"""``db migrate`` and ``db adopt-log``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from live_runner.services.cli.options import HomeOption, JsonOption, database_settings, settings_of
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+
+
+@app.command(
+    epilog="Examples:\n\n\b\n  TIMESCALE_DSN=postgresql://... live-runner db migrate\n  live-runner db migrate --json"
+)
+def migrate(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Make or update tables, views and functions. Services do it themselves at their start."""
+    import msgspec
+
+    from live_runner.services.cli.output import note, print_json
+    from live_runner.services.runtime.database import migrate as migrate_database
+    from live_runner.services.runtime.embedded import Embedded
+
+    with Embedded.start(settings_of(home), nats=False) as embedded:
+        assert embedded.settings.timescale_dsn is not None
+        done = migrate_database(embedded.settings.timescale_dsn)
+    if as_json:
+        print_json(msgspec.to_builtins(done))
+        return
+    note(
+        f"The database is {done.edition}; {len(done.applied)} migrations were applied: {', '.join(done.applied) or '-'}"
+    )
+    if done.skipped:
+        note(f"Not possible with this edition, and not needed: {', '.join(done.skipped)}")
+
+
+@app.command(
+    "adopt-log",
+    epilog="Examples:\n\n\b\n  live-runner db adopt-log\n  live-runner db adopt-log --after 120000",
+)
+def adopt_log(
+    after: Annotated[int, typer.Option(help="Go on after this sequence of the stream.")] = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the recorder go on from another NATS log, after a store was replaced or restored.
+
+    Events that are stored already are not stored again. Stop the recorder first.
+    """
+    import asyncio
+
+    from live_runner.services.cli.output import note, print_json
+    from live_runner.services.runtime import archive
+    from live_runner.services.runtime.embedded import Embedded
+
+    with database_settings(home) as settings, Embedded.start(settings, database=False) as embedded:
+        created, last_seq = asyncio.run(_log(embedded.settings))
+        assert settings.timescale_dsn is not None
+        archive.adopt_log(settings.timescale_dsn, created, after)
+    if as_json:
+        print_json({"created": created, "after": after, "last_seq": last_seq})
+    else:
+        note(f"The recorder goes on in the log of {created}, after {after} of {last_seq}")
+
+
+async def _log(settings: object) -> tuple[str, int]:
+    from live_runner.services.runtime.bus import Bus
+    from live_runner.services.runtime.settings import Settings
+
+    assert isinstance(settings, Settings)
+    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="adopt-log")
+    try:
+        await bus.ensure_stream()
+        state = await bus.log_state()
+        return state.epoch, state.last_seq
+    finally:
+        await bus.close()

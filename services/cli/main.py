@@ -1,0 +1,119 @@
+"""The ``live-runner`` command.
+
+Every command imports what it needs when it runs: ``--help`` and a service's start stay fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from live_runner.contracts.errors import RunnerError
+from live_runner.services.cli import commands, config, data, database, doctor, inspect, ops, run, serve, verify
+from live_runner.services.cli.output import fail
+
+__all__ = ["app", "main"]
+
+EXIT_CODES: Final = """
+Exit codes:
+
+\b
+  0    done, and where something was compared: no difference
+  1    a comparison, replay or check found a difference or a problem
+  2    the command line is wrong
+  64   the configuration is wrong, or a port or folder cannot be used
+  65   a strategy, dataset or candle file is unusable
+  66   a service refused the session
+  67   an operator's command was not accepted
+  69   NATS, the database, a venue or a service is away
+  70   a promise of ours is broken (for example a determinism violation)
+  74   a file cannot be read or written (for example a full disk)
+  130  interrupted with Ctrl-C
+"""
+
+EXAMPLES: Final = """
+Runs a bar strategy live or on paper and proves that it did what its backtest says.
+
+Examples:
+
+\b
+  live-runner run infra/examples/paper_ema_cross.yaml --stage paper --verify
+  live-runner data import candles/ --name my-candles
+  live-runner tail --session paper-ema-cross
+  live-runner doctor
+"""
+
+INTERRUPTED: Final = 130
+_IO_ERROR: Final = 74
+_OUR_FAULT: Final = 70
+
+app = typer.Typer(
+    name="live-runner",
+    help=EXAMPLES,
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+run.register(app)
+verify.register(app)
+inspect.register(app)
+ops.register(app)
+serve.register(app)
+commands.register(app)
+doctor.register(app)
+app.add_typer(data.app, name="data")
+app.add_typer(database.app, name="db")
+app.add_typer(config.app, name="config")
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(invoke(sys.argv[1:]))
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run one command line; its exit code. Every error becomes one line on stderr."""
+    as_json = "--json" in arguments
+    try:
+        code = app(arguments, standalone_mode=False, prog_name="live-runner")
+    except RunnerError as error:
+        return fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as with `| head`.
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        told = RunnerError(f"{where}{error.strerror or error}", remedy="Check the folder's space and rights")
+        fail(told, as_json=as_json)
+        return _IO_ERROR
+    except Exception as error:  # noqa: BLE001  # the last place: told as a fault of ours, with its traceback
+        return _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # what typer raises for a wrong command line
+        error.show()
+        return int(error.exit_code)
+    if type(error).__name__ == "Abort":
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    import traceback
+
+    traceback.print_exception(error)
+    sys.stderr.write("error: this is a fault of live-runner. Please report it with the traceback above.\n")
+    return _OUR_FAULT
+
+
+if __name__ == "__main__":
+    main()

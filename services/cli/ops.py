@@ -1,0 +1,110 @@
+"""``stop``, ``kill``, ``resume``, ``flatten`` and ``end``: an operator's commands to a running session."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from live_runner.services.cli.options import HomeOption, JsonOption, SessionArgument, running_settings
+
+__all__ = ["ANSWER_LIMIT_S", "register"]
+
+ANSWER_LIMIT_S: Final = 5.0
+"""A command that is not confirmed within this time has failed as far as the operator can know."""
+
+_COMMANDS: Final = {
+    "stop": "Block opens, adds and fallbacks; closes go on. `resume` lifts it.",
+    "kill": "Like stop, and cancel resting entries too. `resume` lifts it.",
+    "resume": "Lift a stop or kill.",
+    "flatten": "Close every position, and open nothing.",
+    "end": "End the session in order after the current bar; positions stay as they are.",
+}
+
+type ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded with the command.", show_default=False)]
+type AuthorOption = Annotated[
+    str | None, typer.Option(help="Who; it is recorded too. [default: the user of this process]", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for name, text in _COMMANDS.items():
+        app.command(
+            name,
+            help=f"{text}\n\nThe command is in the session's log before this returns.",
+            epilog=f'Examples:\n\n\b\n  live-runner {name} monday --reason "as planned"',
+        )(_command(name))
+
+
+def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inner function's signature
+    def command(
+        session: SessionArgument,
+        reason: ReasonOption,
+        author: AuthorOption = None,
+        home: HomeOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        import asyncio
+
+        from live_runner.services.cli.output import note, print_json
+
+        settings = running_settings(home)
+        id_ = asyncio.run(_send(settings, name, session, author or _user(), reason))
+        if as_json:
+            print_json({"session": session, "command": name, "accepted": True, "id": id_})
+        else:
+            note(f"{name} of {session} is accepted ({id_})")
+
+    return command
+
+
+async def _send(settings: object, name: str, session: str, author: str, reason: str) -> str:
+    """The id of the logged command; CommandRefused, or ServiceUnavailable when nobody confirms."""
+    import msgspec
+
+    from live_runner.contracts import subjects
+    from live_runner.contracts.errors import CommandRefused, ServiceUnavailable
+    from live_runner.services.runtime.bus import Bus
+    from live_runner.services.runtime.settings import Settings
+
+    assert isinstance(settings, Settings)
+    subjects.check_session(session)
+    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name=name)
+    try:
+        body = msgspec.msgpack.encode({"author": author, "reason": reason})
+        try:
+            reply = await bus.request(subjects.command(name, session), body, timeout_s=ANSWER_LIMIT_S)
+        except ServiceUnavailable as error:
+            silent = error.fields.get("silent")
+            raise ServiceUnavailable(
+                f"The {name} command for {session} was not confirmed"
+                + (
+                    f" within {ANSWER_LIMIT_S:g} s: it may or may not be in force"
+                    if silent
+                    else ": no such session runs"
+                ),
+                remedy="Look with: live-runner status",
+                session=session,
+                silent=silent,
+            ) from error
+    finally:
+        await bus.close()
+    answer = msgspec.msgpack.decode(reply)
+    if not answer.get("accepted"):
+        raise CommandRefused(
+            f"The {name} command for {session} was refused: {str(answer.get('message', '')).rstrip('.')}",
+            remedy="Look at the session with: live-runner status",
+            session=session,
+        )
+    return str(answer.get("id", ""))
+
+
+def _user() -> str:
+    import getpass
+    import socket
+
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return f"operator@{socket.gethostname()}"

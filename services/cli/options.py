@@ -1,0 +1,61 @@
+"""Options that several commands have, and the settings that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from live_runner.services.runtime.settings import Settings
+
+__all__ = ["HomeOption", "JsonOption", "SessionArgument", "database_settings", "running_settings", "settings_of"]
+
+type HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Data folder. [env: LIVE_RUNNER_HOME; default: .live-runner]", show_default=False),
+]
+type JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+type SessionArgument = Annotated[str, typer.Argument(help="The session's name.", show_default=False)]
+
+
+def settings_of(home: Path | None) -> Settings:
+    """The settings of a command; its log lines below a warning are left out unless asked for."""
+    import os
+
+    from live_runner.services.runtime.settings import Settings
+
+    return Settings.from_environment({"LIVE_RUNNER_LOG": "warning", **os.environ}, home=home)
+
+
+def running_settings(home: Path | None) -> Settings:
+    """Settings that name a NATS that should run now; BusUnavailable when there is none to name."""
+    from live_runner.contracts.errors import BusUnavailable
+    from live_runner.services.runtime.embedded import find
+
+    settings = find(settings_of(home))
+    if settings.nats_url is None:
+        raise BusUnavailable(
+            f"No session runs in {settings.home}: there is no NATS server",
+            remedy="Start one with `live-runner run`, give its folder with --home, or set NATS_URL",
+        )
+    return settings
+
+
+@contextmanager
+def database_settings(home: Path | None) -> Iterator[Settings]:
+    """Settings that name a database that answers: the one given, the embedded one that runs, or started for this."""
+    from live_runner.contracts.errors import DatabaseUnavailable
+    from live_runner.services.runtime.embedded import Embedded, postgres_folder
+
+    settings = settings_of(home)
+    if settings.timescale_dsn is None and not (postgres_folder(settings.home) / "data").exists():
+        raise DatabaseUnavailable(
+            f"There is no database in {settings.home}",
+            remedy="Give the folder of your sessions with --home, or set TIMESCALE_DSN",
+        )
+    with Embedded.start(settings, nats=False) as embedded:
+        yield embedded.settings

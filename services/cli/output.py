@@ -1,0 +1,60 @@
+"""What a command prints: results on stdout, everything about the way there on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from live_runner.contracts.errors import RunnerError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = ["console", "fail", "note", "print_json", "show", "stderr_console"]
+
+
+def console() -> Console:
+    """Of results; plain text when stdout is no terminal."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def stderr_console() -> Console:
+    """Of progress and notes."""
+    from rich.console import Console
+
+    return Console(file=sys.stderr, highlight=False)
+
+
+def show(result: RenderableType) -> None:
+    """Print a result for people."""
+    console().print(result)
+
+
+def print_json(result: Any) -> None:
+    """Print a result for programs: one JSON object in one line."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(result, enc_hook=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Say something about the way to the result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def fail(error: RunnerError, *, as_json: bool) -> int:
+    """Print an error as one line, or as JSON; the exit code that goes with it."""
+    from live_runner.services.runtime.settings import masked
+
+    if as_json:
+        fields = {key: masked(value) if isinstance(value, str) else value for key, value in error.fields.items()}
+        told = {"code": error.code, "message": masked(str(error)), "fields": fields}
+        sys.stderr.write(json.dumps({"error": told}, default=str) + "\n")
+    else:
+        sys.stderr.write(f"error: {masked(' '.join(str(error).split()))}\n")
+    return error.exit_code

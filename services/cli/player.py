@@ -1,0 +1,240 @@
+"""Plays sessions: servers and services up, each session followed to its end, its summary and its proof."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from live_runner.contracts.errors import DatabaseUnavailable
+from live_runner.services.cli.output import note, print_json, show
+from live_runner.services.cli.prepared import Prepared, prepare
+from live_runner.services.cli.progress import Display
+from live_runner.services.runtime.embedded import Embedded
+from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.supervisor import SERVICES, Exit, Supervisor
+
+if TYPE_CHECKING:
+    from live_runner.contracts.messages import Stopped
+
+__all__ = ["Request", "play"]
+
+RECORD_LIMIT_S: Final = 120.0
+"""How long the recorder may make no headway at the end of a session."""
+_POLL_S: Final = 0.05
+_SHARE_POLL_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One session to play."""
+
+    config: Path
+    stage: str
+    session: str | None = None
+    speed: float | None = None
+    bars: int | None = None
+    market: dict[str, Any] | None = None
+    """Fields of ``market`` over the configuration's."""
+    verify: bool = False
+    services: str = "auto"
+
+
+def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
+    """Play sessions one after the other; 0 when each ended and every proof that was asked for held."""
+    from live_runner.services.runtime import log
+
+    prepared = [(request, _prepare(request)) for request in requests]
+    _end_on_signals()
+    embedded = Embedded.start(settings)
+    try:
+        log.configure(embedded.settings, "run", to_file=True)
+        return _Player(embedded, as_json=as_json).play(prepared)
+    finally:
+        embedded.stop(note)
+
+
+def _prepare(request: Request) -> Prepared:
+    import msgspec
+
+    prepared = prepare(request.config, session=request.session, speed=request.speed)
+    market = prepared.config.market
+    if request.market is not None:
+        market = msgspec.structs.replace(market, **request.market)
+    if request.bars is not None:
+        market = msgspec.structs.replace(market, bars=request.bars)
+    if market is prepared.config.market:
+        return prepared
+    return prepared.with_market(market)
+
+
+def _end_on_signals() -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # A closed terminal and a service manager ask for the same as Ctrl-C: an end in order.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+class _Player:
+    """The servers and services of one ``run``."""
+
+    def __init__(self, embedded: Embedded, *, as_json: bool) -> None:
+        self._embedded = embedded
+        self._settings = embedded.settings
+        self._as_json = as_json
+        self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
+
+    def play(self, sessions: list[tuple[Request, Prepared]]) -> int:
+        """Play, prove and print each session."""
+        self._migrate()
+        for process in self._embedded.owned:
+            self._supervisor.keep(process)
+        try:
+            code = 0
+            for request, prepared in sessions:
+                code = max(code, self._one(request, prepared))
+            return code
+        finally:
+            self._leave()
+
+    def _one(self, request: Request, prepared: Prepared) -> int:
+        began_s = time.monotonic()
+        with Display(prepared.config.session, is_quiet=self._as_json) as display:
+            stopped, facts = asyncio.run(self._watched(request, prepared, display))
+        facts["seconds"] = round(time.monotonic() - began_s, 3)
+        return self._report(request, prepared, stopped, facts)
+
+    async def _watched(self, request: Request, prepared: Prepared, display: Display) -> tuple[Stopped, dict[str, Any]]:
+        """Follow the session while the supervisor looks after the services; the first to fail ends both."""
+        await self._start_services(request)
+        watch = asyncio.create_task(self._supervisor.watch())
+        follow = asyncio.create_task(self._follow(request, prepared, display))
+        try:
+            await asyncio.wait([watch, follow], return_when=asyncio.FIRST_COMPLETED)
+            if watch.done() and not follow.done():
+                watch.result()
+            return await follow
+        finally:
+            for task in (watch, follow):
+                task.cancel()
+            await asyncio.gather(watch, follow, return_exceptions=True)
+
+    async def _start_services(self, request: Request) -> None:
+        from live_runner.services.cli.presence import services_are_running
+
+        missing = [name for name in SERVICES if name not in self._supervisor.pids]
+        if not missing:
+            return
+        if request.services == "running":
+            return
+        if request.services == "auto" and await services_are_running(self._settings):
+            return
+        self._supervisor.start(*missing)
+
+    async def _follow(self, request: Request, prepared: Prepared, display: Display) -> tuple[Stopped, dict[str, Any]]:
+        from live_runner.services.cli.session import FollowedSession
+        from live_runner.services.execution.core.models import model_names
+        from live_runner.services.runtime.engine import platform_facts
+
+        session = FollowedSession(
+            self._settings,
+            prepared.announced(request.stage),
+            prepared.config,
+            display,
+            models=model_names(prepared.config),
+            platform=platform_facts(),
+        )
+        began_s = time.monotonic()
+        stopped = await session.play()
+        played_s = time.monotonic() - began_s
+        # The folder marks the name as used up, for `paper` and for people.
+        (self._settings.home / "sessions" / session.session).mkdir(parents=True, exist_ok=True)
+        display.phase("waiting for the recorder")
+        await self._recorded(session.stopped_seq)
+        sets = stopped.summary.get("bar_sets") or stopped.summary.get("sets")
+        facts: dict[str, Any] = {"events_stored": await asyncio.to_thread(self._stored, session.session)}
+        if isinstance(sets, int) and not session.was_under_way:
+            facts["bar_sets_per_second"] = round(sets / played_s, 1)
+        return stopped, facts
+
+    async def _recorded(self, stream_seq: int) -> None:
+        """Wait until the recorder has committed up to the end; DatabaseUnavailable when it makes no headway."""
+        from live_runner.services.runtime.archive import position
+
+        assert self._settings.timescale_dsn is not None
+        last, changed_s = -1, time.monotonic()
+        while True:
+            found = await asyncio.to_thread(position, self._settings.timescale_dsn)
+            committed = found.stream_seq if found else 0
+            if committed >= stream_seq:
+                return
+            if committed != last:
+                last, changed_s = committed, time.monotonic()
+            elif time.monotonic() - changed_s > RECORD_LIMIT_S:
+                raise DatabaseUnavailable(
+                    f"The recorder stands at {committed} of {stream_seq} and made no headway for {RECORD_LIMIT_S:g} s",
+                    remedy="See the recorder's log; nothing is lost, it goes on from the stream",
+                    committed=committed,
+                    stream_seq=stream_seq,
+                )
+            await asyncio.sleep(_POLL_S)
+
+    def _stored(self, session: str) -> int:
+        from live_runner.services.runtime.archive import sessions
+
+        assert self._settings.timescale_dsn is not None
+        return sum(found.events for found in sessions(self._settings.timescale_dsn, session))
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _report(self, request: Request, prepared: Prepared, stopped: Stopped, facts: dict[str, Any]) -> int:
+        from live_runner.services.backtest.summary import summary_fields, summary_table
+
+        fields = summary_fields(stopped, **facts)
+        if not request.verify:
+            if self._as_json:
+                print_json(fields)
+            else:
+                show(summary_table(fields))
+            return 0
+        from live_runner.services.cli.verify import compare_session, print_verdict, replay_session
+
+        if not self._as_json:
+            show(summary_table(fields))
+        assert self._settings.timescale_dsn is not None
+        replayed = replay_session(self._settings.timescale_dsn, prepared.config.session, is_quiet=self._as_json)
+        compared = compare_session(
+            self._settings.timescale_dsn, prepared.config.session, is_quiet=self._as_json, strategy=prepared.source
+        )
+        return print_verdict(fields, replayed, compared, as_json=self._as_json)
+
+    def _migrate(self) -> None:
+        from live_runner.services.runtime.database import migrate
+
+        assert self._settings.timescale_dsn is not None
+        migrate(self._settings.timescale_dsn)
+
+    def _leave(self) -> None:
+        """End the services in order; while other runs still use them, they and the servers are kept."""
+        if self._embedded.is_shared():
+            note(self._embedded.sharing_note)
+        try:
+            while self._embedded.is_shared():
+                self._supervisor.check()
+                time.sleep(_SHARE_POLL_S)
+        finally:
+            # What was started again after a crash is another process than the one that was handed over.
+            self._embedded.owned[:] = [
+                self._supervisor.release(process.program.name) for process in self._embedded.owned
+            ]
+            self._supervisor.stop()
+
+    def _on_exit(self, ended: Exit) -> None:
+        how = f"signal {-ended.exit_code}" if ended.exit_code < 0 else f"exit code {ended.exit_code}"
+        note(f"{ended.name} ended by {how} and is started again")

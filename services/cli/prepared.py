@@ -1,0 +1,85 @@
+"""A configuration with its strategy loaded and every default written out: what `run` announces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from live_runner.contracts.config import Config, Market
+from live_runner.services.runtime import config_file
+
+if TYPE_CHECKING:
+    from live_runner.contracts.messages import Announced
+    from live_runner.services.backtest.session import Engine
+    from live_runner.strategies.base import Strategy
+    from live_runner.strategies.loader import StrategySource
+
+__all__ = ["Prepared", "engine", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything about a session that is known before a service is asked."""
+
+    config: Config
+    source: StrategySource
+    strategy_class: type[Strategy[Any, Any]]
+    warmup_bars: int
+
+    def with_market(self, market: Market) -> Prepared:
+        """The same on another market."""
+        from live_runner.services.backtest.session import warmup_needed
+
+        config = msgspec.structs.replace(self.config, market=market)
+        return Prepared(config, self.source, self.strategy_class, warmup_needed(config, self.strategy_class))
+
+    def announced(self, stage: str) -> Announced:
+        """The event that asks the services for this session."""
+        from live_runner.contracts.manifest import announce
+        from live_runner.services.runtime.engine import engine_hash, engine_version
+
+        return announce(
+            self.config,
+            stage=stage,
+            strategy=self.source.strategy,
+            sources=self.source.sources,
+            strategy_hash=self.source.hash,
+            engine_version=engine_version(),
+            engine_hash=engine_hash(),
+            warmup_bars=self.warmup_bars,
+        )
+
+
+def prepare(path: Path, *, session: str | None = None, speed: float | None = None) -> Prepared:
+    """Read a configuration and load its strategy; ConfigError and StrategyError say what is wrong."""
+    file = config_file.read(path, session=session, speed=speed)
+    from live_runner.services.backtest.session import load_strategy, warmup_needed, with_defaults
+
+    source = strategy_source(file)
+    strategy_class = load_strategy(file.config, source)
+    config = with_defaults(file.config, strategy_class)
+    return Prepared(config, source, strategy_class, warmup_needed(config, strategy_class))
+
+
+def strategy_source(file: config_file.ConfigFile) -> StrategySource:
+    """The strategy's text as a configuration names it."""
+    from live_runner.strategies import loader
+
+    choice = file.config.strategy
+    return loader.collect(path=file.strategy_path, module=choice.module, name=choice.name, legacy=choice.legacy)
+
+
+def engine(source: StrategySource) -> Engine:
+    """What runs on this machine."""
+    from live_runner.services.backtest.session import Engine
+    from live_runner.services.runtime.engine import engine_hash, engine_version, package_versions, platform_facts
+
+    return Engine(
+        version=engine_version(),
+        hash=engine_hash(),
+        platform=platform_facts(),
+        packages=package_versions(source.imports),
+    )

@@ -1,0 +1,42 @@
+"""Whether services are at work on a NATS server, and which: told by what they read."""
+
+from __future__ import annotations
+
+import msgspec
+
+from live_runner.contracts import subjects
+from live_runner.contracts.errors import BusUnavailable
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.settings import Settings
+
+__all__ = ["services_are_running", "services_reading"]
+
+
+async def services_are_running(settings: Settings) -> bool:
+    """Whether any service looks for sessions there."""
+    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="presence")
+    try:
+        return await services_reading(bus) > 0
+    finally:
+        await bus.close()
+
+
+async def services_reading(bus: Bus) -> int:
+    """How many services wait for announcements: each reads them from the log as long as it lives."""
+    answer = msgspec.json.decode(await bus.request(f"$JS.API.CONSUMER.LIST.{subjects.STREAM}", b""))
+    if "error" in answer:
+        if answer["error"].get("code") == _NO_STREAM:
+            return 0
+        raise BusUnavailable(
+            f"The readers of the log cannot be listed: {answer['error'].get('description', '')}",
+            remedy="Check that NATS runs with JetStream enabled",
+        )
+    announcements = subjects.of_type("session.announced")[0]
+    return sum(
+        1
+        for consumer in answer.get("consumers") or []
+        if announcements in (consumer["config"].get("filter_subjects") or []) and consumer.get("push_bound", False)
+    )
+
+
+_NO_STREAM = 404

@@ -1,0 +1,291 @@
+"""A session from outside: announce it, let the services join, start it, follow it to its end.
+
+All of it is in the log, so it can be done again from any point: after a lost connection, or by another
+``run`` that finds the session under way. What is there already is not said twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from live_runner.contracts import codec, manifest, subjects
+from live_runner.contracts.config import Config
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError, SessionRefused
+from live_runner.contracts.messages import Announced, Event, Incident, Joined, SessionRefusal, Started, Stopped
+from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.settings import Settings
+
+__all__ = ["ROLES", "FollowedSession", "View", "read_state"]
+
+ROLES: Final = ("market_data", "strategy", "execution", "recorder")
+"""Who has to join."""
+
+RECONNECT_LIMIT_S: Final = 60.0
+"""NATS may be away for so long while a session is followed."""
+_RECONNECT_EVERY_S: Final = 0.2
+
+
+class View(Protocol):
+    """Who watches."""
+
+    def phase(self, text: str) -> None:
+        """Something begins: joining, playing, recording."""
+
+    def beat(self, role: str, progress: Mapping[str, Any]) -> None:
+        """A service tells how far it is."""
+
+    def incident(self, incident: Incident) -> None:
+        """Something an operator should know."""
+
+    def started(self, started: Started) -> None:
+        """The manifest is in the log."""
+
+
+class State(msgspec.Struct):
+    """What the log says about a session's life; each with its stream sequence."""
+
+    announced: tuple[int, Announced] | None = None
+    started: tuple[int, Started] | None = None
+    stopped: tuple[int, Stopped] | None = None
+    refused: tuple[int, SessionRefusal] | None = None
+
+
+async def read_state(bus: Bus, session: str) -> State:
+    """The session's life so far."""
+    return State(
+        announced=await _last(bus, "session.announced", session, Announced),
+        started=await _last(bus, "session.started", session, Started),
+        stopped=await _last(bus, "session.stopped", session, Stopped),
+        refused=await _last(bus, "session.refused", session, SessionRefusal),
+    )
+
+
+async def _last[E: Event](bus: Bus, type_: str, session: str, kind: type[E]) -> tuple[int, E] | None:
+    found = await bus.last_message(subjects.event_subject(type_, session))
+    if found is None:
+        return None
+    event = codec.decode(found[1])
+    assert isinstance(event, kind)
+    return found[0], event
+
+
+class FollowedSession:
+    """One session, from announcement to ``stopped``. ``stopped_seq`` is known afterwards."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        announced: Announced,
+        config: Config,
+        view: View,
+        *,
+        models: Mapping[str, str],
+        platform: Mapping[str, str],
+    ) -> None:
+        self._settings = settings
+        self._announced = announced
+        self._config = config
+        self._view = view
+        self._models = models
+        self._platform = platform
+        self._is_ours = False
+        self._next_seq = 1
+        self.stopped_seq = 0
+        self.was_under_way = False
+
+    @property
+    def session(self) -> str:
+        """Its name."""
+        return self._announced.session
+
+    async def play(self) -> Stopped:
+        """See the session to its end. SessionRefused when a service refuses or the name is used up."""
+        away_since: float | None = None
+        while True:
+            try:
+                bus = await Bus.connect(
+                    self._settings.nats_url or "", token=self._settings.nats_token or "", name="run"
+                )
+            except BusUnavailable:
+                away_since = away_since or time.monotonic()
+                if not self._is_ours or time.monotonic() - away_since > RECONNECT_LIMIT_S:
+                    raise
+                await asyncio.sleep(_RECONNECT_EVERY_S)
+                continue
+            try:
+                return await self._play(bus)
+            except BusUnavailable:
+                if not self._is_ours:
+                    raise
+                away_since = away_since or time.monotonic()
+                self._view.phase("NATS is away, waiting for it")
+                await asyncio.sleep(_RECONNECT_EVERY_S)
+            finally:
+                await bus.close()
+
+    async def _play(self, bus: Bus) -> Stopped:
+        await bus.ensure_stream()
+        state = await read_state(bus, self.session)
+        if state.announced is None:
+            state.announced = await self._announce(bus)
+        elif not self._is_ours:
+            self._continue(state.announced[1], state)
+        announced_seq, announced = state.announced
+        self._is_ours = True
+        if state.stopped is not None:
+            self.stopped_seq = state.stopped[0]
+            return state.stopped[1]
+        undo = await bus.on(subjects.beat("*", self.session), self._on_beat)
+        try:
+            if state.started is None:
+                self._view.phase("waiting for the services to join")
+                joined = await self._joined(bus, announced_seq)
+                started = manifest.start(announced, joined, models=self._models, platform=self._platform)
+                await self._publish_started(bus, started)
+            else:
+                started = state.started[1]
+            self._view.started(started)
+            self._view.phase("playing")
+            return await self._follow(bus, announced_seq)
+        finally:
+            await undo()
+
+    # -- beginning -----------------------------------------------------------------------------
+
+    async def _announce(self, bus: Bus) -> tuple[int, Announced]:
+        try:
+            return await bus.publish(self._announced, expect_last_of_subject=0), self._announced
+        except OwnershipLost:
+            raise SessionRefused(
+                f"Another `run` announced the session {self.session} at the same moment",
+                remedy="Choose another name with --session",
+                reason="session_exists",
+            ) from None
+
+    def _continue(self, before: Announced, state: State) -> None:
+        """Whether the session in the log is the one that we would run; SessionRefused when not."""
+        name = self.session
+        if state.stopped is not None or state.refused is not None:
+            what = "is finished" if state.stopped is not None else "was refused when it was announced before"
+            raise SessionRefused(
+                f"The session {name} {what}",
+                remedy=f"Choose another name with --session; look at this one with: live-runner replay {name}",
+                reason="session_finished" if state.stopped is not None else "session_was_refused",
+            )
+        # The pace of a recording changes no event: the session goes on at the pace it was announced with.
+        config = msgspec.structs.replace(
+            self._config,
+            market=msgspec.structs.replace(self._config.market, speed=before.config["market"]["speed"]),
+        )
+        differing = [
+            what
+            for what, here, there in (
+                ("configuration", manifest.config_hash(manifest.config_fields(config)), before.config_hash),
+                ("strategy", self._announced.strategy_hash, before.strategy_hash),
+                ("stage", self._announced.stage, before.stage),
+            )
+            if here != there
+        ]
+        if differing:
+            raise SessionRefused(
+                f"The session {name} is under way with another {' and '.join(differing)}",
+                remedy="Run it with what it was begun with, or choose another name with --session",
+                reason="session_differs",
+                differing=differing,
+            )
+        self.was_under_way = True
+
+    async def _joined(self, bus: Bus, announced_seq: int) -> dict[str, Joined]:
+        filters = [subjects.event_subject(kind, self.session) for kind in ("session.joined", "session.refused")]
+        reader = await bus.reader(filters, announced_seq)
+        joined: dict[str, Joined] = {}
+        limit_s = self._config.limits.join_timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                async for message in reader:
+                    event = codec.decode(message.data)
+                    if isinstance(event, SessionRefusal):
+                        raise _refused(event)
+                    if isinstance(event, Joined):
+                        joined[event.role] = event
+                        self._view.phase(f"joined: {', '.join(joined)}")
+                    if message.pending == 0 and all(role in joined for role in ROLES):
+                        break
+        except TimeoutError:
+            absent = [role for role in ROLES if role not in joined]
+            raise SessionRefused(
+                f"{', '.join(absent)} did not join the session {self.session} within {limit_s:g} s",
+                remedy=f"Look at the log of {absent[0]}; start it with: live-runner serve {absent[0]}",
+                reason="not_joined",
+                absent=absent,
+            ) from None
+        finally:
+            await reader.close()
+        return joined
+
+    async def _publish_started(self, bus: Bus, started: Started) -> None:
+        try:
+            await bus.publish(started, expect_last_of_subject=0)
+        except OwnershipLost:
+            return  # another `run` that follows this session was faster; the log has its manifest
+
+    # -- following -----------------------------------------------------------------------------
+
+    async def _follow(self, bus: Bus, announced_seq: int) -> Stopped:
+        filters = [
+            subjects.event_subject(kind, self.session)
+            for kind in ("session.stopped", "session.refused", "ops.incident")
+        ]
+        reader = await bus.reader(filters, max(announced_seq, self._next_seq))
+        try:
+            async for message in reader:
+                self._next_seq = message.stream_seq + 1
+                event = codec.decode(message.data)
+                if isinstance(event, Stopped):
+                    self.stopped_seq = message.stream_seq
+                    return event
+                if isinstance(event, SessionRefusal):
+                    raise _refused(event)
+                if isinstance(event, Incident):
+                    self._view.incident(event)
+                    if event.severity == "fatal":
+                        raise _fatal(event)
+        finally:
+            await reader.close()
+        raise BusUnavailable("The session's log ended", remedy="Check that NATS runs")
+
+    async def _on_beat(self, subject: str, data: bytes) -> None:
+        progress = msgspec.msgpack.decode(data)
+        self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)
+
+
+def _refused(event: SessionRefusal) -> SessionRefused:
+    return SessionRefused(
+        f"The {event.role} service refused the session {event.session}: {event.message.rstrip('.')}",
+        remedy="Correct it and choose another name with --session: a refused session keeps its name",
+        reason=event.reason,
+        role=event.role,
+        details=event.details,
+    )
+
+
+def _fatal(event: Incident) -> RunnerError:
+    from live_runner.contracts import errors
+
+    by_code = {
+        kind("").code: kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, RunnerError)
+    }
+    kind = by_code.get(event.code, errors.OurFault)
+    return kind(
+        f"The session {event.session} cannot go on: {event.message.rstrip('.')}",
+        remedy=f"See `live-runner tail ops.evt.incident.{event.session} --no-follow` and the service's log",
+        incident=event.id,
+        details=event.details,
+    )
