@@ -6,10 +6,13 @@ The fast twin of reference/ledger.py, which says what is right. Money stays in P
 any size; quantities and prices are 64 bits wide.
 """
 
+from typing import Any
+
 from libc.stdint cimport int64_t
 
 from live_runner.contracts.errors import LedgerOverflow, OurFault
 from live_runner.hotpath.compiled.fixed import div_half_even
+from live_runner.hotpath.reference.fixed import Valuation
 from live_runner.hotpath.reference import ledger as _reference
 
 __all__ = _reference.__all__
@@ -92,7 +95,7 @@ cdef class Ledger:
         self.drawdown_realised = 0
         self.drawdown_equity = 0
 
-    def add(self, valuation) -> int:
+    def add(self, valuation: Valuation) -> int:
         """One more instrument; its number."""
         self._valuations.append(valuation)
         self._legs += (_Leg(), _Leg())
@@ -114,7 +117,7 @@ cdef class Ledger:
         """Sum of quantity times entry price over the open lots of a leg."""
         return (<_Leg>self._legs[2 * instrument + leg]).cost
 
-    def lots(self, instrument: int, leg: int) -> list:
+    def lots(self, instrument: int, leg: int) -> list[tuple[int, int, int, str]]:
         """Open lots, oldest first: quantity, quantity times price, time of the entry, its order."""
         return [(lot[0], lot[1], lot[2], lot[3]) for lot in (<_Leg>self._legs[2 * instrument + leg]).lots]
 
@@ -131,7 +134,7 @@ cdef class Ledger:
         given_fee: int | None,
         opened_ns: int,
         order_id: str,
-    ) -> tuple:
+    ) -> tuple[int, int, int, int]:
         """An entry fill of either leg: notional, fee, realised (0) and slippage against ``reference``.
 
         The fee is the rate's share of notional, unless the venue gave it.
@@ -161,7 +164,7 @@ cdef class Ledger:
         rate_decimals: int,
         maker: bool,
         given_fee: int | None,
-    ) -> tuple:
+    ) -> tuple[int, int, int, int]:
         """A closing fill, of either leg: notional, fee, realised and slippage against ``reference``."""
         cdef _Leg book = self._legs[2 * instrument + leg]
         _check_fill(quantity, ticks, reference)
@@ -258,7 +261,7 @@ cdef class Ledger:
         return self._values[instrument]
 
     @property
-    def equity(self):
+    def equity(self) -> int:
         """Cash and what is open, at the last marks."""
         return self.cash + self.unrealised
 
@@ -287,7 +290,7 @@ cdef class Ledger:
             rows.append(leg.lots)
         return rows
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """Plain data for a snapshot; money as text, since it outgrows 64 bits."""
         return {
             "totals": {name: str(getattr(self, name)) for name in _TOTALS},
@@ -295,7 +298,7 @@ cdef class Ledger:
             "marks": list(self._marks),
         }
 
-    def restore(self, state: dict) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot, with the same instruments added."""
         cdef _Leg leg
         totals = state["totals"]

@@ -5,6 +5,8 @@
 The fast twin of reference/matching.py, which says what is right.
 """
 
+from typing import Any
+
 from libc.stdint cimport int64_t
 
 from live_runner.contracts.errors import LedgerOverflow, OurFault
@@ -161,7 +163,7 @@ cdef class Book:
         order = self._orders.get(key)
         return (<_Order>order).lots if order is not None else 0
 
-    def at_open(self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int) -> list:
+    def at_open(self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int) -> list[tuple[int, int, int, int, int, int]]:
         """The first half of a bar, on the positions held; ``cap`` lots per order, -1 for any."""
         cdef _Order order
         cdef int64_t newest = self._key  # what is born now takes part inside the bar
@@ -178,7 +180,7 @@ cdef class Book:
                 self._at_open(order)
         return self._out
 
-    def inside(self, high: int, low: int) -> list:
+    def inside(self, high: int, low: int) -> list[tuple[int, int, int, int, int, int]]:
         """The second half: stops, targets and limits against the extremes. Then every order has rested."""
         cdef _Order order
         cdef int64_t highest = high
@@ -194,7 +196,7 @@ cdef class Book:
             order.used = 0
         return self._out
 
-    def at_close(self, key: int, ticks: int, cap: int, long_lots: int, short_lots: int) -> list:
+    def at_close(self, key: int, ticks: int, cap: int, long_lots: int, short_lots: int) -> list[tuple[int, int, int, int, int, int]]:
         """One market order at the close that it was decided on."""
         cdef _Order order
         self._begin(ticks, cap, True, long_lots, short_lots)
@@ -203,14 +205,14 @@ cdef class Book:
         order.used = 0
         return self._out
 
-    def clear(self, why: int) -> list:
+    def clear(self, why: int) -> list[tuple[int, int, int, int, int, int]]:
         """Cancel everything."""
         self._out = []
         for key in list(self._orders):
             self._drop(key, why)
         return self._out
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """Plain data for a snapshot, taken between bars."""
         cdef _Order o
         rows = []
@@ -233,7 +235,7 @@ cdef class Book:
             )
         return {"key": self._key, "orders": rows}
 
-    def restore(self, state: dict) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
         cdef _Order order
         self._key = state["key"]

@@ -43,6 +43,29 @@ class Ledger:
     ``equity`` is the starting money in units of 1e-12. Instruments are numbered by ``add`` from 0.
     """
 
+    __slots__ = (
+        "_legs",
+        "_marks",
+        "_valuations",
+        "_values",
+        "cash",
+        "drawdown_equity",
+        "drawdown_realised",
+        "fees_maker",
+        "fees_taker",
+        "funding",
+        "margin_calls",
+        "method",
+        "peak_cash",
+        "peak_equity",
+        "realised",
+        "slippage",
+        "start",
+        "trades",
+        "turnover",
+        "unrealised",
+    )
+
     def __init__(self, equity: int, method: str) -> None:
         if method not in METHODS:
             raise OurFault(f"'{method}' is no lot method", remedy=f"Use one of {', '.join(METHODS)}")
@@ -59,8 +82,7 @@ class Ledger:
         self.funding = 0
         self.slippage = 0
         self.turnover = 0
-        self.trades = 0
-        """Legs that went flat: round trips."""
+        self.trades = 0  # legs that went flat: round trips
         self.margin_calls = 0
         self.unrealised = 0
         self.peak_cash = equity

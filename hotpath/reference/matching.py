@@ -62,8 +62,6 @@ UNITS_END: Final = 2**53
 NO_CAP: Final = -1
 """Any quantity of a bar may be taken."""
 
-type Happening = tuple[int, int, int, int, int, int]
-
 
 class _Order:
     __slots__ = (
@@ -120,7 +118,7 @@ class Book:
         self._position = [0, 0]
         self._cap = NO_CAP
         self._open = 0
-        self._out: list[Happening] = []
+        self._out: list[tuple[int, int, int, int, int, int]] = []
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -146,7 +144,9 @@ class Book:
         order = self._orders.get(key)
         return order.lots if order else 0
 
-    def at_open(self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int) -> list[Happening]:
+    def at_open(
+        self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int
+    ) -> list[tuple[int, int, int, int, int, int]]:
         """The first half of a bar, on the positions held; ``cap`` lots per order, -1 for any."""
         self._begin(open_ticks, cap, late, long_lots, short_lots)
         if not self._orders:
@@ -162,7 +162,7 @@ class Book:
                 self._at_open(order)
         return self._out
 
-    def inside(self, high: int, low: int) -> list[Happening]:
+    def inside(self, high: int, low: int) -> list[tuple[int, int, int, int, int, int]]:
         """The second half: stops, targets and limits against the extremes. Then every order has rested."""
         self._out = []
         for order in self._by_worst():
@@ -175,7 +175,9 @@ class Book:
             order.used = 0
         return self._out
 
-    def at_close(self, key: int, ticks: int, cap: int, long_lots: int, short_lots: int) -> list[Happening]:
+    def at_close(
+        self, key: int, ticks: int, cap: int, long_lots: int, short_lots: int
+    ) -> list[tuple[int, int, int, int, int, int]]:
         """One market order at the close that it was decided on."""
         self._begin(ticks, cap, True, long_lots, short_lots)
         order = self._orders[key]
@@ -183,7 +185,7 @@ class Book:
         order.used = 0
         return self._out
 
-    def clear(self, why: int) -> list[Happening]:
+    def clear(self, why: int) -> list[tuple[int, int, int, int, int, int]]:
         """Cancel everything."""
         self._out = []
         for key in list(self._orders):
