@@ -63,7 +63,9 @@ class Recorder:
         self.events_of: Counter[str] = Counter()
         """Events stored by this process, by session."""
         self.is_recording = False
-        """Whether the position is known and the stream is being read."""
+        """Whether the position is known and the stream is being followed."""
+        self.is_paused = False
+        """Whether reading waits until a batch is stored."""
         self._read_seq = 0
         self._writer: Writer | None = None
         self._log = log.get("recorder")
@@ -147,9 +149,11 @@ class Recorder:
             except _ReadingPaused:
                 self._log.warning("reading paused", read_seq=self._read_seq, committed=self.committed)
                 room = asyncio.create_task(self._room.wait())
+                self.is_paused = True
                 try:
                     await _first_of(room, bus.lost, *tasks)
                 finally:
+                    self.is_paused = False
                     room.cancel()
 
     async def _take(self, message: Message) -> None:
