@@ -21,7 +21,7 @@ help:  ## this list
 setup: .venv/compiled  ## make .venv, install the pinned packages, compile the hot path; instant when done
 
 .venv/installed: requirements/dev.txt
-	python=$$(PYTHON='$(PYTHON)' infra/find-python) && { [ -x $(BIN)/python ] || "$$python" -m venv .venv; }
+	python=$$(PYTHON='$(PYTHON)' infra/find-python) && "$$python" -m venv .venv
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
