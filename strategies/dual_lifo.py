@@ -184,7 +184,8 @@ class DualLifo(Strategy[DualLifoParameters, LadderState]):
         self._ladders = {side: _Ladder(side, getattr(parameters, side)) for side in SIDES}
         self._active = tuple(ladder for ladder in self._ladders.values() if ladder.parameters.enabled)
         self._needs_day = any(ladder.parameters.regime_move is not None for ladder in self._active)
-        self._closes: dict[str, deque[tuple[int, float]]] = {symbol: deque() for symbol in symbols}
+        self._times: dict[str, deque[int]] = {symbol: deque() for symbol in symbols}
+        self._closes: dict[str, deque[float]] = {symbol: deque() for symbol in symbols}
         self._grids: dict[str, fixed.Grid] = {}
 
     def warmup(self, timeframe: str) -> int:
@@ -200,32 +201,34 @@ class DualLifo(Strategy[DualLifoParameters, LadderState]):
         """The least quantity, on the lot, that the market and both legs' own minimum take at the last close."""
         closes = self._closes[symbol]
         notional = min(ladder.parameters.min_order_notional for ladder in self._ladders.values())
-        return self._least(view.instrument(symbol), closes[-1][1], notional) if closes else 0.0
+        return self._least(view.instrument(symbol), closes[-1], notional) if closes else 0.0
 
     # -- history --------------------------------------------------------------------------------
 
     def observe(self, bar: Bar) -> None:
         """Keep the closes of the last 24 hours, and the last one before them."""
-        closes = self._closes[bar.symbol]
-        closes.append((bar.close_ns, bar.close))
-        since = bar.close_ns - _DAY_NS
-        if not self._needs_day:
-            since = bar.close_ns
-        while len(closes) > 1 and closes[1][0] <= since:
+        times, closes = self._times[bar.symbol], self._closes[bar.symbol]
+        times.append(bar.close_ns)
+        closes.append(bar.close)
+        since = bar.close_ns - _DAY_NS if self._needs_day else bar.close_ns
+        while len(times) > 1 and times[1] <= since:
+            times.popleft()
             closes.popleft()
 
     def _day_move(self, bar: Bar) -> float | None:
         """Move of the close against that of 24 hours before, as a fraction; None when that is not known."""
-        at_ns, close = self._closes[bar.symbol][0]
-        return bar.close / close - 1.0 if at_ns <= bar.close_ns - _DAY_NS else None
+        if self._times[bar.symbol][0] > bar.close_ns - _DAY_NS:
+            return None
+        return bar.close / self._closes[bar.symbol][0] - 1.0
 
     def state(self) -> dict[str, Any]:
         """The closes of the last 24 hours."""
-        return {symbol: [list(pair) for pair in closes] for symbol, closes in self._closes.items()}
+        return {symbol: [list(self._times[symbol]), list(self._closes[symbol])] for symbol in self.symbols}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over the closes."""
-        self._closes = {symbol: deque((at_ns, close) for at_ns, close in state[symbol]) for symbol in self.symbols}
+        self._times = {symbol: deque(state[symbol][0]) for symbol in self.symbols}
+        self._closes = {symbol: deque(state[symbol][1]) for symbol in self.symbols}
 
     # -- decision -------------------------------------------------------------------------------
 

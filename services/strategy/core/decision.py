@@ -18,13 +18,14 @@ INTENTS_PER_CALL_MAX: Final = 1000
 """Most intents that one ``on_bar`` may give; more is an error of that call."""
 
 _ENTRIES: Final = ("open", "add")
+_NO_LISTS: Final = (Draft, str, bytes, Mapping)
 
 
 def drafts_of(answer: Any, symbol: str) -> tuple[Draft, ...]:
     """What ``on_bar`` gave for a symbol, in its order; StrategyError when it is no list of intents for it."""
-    if answer is None:
+    if answer is None or (type(answer) is list and not answer):
         return ()
-    if isinstance(answer, Draft | str | bytes | Mapping):
+    if isinstance(answer, _NO_LISTS):
         raise StrategyError(f"on_bar gave a {type(answer).__name__}", remedy="Return a list of intents, or None")
     drafts: list[Draft] = []
     for draft in answer:

@@ -19,7 +19,7 @@ __all__ = ["VERSION", "events_of", "events_plain", "held_of", "held_plain", "pac
 VERSION: Final = 1
 """Of the layout; another one is refused."""
 
-_PLAIN: Final = (bool, int, float, str, bytes, type(None))
+_PLAIN: Final = frozenset({bool, int, float, str, bytes, type(None)})
 
 
 def pack(state: dict[str, Any]) -> bytes:
@@ -98,6 +98,8 @@ def _check(value: Any, where: str, strategy: str) -> None:
             _check(inner, f"{where}[{key!r}]", strategy)
         return
     if isinstance(value, list | tuple):
+        if _PLAIN.issuperset(map(type, value)):  # A history of thousands of numbers, at the speed of C.
+            return
         for number, inner in enumerate(value):
             _check(inner, f"{where}[{number}]", strategy)
         return
