@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -60,6 +60,7 @@ _TEXT_OID: Final = 25
 _NEGATIVE: Final = 0x4000
 _NUMERIC_DIGITS: Final = 4
 _numeric_structs: Final[dict[int, struct.Struct]] = {}
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _JSON_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -120,11 +121,10 @@ def numeric(value: str | None) -> bytes:
 
 
 def _without_exponent(value: str) -> str:
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"'{value[:40]}' is no number") from None
-    if not number.is_finite() or abs(number.adjusted()) > NUMERIC_TEXT_MAX // 2 or len(value) > NUMERIC_TEXT_MAX:
+    if len(value) > NUMERIC_TEXT_MAX or _NUMBER.fullmatch(value) is None:
+        raise ValueError(f"'{value[:40]}' is no number")
+    number = Decimal(value)
+    if abs(number.adjusted()) > NUMERIC_TEXT_MAX // 2:
         raise ValueError(f"'{value[:40]}' is no amount")
     return format(number, "f")
 
