@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+
 from live_runner.contracts import codec
 from live_runner.contracts.config import Account, Config, Fees, Fills, Limits, Market, StrategyChoice
 from live_runner.contracts.messages import BarSet, Event, FundingRate, SetBar
@@ -110,8 +111,7 @@ def make_world(
     config = with_defaults(config, load_strategy(config, source))
     columns = [simulation.simulate(market_seed, symbol, "1m", first, bars) for symbol in symbols]
     funding = {
-        symbol: simulation.funding(market_seed, symbol, column)
-        for symbol, column in zip(symbols, columns, strict=True)
+        symbol: simulation.funding(market_seed, symbol, column) for symbol, column in zip(symbols, columns, strict=True)
     }
     return World(config, source, columns, funding)
 

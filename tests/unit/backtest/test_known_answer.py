@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
 from live_runner.contracts.config import Fees, Fills, StrategyChoice
 from live_runner.contracts.messages import BarSet, Filled, SetBar, Settled
 
@@ -83,12 +84,12 @@ def test_ema_cross_gives_the_known_answer_to_the_cent(make_world: MakeWorld, mar
     warmup = sum(event.warmup for event in sets)
 
     answer = _oracle(bars, warmup, 20, 50)
-    trades = [
-        (event.side, number[event.event_ns], float(event.price)) for event in events if isinstance(event, Filled)
-    ]
+    trades = [(event.side, number[event.event_ns], float(event.price)) for event in events if isinstance(event, Filled)]
     equity = [float(event.equity) for event in events if isinstance(event, Settled)]
 
     assert len(trades) > 30
     assert trades == answer.trades
-    assert [round(value, 2) for value in equity] == pytest.approx([round(value, 2) for value in answer.equity], abs=0.01)
+    assert [round(value, 2) for value in equity] == pytest.approx(
+        [round(value, 2) for value in answer.equity], abs=0.01
+    )
     assert equity == pytest.approx(answer.equity, abs=1e-6)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pytest
+
 from live_runner.contracts import codec
 from live_runner.contracts.config import Account, Fees, Fills, Limits
 from live_runner.contracts.errors import OurFault
@@ -52,7 +53,7 @@ def _steps(events: list[Event]) -> list[list[Event]]:
 
 
 def test_every_bar_goes_in_the_five_steps(make_world: MakeWorld) -> None:
-    """DESIGN section 5: set, fills and settled, decided, orders, executed; X06 the strategy hears of fills before it decides."""
+    """X06 set, fills and settled, decided, orders, executed: the strategy hears of fills before it decides."""
     steps = _steps(make_world(bars=300).record())
 
     assert len(steps) == 300 - 13
@@ -223,7 +224,9 @@ def test_first_decision_is_on_the_first_tradable_bar(make_world: MakeWorld) -> N
 
 
 @pytest.mark.parametrize("lots", ["lifo", "fifo", "average"])
-def test_pnl_is_the_change_of_cash_and_the_value_of_what_is_open(make_world: MakeWorld, lots: str) -> None:
+def test_pnl_is_the_change_of_cash_and_the_value_of_what_is_open(
+    make_world: MakeWorld, lots: Literal["lifo", "fifo", "average"]
+) -> None:
     """L04 to the last unit, from the fills alone, with fees and funding (X09)."""
     world = make_world(bars=1500, account=Account(lots=lots), fees=Fees(maker="0.0001", taker="0.00037"))
     events = world.record()

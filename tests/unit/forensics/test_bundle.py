@@ -4,8 +4,10 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
 from live_runner.contracts import codec
 from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.errors import DataError
@@ -21,8 +23,8 @@ type Events = list[tuple[int, bytes]]
 _SOURCES = {"mine": "text = 'a strategy'\n", "mine.parts": "x = 1\n"}
 
 
-def _joined(role: str, **facts: object) -> Joined:
-    return Joined(  # type: ignore[arg-type]  # the facts differ by role
+def _joined(role: str, **facts: Any) -> Joined:
+    return Joined(
         role=role, instance="i", id=f"s1/{role}/1", session="s1", source=f"{role}.shell", seq=1, event_ns=0, **facts
     )
 
@@ -172,7 +174,10 @@ def _rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
         (lambda members: members.pop("manifest.json"), "members are not those of its index"),
         (lambda members: members.pop("bundle.json"), "no bundle.json"),
         (lambda members: members.update({"bundle.json": b"[]"}), "is no bundle"),
-        (lambda members: members.update({"bundle.json": members["bundle.json"].replace(b"bundle 1", b"bundle 9")}), "format"),
+        (
+            lambda members: members.update({"bundle.json": members["bundle.json"].replace(b"bundle 1", b"bundle 9")}),
+            "format",
+        ),
     ],
 )
 def test_changed_members_are_found(
@@ -193,7 +198,9 @@ def test_events_of_two_sessions_make_no_bundle(tmp_path: Path, events: Events) -
     """R06 a foreign event."""
     stray = codec.decode(events[-1][1])
     assert isinstance(stray, BarSet)
-    other = codec.encode(type(stray)(**{name: getattr(stray, name) for name in stray.__struct_fields__} | {"session": "s2"}))
+    other = codec.encode(
+        type(stray)(**{name: getattr(stray, name) for name in stray.__struct_fields__} | {"session": "s2"})
+    )
 
     with pytest.raises(RecordingError, match="belongs to session s2"):
         write_bundle(tmp_path / "x", [*events, (999, other)])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from rich.console import Console
+
 from live_runner.contracts import codec
 from live_runner.contracts.config import Config, Fees
 from live_runner.contracts.errors import ConfigError
@@ -20,7 +22,6 @@ from live_runner.services.forensics.html_report import html_report
 from live_runner.services.forensics.report import as_dict, compare_view, replay_view
 from live_runner.services.forensics.session_log import SessionLog
 from live_runner.strategies.loader import StrategySource, source_hash
-from rich.console import Console
 
 if TYPE_CHECKING:
     from session_world import World
@@ -329,9 +330,9 @@ def test_bundle_replays_and_compares_with_nothing_else(recorded: list[bytes], tm
 
 
 def _printed(view: object) -> str:
-    console = Console(width=160, file=StringIO())
-    console.print(view)
-    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO
+    printed = StringIO()
+    Console(width=160, file=printed).print(view)
+    return printed.getvalue()
 
 
 def test_report_shows_verdict_bridge_and_first_difference(world: World, recorded: list[bytes]) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from live_runner.contracts.messages import Executed, Filled, Intent, Refused
-from live_runner.contracts.messages import Decided as DecidedEvent
+
+from live_runner.contracts.messages import Decided, Executed, Filled, Intent, Refused
 from live_runner.services.forensics.difference import (
     MAX_KEPT,
     Differences,
@@ -25,12 +25,12 @@ def _executed(requested: int, seq: int = 1) -> Executed:
     return Executed(close_ns=60, requested=requested, refused=0, **_envelope(seq))
 
 
-def _decided(*quantities: str) -> DecidedEvent:
+def _decided(*quantities: str) -> Decided:
     intents = [
         Intent(id=f"i{number}", symbol="A", leg="long", action="open", quantity=quantity)
         for number, quantity in enumerate(quantities)
     ]
-    return DecidedEvent(close_ns=60, intents=intents, **_envelope(1, "strategy"))
+    return Decided(close_ns=60, intents=intents, **_envelope(1, "strategy"))
 
 
 def test_every_differing_leaf_is_named_by_its_path() -> None:
@@ -80,7 +80,8 @@ def test_missing_and_extra_events_show_their_payload() -> None:
 
 def test_symbol_stands_in_the_difference_of_an_order() -> None:
     names = [name for name in Filled.__struct_fields__ if name not in _envelope(1) and name not in ("v", "recorded_ns")]
-    fill = Filled(**dict.fromkeys(names, "1"), **_envelope(1))
+    payload: dict[str, Any] = dict.fromkeys(names, "1")
+    fill = Filled(**payload, **_envelope(1))
 
     assert changed(fill, msgspec.structs.replace(fill, price="2", symbol="1")).symbol == "1"
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+
 from live_runner.contracts import codec
 from live_runner.contracts.config import Limits
 from live_runner.contracts.messages import BarSet, Command, Decided, Event, FeedEnded, Filled, Settled, Started, Stopped
