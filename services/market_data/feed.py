@@ -8,22 +8,22 @@ the venue.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from live_runner.contracts.config import Config
-from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.errors import ConfigError, OurFault
 from live_runner.contracts.messages import Instrument
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.services.market_data.core.dataset import Dataset, manifest_view
 from live_runner.services.market_data.core.market_rules import override
 from live_runner.services.market_data.core.sets import Item, SetTimeline
 from live_runner.services.market_data.core.warmup import Plan, plan
+from live_runner.services.market_data.moments import moment_ns
 from live_runner.services.market_data.simulated import simulated_dataset
 from live_runner.services.market_data.store import read_dataset
 
-__all__ = ["Item", "Plan", "RecordingSource", "Source", "moment_ns", "open_source", "recording_source"]
+__all__ = ["Item", "Plan", "RecordingSource", "Source", "open_source", "recording_source"]
 
 
 class Source(Protocol):
@@ -40,11 +40,20 @@ class Source(Protocol):
     async def plan(self, warmup_bars: int) -> Plan:
         """Where the session begins; WarmupRefused or DataError when it cannot."""
 
+    async def resume(self, first_open_ns: int, warmup_bars: int) -> None:
+        """Take up a session that has started already, with what its manifest says, instead of ``plan``."""
+
     def items(self, after_close_ns: int | None, number: int) -> Iterator[Item]:
         """What follows set ``number`` (0 and None: from the first one), for sources that are not live."""
 
     def live_items(self, after_close_ns: int | None, number: int) -> AsyncIterator[Item]:
-        """The same for every source; a live one waits for the venue and never ends by itself."""
+        """The same for every source; a live one waits for the venue, and ends at ``market.end`` only.
+
+        A live one also gives ``VenueCall`` and ``Incident``: what it saw, for the shell's own numbering.
+        """
+
+    def drain(self) -> list[Item]:
+        """Failed calls and incidents since the last time that are in no ``live_items`` (while planning)."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -88,6 +97,15 @@ class RecordingSource:
         )
         return self._plan
 
+    async def resume(self, first_open_ns: int, warmup_bars: int) -> None:
+        """The plan is a function of the configuration; OurFault when the log says another."""
+        made = self.plan_now(warmup_bars)
+        if made.first_open_ns != first_open_ns:
+            raise OurFault(
+                f"The recording's first tradable bar opens at {made.first_open_ns}, the log says {first_open_ns}",
+                remedy="The dataset was replaced since the session started; start a new session",
+            )
+
     def timeline(self) -> SetTimeline:
         """Everything that the planned session publishes; ``plan`` must have been asked before."""
         if self._plan is None:
@@ -109,6 +127,10 @@ class RecordingSource:
         """The same, for callers that take any source."""
         for item in self.items(after_close_ns, number):
             yield item
+
+    def drain(self) -> list[Item]:
+        """A recording makes no calls."""
+        return []
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -150,22 +172,6 @@ def recording_source(config: Config, home: Path) -> RecordingSource:
                 key=key,
             )
     return RecordingSource(config, dataset)
-
-
-def moment_ns(text: str | None, key: str) -> int | None:
-    """An ISO 8601 moment (UTC unless it says otherwise) in nanoseconds; ConfigError names the key."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"{key} '{text}' is no moment", remedy="Write ISO 8601, for example 2025-05-04T16:00:00Z", key=key
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000_000 + elapsed.microseconds * 1_000
 
 
 def _check(config: Config) -> None:

@@ -25,9 +25,9 @@ import numpy as np
 
 from live_runner.contracts.errors import DataError, SessionRefused
 from live_runner.contracts.timeframe import duration_ns
-from live_runner.services.market_data.core.candles import Candles, Times
+from live_runner.services.market_data.core.candles import Candles, Times, holes
 
-__all__ = ["Plan", "WarmupRefused", "iso", "plan"]
+__all__ = ["Plan", "WarmupRefused", "iso", "plan", "plan_live"]
 
 
 class WarmupRefused(SessionRefused):
@@ -74,6 +74,36 @@ def plan(
         _refuse_holes(columns, grid[begin:tradable], timeframe, warmup_bars, first_open_ns)
     late = {c.symbol: iso(int(c.open_ns[0])) for c in columns if len(c) and c.open_ns[0] > begin_ns}
     return Plan(warmup_bars, first_open_ns, begin_ns, {"late_symbols": late} if late else {})
+
+
+def plan_live(
+    columns: Sequence[Candles], timeframe: str, warmup_bars: int, *, first_open_ns: int, accept_holes: bool = False
+) -> Plan:
+    """The plan of a session whose first tradable bar is still to come; ``columns`` are the history before it.
+
+    Each symbol needs its own history here: a live session is told at its start, and not by an indicator that
+    stays empty.
+    """
+    length = duration_ns(timeframe)
+    begin_ns = first_open_ns - warmup_bars * length
+    inside = [candles.between(begin_ns, first_open_ns) for candles in columns]
+    for candles in inside:
+        if len(candles) < warmup_bars and (not accept_holes or not len(candles)):
+            missing = holes(candles.open_ns, timeframe) if len(candles) else []
+            if missing and not accept_holes:
+                from_ns, to_ns = missing[-1]
+                found = int((candles.open_ns >= to_ns).sum())
+                raise _hole(candles.symbol, from_ns, to_ns, length, warmup_bars, found)
+            raise WarmupRefused(
+                f"The warmup needs {warmup_bars} bars of {candles.symbol}; the venue has {len(candles)}",
+                remedy="Wait until the market has traded that long, or use a strategy that needs less",
+                reason="warmup_refused",
+                needed=warmup_bars,
+                found=len(candles),
+                symbol=candles.symbol,
+            )
+    found = len(np.unique(np.concatenate([candles.open_ns for candles in inside]))) if inside else 0
+    return Plan(found, first_open_ns, begin_ns)
 
 
 def iso(at_ns: int) -> str:
