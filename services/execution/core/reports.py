@@ -107,11 +107,13 @@ class Reports:
     def _status(self, order: Order, report: Report) -> None:
         """Move the order by the status that came with the report."""
         status = report.status
+        if order.is_closed:
+            return  # its last fill ended it; what the report calls it does not matter any more
         if status in ("unknown", "cancel_refused") and next_state(order.state, status) == "unknown":
             self._venue.lose(order, report.message or status)
         elif status == "absent":
             self._venue.send_again(order)
-        elif status == "filled" and not order.is_closed:
+        elif status == "filled":
             self._venue.lose(order, "filled_without_quantity")
         elif status in ("cancelled", "expired", "rejected"):
             self._resolve(order)
