@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from live_runner.services.cli.options import JsonOption
@@ -46,9 +48,10 @@ def _shipped() -> list[dict[str, object]]:
     import inspect
     import pkgutil
 
+    import msgspec
+
     import live_runner.strategies as package
     from live_runner.strategies.base import Strategy
-    from live_runner.strategies.parameters import parameters_with_defaults
 
     found: list[dict[str, object]] = []
     for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
@@ -58,6 +61,16 @@ def _shipped() -> list[dict[str, object]]:
             is_own = inspect.isclass(kind) and kind.__module__ == name and issubclass(kind, Strategy)
             if is_own and kind is not Strategy and not inspect.isabstract(kind):
                 about = (inspect.getdoc(kind) or inspect.getdoc(module) or "").partition("\n")[0]
-                parameters = parameters_with_defaults(kind, {})
+                parameters = {field.name: _default(field) for field in msgspec.structs.fields(kind.Params)}
                 found.append({"module": name, "name": kind.__name__, "about": about, "parameters": parameters})
     return found
+
+
+def _default(field: Any) -> object:
+    import msgspec
+
+    if field.required:
+        return "(required)"
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    plain: object = msgspec.to_builtins(value)
+    return plain

@@ -16,7 +16,7 @@ __all__ = ["app", "import_data"]
 
 app = typer.Typer(help="Import recorded candles, and list what was imported.", no_args_is_help=True)
 
-type PathsArgument = Annotated[
+PathsArgument = Annotated[
     list[Path], typer.Argument(help="A folder, or CSV, CSV.gz and Parquet files.", show_default=False)
 ]
 

@@ -21,8 +21,8 @@ _COMMANDS: Final = {
     "end": "End the session in order after the current bar; positions stay as they are.",
 }
 
-type ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded with the command.", show_default=False)]
-type AuthorOption = Annotated[
+ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded with the command.", show_default=False)]
+AuthorOption = Annotated[
     str | None, typer.Option(help="Who; it is recorded too. [default: the user of this process]", show_default=False)
 ]
 

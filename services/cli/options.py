@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HomeOption", "JsonOption", "SessionArgument", "database_settings", "running_settings", "settings_of"]
 
-type HomeOption = Annotated[
+HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Data folder. [env: LIVE_RUNNER_HOME; default: .live-runner]", show_default=False),
 ]
-type JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-type SessionArgument = Annotated[str, typer.Argument(help="The session's name.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+SessionArgument = Annotated[str, typer.Argument(help="The session's name.", show_default=False)]
 
 
 def settings_of(home: Path | None) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from live_runner.contracts.errors import RunnerError
 
@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["console", "fail", "note", "print_json", "show", "stderr_console"]
 
+PLAIN_WIDTH: Final = 160
+"""Columns of a table that goes into a file or another program."""
+
 
 def console() -> Console:
     """Of results; plain text when stdout is no terminal."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False)
 
 
 def stderr_console() -> Console:

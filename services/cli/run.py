@@ -12,7 +12,7 @@ from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
 
 __all__ = ["ConfigArgument", "Services", "Stage", "register"]
 
-type ConfigArgument = Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)]
+ConfigArgument = Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)]
 
 
 class Stage(StrEnum):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["compare_session", "print_verdict", "register", "replay_session"]
 
-type SessionOrBundle = Annotated[
+SessionOrBundle = Annotated[
     str, typer.Argument(help="The session's name, or the path of a bundle (*.zip).", show_default=False)
 ]
-type PartialOption = Annotated[
+PartialOption = Annotated[
     bool, typer.Option("--partial", help="Allow a recording that breaks off: a session that runs or crashed.")
 ]
 
