@@ -104,16 +104,15 @@ async def publish(bus: Bus, events: Iterable[Event]) -> int:
 
 
 async def stored_bytes(bus: Bus, session: str) -> list[tuple[int, bytes]]:
-    """What the stream has of a session."""
-    end = await bus.last_seq()
+    """What the stream has of a session. The stream must not be empty."""
     found: list[tuple[int, bytes]] = []
-    reader = await bus.reader(subjects.of_session(session))
-    if end:
-        async with asyncio.timeout(DEADLINE_S):
-            async for message in reader:
+    reader = await bus.reader(subjects.STREAM_SUBJECTS)
+    async with asyncio.timeout(DEADLINE_S):
+        async for message in reader:
+            if subjects.session_of(message.subject) == session:
                 found.append((message.stream_seq, message.data))
-                if message.pending == 0:
-                    break
+            if message.pending == 0:
+                break
     await reader.close()
     return found
 

@@ -1,0 +1,72 @@
+"""What the recorder takes out of a stream that fills up, and what it leaves for live sessions."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fix_nats import BusFactory
+from fix_recorder import DEADLINE_S, Numbered, bar_sets, publish, recording, stored_bytes
+
+from live_runner.contracts import messages as m
+from live_runner.services.runtime import archive
+from live_runner.services.runtime.bus import Bus
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("live_runner.services.recorder.shell.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("live_runner.services.recorder.shell.PURGE_EVERY_S", 0.05)
+    monkeypatch.setattr("live_runner.services.recorder.core.purge.KEPT_SHARE", 0.0)
+
+
+def snapshot(numbered: Numbered, role: str, stream_seq: int) -> m.Event:
+    return numbered.take(
+        m.Snapshot(
+            role=role,
+            object=f"live/{role}/1",
+            stream_seq=stream_seq,
+            core_seq=1,
+            state_hash="00",
+            bytes=10,
+            id="",
+            session="",
+            source=f"{role}.shell",
+            seq=0,
+            event_ns=0,
+        )
+    )
+
+
+def test_a_live_session_keeps_what_follows_its_older_snapshot(
+    bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
+) -> None:
+    numbered = Numbered("live")
+    announced = numbered.take(samples["session.announced"])
+    early, late = bar_sets("live", 8)[:12], bar_sets("live", 8)[12:]
+
+    async def run() -> tuple[list[int], list[int]]:
+        async with bus_factory() as bus, recording(bus, postgres_dsn) as running:
+            await publish(bus, bar_sets("finished", 4))
+            await publish(bus, [announced, *early])
+            await running.has(await publish(bus, [snapshot(numbered, "execution", 20)]))
+            await until_purged(bus, "finished", 0)
+            before = [stream_seq for stream_seq, _ in await stored_bytes(bus, "live")]
+            await running.has(await publish(bus, [snapshot(numbered, "strategy", 18), *late]))
+            await until_purged(bus, "live", 23)
+            after = [stream_seq for stream_seq, _ in await stored_bytes(bus, "live")]
+            return before, after
+
+    before, after = asyncio.run(run())
+
+    assert before == list(range(13, 27)), "one core has no snapshot yet: everything stays"
+    assert after == [13, *range(18, 40)], "the announcement, and all from the older snapshot on"
+    assert len(list(archive.events(postgres_dsn, "live"))) == 27
+
+
+async def until_purged(bus: Bus, session: str, left: int) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        stored = await stored_bytes(bus, session)
+        while len(stored) > left:
+            await asyncio.sleep(0.02)
+            stored = await stored_bytes(bus, session)

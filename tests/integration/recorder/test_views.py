@@ -1,0 +1,291 @@
+"""The views and functions, asked about a session whose answers are worked out by hand.
+
+Two days, one symbol. Day one: long 2 at 100 (fee 0.1), 1 more at 103 (fee 0.05), all 3 closed at 104
+(fee 0.15): realised 7, fees 0.3, funding -0.2 while it was open, so the trip made 6.5. Day two: short 1
+at 105, still open, marked at 107.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from fix_nats import BusFactory
+from fix_recorder import MINUTE_NS, START_NS, Numbered, bar_sets, publish, recording
+
+from live_runner.contracts import messages as m
+from live_runner.services.runtime import archive
+
+DAY_NS = 1440 * MINUTE_NS
+SYMBOL = "BTC/USDT:USDT"
+
+
+def fill(numbered: Numbered, order: str, at_ns: int, **fields: Any) -> m.Event:
+    plain = {
+        "order_id": order,
+        "fill_id": f"{order}/f1",
+        "intent_id": order,
+        "symbol": SYMBOL,
+        "kind": "market",
+        "fee_currency": "USDT",
+        "liquidity": "taker",
+        "realised": "0",
+        "reference_price": fields["price"],
+        "slippage": "0",
+        "filled": fields["quantity"],
+        "remaining": "0",
+        "status": "filled",
+        "reason": "test",
+        "notional": str(Decimal(fields["quantity"]) * Decimal(fields["price"])),
+        "id": "",
+        "session": "",
+        "source": "execution",
+        "seq": 0,
+        "event_ns": at_ns,
+        **fields,
+    }
+    return numbered.take(msgspec.convert(plain, m.Filled))
+
+
+def settled(numbered: Numbered, at_ns: int, **fields: Any) -> m.Event:
+    [_, template, _] = bar_sets("x", 1)
+    zero = {"unrealised": "0", "drawdown_equity": "0", "exposure": "0"}
+    return numbered.take(msgspec.structs.replace(template, close_ns=at_ns, event_ns=at_ns, **(zero | fields)))
+
+
+def story(samples: dict[str, m.Event]) -> list[m.Event]:
+    n = Numbered("story")
+    one, two = START_NS + 600 * MINUTE_NS, START_NS + DAY_NS + 600 * MINUTE_NS
+    started = msgspec.structs.replace(
+        samples["session.started"],
+        config={
+            "market": {"venue": "simulated", "symbols": [SYMBOL], "timeframe": "1m"},
+            "account": {"currency": "USDT", "equity": "1000"},
+        },
+    )
+    funding = m.FundingPaid(
+        symbol=SYMBOL,
+        leg="long",
+        funding_ns=one + 2 * MINUTE_NS,
+        rate="0.0001",
+        mark="100",
+        quantity="2",
+        amount="-0.2",
+        id="",
+        session="",
+        source="execution",
+        seq=0,
+        event_ns=one + 2 * MINUTE_NS,
+    )
+    long = {"symbol": SYMBOL, "leg": "long"}
+    return [
+        n.take(started, "run"),
+        fill(n, "a", one, **long, side="buy", action="open", quantity="2", price="100", fee="0.1", leg_quantity="2"),
+        settled(n, one, cash="999.9", equity="999.9", fees="0.1", turnover="200"),
+        n.take(funding),
+        fill(
+            n,
+            "b",
+            one + 3 * MINUTE_NS,
+            **long,
+            side="buy",
+            action="add",
+            quantity="1",
+            price="103",
+            fee="0.05",
+            leg_quantity="3",
+            reference_price="102.9",
+            slippage="0.1",
+        ),
+        fill(
+            n,
+            "c",
+            one + 4 * MINUTE_NS,
+            **long,
+            side="sell",
+            action="close",
+            quantity="3",
+            price="104",
+            fee="0.15",
+            realised="7",
+            leg_quantity="0",
+            slippage="0.3",
+            reference_price="104.1",
+        ),
+        settled(
+            n,
+            one + 4 * MINUTE_NS,
+            cash="1006.5",
+            equity="1006.5",
+            realised="7",
+            fees="0.3",
+            funding="-0.2",
+            turnover="615",
+            drawdown_equity="2.5",
+        ),
+        fill(
+            n,
+            "d",
+            two,
+            symbol=SYMBOL,
+            leg="short",
+            side="sell",
+            action="open",
+            quantity="1",
+            price="105",
+            fee="0.1",
+            leg_quantity="1",
+        ),
+        settled(
+            n,
+            two,
+            cash="1006.4",
+            unrealised="-2",
+            equity="1004.4",
+            realised="7",
+            fees="0.4",
+            funding="-0.2",
+            turnover="720",
+            drawdown_equity="2.5",
+            exposure="107",
+        ),
+    ]
+
+
+@pytest.fixture
+def recorded(bus_factory: BusFactory, dsn: str, samples: dict[str, m.Event]) -> str:
+    async def run() -> None:
+        async with bus_factory() as bus, recording(bus, dsn) as running:
+            await running.has(await publish(bus, story(samples) + bar_sets("other", 2)))
+
+    asyncio.run(run())
+    return dsn
+
+
+def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_the_views_give_the_answers_worked_out_by_hand(recorded: str) -> None:
+    of_story = "where session = 'story'"
+
+    assert rows(
+        recorded,
+        "select leg, trip, fills, quantity_max, round(entry_price, 4), exit_price, realised, fees, funding, slippage,"
+        f" pnl, closed_ts is null from round_trips {of_story} order by opened_ts",
+    ) == [
+        (
+            "long",
+            1,
+            3,
+            3,
+            Decimal("101.0000"),
+            104,
+            7,
+            Decimal("0.30"),
+            Decimal("-0.2"),
+            Decimal("0.4"),
+            Decimal("6.5"),
+            False,
+        ),
+        ("short", 1, 1, 1, Decimal("105.0000"), None, 0, Decimal("0.1"), 0, 0, Decimal("-0.1"), True),
+    ]
+    assert rows(
+        recorded,
+        f"select day::text, pnl, realised, fees, funding, turnover, equity from pnl_by_day {of_story} order by day",
+    ) == [
+        ("2024-01-01", Decimal("6.5"), 7, Decimal("0.3"), Decimal("-0.2"), 615, Decimal("1006.5")),
+        ("2024-01-02", Decimal("-2.1"), 0, Decimal("0.1"), 0, 105, Decimal("1004.4")),
+    ]
+    assert rows(
+        recorded, f"select order_id, quantity, price, notional, realised, fees from trades {of_story} order by ts"
+    ) == [
+        ("a", 2, 100, 200, 0, Decimal("0.1")),
+        ("b", 1, 103, 103, 0, Decimal("0.05")),
+        ("c", 3, 104, 312, 7, Decimal("0.15")),
+        ("d", 1, 105, 105, 0, Decimal("0.1")),
+    ]
+    assert rows(recorded, f"select fills, notional, cost, round(basis_points, 4) from slippage {of_story}") == [
+        (4, 720, Decimal("0.4"), Decimal("5.5556"))
+    ]
+    assert rows(recorded, f"select equity from equity_curve {of_story} order by ts") == [
+        (Decimal("999.9"),),
+        (Decimal("1006.5"),),
+        (Decimal("1004.4"),),
+    ]
+    assert rows(recorded, f"select equity, equity_max, equity_min from equity_by_hour {of_story} order by hour") == [
+        (Decimal("1006.5"), Decimal("1006.5"), Decimal("999.9")),
+        (Decimal("1004.4"), Decimal("1004.4"), Decimal("1004.4")),
+    ]
+
+
+def test_the_summary_of_a_session(recorded: str) -> None:
+    assert rows(
+        recorded,
+        "select state, venue, symbols, start_equity, equity, realised, unrealised, fees, funding, turnover,"
+        " drawdown_equity_max, fills, decisions, events, incidents from session_summary where session = 'story'",
+    ) == [
+        (
+            "started",
+            "simulated",
+            [SYMBOL],
+            1000,
+            Decimal("1004.4"),
+            7,
+            -2,
+            Decimal("0.4"),
+            Decimal("-0.2"),
+            720,
+            Decimal("2.5"),
+            4,
+            0,
+            9,
+            0,
+        )
+    ]
+
+
+def test_replay_gives_the_messages_in_stream_order(recorded: str) -> None:
+    replayed = rows(recorded, "select stream_seq, payload from replay('other')")
+
+    assert replayed == list(archive.events(recorded, "other"))
+    assert [stream_seq for stream_seq, _ in replayed] == sorted(stream_seq for stream_seq, _ in replayed)
+    assert rows(recorded, "select count(*) from replay('nobody')") == [(0,)]
+
+
+def test_the_archive_reads_on_from_any_place(recorded: str) -> None:
+    everything = list(archive.events(recorded, "story"))
+
+    assert len(everything) == 9
+    assert list(archive.events(recorded, "story", after=everything[3][0])) == everything[4:]
+    assert list(archive.events(recorded, "nobody")) == []
+
+
+def test_the_archive_lists_its_sessions(recorded: str) -> None:
+    [story] = archive.sessions(recorded)
+
+    assert (story.session, story.state, story.events, story.equity, story.incidents) == (
+        "story",
+        "started",
+        9,
+        Decimal("1004.4"),
+        0,
+    )
+    assert archive.sessions(recorded, "nobody") == []
+    position = archive.position(recorded)
+    assert position is not None
+    assert position.stream_seq == 15
+
+
+def test_a_reader_that_stops_in_the_middle_leaves_nothing_open(recorded: str) -> None:
+    reading = archive.events(recorded, "story")
+    next(reading)
+    reading.close()  # type: ignore[attr-defined]  # a generator
+
+    busy = "select count(*) from pg_stat_activity where state = 'active' and query like '%copy (%payload%'"
+    assert rows(recorded, f"{busy} and pid <> pg_backend_pid()") == [(0,)]
