@@ -76,7 +76,7 @@ def test_delays_repetitions_and_restarts_change_nothing(
         market_seed=seed + number,
         limits=Limits(state_hash_every=25),
         fills=Fills(slippage_bp="3", participation="0.5"),
-        account=Account(lots=("lifo", "fifo", "average")[number % 3]),  # type: ignore[arg-type]  # one of the three
+        account=Account(lots=("lifo", "fifo", "average")[number % 3]),
     )
     undisturbed = world.record()
     bus, before = _bus(world, seed * 1000 + number, gated=True)

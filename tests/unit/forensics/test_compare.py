@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from live_runner.contracts import codec
-from live_runner.contracts.config import Config, Fees
+from live_runner.contracts.config import Account, Config, Fees, Fills, StrategyChoice
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import BarSet, Command, Decided, Event, Filled, Settled
 from live_runner.hotpath import fixed
@@ -84,6 +84,46 @@ def test_paper_session_equals_its_backtest(recorded: list[bytes]) -> None:
     assert (comparison.trades.missing, comparison.trades.extra, comparison.trades.changed) == (0, 0, 0)
     assert comparison.trades.matched > 5
     assert comparison.bridge.backtest == comparison.bridge.session != "0"
+
+
+@pytest.mark.parametrize(
+    ("module", "bars", "fills"),
+    [
+        ("dual_lifo", 1700, Fills(slippage_bp="4")),
+        ("breakout_bracket", 900, Fills(limit="through", participation="0.2")),
+    ],
+)
+def test_every_shipped_strategy_equals_its_backtest(
+    make_world: MakeWorld, module: str, bars: int, fills: Fills
+) -> None:
+    """R01, X06, X10 ladders, brackets at the venue and partial fills."""
+    choice = StrategyChoice(module=f"live_runner.strategies.{module}")
+    comparison = compare(_wires(make_world(choice, bars=bars, fills=fills).record()))
+
+    assert comparison.agrees
+    assert comparison.trades.matched > 3
+
+
+@pytest.mark.parametrize("module", ["ema_cross", "dual_lifo"])
+def test_symbols_do_not_disturb_each_other(make_world: MakeWorld, module: str) -> None:
+    """X15 what one symbol trades is the same whether it trades alone or beside another one."""
+    from session_world import EMA
+
+    choice = EMA if module == "ema_cross" else StrategyChoice(module="live_runner.strategies.dual_lifo")
+    rich = Account(equity="100000000")
+    both = make_world(choice, bars=1700, account=rich).record()
+    for symbol in ("BTC/USDT:USDT", "ETH/USDT:USDT"):
+        alone = make_world(choice, bars=1700, account=rich, symbols=(symbol,)).record()
+        assert _fills_of(alone, symbol) == _fills_of(both, symbol)
+        assert _fills_of(alone, symbol)
+
+
+def _fills_of(events: Iterable[Event], symbol: str) -> list[tuple[int, str, str, str, str]]:
+    return [
+        (event.event_ns, event.leg, event.action, event.quantity, event.price)
+        for event in events
+        if isinstance(event, Filled) and event.symbol == symbol
+    ]
 
 
 def test_commands_are_folded_at_their_places_and_their_cost_is_named(world: World) -> None:
