@@ -146,7 +146,8 @@ class CoreShell:
         stored: deque[tuple[int, str, bytes]],
         first_new: int,
     ) -> None:
-        event = codec.decode(message.data)
+        # A core never sees when something was recorded: its state must be the same in every run.
+        event = codec.decode(codec.canonical(message.data))
         if event.source == self.core.source:
             if event.seq >= first_new:
                 stored.append((event.seq, event.id, codec.canonical(message.data)))
@@ -176,7 +177,7 @@ class CoreShell:
             await reader.close()
 
     async def _on_message(self, message: Message) -> None:
-        event = codec.decode(message.data)
+        event = codec.decode(codec.canonical(message.data))
         if not self._is_new(event):
             await self.incident(
                 "warning",
