@@ -76,7 +76,8 @@ class Driver:
             engine_hash="",
             dataset={},
             instruments=[
-                Instrument(**{"symbol": symbol, "base": symbol[:3], **rules, **(instrument or {})}) for symbol in symbols
+                Instrument(**{"symbol": symbol, "base": symbol[:3], **rules, **(instrument or {})})
+                for symbol in symbols
             ],
             policy=policy or ExecutionPolicy(),
             warmup_bars=0,
@@ -108,7 +109,13 @@ class Driver:
 
     def envelope(self, source: str, at_ns: int) -> dict[str, Any]:
         self._seq += 1
-        return {"id": f"s1/{source}/{self._seq}", "session": "s1", "source": source, "seq": self._seq, "event_ns": at_ns}
+        return {
+            "id": f"s1/{source}/{self._seq}",
+            "session": "s1",
+            "source": source,
+            "seq": self._seq,
+            "event_ns": at_ns,
+        }
 
     @property
     def close_ns(self) -> int:
@@ -204,7 +211,7 @@ class Driver:
         return [event for event in self.seen if isinstance(event, kind)]
 
     def last(self, kind: type[Any]) -> Any:
-        return self.of(kind)[-1]
+        return next(event for event in reversed(self.seen) if isinstance(event, kind))
 
     @property
     def settled(self) -> Settled:

@@ -27,7 +27,9 @@ def story(core: Any) -> None:
     core.bar(100, 101, 99, 100)
     core.decide(core.intent("add", quantity="1", style="limit", limit_price="98", time_to_live_ns=120_000_000_000))
     core.bar(100, 101, 97, 100, funding=[core.funding("0.0001")])
-    core.decide(core.intent("open", "short", quantity="1", style="market"), core.intent("partial_close", fraction="0.5"))
+    core.decide(
+        core.intent("open", "short", quantity="1", style="market"), core.intent("partial_close", fraction="0.5")
+    )
     core.command("stop")
     core.bar(100, 104, 94, 96)
     core.decide(core.intent("close", "short"))

@@ -91,7 +91,10 @@ def refusal(core: Any, intent: Any) -> str:
         ({"action": "open", "quantity": "1", "style": "market", "stop_loss": "101"}, "bad_price"),
         ({"action": "open", "quantity": "1", "style": "market", "take_profit": "99"}, "bad_price"),
         ({"action": "open", "quantity": "1", "style": "market", "fallback": ["hope"]}, "bad_fallback"),
-        ({"action": "open", "quantity": "1", "style": "limit", "limit_price": "9", "time_to_live_ns": 0}, "bad_time_to_live"),
+        (
+            {"action": "open", "quantity": "1", "style": "limit", "limit_price": "9", "time_to_live_ns": 0},
+            "bad_time_to_live",
+        ),
         ({"action": "open", "quantity": "0.0001", "style": "market"}, "amount_rounds_to_zero"),
         ({"action": "add", "quantity": "1", "style": "market"}, "no_position"),
         ({"action": "close"}, "no_position"),
@@ -122,9 +125,7 @@ def test_add_takes_its_style_from_the_intent_else_from_the_policy(driver: Any) -
     core = driver(policy=ExecutionPolicy(add_style="limit"))
     core.held()
     core.bar()
-    core.decide(
-        core.intent("add", quantity="1", limit_price="90"), core.intent("add", quantity="1", style="market")
-    )
+    core.decide(core.intent("add", quantity="1", limit_price="90"), core.intent("add", quantity="1", style="market"))
 
     assert [order.kind for order in core.of(Requested)[1:]] == ["limit", "market"]
 

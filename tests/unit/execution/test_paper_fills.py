@@ -56,7 +56,9 @@ def test_close_then_open_at_the_bar_close_sees_the_leg_flat(driver: Any) -> None
     assert core.position() == "1"
 
 
-@pytest.mark.parametrize(("rule", "low", "filled"), [("touch", 95.0, True), ("through", 95.0, False), ("through", 94.99, True)])
+@pytest.mark.parametrize(
+    ("rule", "low", "filled"), [("touch", 95.0, True), ("through", 95.0, False), ("through", 94.99, True)]
+)
 def test_limit_fills_by_touch_or_only_through_its_price(driver: Any, rule: str, low: float, filled: bool) -> None:
     core = driver(fills={"limit": rule}, fees={"maker": "0.001", "taker": "0.01"})
     core.bar(100, 101, 90, 100)
@@ -173,7 +175,11 @@ def test_participation_splits_a_market_order_over_opens(driver: Any) -> None:
         core.bar(price, price, price, price, volume=10.0)
         core.decide()
 
-    assert fills(core) == [("market", "buy", "1", "100"), ("market", "buy", "1", "101"), ("market", "buy", "0.5", "102")]
+    assert fills(core) == [
+        ("market", "buy", "1", "100"),
+        ("market", "buy", "1", "101"),
+        ("market", "buy", "0.5", "102"),
+    ]
     assert [fill.remaining for fill in core.of(Filled)] == ["1.5", "0.5", "0"]
     assert [fill.fill_id[-3:] for fill in core.of(Filled)] == ["/f1", "/f2", "/f3"]
 

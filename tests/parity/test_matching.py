@@ -1,0 +1,107 @@
+"""The compiled book fills what the reference fills, in its order, errors included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fix_hotpath import outcome, twins
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+compiled, reference = twins("matching")
+
+prices = st.integers(80, 120)
+orders = st.tuples(
+    st.integers(0, 1),
+    st.integers(0, 2),
+    st.booleans(),
+    st.integers(1, 9),
+    prices,
+    st.one_of(st.just(0), prices),
+    st.one_of(st.just(0), prices),
+    st.booleans(),
+)
+bars = st.tuples(prices, prices, prices, st.integers(-1, 6), st.booleans())
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), orders),
+        st.tuples(st.just("bar"), bars),
+        st.tuples(st.just("cancel"), st.integers(1, 12)),
+        st.tuples(st.just("close"), st.tuples(orders, prices, st.integers(-1, 6))),
+        st.tuples(st.just("clear"), st.just(3)),
+        st.tuples(st.just("restore"), st.just(0)),
+    ),
+    max_size=40,
+)
+books = st.tuples(st.integers(0, 900), st.booleans(), st.booleans())
+
+
+def _make(module: Any, shape: tuple[int, bool, bool]) -> Any:
+    slippage, through, one_way = shape
+    return module.Book(100_000 + slippage, 100_000 - slippage, 100_000, through, one_way)
+
+
+def _apply(position: list[int], legs: dict[int, tuple[int, bool]], happened: list[Any]) -> None:
+    """Keep positions as an account would."""
+    for what, key, first, second, third, _ in happened:
+        if what == reference.FILLED:
+            leg, reduce = legs[key]
+            position[leg] += -first if reduce else first
+        elif what == reference.BORN:
+            legs[key] = (legs[first][0], True)
+            assert (second in (reference.STOP, reference.TAKE_PROFIT), third > 0) == (True, True)
+
+
+def _play(module: Any, shape: tuple[int, bool, bool], story: list[tuple[str, Any]]) -> list[Any]:
+    book = _make(module, shape)
+    position, legs, said = [0, 0], {}, []
+    for what, given_ in story:
+        if what == "add":
+            key = book.add(*given_)
+            legs[key] = (given_[0], given_[2])
+            said.append(key)
+        elif what == "bar":
+            open_, one, two, cap, late = given_
+            for happened in (
+                lambda: book.at_open(open_, cap, late, *position),
+                lambda: book.inside(max(open_, one, two), min(open_, one, two)),
+            ):
+                result = list(happened())
+                said.append(result)
+                _apply(position, legs, result)
+                assert min(position) >= 0
+        elif what == "close":
+            fields, price, cap = given_
+            key = book.add(fields[0], 0, fields[2], fields[3], 0, fields[5], fields[6], False)
+            legs[key] = (fields[0], fields[2])
+            result = list(book.at_close(key, price, cap, *position))
+            said.append(result)
+            _apply(position, legs, result)
+        elif what == "cancel":
+            said.append((book.remaining(given_), book.cancel(given_)))
+        elif what == "clear":
+            said.append(list(book.clear(given_)))
+        else:
+            state = book.state()
+            book = _make(module, shape)
+            book.restore(state)
+            assert book.state() == state
+        said.append((len(book), list(position)))
+    return [*said, book.state()]
+
+
+@settings(max_examples=400, deadline=None)
+@given(shape=books, story=steps)
+def test_books_say_the_same(shape: tuple[int, bool, bool], story: list[tuple[str, Any]]) -> None:
+    assert repr(_play(compiled, shape, story)) == repr(_play(reference, shape, story))
+
+
+@pytest.mark.parametrize(
+    "order",
+    [(0, 0, False, 0, 0, 0, 0, False), (0, 1, False, 2**53, 5, 0, 0, False), (0, 1, False, 1, -5, 0, 0, False)],
+)
+def test_books_refuse_the_same(order: tuple[Any, ...]) -> None:
+    left, right = (outcome(_make(module, (0, False, False)).add, *order) for module in (compiled, reference))
+
+    assert left == right
