@@ -21,6 +21,7 @@ from live_runner.contracts.messages import (
     Decided,
     Event,
     Filled,
+    FeedEnded,
     Finished,
     Refused,
     Report,
@@ -63,7 +64,7 @@ class ExecutionShell(CoreShell):
     """Runs the execution core of one session."""
 
     role = "execution"
-    inputs = frozenset({Started, BarSet, Decided, Finished, Command, Report, Timer})
+    inputs = frozenset({Started, BarSet, FeedEnded, Decided, Finished, Command, Report, Timer})
     last_output = Stopped
 
     def __init__(self, bus: Bus, announced: Announced, instance: str) -> None:
