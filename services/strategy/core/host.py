@@ -13,7 +13,7 @@ never made again in another form.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -91,6 +91,11 @@ class StrategyCore:
         return self._failures.tracebacks
 
     @property
+    def backoffs(self) -> Mapping[LegKey, BackoffState]:
+        """Rejections in a row by symbol and leg, where there are any."""
+        return self._backoffs
+
+    @property
     def halted(self) -> bool:
         """Whether strategy code failed and the configuration says ``on_error: stop``."""
         return self._started is not None and self._config.strategy.on_error == "stop" and bool(self._calls.trouble)
@@ -111,6 +116,12 @@ class StrategyCore:
     # -- inputs ---------------------------------------------------------------------------------
 
     def _start(self, started: Started) -> list[Event]:
+        if self._started is not None:
+            raise OurFault(
+                f"The session's manifest came twice: '{started.id}'",
+                remedy="A log holds one 'started' per session",
+                event=started.id,
+            )
         self._build(started)
         # A state that cannot be stored is better refused now than at the first snapshot.
         stored.plain_state(self.strategy.state(), self._class.__name__)

@@ -1,0 +1,75 @@
+"""Drafts: what each function says, and numbers as exact text."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from live_runner.strategies.base import intent
+from live_runner.strategies.numbers import number_text
+
+BTC = "BTC/USDT:USDT"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1, "0.1"),
+        (1e-05, "0.00001"),
+        (2.5, "2.5"),
+        (1e21, "1000000000000000000000"),
+        (3, "3"),
+        (Decimal("1.50"), "1.5"),
+        ("0.10", "0.1"),
+        ("7e-05", "0.00007"),
+        (np.float64(0.3), "0.3"),
+        (np.int64(12), "12"),
+        (np.float32(0.5), "0.5"),
+    ],
+)
+def test_a_number_becomes_its_shortest_decimal_text(value: Any, text: str) -> None:
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "many", "", object(), None, Decimal("NaN")])
+def test_what_is_no_finite_number_is_refused_where_it_is_said(value: Any) -> None:
+    with pytest.raises(ValueError, match="."):
+        number_text(value)
+
+
+def test_an_open_without_a_quantity_says_none() -> None:
+    """I03: nothing is filled in."""
+    said = intent.open(BTC, "long")
+
+    assert (said.action, said.quantity, said.notional, said.sizing) == ("open", None, None, "explicit")
+
+
+def test_delegation_is_said_in_words() -> None:
+    """I02"""
+    said = intent.open(BTC, "long", notional=100)
+
+    assert (said.sizing, said.notional, said.quantity) == ("delegate_notional", "100", None)
+
+
+def test_an_add_names_no_style_by_itself() -> None:
+    """I04"""
+    assert intent.add(BTC, "long", 1).style is None
+    assert intent.add(BTC, "long", 1, style="limit", limit_price=9).style == "limit"
+
+
+def test_exits_and_the_rest_say_what_their_name_says() -> None:
+    assert intent.partial_close(BTC, "short", fraction=0.25).fraction == "0.25"
+    assert intent.close(BTC, "long", sync_if_absent=True).close_semantics == "sync_if_absent"
+    assert intent.close(BTC, "long").close_semantics == "strict"
+    assert intent.cancel(BTC, "long", "o1").order_id == "o1"
+    assert intent.sync_state(BTC, "long").action == "sync_state"
+    assert intent.hold(BTC, "long", reason="quiet").action == "hold"
+
+
+def test_a_draft_cannot_be_changed() -> None:
+    said = intent.open(BTC, "long", 1)
+
+    with pytest.raises(AttributeError):
+        said.quantity = "2"  # type: ignore[misc]  # the attempt is what is tested

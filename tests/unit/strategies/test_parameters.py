@@ -1,0 +1,148 @@
+"""Parameters and leg states are checked before a session starts, and errors name the key or field."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from live_runner.contracts.errors import ConfigError, StrategyError
+from live_runner.strategies.base import ExecutionPolicy, LegState, Parameters, Strategy
+from live_runner.strategies.parameters import check_strategy, create, parameters_with_defaults
+
+
+class Inner(Parameters, frozen=True, kw_only=True):
+    step: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+
+
+class Outer(Parameters, frozen=True, kw_only=True):
+    needed: int
+    period: Annotated[int, msgspec.Meta(gt=0)] = 20
+    inner: Inner = Inner()
+
+
+class State(LegState):
+    count: int = 0
+
+
+class Plain(Strategy[Outer, State]):
+    pass
+
+
+def test_the_brackets_name_parameters_and_leg_state() -> None:
+    assert (Plain.Params, Plain.Leg) == (Outer, State)
+
+
+def test_nested_classes_name_them_too() -> None:
+    class Nested(Strategy[Any, Any]):
+        class Params(Parameters):
+            period: int = 3
+
+        class Leg(LegState):
+            mark: float = 0.0
+
+    strategy = create(Nested, {"period": 4}, ("A",), "1m")
+
+    assert strategy.parameters.period == 4
+    assert strategy.leg("A", "short").mark == 0.0
+
+
+def test_a_subclass_takes_over_the_types_of_its_base() -> None:
+    class Derived(Plain):
+        pass
+
+    assert (Derived.Params, Derived.Leg) == (Outer, State)
+
+
+def test_defaults_are_written_out() -> None:
+    """X12"""
+    assert parameters_with_defaults(Plain, {"needed": 1}) == {"needed": 1, "period": 20, "inner": {"step": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, r"strategy\.parameters\.needed is missing"),
+        ({"needed": 1, "perid": 3}, r"strategy\.parameters\.perid is no parameter of Plain.*'period'"),
+        ({"needed": 1, "inner": {"stp": 3}}, r"strategy\.parameters\.inner\.stp is no parameter.*'step'"),
+        ({"needed": 1, "inner": {"step": 0}}, r"strategy\.parameters\.inner\.step: Expected `float` > 0"),
+        ({"needed": "1"}, r"strategy\.parameters\.needed: Expected `int`, got `str`"),
+        ({"needed": 1, "inner": {"step": float("inf")}}, r"strategy\.parameters\.inner\.step is inf"),
+        ({"needed": 1, "inner": {"step": float("nan")}}, r"strategy\.parameters\.inner\.step"),
+    ],
+)
+def test_a_wrong_parameter_is_named(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        create(Plain, given, ("A",), "1m")
+
+
+@pytest.mark.parametrize("hint", [list[int], dict[str, int], set[int], Any, tuple[list[int], ...], State, object])
+def test_a_mutable_leg_field_is_refused_by_name(hint: Any) -> None:
+    """I03: what cannot be copied cannot be put back."""
+    kind = msgspec.defstruct("Leaky", [("levels", hint, msgspec.field(default_factory=list))], bases=(LegState,))
+
+    class Leaking(Strategy[Any, Any]):
+        Leg = kind
+
+    with pytest.raises(StrategyError, match="Leaking: field 'levels' of Leaky is a"):
+        check_strategy(Leaking)
+
+
+@pytest.mark.parametrize(
+    "hint", [int, float, str, bool, bytes, int | None, tuple[float, ...], tuple[int, str], Literal["a"], Inner]
+)
+def test_an_immutable_leg_field_is_fine(hint: Any) -> None:
+    kind = msgspec.defstruct("Tight", [("value", hint, None)], bases=(LegState,))
+
+    class Holding(Strategy[Any, Any]):
+        Leg = kind
+
+    check_strategy(Holding)
+
+
+def test_a_leg_field_without_a_default_is_refused() -> None:
+    class Bare(LegState):
+        value: int
+
+    class Lacking(Strategy[Any, Bare]):
+        pass
+
+    with pytest.raises(StrategyError, match="a Bare cannot be made"):
+        check_strategy(Lacking)
+
+
+def test_a_constructor_that_raises_is_named_with_its_error() -> None:
+    class Broken(Strategy[Any, Any]):
+        def __init__(self, *arguments: Any) -> None:
+            raise KeyError("fast")
+
+    with pytest.raises(StrategyError, match="Broken cannot be made: KeyError: 'fast'"):
+        create(Broken, {}, ("A",), "1m")
+
+
+def test_a_constructor_that_forgets_its_base_is_told_so() -> None:
+    class Forgetful(Strategy[Any, Any]):
+        def __init__(self, *arguments: Any) -> None:
+            self.mine = 1
+
+    with pytest.raises(StrategyError, match=r"does not call super\(\).__init__"):
+        create(Forgetful, {}, ("A",), "1m")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "sentence"),
+    [("warmup", -1, "warmup gives -1"), ("warmup", 2.5, "warmup gives 2.5"), ("policy", {}, "policy gives a dict")],
+)
+def test_warmup_and_policy_answer_in_their_types(name: str, answer: Any, sentence: str) -> None:
+    kind = type("Odd", (Strategy,), {name: lambda self, *arguments: answer})
+
+    with pytest.raises(StrategyError, match=sentence):
+        create(kind, {}, ("A",), "1m")
+
+
+def test_the_base_needs_nothing_and_allows_nothing() -> None:
+    strategy = create(Strategy, {}, ("A",), "1m")
+
+    assert strategy.warmup("1m") == 0
+    assert strategy.policy() == ExecutionPolicy()
+    assert strategy.state() == {"indicators": {}}
