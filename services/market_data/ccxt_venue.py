@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import aiohttp
 import ccxt
 
 from live_runner.contracts.errors import ConfigError
@@ -147,6 +148,9 @@ async def _translated(call: str) -> AsyncIterator[None]:
     except ccxt.OperationFailed as error:
         raise VenueSilent(f"{call}: {_short(error)}", remedy="Check the network and the venue's status") from error
     except ccxt.BaseError as error:
+        if isinstance(error.__cause__, aiohttp.ClientError):
+            # The connection broke inside the body; ccxt calls that an ExchangeError.
+            raise VenueSilent(f"{call}: {_short(error)}", remedy="Check the network") from error
         raise VenueRefused(f"{call}: {_short(error)}", remedy="Check venue, symbol and market.options") from error
     except _UNREADABLE as error:
         raise VenueSilent(
@@ -167,7 +171,22 @@ def _make(name: str, given: dict[str, Any]) -> Any:
             key="market.venue",
         )
     options = {"fetchCurrencies": False, "fetchMargins": False} | dict(given.get("options", {}))
-    return maker({"enableRateLimit": True} | given | {"options": options})
+    exchange = maker({"enableRateLimit": True} | given | {"options": options})
+    _check_bodies(exchange)
+    return exchange
+
+
+def _check_bodies(exchange: Any) -> None:
+    """Make a body that is no JSON an error: to ccxt's parsers it is an empty list, and that would be "no candles"."""
+    fetch = exchange.fetch
+
+    async def fetch_json(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        answer = await fetch(url, method, headers, body)
+        if not isinstance(answer, dict | list):
+            raise ccxt.ExchangeNotAvailable(f"{exchange.id} {method} {urlsplit(url).path}: the body is no JSON")
+        return answer
+
+    exchange.fetch = fetch_json
 
 
 def _point_at(exchange: Any, base_url: str) -> None:
