@@ -85,7 +85,7 @@ def _write(archive: zipfile.ZipFile, events: Iterable[Wire], documents: Mapping[
     recording = Recording()
     sums: dict[str, str] = {}
     digest = sha256()
-    with archive.open(zipfile.ZipInfo(_EVENTS, _WHEN), "w", force_zip64=True) as file:
+    with archive.open(_member(_EVENTS), "w", force_zip64=True) as file:
         for stream_seq, wire in _numbered(events):
             head = recording.head(wire)
             if head is None:
@@ -98,11 +98,17 @@ def _write(archive: zipfile.ZipFile, events: Iterable[Wire], documents: Mapping[
     recording.check_whole(partial=True)
     sums[_EVENTS] = digest.hexdigest()
     for name, data in _documents(recording, documents):
-        archive.writestr(zipfile.ZipInfo(name, _WHEN), data, zipfile.ZIP_DEFLATED)
+        archive.writestr(_member(name), data)
         sums[name] = sha256(data).hexdigest()
     bundle = Bundle(format=FORMAT, session=recording.session, events=recording.events, members=sums)
-    archive.writestr(zipfile.ZipInfo(_INDEX, _WHEN), _json(bundle), zipfile.ZIP_DEFLATED)
+    archive.writestr(_member(_INDEX), _json(bundle))
     return bundle
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _WHEN)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
 
 
 def _numbered(events: Iterable[Wire]) -> Iterator[tuple[int, bytes]]:

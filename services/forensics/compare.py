@@ -130,7 +130,7 @@ def compare_log(
         differences=backtest.differences.count,
         first=backtest.differences.first,
         kept=backtest.differences.kept,
-        replayed=replay(log.wires, platform=platform),
+        replayed=replay(log.wires, platform=platform, engine_hash=engine_hash),
         trades=match_trades(backtest.fills, log.fills()),
         bridge=bridge(
             account["currency"], pnl_of, pnl(account["equity"], None if settled is None else settled.equity), causes

@@ -66,8 +66,9 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
 def replay(events: Iterable[Wire], *, partial: bool = False, platform: Mapping[str, str] | None = None) -> ReplayResult:
     """Fold a recording through fresh cores and compare every output with the recorded one.
 
-    ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` is this
-    machine's, told when the manifest names another. RecordingError when the recording cannot be used.
+    ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` and
+    ``engine_hash`` are those at hand, told when the manifest names others. RecordingError when the
+    recording cannot be used.
     """
     run = _Replay()
     for wire in run.recording.pieces(events):
@@ -79,7 +80,7 @@ def replay(events: Iterable[Wire], *, partial: bool = False, platform: Mapping[s
     run.recording.check_whole(partial=partial)
     if not run.broken:
         run.finish(partial=partial)
-    return run.result(platform)
+    return run.result(platform, engine_hash)
 
 
 class _Lane:
@@ -139,7 +140,7 @@ class _Replay:
             for _, event, cause in lane.made:
                 self.differences.add(extra(event, (cause,)))
 
-    def result(self, platform: Mapping[str, str] | None) -> ReplayResult:
+    def result(self, platform: Mapping[str, str] | None, engine_hash: str | None) -> ReplayResult:
         """The findings as a value."""
         by_source = self.differences.by_source
         return ReplayResult(
@@ -150,7 +151,7 @@ class _Replay:
             first=self.differences.first,
             kept=self.differences.kept,
             sources={name: Tally(lane.compared, by_source.get(name, 0)) for name, lane in self.lanes.items()},
-            notes=self._notes(platform),
+            notes=self._notes(platform, engine_hash),
         )
 
     def _manifest(self, wire: bytes) -> None:
@@ -202,9 +203,11 @@ class _Replay:
                 self.differences.add(_raised(source, lane, event, error))
                 return
 
-    def _notes(self, platform: Mapping[str, str] | None) -> list[str]:
+    def _notes(self, platform: Mapping[str, str] | None, engine_hash: str | None) -> list[str]:
         notes = []
         started = self.recording.started
+        if started is not None and engine_hash not in (None, started.engine_hash):
+            notes.append(f"Recorded with engine {started.engine_hash}, replayed with {engine_hash}")
         if started is not None and platform is not None:
             for key, recorded in started.platform.items():
                 here = platform.get(key, "unknown")

@@ -267,13 +267,16 @@ def test_repeated_delivery_is_passed_over_and_told(events: list[Event]) -> None:
     assert "twice" in result.notes[0]
 
 
-def test_other_platform_is_told(events: list[Event]) -> None:
+def test_other_platform_and_engine_are_told(events: list[Event]) -> None:
     started = events[1]
     assert isinstance(started, Started)
 
-    result = replay(_wires(events), platform={"architecture": "other", "numpy": "2"})
+    result = replay(_wires(events), platform={"architecture": "other", "numpy": "2"}, engine_hash="f" * 32)
 
-    assert result.notes == ["Recorded with architecture test, replayed with other"]
+    assert result.notes == [
+        f"Recorded with engine {'e' * 32}, replayed with {'f' * 32}",
+        "Recorded with architecture test, replayed with other",
+    ]
 
 
 def test_feed_end_is_an_input(events: list[Event]) -> None:
