@@ -63,7 +63,13 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.differences == 0
 
 
-def replay(events: Iterable[Wire], *, partial: bool = False, platform: Mapping[str, str] | None = None) -> ReplayResult:
+def replay(
+    events: Iterable[Wire],
+    *,
+    partial: bool = False,
+    platform: Mapping[str, str] | None = None,
+    engine_hash: str | None = None,
+) -> ReplayResult:
     """Fold a recording through fresh cores and compare every output with the recorded one.
 
     ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` and
