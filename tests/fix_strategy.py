@@ -12,8 +12,10 @@ from live_runner.contracts.config import Account, Config, Limits, Market, Strate
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import (
     BarSet,
+    Cancelled,
     Decided,
     Event,
+    Expired,
     FeedEnded,
     Filled,
     Instrument,
@@ -167,7 +169,7 @@ class Stream:
     ) -> Settled:
         """The account at the last close."""
         at = self.close_ns if close_ns is None else close_ns
-        zeros = dict.fromkeys(
+        zeros: dict[str, Any] = dict.fromkeys(
             [
                 "cash",
                 "realised",
@@ -251,7 +253,9 @@ class Stream:
             **self.envelope("execution", self.close_ns),
         )
 
-    def finished(self, kind: type[Event], intent: Any, *, filled: str = "0", reason: str = "asked") -> Event:
+    def finished(
+        self, kind: type[Cancelled | Expired], intent: Any, *, filled: str = "0", reason: str = "asked"
+    ) -> Event:
         """An order ends as Cancelled or Expired."""
         return kind(
             order_id=f"{intent.id}/1",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import pytest
 from fix_strategy import BTC, MINUTE, Stream, leg
+
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Pending, SetBar
 from live_runner.strategies.dual_lifo import DualLifo
@@ -209,7 +211,7 @@ def test_fills_two_to_six_have_their_step_and_multiplier_and_later_ones_are_line
     for factor in expected:
         levels.append(levels[-1] * factor)
     stream.step(bar(200.0), legs=[leg(BTC, "long", *SIX[:1], average="1000")])
-    for level, after in zip(levels, levels[1:], strict=False):
+    for level, after in itertools.pairwise(levels):
         strategy.leg(BTC, "long").level = level
         strategy.leg(BTC, "long").added_ns = ()
         (one,) = stream.step(bar(level)).intents

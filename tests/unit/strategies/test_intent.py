@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from live_runner.strategies.base import intent
 from live_runner.strategies.numbers import number_text
 
@@ -35,7 +36,7 @@ def test_a_number_becomes_its_shortest_decimal_text(value: Any, text: str) -> No
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "many", "", object(), None, Decimal("NaN")])
 def test_what_is_no_finite_number_is_refused_where_it_is_said(value: Any) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"no|digits|out of range"):
         number_text(value)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.strategies.loader import MODULES_MAX, SOURCE_BYTES_MAX, collect, create, load, source_hash
 

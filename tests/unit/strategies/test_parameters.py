@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.strategies.base import ExecutionPolicy, LegState, Parameters, Strategy
 from live_runner.strategies.parameters import check_strategy, create, parameters_with_defaults
@@ -35,7 +36,7 @@ def test_the_brackets_name_parameters_and_leg_state() -> None:
 
 def test_nested_classes_name_them_too() -> None:
     class Nested(Strategy[Any, Any]):
-        class Params(Parameters):
+        class Params(Parameters, frozen=True, kw_only=True):
             period: int = 3
 
         class Leg(LegState):
@@ -79,7 +80,7 @@ def test_a_wrong_parameter_is_named(given: dict[str, Any], sentence: str) -> Non
 @pytest.mark.parametrize("hint", [list[int], dict[str, int], set[int], Any, tuple[list[int], ...], State, object])
 def test_a_mutable_leg_field_is_refused_by_name(hint: Any) -> None:
     """I03: what cannot be copied cannot be put back."""
-    kind = msgspec.defstruct("Leaky", [("levels", hint, msgspec.field(default_factory=list))], bases=(LegState,))
+    kind: Any = msgspec.defstruct("Leaky", [("levels", hint, msgspec.field(default_factory=list))], bases=(LegState,))
 
     class Leaking(Strategy[Any, Any]):
         Leg = kind
@@ -92,7 +93,7 @@ def test_a_mutable_leg_field_is_refused_by_name(hint: Any) -> None:
     "hint", [int, float, str, bool, bytes, int | None, tuple[float, ...], tuple[int, str], Literal["a"], Inner]
 )
 def test_an_immutable_leg_field_is_fine(hint: Any) -> None:
-    kind = msgspec.defstruct("Tight", [("value", hint, None)], bases=(LegState,))
+    kind: Any = msgspec.defstruct("Tight", [("value", hint, None)], bases=(LegState,))
 
     class Holding(Strategy[Any, Any]):
         Leg = kind

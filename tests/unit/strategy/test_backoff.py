@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fix_strategy import BTC, ETH, MINUTE, Stream, leg
+
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies.base import Bar, Draft, LegState, Parameters, Rejection, Strategy, View, intent

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from fix_strategy import BTC, ETH, MINUTE, Stream, leg
+
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import Decided, Executed, Finished, Pending, SetBar
 from live_runner.strategies.base import Bar, Draft, Fill, LegState, Parameters, Strategy, View, intent

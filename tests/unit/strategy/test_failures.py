@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fix_strategy import BTC, ETH, Stream, leg
+
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.strategies.base import Bar, Draft, Fill, LegState, Parameters, Strategy, View, intent
 
@@ -49,7 +50,7 @@ def begin(**options: Any) -> tuple[Stream, Any]:
 
 
 def fails(bar: Bar, view: View) -> None:
-    raise ValueError(f"no luck at {object()!r} in /home/me/strategies/secret.py")
+    raise ValueError(f"no luck at {object()!r} in /srv/me/strategies/secret.py")
 
 
 def test_an_exception_is_named_once_and_the_legs_are_as_before() -> None:

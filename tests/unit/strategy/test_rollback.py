@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fix_strategy import BTC, ETH, Stream
+
 from live_runner.contracts.messages import Cancelled, Event, Expired
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.services.strategy.core.rollback import Outcome, Verdict, follows, outcome, verdict
