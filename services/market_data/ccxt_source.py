@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from functools import partial
 from typing import Any, Final
 
 import ccxt
@@ -22,6 +21,7 @@ from live_runner.services.market_data.core.live import LiveBook
 from live_runner.services.market_data.core.market_rules import override
 from live_runner.services.market_data.core.sets import Item
 from live_runner.services.market_data.core.warmup import Plan, iso, plan_live
+from live_runner.services.market_data.funding_poll import FundingPoll
 from live_runner.services.market_data.history import History, Page, columns_of
 from live_runner.services.market_data.moments import moment_ns
 from live_runner.services.market_data.streams import Streams
@@ -43,13 +43,9 @@ REVISION_CHECK_NS: Final = 300 * _S
 """With a stream, recent bars are compared with the venue's history so often."""
 OVERLAP_BARS: Final = 3
 """Published bars that a poll asks for again, to see revisions and to prove an answer complete."""
-FUNDING_AFTER_NS: Final = 120 * _S
-"""Rates are asked for until so long after each full hour."""
 LIVE_TRIES: Final = 2
 CLOCK_REFRESH_S: Final = 600.0
 """The venue's clock is read again so often."""
-FUNDING_RETRY_NS: Final = 30 * _S
-_HOUR_NS: Final = 3600 * _S
 
 
 async def open_ccxt_source(config: Config) -> LiveSource:
@@ -77,7 +73,6 @@ class LiveSource:
         self._caller = Caller(self._clock)
         self._history = History(venue, self._caller, config.market.timeframe)
         self._plan: Plan | None = None
-        self._funding_at_ns = 0
         self._checked_at_ns = 0
         self._outage_told = False
 
@@ -152,15 +147,16 @@ class LiveSource:
         book = self._book(after_close_ns, number)
         for symbol, page in self._history.take().items():
             self._fold(book, symbol, page)
-        self._funding_at_ns = self._checked_at_ns = 0
+        self._checked_at_ns = 0
         self._caller.tries = LIVE_TRIES
         streams = Streams(self._venue, self._caller, self._market.symbols, self._market.timeframe)
+        funding = FundingPoll(self._venue, self._caller, self._market.symbols)
         streams.start()
         try:
             pause_ns = RETRY_NS
             while not book.ended:
                 answered = await self._poll(book)
-                await self._poll_funding(book)
+                await funding.poll(book, self._clock.now_ns())
                 items = book.due(self._clock.now_ns())
                 for item in [*self._caller.drain(), *self._outage(book, answered), *items]:
                     yield item
@@ -222,24 +218,6 @@ class LiveSource:
             newest_ns = page.rows[-1].open_ns
             silent_until_ns = page.venue_ns - round(self._market.missing_deadline_s * _S) - self._length_ns
             book.prove(symbol, max(newest_ns, bar_open_ns(silent_until_ns, self._market.timeframe)))
-
-    async def _poll_funding(self, book: LiveBook) -> None:
-        now_ns = self._clock.now_ns()
-        if now_ns < self._funding_at_ns:
-            return
-        since_ns = min(book.next_open_ns, now_ns - _HOUR_NS)
-        for symbol in self._market.symbols:
-            arguments = {"symbol": symbol, "since_ns": since_ns}
-            ask = partial(self._venue.funding, symbol, since_ns)
-            try:
-                book.offer_funding(await self._caller.once("fetch_funding_rate_history", arguments, ask))
-            except VenueUnavailable:
-                # It is among the caller's observations; whatever became due is asked for again.
-                self._funding_at_ns = now_ns + FUNDING_RETRY_NS
-                return
-        hour_ns = now_ns // _HOUR_NS * _HOUR_NS
-        soon = now_ns - hour_ns < FUNDING_AFTER_NS
-        self._funding_at_ns = now_ns + FUNDING_RETRY_NS if soon else hour_ns + _HOUR_NS + SETTLE_NS
 
     async def _read_clock(self) -> None:
         try:

@@ -138,6 +138,7 @@ class RecordingSource:
 
 async def open_source(config: Config, home: Path) -> Source:
     """The source of a session; DataError, ConfigError or VenueUnavailable when it cannot be opened."""
+    _check(config)
     if config.market.source == "ccxt":
         # ccxt takes 0.4 s and 100 MB to import, which sessions over recordings need not pay.
         from live_runner.services.market_data.ccxt_source import open_ccxt_source

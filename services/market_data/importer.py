@@ -34,6 +34,8 @@ __all__ = ["FILES_MAX", "ImportOptions", "Progress", "import_files", "import_fol
 
 FILES_MAX: Final = 10_000
 """Files that one import looks at."""
+SPACING_ROWS_MIN: Final = 10
+"""Rows from which the timeframe is checked against their spacing."""
 
 type Progress = Callable[[int, int, str], None]
 """Called with files done, files in all, and the file's name."""
@@ -103,7 +105,7 @@ def import_files(
     if len(paths) > FILES_MAX:
         raise DataError(f"{len(paths)} files are more than {FILES_MAX}", remedy="Import them in parts")
     files = [found for path in paths if (found := parse(path)) is not None]
-    candles = [_named(file, given) for file in files if file.kind == "candles"]
+    candles = _candle_files(files, given)
     if not candles:
         raise DataError(
             "There are no candle files (CSV, CSV.gz or Parquet) among what was given",
@@ -117,6 +119,14 @@ def import_files(
     built = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     manifest = msgspec.structs.replace(dataset.manifest, left_out=left_out, built=built)
     return write_dataset(into, Dataset(manifest, dataset.candles, dataset.funding), replace=given.replace)
+
+
+def _candle_files(files: Sequence[FileName], given: ImportOptions) -> list[FileName]:
+    """The candle files, wholly named; a file of unknown content beside named ones is left out."""
+    found = [file for file in files if file.kind == "candles"]
+    if len(found) > 1 and any(file.symbol for file in found):
+        found = [file for file in found if file.symbol]
+    return [_named(file, given) for file in found]
 
 
 def _named(file: FileName, given: ImportOptions) -> FileName:
@@ -223,7 +233,21 @@ def _read(
 
 def _read_one(file: FileName, symbol: str, timeframe: str, given: ImportOptions) -> tuple[Cleaned, FileSource]:
     rows, first = read_candles(file.path, symbol, columns=given.columns, unit=given.time_unit)
+    _check_spacing(rows, timeframe, file.path.name)
     return clean(rows, timeframe, source=file.path.name, first_row=first), _source(file.path, len(rows))
+
+
+def _check_spacing(rows: Candles, timeframe: str, source: str) -> None:
+    """Refuse rows that are never next to each other in this timeframe: they are of a longer one."""
+    steps = np.abs(np.diff(rows.open_ns))
+    steps = steps[steps > 0]
+    if len(steps) >= SPACING_ROWS_MIN and int(steps.min()) > duration_ns(timeframe):
+        raise DataError(
+            f"{source} should hold {timeframe} bars, and its rows are never closer than {int(steps.min()) / 1e9:g} s",
+            remedy="Name the right timeframe, in the file's name or with --timeframe",
+            file=source,
+            timeframe=timeframe,
+        )
 
 
 def _read_funding(symbol: str, files: Sequence[FileName]) -> tuple[list[FundingRate], list[FileSource]]:

@@ -325,3 +325,16 @@ def test_the_manifest_reads_back_as_plain_json(tmp_path: Path) -> None:
     plain = msgspec.json.decode((home / "datasets" / "d" / "manifest.json").read_bytes())
 
     assert set(plain) == {"hash", "manifest"}
+
+
+def test_bars_of_another_timeframe_than_their_name_says_are_refused(tmp_path: Path) -> None:
+    """X04: five-minute bars taken for one-minute ones would be a recording full of holes."""
+    with pytest.raises(DataError, match=r"never closer than 300 s"):
+        imported(tmp_path, csv_lines(range(0, 100, 5)))
+
+
+def test_a_file_of_something_else_is_left_out(tmp_path: Path) -> None:
+    write_csv(tmp_path / "okx_A-USDT_1m.csv", csv_lines([0, 1]))
+    write_csv(tmp_path / "notes.csv", ["a,b", "1,2"])
+
+    assert import_folder(tmp_path, tmp_path / "h", name="d").left_out == ["notes.csv"]
