@@ -54,6 +54,8 @@ cdef class Ledger:
     cdef list _legs
     cdef list _marks
     cdef list _values
+    cdef list _notionals
+    cdef object _exposure
     cdef readonly object cash
     cdef readonly object realised
     cdef readonly object fees_maker
@@ -80,6 +82,8 @@ cdef class Ledger:
         self._legs = []
         self._marks = []
         self._values = []
+        self._notionals = []
+        self._exposure = 0
         self.cash = equity
         self.realised = 0
         self.fees_maker = 0
@@ -101,6 +105,7 @@ cdef class Ledger:
         self._legs += (_Leg(), _Leg())
         self._marks.append(0)
         self._values.append(0)
+        self._notionals.append(0)
         return len(self._valuations) - 1
 
     def quantity(self, instrument: int, leg: int) -> int:
@@ -236,25 +241,27 @@ cdef class Ledger:
         """What the instrument's open legs would be worth over their cost at a price."""
         cdef _Leg longs = self._legs[2 * instrument]
         cdef _Leg shorts = self._legs[2 * instrument + 1]
-        if not longs.quantity and not shorts.quantity:
-            return 0
-        value = self._valuations[instrument]
-        return value.product(longs.quantity * ticks - longs.cost) + value.product(shorts.cost - shorts.quantity * ticks)
+        total = 0
+        if longs.quantity:
+            total += self._valuations[instrument].product(longs.quantity * ticks - longs.cost)
+        if shorts.quantity:
+            total += self._valuations[instrument].product(shorts.cost - shorts.quantity * ticks)
+        return total
 
     def notional_at(self, instrument: int, ticks: int) -> int:
         """Notional of both legs of the instrument at a price."""
         cdef _Leg longs = self._legs[2 * instrument]
         cdef _Leg shorts = self._legs[2 * instrument + 1]
-        value = self._valuations[instrument]
-        return value.notional(longs.quantity, ticks) + value.notional(shorts.quantity, ticks)
+        total = 0
+        if longs.quantity:
+            total += self._valuations[instrument].notional(longs.quantity, ticks)
+        if shorts.quantity:
+            total += self._valuations[instrument].notional(shorts.quantity, ticks)
+        return total
 
     def exposure(self) -> int:
         """Notional of all open legs at their last marks."""
-        total = 0
-        for instrument in range(len(self._valuations)):
-            if self.is_open(instrument):
-                total += self.notional_at(instrument, self._marks[instrument])
-        return total
+        return self._exposure
 
     def value(self, instrument: int) -> int:
         """Mark-to-market PnL of the instrument's open legs at its last mark."""
@@ -320,15 +327,17 @@ cdef class Ledger:
             leg.quantity = sum(lot[0] for lot in leg.lots)
             leg.cost = sum(lot[1] for lot in leg.lots)
         self._marks = list(state["marks"])
-        self.unrealised = 0
-        for instrument, ticks in enumerate(self._marks):
-            self._values[instrument] = self.unrealised_at(instrument, ticks)
-            self.unrealised += self._values[instrument]
+        for instrument in range(len(self._marks)):
+            self._revalue(instrument)
 
     cdef int _revalue(self, instrument) except -1:
-        value = self.unrealised_at(instrument, self._marks[instrument])
+        ticks = self._marks[instrument]
+        value = self.unrealised_at(instrument, ticks)
         self.unrealised += value - self._values[instrument]
         self._values[instrument] = value
+        notional = self.notional_at(instrument, ticks)
+        self._exposure += notional - self._notionals[instrument]
+        self._notionals[instrument] = notional
         return 0
 
     cdef int _bounded(self, object units) except -1:

@@ -44,8 +44,10 @@ class Ledger:
     """
 
     __slots__ = (
+        "_exposure",
         "_legs",
         "_marks",
+        "_notionals",
         "_valuations",
         "_values",
         "cash",
@@ -75,6 +77,8 @@ class Ledger:
         self._legs: list[_Leg] = []
         self._marks: list[int] = []
         self._values: list[int] = []
+        self._notionals: list[int] = []
+        self._exposure = 0
         self.cash = equity
         self.realised = 0
         self.fees_maker = 0
@@ -96,6 +100,7 @@ class Ledger:
         self._legs += (_Leg(), _Leg())
         self._marks.append(0)
         self._values.append(0)
+        self._notionals.append(0)
         return len(self._valuations) - 1
 
     def quantity(self, instrument: int, leg: int) -> int:
@@ -237,24 +242,26 @@ class Ledger:
     def unrealised_at(self, instrument: int, ticks: int) -> int:
         """What the instrument's open legs would be worth over their cost at a price."""
         longs, shorts = self._legs[2 * instrument], self._legs[2 * instrument + 1]
-        if not longs.quantity and not shorts.quantity:
-            return 0
-        value = self._valuations[instrument]
-        return value.product(longs.quantity * ticks - longs.cost) + value.product(shorts.cost - shorts.quantity * ticks)
+        total = 0
+        if longs.quantity:
+            total += self._valuations[instrument].product(longs.quantity * ticks - longs.cost)
+        if shorts.quantity:
+            total += self._valuations[instrument].product(shorts.cost - shorts.quantity * ticks)
+        return total
 
     def notional_at(self, instrument: int, ticks: int) -> int:
         """Notional of both legs of the instrument at a price."""
         longs, shorts = self._legs[2 * instrument], self._legs[2 * instrument + 1]
-        value = self._valuations[instrument]
-        return value.notional(longs.quantity, ticks) + value.notional(shorts.quantity, ticks)
+        total = 0
+        if longs.quantity:
+            total += self._valuations[instrument].notional(longs.quantity, ticks)
+        if shorts.quantity:
+            total += self._valuations[instrument].notional(shorts.quantity, ticks)
+        return total
 
     def exposure(self) -> int:
         """Notional of all open legs at their last marks."""
-        total = 0
-        for instrument in range(len(self._valuations)):
-            if self.is_open(instrument):
-                total += self.notional_at(instrument, self._marks[instrument])
-        return total
+        return self._exposure
 
     def value(self, instrument: int) -> int:
         """Mark-to-market PnL of the instrument's open legs at its last mark."""
@@ -299,15 +306,17 @@ class Ledger:
             leg.quantity = sum(lot[0] for lot in leg.lots)
             leg.cost = sum(lot[1] for lot in leg.lots)
         self._marks = list(state["marks"])
-        self.unrealised = 0
-        for instrument, ticks in enumerate(self._marks):
-            self._values[instrument] = self.unrealised_at(instrument, ticks)
-            self.unrealised += self._values[instrument]
+        for instrument in range(len(self._marks)):
+            self._revalue(instrument)
 
     def _revalue(self, instrument: int) -> None:
-        value = self.unrealised_at(instrument, self._marks[instrument])
+        ticks = self._marks[instrument]
+        value = self.unrealised_at(instrument, ticks)
         self.unrealised += value - self._values[instrument]
         self._values[instrument] = value
+        notional = self.notional_at(instrument, ticks)
+        self._exposure += notional - self._notionals[instrument]
+        self._notionals[instrument] = notional
 
     @staticmethod
     def _bounded(units: int) -> None:

@@ -9,7 +9,7 @@ ticks and with the same rounding as the account itself.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.hotpath import fixed
@@ -18,7 +18,20 @@ from live_runner.services.execution.core.market import Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
 
-__all__ = ["Margin"]
+__all__ = ["Liquidation", "Margin"]
+
+
+class Liquidation(NamedTuple):
+    """A price, and equity and maintenance of the whole account with the symbol at it."""
+
+    ticks: int
+    equity: int
+    maintenance: int
+
+    @property
+    def cover(self) -> int:
+        """What equity leaves over maintenance; at 0 the account is liquidated."""
+        return self.equity - self.maintenance
 
 
 class Margin:
@@ -45,39 +58,34 @@ class Margin:
             bound += self._needed(other)
         return self._needed(order) - (account.ledger.equity - bound)
 
-    def equity_at(self, market: Market, ticks: int) -> int:
-        """Equity of the whole account with one symbol at a price."""
-        book = self._account.ledger
-        return int(book.equity - book.value(market.index) + book.unrealised_at(market.index, ticks))
-
-    def liquidation(self, market: Market, open_ticks: int, high: int, low: int) -> int:
-        """First price from the open on at which the account is liquidated, 0 when the bar leaves it alone.
+    def liquidation(self, market: Market, open_ticks: int, high: int, low: int) -> Liquidation | None:
+        """Where in a bar the account is liquidated, None when the bar leaves it alone.
 
         The ledger's mark of the symbol stands at the open.
         """
-        worst = low if self._cover(market, low, open_ticks) <= self._cover(market, high, open_ticks) else high
-        if self._cover(market, worst, open_ticks) > 0:
-            return 0
-        if self._cover(market, open_ticks, open_ticks) <= 0:
-            return open_ticks
-        safe, gone = open_ticks, worst
-        while abs(gone - safe) > 1:
-            middle = (safe + gone) // 2
-            if self._cover(market, middle, open_ticks) <= 0:
-                gone = middle
+        book, index = self._account.ledger, market.index
+        equity = book.equity - book.value(index)
+        others = book.exposure() - book.notional_at(index, open_ticks)
+
+        def at(ticks: int) -> Liquidation:
+            return Liquidation(
+                ticks, equity + book.unrealised_at(index, ticks), self._share(others + book.notional_at(index, ticks))
+            )
+
+        lowest, highest = at(low), at(high)
+        worst = lowest if lowest.cover <= highest.cover else highest
+        if worst.cover > 0:
+            return None
+        safe = at(open_ticks)
+        if safe.cover <= 0:
+            return safe
+        while abs(worst.ticks - safe.ticks) > 1:
+            middle = at((safe.ticks + worst.ticks) // 2)
+            if middle.cover <= 0:
+                worst = middle
             else:
                 safe = middle
-        return gone
-
-    def at(self, market: Market, ticks: int, marked: int) -> tuple[int, int]:
-        """Equity and maintenance with the symbol at a price, while its mark stands at ``marked``."""
-        book = self._account.ledger
-        others = book.exposure() - book.notional_at(market.index, marked)
-        return self.equity_at(market, ticks), self._share(others + book.notional_at(market.index, ticks))
-
-    def _cover(self, market: Market, ticks: int, marked: int) -> int:
-        equity, maintenance = self.at(market, ticks, marked)
-        return equity - maintenance
+        return worst
 
     def _share(self, notional: int) -> int:
         return int(fixed.div_half_even(notional * self._rate, 10**self._decimals))

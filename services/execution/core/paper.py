@@ -22,7 +22,7 @@ from live_runner.hotpath import fixed, matching
 from live_runner.services.execution.core.accounts import Account
 from live_runner.services.execution.core.intents import order_side
 from live_runner.services.execution.core.manager import OrderManager
-from live_runner.services.execution.core.margin import Margin
+from live_runner.services.execution.core.margin import Liquidation, Margin
 from live_runner.services.execution.core.market import FUNDING_WAITING_MAX, LEGS, Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
@@ -148,9 +148,9 @@ class PaperVenue:
             self._follow(market, happened, bars.open_ns)
         if self._margin.is_on and ledger.is_open(market.index):
             ledger.mark(market.index, open_ticks)
-            ticks = self._margin.liquidation(market, open_ticks, high, low)
-            if ticks:
-                self._liquidate(market, ticks, open_ticks, bars.close_ns)
+            liquidation = self._margin.liquidation(market, open_ticks, high, low)
+            if liquidation is not None:
+                self._liquidate(market, liquidation, bars.close_ns)
         if len(market.book):
             self._follow(market, market.book.inside(high, low), bars.close_ns)
         if market.funding:
@@ -239,16 +239,16 @@ class PaperVenue:
                     amount=fixed.money_text(amount),
                 )
 
-    def _liquidate(self, market: Market, ticks: int, marked: int, at_ns: int) -> None:
+    def _liquidate(self, market: Market, liquidation: Liquidation, at_ns: int) -> None:
         """Close the symbol's legs at a price; its other orders leave the book first."""
-        equity, maintenance = self._margin.at(market, ticks, marked)
+        ticks = liquidation.ticks
         event = self._session.emit(
             Liquidated,
             at_ns,
             symbol=market.symbol,
             price=market.grid.text(ticks),
-            equity=fixed.money_text(equity),
-            maintenance=fixed.money_text(maintenance),
+            equity=fixed.money_text(liquidation.equity),
+            maintenance=fixed.money_text(liquidation.maintenance),
         )
         self.liquidations += 1
         self._account.ledger.call_margin()
