@@ -85,8 +85,7 @@ def invoke(arguments: list[str]) -> int:
     except RunnerError as error:
         return fail(error, as_json=as_json)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough, as with `| head`.
         sys.stderr.close()
@@ -98,6 +97,8 @@ def invoke(arguments: list[str]) -> int:
         return _IO_ERROR
     except Exception as error:  # noqa: BLE001  # the last place: told as a fault of ours, with its traceback
         return _unexpected(error)
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted\n")
     return code if isinstance(code, int) else 0
 
 

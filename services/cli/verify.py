@@ -187,10 +187,10 @@ def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Com
 
 def _replay(events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: bool = False) -> ReplayResult:
     from live_runner.services.forensics.replay import replay as replay_events
-    from live_runner.services.runtime.engine import platform_facts
+    from live_runner.services.runtime.engine import engine_hash, platform_facts
 
     counted = _progress(events, "events replayed", is_quiet=is_quiet)
-    return replay_events(counted, partial=partial, platform=platform_facts())
+    return replay_events(counted, partial=partial, platform=platform_facts(), engine_hash=engine_hash())
 
 
 def _compare(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:

@@ -1,0 +1,207 @@
+"""``run`` as a user has it: real servers, real services, killed and continued."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live_runner.services.runtime.process import wait_until_gone
+
+LIMIT_S = 120.0
+CONFIG = """\
+session: alpha
+strategy: {module: live_runner.strategies.ema_cross, parameters: {fast: 3, slow: 8, notional: 100}}
+market:
+  venue: simulated
+  source: simulated
+  bars: %d
+  symbols: [BTC/USDT:USDT, ETH/USDT:USDT]
+  timeframe: 1m
+"""
+
+pytestmark = pytest.mark.slow
+
+
+class Terminal:
+    """Runs the command in one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.started: list[subprocess.Popen[str]] = []
+
+    def config(self, bars: int) -> str:
+        path = self.folder / f"c{bars}.yaml"
+        path.write_text(CONFIG % bars)
+        return str(path)
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in os.environ.items() if k not in ("NATS_URL", "NATS_TOKEN", "TIMESCALE_DSN")}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "live_runner.services.cli.main", *arguments],
+            env={**environment, "LIVE_RUNNER_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+        self.started.append(process)
+        return process
+
+    def do(self, *arguments: str) -> tuple[int, str, str]:
+        process = self.begin(*arguments)
+        out, err = process.communicate(timeout=LIMIT_S)
+        return process.returncode, out, err
+
+    def until(self, is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not is_so():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def status(self, session: str = "alpha") -> dict[str, Any]:
+        code, out, _ = self.do("status", session, "--json")
+        found: dict[str, Any] = json.loads(out)[0] if code == 0 else {}
+        return found
+
+    def children(self, pid: int) -> list[int]:
+        """Every process below one, as the kernel lists them."""
+        below: list[int] = []
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                below += [int(child), *self.children(int(child))]
+        return below
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    made = Terminal(tmp_path)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_a_session_runs_to_its_summary_and_keeps_its_name(terminal: Terminal) -> None:
+    """R01: it replays and compares with zero differences."""
+    config = terminal.config(400)
+
+    code, out, err = terminal.do("run", config, "--stage", "paper", "--verify", "--json")
+
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["session"] == "alpha"
+    assert told["orders"] == told["fills"] > 0
+    assert told["events_stored"] == told["replay"]["events"]
+    assert told["replay"]["agrees"]
+    assert told["comparison"]["agrees"]
+
+    code, _, err = terminal.do("run", config, "--stage", "paper")
+
+    assert code == 66
+    assert "alpha is finished" in err.splitlines()[-1]
+    assert "--session" in err.splitlines()[-1]
+
+    code, out, _ = terminal.do("replay", "alpha", "--json")
+    assert (code, json.loads(out)["differences"]) == (0, 0)
+
+
+def test_a_killed_run_leaves_no_orphans_and_goes_on_when_run_again(terminal: Terminal) -> None:
+    """P11, P10: kill -9 of everything at once; the same session ends as if nothing had happened."""
+    config = terminal.config(3000)
+    arguments = ("run", config, "--stage", "paper", "--verify", "--json")
+    first = terminal.begin(*arguments)
+    terminal.until(lambda: terminal.status().get("sets", 0) > 50, first)
+    below = terminal.children(first.pid)
+    first.kill()
+
+    assert len(below) >= 7  # two servers, four services, the strategy's own process
+    assert all(wait_until_gone(pid, 30.0) for pid in below)
+
+    code, out, err = terminal.do(*arguments)
+
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["replay"]["agrees"]
+    assert told["comparison"]["agrees"]
+
+
+def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal: Terminal) -> None:
+    config = terminal.config(3000)
+    first = terminal.begin("run", config, "--stage", "paper", "--speed", "6000")
+    terminal.until(lambda: terminal.status().get("sets", 0) > 10, first)
+    below = terminal.children(first.pid)
+    first.send_signal(signal.SIGINT)
+    _, err = first.communicate(timeout=LIMIT_S)
+
+    assert first.returncode == 130
+    assert err.splitlines()[-1] == "interrupted"
+    assert all(wait_until_gone(pid, 30.0) for pid in below)
+
+    changed = terminal.folder / "changed.yaml"
+    changed.write_text((CONFIG % 3000).replace("fast: 3", "fast: 4"))
+    code, _, err = terminal.do("run", str(changed), "--stage", "paper")
+
+    assert code == 66
+    assert "under way with another configuration" in err.splitlines()[-1]
+
+
+def test_a_detached_session_obeys_commands_from_elsewhere(terminal: Terminal) -> None:
+    """S01, S02: stop and resume with author and reason in the log; `end` ends the session in order."""
+    config = terminal.config(20_000)
+    code, out, err = terminal.do("run", config, "--stage", "paper", "--speed", "6000", "--detach", "--json")
+    assert code == 0, err
+    pid = json.loads(out)["pid"]
+    try:
+        assert terminal.do("stop", "alpha", "--reason", "look", "--author", "me")[0] == 0
+        assert terminal.do("resume", "alpha", "--reason", "fine")[0] == 0
+        assert terminal.do("stop", "beta", "--reason", "x")[0] == 69
+        code, out, err = terminal.do("tail", "ops.evt.command.alpha", "--no-follow", "--json")
+        commands = [json.loads(line) for line in out.splitlines()]
+
+        assert [(c["command"], c["reason"]) for c in commands] == [("stop", "look"), ("resume", "fine")]
+        assert commands[0]["author"] == "me"
+
+        assert terminal.do("end", "alpha", "--reason", "enough")[0] == 0
+        assert wait_until_gone(pid, LIMIT_S)
+    finally:
+        if not wait_until_gone(pid, 0.0):
+            os.kill(pid, signal.SIGKILL)
+    assert terminal.status()["state"] == "stopped"
+
+
+@pytest.mark.parametrize("service", ["market_data", "strategy", "execution", "recorder", "nats", "postgres"])
+def test_a_killed_service_or_server_changes_nothing(terminal: Terminal, service: str) -> None:
+    """P11, S06: kill -9 of each in turn while a session runs: same events, same ledger."""
+    config = terminal.config(2500)
+    process = terminal.begin("run", config, "--stage", "paper", "--verify", "--json")
+    terminal.until(lambda: terminal.status().get("sets", 0) > 50, process)
+    marks = {"nats": "nats-server", "postgres": "/bin/postgres"}
+    wanted = marks.get(service, f"serve\0{service}")
+    [pid] = [
+        pid
+        for pid in (int(text) for text in _direct_children(process.pid))
+        if wanted in Path(f"/proc/{pid}/cmdline").read_text()
+    ]
+    os.kill(pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=LIMIT_S)
+
+    assert process.returncode == 0, err
+    told = json.loads(out)
+    assert told["replay"]["agrees"]
+    assert told["comparison"]["agrees"]
+
+
+def _direct_children(pid: int) -> list[str]:
+    return [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
