@@ -19,7 +19,9 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.errors import StrategyError
+from live_runner.strategies.base import Strategy
 from live_runner.strategies.bundle import Bundle
+from live_runner.strategies.legacy import adapt, is_old_style
 from live_runner.strategies.parameters import (
     AnyStrategy,
     check_strategy,
@@ -34,6 +36,7 @@ __all__ = [
     "StrategySource",
     "collect",
     "create",
+    "installed_imports",
     "load",
     "parameters_with_defaults",
     "read_parameters",
@@ -72,6 +75,11 @@ def source_hash(sources: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
+def installed_imports(sources: Mapping[str, str]) -> tuple[str, ...]:
+    """Top-level modules outside the standard library and live_runner that the sources import, sorted."""
+    return tuple(sorted({top for name, text in sources.items() for top in _installed(_parsed(text, name), sources)}))
+
+
 def collect(
     *,
     path: str | Path | None = None,
@@ -92,10 +100,10 @@ def collect(
     else:
         assert module is not None
         start, sources = module, {module: _module_text(module)}
-    imports = sorted({top for text in sources.values() for top in _installed(text, sources)})
+    imports = installed_imports(sources)
     chosen = _choose(start, sources, name, legacy)
     return StrategySource(
-        strategy=f"{start}:{chosen}", sources=sources, hash=source_hash(sources), imports=tuple(imports)
+        strategy=f"{start}:{chosen}", sources=sources, hash=source_hash(sources), imports=imports
     )
 
 
@@ -120,9 +128,6 @@ def load(strategy: str, sources: Mapping[str, str], *, legacy: Mapping[str, Any]
 
 
 def _hosted(kind: type, legacy: Mapping[str, Any] | None) -> type[AnyStrategy]:
-    from live_runner.strategies.base import Strategy
-    from live_runner.strategies.legacy import adapt, is_old_style
-
     if is_old_style(kind):
         return adapt(kind, legacy)
     if not issubclass(kind, Strategy):
@@ -259,9 +264,9 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" if base else alias.name for alias in node.names if alias.name != "*")
 
 
-def _installed(text: str, sources: Mapping[str, str]) -> Iterator[str]:
+def _installed(tree: ast.Module, sources: Mapping[str, str]) -> Iterator[str]:
     tops = {source.split(".")[0] for source in sources}
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -277,9 +282,6 @@ def _installed(text: str, sources: Mapping[str, str]) -> Iterator[str]:
 
 
 def _candidates(module: Any, start: str) -> list[str]:
-    from live_runner.strategies.base import Strategy
-    from live_runner.strategies.legacy import is_old_style
-
     return [
         name
         for name, value in vars(module).items()
