@@ -14,7 +14,8 @@ PACKAGE = "live_runner"
 FOLDERS = ("contracts", "hotpath", "services", "strategies", "infra")
 VIEW = Path("build/view")
 # Bit for bit on every machine of one platform: no contraction, no -march, no -ffast-math.
-FLAGS = ["-O2", "-ffp-contract=off"]
+# Without -g0 the interpreter's own flags add debug information: twice the build time, ten times the size.
+FLAGS = ["-O2", "-ffp-contract=off", "-g0"]
 if os.environ.get("LIVE_RUNNER_DEBUG"):
     FLAGS = ["-O0", "-g", "-ffp-contract=off"]
 
@@ -42,4 +43,5 @@ setup(
         build_dir="build/cython",
         language_level="3",
     ),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )

@@ -16,7 +16,7 @@ from live_runner.hotpath.reference import fixed as _reference
 
 cdef extern from "Python.h":
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
-    char *PyUnicode_1BYTE_DATA(object text)
+    unsigned char *PyUnicode_1BYTE_DATA(object text)
     bint PyUnicode_IS_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     char *PyOS_double_to_string(double value, char format_code, int precision, int flags, int *kind) except NULL
@@ -169,12 +169,12 @@ cdef str decimal_text_c(int128 mantissa, int decimals):
         start -= 1 - whole
         whole = 1
     fraction = decimals
-    while fraction > 0 and end[-1] == 48:
+    while fraction > 0 and (end - 1)[0] == 48:
         end -= 1
         fraction -= 1
     length = negative + whole + (fraction + 1 if fraction else 0)
     text = PyUnicode_New(length, 127)
-    target = PyUnicode_1BYTE_DATA(text)
+    target = <char *>PyUnicode_1BYTE_DATA(text)
     if negative:
         target[0] = 45
         target += 1
@@ -208,7 +208,7 @@ cdef inline void drop_zeros(int128 *mantissa, int *decimals) noexcept:
 cdef bint parse_c(str text, int128 *mantissa, int *decimals) except -1:
     if text is None or not PyUnicode_IS_ASCII(text):
         return False
-    return parse_ascii(PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), mantissa, decimals)
+    return parse_ascii(<char *>PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), mantissa, decimals)
 
 
 cdef bint parse_ascii(const char *at, Py_ssize_t length, int128 *mantissa, int *decimals) noexcept:
