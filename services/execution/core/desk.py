@@ -173,6 +173,7 @@ class Desk:
                         reference=market.close_ticks,
                         expires_ns=None,
                         reason="flatten",
+                        at_next_open=True,
                     )
                 )
 

@@ -21,6 +21,7 @@ from live_runner.contracts.messages import (
     CancelRequested,
     Expired,
     Filled,
+    Incident,
     Pending,
     Rejected,
     Requested,
@@ -243,6 +244,7 @@ class OrderManager:
         if why not in order.fallback or order.kind == "market" or not order.remaining:
             return False
         if order.is_entry and (held_back or not self._gate.is_open):
+            self._give_up(order, "fallback_blocked", self._gate.token or "backoff")
             return False
         following = self._next_attempt(order, "market", None)
         following.fallback = ()
@@ -291,10 +293,24 @@ class OrderManager:
             if order.reduce_only:
                 market = self._session.markets[order.symbol]
                 order.quantity = min(order.quantity, self._account.quantity(market, order.leg))
-            elif not self._gate.is_open or self._account.blocked(order.symbol, order.leg):
-                continue
+            else:
+                held_back = self._gate.token or self._account.blocked(order.symbol, order.leg)
+                if held_back:
+                    self._give_up(order, "attempt_dropped", held_back)
+                    continue
             if order.quantity:
                 self.request(order)
+
+    def _give_up(self, order: Order, code: str, why: str) -> None:
+        """An entry that would have been tried once more is not: the operator is told."""
+        self._session.emit(
+            Incident,
+            self._session.now_ns,
+            severity="warning",
+            code=code,
+            message=f"No further attempt is made at {order.intent_id}: {why}",
+            details={"intent_id": order.intent_id, "symbol": order.symbol, "leg": order.leg, "reason": why},
+        )
 
     def expire(self) -> None:
         """Take off the book what has reached its time, once the bar is matched."""

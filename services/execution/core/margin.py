@@ -1,6 +1,6 @@
 """Cross margin, version 1: what an entry needs, and where the account is liquidated.
 
-Every open leg and every resting entry binds notional / leverage. The account is liquidated where equity
+Every open leg and every entry under way binds notional / leverage. The account is liquidated where equity
 no longer exceeds the sum of notional times the maintenance share. Inside a bar that is looked for at the
 worse of the symbol's two extremes, the other symbols standing at their last marks; equity less
 maintenance is linear in the price, so the first price from the open on is found by bisection, on the
@@ -9,6 +9,7 @@ ticks and with the same rounding as the account itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from live_runner.contracts.errors import ConfigError
@@ -50,12 +51,23 @@ class Margin:
             )
         self.is_on: Final = self._rate > 0
 
-    def shortfall(self, order: Order, resting: list[Order]) -> int:
-        """Money that is missing for an entry, 0 or less when it can be opened. ``resting`` are open entries."""
+    def shortfall(self, order: Order, under_way: Iterable[Order]) -> int:
+        """Money that is missing for an entry, 0 or less when it can be opened.
+
+        Other entries under way bind margin too; a market order that closes has freed its part, since it
+        fills before the entry does.
+        """
         account = self._account
-        bound = account.initial_margin(account.ledger.exposure())
-        for other in resting:
-            bound += self._needed(other)
+        exposure = account.ledger.exposure()
+        bound = 0
+        for other in under_way:
+            if other.reduce_only and other.kind == "market":
+                market = self._session.markets[other.symbol]
+                lots = min(other.remaining, account.quantity(market, other.leg))
+                exposure -= market.valuation.notional(lots, market.close_ticks)
+            elif other.is_entry and other is not order:
+                bound += self._needed(other)
+        bound += account.initial_margin(max(exposure, 0))
         return self._needed(order) - (account.ledger.equity - bound)
 
     def liquidation(self, market: Market, open_ticks: int, high: int, low: int) -> Liquidation | None:

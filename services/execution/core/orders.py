@@ -164,6 +164,8 @@ class Order(msgspec.Struct, kw_only=True):
     request_seq: int = 0
     """Number and time of its request in the log, for sending the very same once more."""
     request_ns: int = 0
+    at_next_open: bool = False
+    """Asked for by an operator between closes: the close of the last bar is past, whatever the fill model."""
     waits: bool = False
     """Decided on a late bar, not on the book before the first bar that is not late."""
 

@@ -66,8 +66,7 @@ class PaperVenue:
                 )
                 return
         if order.is_entry:
-            others = [other for other in self._manager.entries() if other is not order]
-            missing = self._margin.shortfall(order, others)
+            missing = self._margin.shortfall(order, self._manager.orders.values())
             if missing > 0:
                 self._manager.reject(
                     order, "insufficient_margin", f"The account lacks {fixed.money_text(missing)} of initial margin"
@@ -85,10 +84,14 @@ class PaperVenue:
             order.waits,
         )
         market.by_key[order.key] = order.order_id
-        if self._session.at_close and order.kind == "market" and not order.waits and order.reason != "flatten":
+        if self._session.at_close and order.kind == "market" and self._is_at_its_close(order, market):
             close = market.close_ticks
             happened = market.book.at_close(order.key, close, market.cap, *self._position(market))
             self._follow(market, happened, self._session.now_ns)
+
+    def _is_at_its_close(self, order: Order, market: Market) -> bool:
+        """Whether the symbol's last close is now, and not past or late."""
+        return not order.waits and not order.at_next_open and market.bar_set == self._session.bar_set
 
     def cancel(self, order: Order, reason: str) -> None:
         """The paper venue confirms at once."""
@@ -117,18 +120,18 @@ class PaperVenue:
 
     def fold(self, bars: BarSet) -> None:
         """One close time: every symbol's bar, in the set's order."""
-        markets = self._session.markets
-        for rate in bars.funding:
-            self._await_funding(rate)
         ledger = self._account.ledger
+        market_of = self._session.market_of
+        for rate in bars.funding:
+            self._await_funding(market_of(rate.symbol), rate)
         for bar in bars.bars:
-            market = markets[bar.symbol]
+            market = market_of(bar.symbol)
             market.note(bar, bars.number)
             if market.by_key or market.funding or ledger.is_open(market.index):
                 self._run(market, bar, bars)
 
-    def _await_funding(self, rate: FundingRate) -> None:
-        waiting = self._session.markets[rate.symbol].funding
+    def _await_funding(self, market: Market, rate: FundingRate) -> None:
+        waiting = market.funding
         if len(waiting) >= FUNDING_WAITING_MAX:
             raise OurFault(
                 f"{len(waiting)} funding rates of {rate.symbol} wait for a bar of it",

@@ -8,6 +8,7 @@ import msgspec
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.core import Effect
+from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import Event, Started
 from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import ExecutionPolicy
@@ -55,7 +56,19 @@ class Session:
         self.out.append(event)
         return event
 
+    def market_of(self, symbol: str) -> Market:
+        """The market of a bar or rate; OurFault for a symbol that the manifest does not name."""
+        market = self.markets.get(symbol)
+        if market is None:
+            raise OurFault(
+                f"A bar set holds {symbol}, which is no symbol of this session", remedy=_REPORT, symbol=symbol
+            )
+        return market
+
     def advance(self, at_ns: int) -> None:
         """Time is the largest one seen."""
         if at_ns > self.now_ns:
             self.now_ns = at_ns
+
+
+_REPORT: Final = "This is a fault of the program: keep the session's log and report it"

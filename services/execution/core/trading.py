@@ -39,7 +39,7 @@ class Trading:
         session.advance(bars.close_ns)
         session.close_ns, session.bar_set = bars.close_ns, bars.number
         for bar in bars.bars:
-            session.markets[bar.symbol].note(bar, bars.number)
+            session.market_of(bar.symbol).note(bar, bars.number)
 
     def settle(self, bars: BarSet) -> dict[str, Any]:
         """One close: matching, marks, what ran out of time; the fields of ``settled``."""
@@ -66,7 +66,7 @@ class Trading:
     def _mark(self, bars: BarSet) -> None:
         """With a real venue bars fill nothing: they are marks."""
         for bar in bars.bars:
-            market = self.session.markets[bar.symbol]
+            market = self.session.market_of(bar.symbol)
             market.note(bar, bars.number)
             if self.account.ledger.is_open(market.index):
                 self.account.ledger.mark(market.index, market.close_ticks)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from live_runner.contracts.messages import Cancelled, Expired, Filled, Refused, Requested
+from live_runner.contracts.messages import Cancelled, Expired, Filled, Incident, Refused, Requested
 from live_runner.services.execution.core.engine import ExecutionCore
 
 
@@ -90,7 +90,7 @@ def test_kill_leaves_protection_where_it_stands(driver: Any) -> None:
 def test_flatten_closes_every_leg_and_cancels_entries(driver: Any) -> None:
     """S02."""
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"))
-    flat = {symbol: (100.0, 100.0, 100.0, 100.0) for symbol in core.symbols}
+    flat = dict.fromkeys(core.symbols, (100.0, 100.0, 100.0, 100.0))
     core.bars(flat)
     core.decide(
         core.intent("open", quantity="1", style="market"),
@@ -176,3 +176,28 @@ def test_command_that_is_not_ours_changes_nothing(driver: Any) -> None:
 
     assert core.command("end") == []
     assert core.core.state_hash() == before
+
+
+def test_flatten_fills_at_the_next_open_whatever_the_fill_model(driver: Any) -> None:
+    core = driver(fills={"market": "bar_close"})
+    core.bar()
+    core.open()
+    core.bar()
+    core.command("flatten")
+    core.decide()
+    core.bar(104, 104, 104, 104)
+
+    assert [fill.price for fill in core.of(Filled)] == ["100", "104"]
+
+
+def test_fallback_that_a_stop_blocks_is_told(driver: Any) -> None:
+    """S01: nothing is left out in silence."""
+    core = driver()
+    core.bar()
+    core.open(style="limit", limit_price="90", time_to_live_ns=1, fallback=["timeout"])
+    core.command("stop")
+    core.bar()
+
+    assert [(incident.code, incident.details["reason"]) for incident in core.of(Incident)] == [
+        ("fallback_blocked", "entries_stopped")
+    ]

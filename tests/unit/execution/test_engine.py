@@ -194,9 +194,9 @@ def test_event_of_another_session_changes_nothing(driver: Any) -> None:
 def test_bar_that_is_missing_is_never_made_up(driver: Any) -> None:
     """X02, X03: no fill, no mark, no funding without a real bar."""
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"))
-    core.bars({symbol: FLAT for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, FLAT))
     core.open()
-    core.bars({symbol: FLAT for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, FLAT))
     core.decide()
     core.bars({"BBB/USDT:USDT": (50.0, 50.0, 50.0, 50.0)})
 
@@ -220,10 +220,10 @@ def test_strategy_is_told_of_fills_by_the_same_events_in_every_stage(driver: Any
 def test_one_symbol_in_trouble_holds_no_other_one_back(driver: Any) -> None:
     """X15."""
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"), stage="live")
-    core.bars({symbol: FLAT for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, FLAT))
     core.open()
     core.report(core.last(Requested).client_order_id, "unknown")
-    core.bars({symbol: FLAT for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, FLAT))
     core.decide(core.intent("open", symbol="BBB/USDT:USDT", quantity="1", style="market"))
 
     assert core.last(Requested).symbol == "BBB/USDT:USDT"

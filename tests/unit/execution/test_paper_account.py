@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.errors import ConfigError, OurFault
 from live_runner.contracts.messages import Cancelled, Filled, FundingPaid, Liquidated, Rejected, Requested
 from live_runner.services.execution.core.market import check_instruments
 from live_runner.services.execution.core.models import model_names
@@ -56,9 +56,9 @@ def test_funding_inside_a_bar_meets_the_position_after_its_fills(driver: Any) ->
 def test_funding_of_a_symbol_without_a_bar_waits_for_its_next_one(driver: Any) -> None:
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"))
     flat = (100.0, 100.0, 100.0, 100.0)
-    core.bars({symbol: flat for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, flat))
     core.open()
-    core.bars({symbol: flat for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, flat))
     core.decide()
     core.bars({"BBB/USDT:USDT": flat}, funding=[core.funding("0.01")])
     core.decide()
@@ -211,3 +211,21 @@ def test_models_are_named_with_their_settings(driver: Any) -> None:
     assert models["fills"] == "next_open/touch v1"
     assert models["lots"] == "lifo"
     assert model_names(driver(fills={"slippage_bp": "2"}).config) != models
+
+
+def test_margin_of_what_is_being_closed_is_free_for_what_opens_in_the_same_decision(driver: Any) -> None:
+    core = driver(account={"equity": "1000", "leverage": "1"})
+    core.held("9")
+    core.bar()
+    core.decide(core.intent("close"), core.intent("open", "short", quantity="9", style="market"))
+    core.bar()
+
+    assert (core.of(Rejected), core.position("long"), core.position("short")) == ([], "0", "9")
+
+
+def test_bar_of_a_stranger_is_our_fault(driver: Any) -> None:
+    core, other = driver(), driver(symbols=("ZZZ/USDT:USDT",))
+    other.bar()
+
+    with pytest.raises(OurFault, match="ZZZ"):
+        core.feed(other.inputs[-1])

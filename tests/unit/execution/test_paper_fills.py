@@ -187,7 +187,7 @@ def test_participation_splits_a_market_order_over_opens(driver: Any) -> None:
 def test_symbol_without_a_bar_has_no_fills_and_its_orders_wait(driver: Any) -> None:
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"))
     flat = (100.0, 100.0, 100.0, 100.0)
-    core.bars({symbol: flat for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, flat))
     core.open()
     core.bars({"BBB/USDT:USDT": flat})
     core.decide()
@@ -374,11 +374,25 @@ def test_settled_shows_only_the_legs_that_changed(driver: Any) -> None:
 def test_symbols_are_matched_in_their_configured_order(driver: Any) -> None:
     core = driver(symbols=("BBB/USDT:USDT", "AAA/USDT:USDT"))
     flat = (100.0, 100.0, 100.0, 100.0)
-    core.bars({symbol: flat for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, flat))
     core.decide(
         core.intent("open", symbol="AAA/USDT:USDT", quantity="1", style="market"),
         core.intent("open", symbol="BBB/USDT:USDT", quantity="1", style="market"),
     )
-    core.bars({symbol: flat for symbol in core.symbols})
+    core.bars(dict.fromkeys(core.symbols, flat))
 
     assert [fill.symbol for fill in core.of(Filled)] == ["BBB/USDT:USDT", "AAA/USDT:USDT"]
+
+
+def test_fallback_never_fills_at_a_close_that_is_past(driver: Any) -> None:
+    """A symbol without a bar at this close has no price at it."""
+    core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"), fills={"market": "bar_close"})
+    flat = (100.0, 100.0, 100.0, 100.0)
+    core.bars(dict.fromkeys(core.symbols, flat))
+    core.open(style="limit", limit_price="90", time_to_live_ns=60_000_000_000, fallback=["timeout"])
+    core.bars({"BBB/USDT:USDT": flat})
+    core.decide()
+    assert (len(core.of(Expired)), fills(core)) == (1, [])
+    core.bars({"AAA/USDT:USDT": (103.0, 103.0, 103.0, 103.0)})
+
+    assert fills(core) == [("market", "buy", "1", "103")]
