@@ -29,6 +29,8 @@ class FeedProgress:
         self._awaited_ns: int | None = None
         self._open = asyncio.Event()
         self._open.set()
+        self._answered_last = asyncio.Event()
+        self._answered_last.set()
 
     async def on_message(self, message: Message) -> None:
         """Fold one message of the log."""
@@ -66,10 +68,12 @@ class FeedProgress:
         if not bar_set.warmup and self._awaited_ns != bar_set.close_ns:
             self._awaited_ns = bar_set.close_ns
             self._open.clear()
+            self._answered_last.clear()
 
     def _answered(self, close_ns: int) -> None:
         if close_ns == self._awaited_ns:
             self._open.set()
+            self._answered_last.set()
 
     def may_follow(self) -> bool:
         """Whether the next bar set of a recording may go out."""
@@ -77,11 +81,19 @@ class FeedProgress:
 
     async def gate(self, timeout_s: float) -> bool:
         """Wait until the next set may go out or the session is to end; False when neither came in time."""
-        if self._open.is_set():
-            return True
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._open.wait()
-        except TimeoutError:
-            return False
+        return await _is_set(self._open, timeout_s)
+
+    async def answered(self, timeout_s: float) -> bool:
+        """Wait until the last set's decision is carried out, also when the session is to end; False when too late."""
+        return await _is_set(self._answered_last, timeout_s)
+
+
+async def _is_set(event: asyncio.Event, timeout_s: float) -> bool:
+    if event.is_set():
         return True
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

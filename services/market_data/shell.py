@@ -187,6 +187,8 @@ class MarketDataShell:
             await self._publisher.publish(event)
         if progress.end_asked is not None:
             reason = f"ended by {progress.end_asked.author}"
+        if not source.is_live:
+            await self._await_last_decision()
         await self._publisher.publish(
             self._numbering.make(
                 FeedEnded,
@@ -206,11 +208,7 @@ class MarketDataShell:
         while not await self._progress.gate(STALL_AFTER_S):
             if not said:
                 said = True
-                await self._incident(
-                    "session_stalled",
-                    f"The decision of the set before {item.event_ns} has been awaited for {STALL_AFTER_S:g} s",
-                    close_ns=self._progress.close_ns,
-                )
+                await self._stalled()
         if self._progress.end_asked is not None:
             return False
         if self._progress.number % LAG_CHECK_EVERY_SETS == 0:
@@ -218,6 +216,21 @@ class MarketDataShell:
         if not item.fields["warmup"]:
             await clock.wait_until(item.event_ns)
         return True
+
+    async def _await_last_decision(self) -> None:
+        """The end follows the last decision, so that what a core holds at a close is the same in every run."""
+        said = False
+        while not await self._progress.answered(STALL_AFTER_S):
+            if not said:
+                said = True
+                await self._stalled()
+            if self._progress.end_asked is not None:
+                return
+
+    async def _stalled(self) -> None:
+        close_ns = self._progress.close_ns
+        message = f"The decision of the set that closed at {close_ns} has been awaited for {STALL_AFTER_S:g} s"
+        await self._incident("session_stalled", message, close_ns=close_ns)
 
     async def _await_recorder(self) -> None:
         while True:
