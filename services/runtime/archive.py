@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -34,6 +34,10 @@ _EVENTS: Final = """
         order by log_epoch, stream_seq
     ) to stdout (format binary)
 """
+
+# The index has this order. With statistics of before the session was recorded the planner would sort
+# instead, which means all payloads on disk before the first row comes.
+_IN_INDEX_ORDER: Final = "set local enable_sort = off; set local enable_bitmapscan = off; set local jit = off"
 
 _SESSIONS: Final = """
     select
@@ -92,7 +96,13 @@ def events(dsn: str, session: str, *, after: int = 0) -> Iterator[tuple[int, byt
 
     ``after`` leaves out everything up to that stream sequence. An unknown session has none.
     """
-    with connect(dsn) as connection, connection.cursor() as cursor, cursor.copy(_EVENTS, (session, after)) as copy:
+    with connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(_IN_INDEX_ORDER)
+        yield from _copied(dsn, cursor, session, after)
+
+
+def _copied(dsn: str, cursor: psycopg.Cursor[tuple[Any, ...]], session: str, after: int) -> Iterator[tuple[int, bytes]]:
+    with cursor.copy(_EVENTS, (session, after)) as copy:
         # The server sends one block per row, the first one with the header before it, and a trailer.
         unpack, start = _ROW.unpack_from, _HEADER_BYTES
         for block in copy:

@@ -6,8 +6,11 @@
 -- Sessions may be played over candles of years ago, so the age of a chunk is the time since it
 -- was made, not the market time in it.
 
+-- The columns of the unique index have to be among these two.
 alter table event set (
-    timescaledb.compress, timescaledb.compress_segmentby = 'session', timescaledb.compress_orderby = 'log_epoch, stream_seq'
+    timescaledb.compress,
+    timescaledb.compress_segmentby = 'session',
+    timescaledb.compress_orderby = 'log_epoch, stream_seq, source, seq, ts'
 );
 select add_compression_policy('event', compress_created_before => interval '14 days');
 

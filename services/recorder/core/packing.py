@@ -56,6 +56,7 @@ _INT8: Final = struct.Struct(">iq")
 _FLOAT8: Final = struct.Struct(">id")
 _INTERVAL: Final = struct.Struct(">iqii")
 _LENGTH: Final = struct.Struct(">i")
+_NUL_SHOWN: Final = "\u2400".encode()
 _TEXT_OID: Final = 25
 _NEGATIVE: Final = 0x4000
 _NUMERIC_DIGITS: Final = 4
@@ -64,15 +65,13 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASC
 _JSON_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def _plain(data: bytes) -> bytes:
-    return data.replace(b"\0", "\u2400".encode()) if b"\0" in data else data
-
-
 def text(value: str | None) -> bytes:
     """Text that hardly repeats."""
     if value is None:
         return NULL
-    data = _plain(value.encode())
+    data = value.encode()
+    if b"\0" in data:
+        data = data.replace(b"\0", _NUL_SHOWN)
     return _LENGTH.pack(len(data)) + data
 
 

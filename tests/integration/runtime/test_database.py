@@ -88,6 +88,29 @@ def test_the_recorders_columns_are_those_of_the_tables(postgres_dsn: str) -> Non
         assert {name: PG_TYPES.get(kind, kind) for name, kind in table.columns.items()} == found
 
 
+def test_the_community_migration_is_refused_by_the_apache_edition_for_its_licence_alone(timescale_dsn: str) -> None:
+    """Each of its statements is known to TimescaleDB; where the community edition is, it is applied."""
+    done = database.migrate(timescale_dsn)
+    if done.edition == "community":
+        assert "0004_community" in done.applied
+        return
+    assert done.skipped == ("0004_community",)
+    [sql] = [migration.sql for migration in database.load_migrations() if migration.requires]
+    statements = [
+        part for part in sql.partition("create function")[0].split(";\n") if "equity_by_hour_kept'" not in part
+    ]
+    statements += [
+        "select remove_retention_policy('event', if_exists => true)",
+        "select add_retention_policy('event', drop_created_before => interval '1 year')",
+    ]
+
+    with psycopg.connect(timescale_dsn, autocommit=True) as connection:
+        for statement in statements:
+            if any(not line.startswith("--") for line in statement.split("\n") if line.strip()):
+                with pytest.raises(psycopg.errors.FeatureNotSupported, match="apache"):
+                    connection.execute(statement.encode())
+
+
 def test_an_edited_migration_is_an_error(postgres_dsn: str) -> None:
     database.migrate(postgres_dsn)
     first, *others = database.load_migrations()
