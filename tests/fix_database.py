@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,13 @@ def postgres_dsn(postgres_server: str) -> Iterator[str]:
     """An empty database on plain PostgreSQL."""
     with throwaway_database(postgres_server) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def new_database(timescale_server: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases on TimescaleDB, as many as asked for."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(throwaway_database(timescale_server))
 
 
 @pytest.fixture(params=["timescale", "plain"])

@@ -204,11 +204,7 @@ class MarketDataShell:
         """Wait for the decision before this item, for the recorder and for the clock; False to end."""
         if item.kind is not BarSet:
             return True
-        said = False
-        while not await self._progress.gate(STALL_AFTER_S):
-            if not said:
-                said = True
-                await self._stalled()
+        await self._decided()
         if self._progress.end_asked is not None:
             return False
         if self._progress.number % LAG_CHECK_EVERY_SETS == 0:
@@ -231,6 +227,14 @@ class MarketDataShell:
         close_ns = self._progress.close_ns
         message = f"The decision of the set that closed at {close_ns} has been awaited for {STALL_AFTER_S:g} s"
         await self._incident("session_stalled", message, close_ns=close_ns)
+
+    async def _decided(self) -> None:
+        """Wait until the decision on the last set is carried out, or the session is to end."""
+        said = False
+        while not await self._progress.gate(STALL_AFTER_S):
+            if not said:
+                said = True
+                await self._stalled()
 
     async def _await_recorder(self) -> None:
         while True:
