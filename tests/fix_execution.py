@@ -143,15 +143,18 @@ class Driver:
                 open_ns=self.number * MINUTE_NS,
                 close_ns=self.close_ns,
                 bars=[
-                    SetBar(symbol, *(float(price) for price in candles[symbol]), volume, late)
-                    for symbol in self.symbols
-                    if symbol in candles
+                    self._candle(symbol, candles[symbol], volume, late) for symbol in self.symbols if symbol in candles
                 ],
                 missing=[symbol for symbol in self.symbols if symbol not in candles],
                 funding=list(funding),
                 warmup=warmup,
             )
         )
+
+    @staticmethod
+    def _candle(symbol: str, candle: Candle, volume: float, late: bool) -> SetBar:
+        open_, high, low, close = (float(price) for price in candle)
+        return SetBar(symbol, open_, high, low, close, volume, late)
 
     def funding(self, rate: str, *, at_ns: int | None = None, mark: float | None = None) -> FundingRate:
         """A rate due at the open of the next bar, unless told otherwise."""

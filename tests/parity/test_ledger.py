@@ -47,7 +47,7 @@ def _play(module: Any, fixed: Any, method: str, shape: list[tuple[str, str, str]
             index, leg, quantity, ticks, near, (rate, decimals), maker, fee = given_
             if what == "sell_out" and book.quantity(index, leg):
                 quantity = quantity % book.quantity(index, leg) + 1
-            arguments = (index, leg, quantity, ticks, near, rate, decimals, maker, fee)
+            arguments: tuple[Any, ...] = (index, leg, quantity, ticks, near, rate, decimals, maker, fee)
             if what == "buy_in":
                 arguments = (*arguments, len(said), f"o{len(said)}")
             result = outcome(getattr(book, what), *arguments)

@@ -55,7 +55,9 @@ def _apply(position: list[int], legs: dict[int, tuple[int, bool]], happened: lis
 
 def _play(module: Any, shape: tuple[int, bool, bool], story: list[tuple[str, Any]]) -> list[Any]:
     book = _make(module, shape)
-    position, legs, said = [0, 0], {}, []
+    position = [0, 0]
+    legs: dict[int, tuple[int, bool]] = {}
+    said: list[Any] = []
     for what, given_ in story:
         if what == "add":
             key = book.add(*given_)
@@ -63,11 +65,11 @@ def _play(module: Any, shape: tuple[int, bool, bool], story: list[tuple[str, Any
             said.append(key)
         elif what == "bar":
             open_, one, two, cap, late = given_
-            for happened in (
-                lambda: book.at_open(open_, cap, late, *position),
-                lambda: book.inside(max(open_, one, two), min(open_, one, two)),
-            ):
-                result = list(happened())
+            for half in ("open", "inside"):
+                if half == "open":
+                    result = list(book.at_open(open_, cap, late, *position))
+                else:
+                    result = list(book.inside(max(open_, one, two), min(open_, one, two)))
                 said.append(result)
                 _apply(position, legs, result)
                 assert min(position) >= 0

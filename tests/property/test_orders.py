@@ -185,7 +185,8 @@ class PaperSession(RuleBasedStateMachine):
             return
         again = ExecutionCore("s1")
         out = [effect for event in self.core.inputs for effect in again.handle(decode(encode(event)))]
-        assert [encode(effect) for effect in out] == [encode(effect) for effect in self.core.seen]
+        left = [encode(effect) for effect in out if isinstance(effect, Event)]
+        assert left == [encode(effect) for effect in self.core.seen]
         assert again.state_hash() == self.core.core.state_hash()
 
 

@@ -20,7 +20,7 @@ from live_runner.contracts.messages import (
 )
 from live_runner.contracts.policy import ExecutionPolicy
 
-LIMIT = {"style": "limit", "limit_price": "100", "time_to_live_ns": 60_000_000_000}
+LIMIT: dict[str, Any] = {"style": "limit", "limit_price": "100", "time_to_live_ns": 60_000_000_000}
 
 
 def live(driver: Any, quantity: str = "4", **fields: Any) -> tuple[Any, str]:
