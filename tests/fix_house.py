@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.messages import BarSet
 from live_runner.services.runtime import archive

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from fix_house import House
 
 SERVICES = ("market_data", "strategy", "child", "execution", "recorder", "nats-server")

@@ -74,6 +74,10 @@ class ExecutionCore:
             self._bars(trading, event)
         elif isinstance(event, Decided):
             self._decided(trading, event)
+        elif isinstance(event, Command) and event.command == "abort":
+            # Nobody decides any more: the session ends where it is, with what is open left open.
+            self._ended = f"aborted by {event.author}: {event.reason}"
+            self._finish(trading)
         elif isinstance(event, Command):
             trading.desk.obey(event)
         elif isinstance(event, Report):
