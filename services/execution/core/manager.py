@@ -22,13 +22,13 @@ from live_runner.contracts.messages import (
     Expired,
     Filled,
     Incident,
-    Pending,
     Rejected,
     Requested,
 )
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.accounts import Account
 from live_runner.services.execution.core.gate import Gate
+from live_runner.services.execution.core.open_orders import OpenOrders
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
 
@@ -51,16 +51,14 @@ class Gateway(Protocol):
         """Whether it is too late to cancel: a market order on its way to the next open."""
 
 
-class OrderManager:
-    """Open orders by id, in the order of their requests."""
+class OrderManager(OpenOrders):
+    """What happens to orders, and what follows from it."""
 
     def __init__(self, session: Session, account: Account, gate: Gate) -> None:
-        self._session: Final = session
+        super().__init__(session)
         self._account: Final = account
         self._gate: Final = gate
         self.gateway: Gateway
-        self.orders: dict[str, Order] = {}
-        self._pending: dict[str, Pending] = {}
         self._retries: dict[str, tuple[int, Order]] = {}
         """Attempts that wait for their spacing: due time and the order to request."""
         self.requested = 0
@@ -81,32 +79,10 @@ class OrderManager:
 
     def _write_request(self, order: Order) -> Requested:
         self.requested += 1
-        self.orders[order.order_id] = order
+        self.remember(order)
         if order.expires_ns is not None and (self._next_expiry is None or order.expires_ns < self._next_expiry):
             self._next_expiry = order.expires_ns
         return self._session.emit(Requested, self._session.now_ns, **self.request_fields(order))
-
-    def request_fields(self, order: Order) -> dict[str, Any]:
-        """The fields of an order's request, the same each time they are asked for."""
-        market = self._session.markets[order.symbol]
-        return {
-            "order_id": order.order_id,
-            "client_order_id": order.client_order_id,
-            "intent_id": order.intent_id,
-            "attempt": order.attempt,
-            "symbol": order.symbol,
-            "leg": order.leg,
-            "side": order.side,
-            "action": order.action,
-            "kind": order.kind,
-            "quantity": market.lot_grid.text(order.quantity),
-            "price": None if order.price is None else market.grid.text(order.price),
-            "reduce_only": order.reduce_only,
-            "reference_price": market.grid.text(order.reference),
-            "expires_ns": order.expires_ns,
-            "reason": order.reason,
-            "asked_quantity": order.asked,
-        }
 
     def accept(self, order: Order, venue_order_id: str) -> None:
         """The venue has the order."""
@@ -137,7 +113,7 @@ class OrderManager:
             message=message,
             retryable=retryable,
         )
-        self._forget(order)
+        self.forget(order)
         policy = order.policy or self._session.policy
         if order.is_entry:
             self._account.rejected(order, policy, event.id, f"{code}: {message}")
@@ -169,7 +145,7 @@ class OrderManager:
         order.filled += lots
         order.fills += 1
         order.apply("partly_filled" if order.remaining else "filled")
-        self._pending.pop(order.order_id, None)
+        self.changed(order)
         self.fills += 1
         text, money = market.lot_grid.text, fixed.money_text
         self._session.emit(
@@ -199,7 +175,7 @@ class OrderManager:
             leg_quantity=text(self._account.quantity(market, order.leg)),
         )
         if order.is_closed:
-            self._forget(order)
+            self.forget(order)
 
     def cancelled(self, order: Order, reason: str) -> None:
         """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
@@ -228,11 +204,7 @@ class OrderManager:
             remaining=market.lot_grid.text(order.remaining),
             reason=reason,
         )
-        self._forget(order)
-
-    def _forget(self, order: Order) -> None:
-        self.orders.pop(order.order_id, None)
-        self._pending.pop(order.order_id, None)
+        self.forget(order)
 
     # -- what follows by permission -------------------------------------------------------------
 
@@ -329,7 +301,7 @@ class OrderManager:
         """Ask for an order to be taken off the book."""
         order.cancel_reason = reason
         order.apply("cancel_requested")
-        self._pending.pop(order.order_id, None)
+        self.changed(order)
         self._session.emit(
             CancelRequested, self._session.now_ns, order_id=order.order_id, symbol=order.symbol, reason=reason
         )
@@ -343,48 +315,6 @@ class OrderManager:
         for identity, (_, order) in list(self._retries.items()):
             if order.is_entry:
                 del self._retries[identity]
-
-    def on_leg(self, symbol: str, leg: str) -> list[Order]:
-        """Open orders of a leg."""
-        return [order for order in self.orders.values() if order.symbol == symbol and order.leg == leg]
-
-    def entries(self) -> list[Order]:
-        """Open orders that can open or enlarge a position."""
-        return [order for order in self.orders.values() if order.is_entry]
-
-    def closes_whole_leg(self, symbol: str, leg: str) -> bool:
-        """Whether a market order is on its way that closes all of the leg."""
-        return any(
-            order.action == "close" and order.kind == "market" and not order.cancel_reason
-            for order in self.on_leg(symbol, leg)
-        )
-
-    def changed(self, order: Order) -> None:
-        """The order looks different now to whoever lists the pending ones."""
-        self._pending.pop(order.order_id, None)
-
-    def pending(self) -> list[Pending]:
-        """Every open order, in the order of requests."""
-        if not self.orders:
-            return []
-        return [self._pending.get(order.order_id) or self._as_pending(order) for order in self.orders.values()]
-
-    def _as_pending(self, order: Order) -> Pending:
-        market = self._session.markets[order.symbol]
-        pending = self._pending[order.order_id] = Pending(
-            order_id=order.order_id,
-            intent_id=order.intent_id,
-            symbol=order.symbol,
-            leg=order.leg,
-            side=order.side,
-            kind=order.kind,
-            action=order.action,
-            remaining=market.lot_grid.text(order.remaining),
-            price=None if order.price is None else market.grid.text(order.price),
-            status=order.state,
-            expires_ns=order.expires_ns,
-        )
-        return pending
 
     def state(self) -> dict[str, Any]:
         """Plain data for a snapshot."""
