@@ -19,12 +19,13 @@ __all__ = ["register"]
 
 
 class Service(StrEnum):
-    """The services of a session."""
+    """The services of a session, and the simulated exchange."""
 
     MARKET_DATA = "market_data"
     STRATEGY = "strategy"
     EXECUTION = "execution"
     RECORDER = "recorder"
+    EMULATOR = "emulator"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog="Examples:\n\n\b\n"
         "  NATS_URL=nats://127.0.0.1:4222 TIMESCALE_DSN=postgresql://... live-runner serve recorder\n"
-        "  LIVE_RUNNER_HEALTH_PORT=8080 live-runner serve strategy"
+        "  LIVE_RUNNER_HEALTH_PORT=8080 live-runner serve strategy\n"
+        "  LIVE_RUNNER_EMULATOR_PORT=8090 live-runner serve emulator"
     )(serve)
 
 
@@ -44,9 +46,18 @@ def serve(
     log_to_file: Annotated[bool, typer.Option("--log-to-file", help="Log to <home>/logs/<service>.log.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Run one service. It finds its sessions in the log and hosts any number of them."""
+    """Run one service. It finds its sessions in the log and hosts any number of them.
+
+    `emulator` is a simulated exchange that speaks a venue's REST and WebSocket market data to ccxt;
+    it needs neither NATS nor a database.
+    """
     import asyncio
 
+    if service is Service.EMULATOR:
+        from live_runner.services.emulator.shell import run as run_emulator
+
+        asyncio.run(run_emulator())
+        return
     from live_runner.services.runtime.lean import import_lean
 
     import_lean("structlog")
