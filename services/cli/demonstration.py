@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from live_runner.contracts.errors import DataError
 from live_runner.services.cli.output import note
 from live_runner.services.cli.player import Request
 from live_runner.services.runtime import config_file
@@ -16,22 +15,24 @@ __all__ = ["EXAMPLES", "requests"]
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "infra" / "examples"
 _PLAYED: Final = ("paper_dual_lifo.yaml", "paper_ema_cross.yaml")
-RUNS_MAX: Final = 10_000
-"""Numbers that a session's name is tried with."""
+_STEM_MAX: Final = 42
+"""Characters of a name that a number still fits behind."""
 
 
 def requests(settings: Settings, *, data: Path | None, speed: float | None, bars: int | None) -> list[Request]:
-    """The sessions to play, each under a name that is free in this data folder."""
+    """The sessions to play, each under a name of its market."""
     market = None if data is None else _market_of(settings, data)
     found = []
     for name in _PLAYED:
         path = EXAMPLES / name
         base = config_file.read(path).config.session
+        session = base if market is None else f"{base}-{re.sub(r'[^a-z0-9_-]+', '-', market['dataset'])}"[:_STEM_MAX]
         found.append(
             Request(
                 config=path,
                 stage="paper",
-                session=_free_name(settings, base),
+                session=session,
+                takes_next_name=True,
                 speed=speed,
                 bars=bars,
                 market=market,
@@ -57,17 +58,3 @@ def _market_of(settings: Settings, data: Path) -> dict[str, Any]:
         "timeframe": manifest.timeframe,
         "symbols": tuple(manifest.symbol_names),
     }
-
-
-def _free_name(settings: Settings, base: str) -> str:
-    """The base name, or with the first number whose session folder is not there yet."""
-    from live_runner.contracts.subjects import check_session
-
-    folder = settings.home / "sessions"
-    for number in range(1, RUNS_MAX):
-        name = check_session(base if number == 1 else f"{base}-{number}")
-        if not (folder / name).exists():
-            return name
-    raise DataError(
-        f"There are {RUNS_MAX} sessions called {base} in {settings.home}", remedy="Choose another folder with --home"
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from live_runner.contracts.errors import DatabaseUnavailable
+from live_runner.contracts.errors import DatabaseUnavailable, SessionRefused
 from live_runner.services.cli.output import note, print_json, show
 from live_runner.services.cli.prepared import Prepared, prepare
 from live_runner.services.cli.progress import Display
@@ -25,6 +25,8 @@ __all__ = ["Request", "play"]
 
 RECORD_LIMIT_S: Final = 120.0
 """How long the recorder may make no headway at the end of a session."""
+NAMES_MAX: Final = 10_000
+_NAME_IS_USED_UP: Final = ("session_finished", "session_was_refused", "session_differs", "session_exists")
 _POLL_S: Final = 0.05
 _SHARE_POLL_S: Final = 0.1
 
@@ -41,6 +43,8 @@ class Request:
     market: dict[str, Any] | None = None
     """Fields of ``market`` over the configuration's."""
     verify: bool = False
+    takes_next_name: bool = False
+    """A name that is used up gets the next number instead of being refused."""
     services: str = "auto"
 
 
@@ -49,6 +53,8 @@ def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
     from live_runner.services.runtime import log
 
     prepared = [(request, _prepare(request)) for request in requests]
+    for request, session in prepared:
+        _check_market(settings, request, session)
     _end_on_signals()
     embedded = Embedded.start(settings)
     try:
@@ -70,6 +76,15 @@ def _prepare(request: Request) -> Prepared:
     if market is prepared.config.market:
         return prepared
     return prepared.with_market(market)
+
+
+def _check_market(settings: Settings, request: Request, prepared: Prepared) -> None:
+    """Whether the bars are there and the warmup is filled, before a refusal uses the session's name up."""
+    if prepared.config.market.source == "ccxt" or request.services == "running" or settings.nats_url:
+        return  # a venue is market_data's to ask, and its data folder may be another machine's
+    from live_runner.services.market_data.feed import recording_source
+
+    recording_source(prepared.config, settings.home).plan_now(prepared.warmup_bars)
 
 
 def _end_on_signals() -> None:
@@ -104,6 +119,19 @@ class _Player:
             self._leave()
 
     def _one(self, request: Request, prepared: Prepared) -> int:
+        for number in range(2, NAMES_MAX):
+            try:
+                return self._play(request, prepared)
+            except SessionRefused as error:
+                if not request.takes_next_name or error.fields.get("reason") not in _NAME_IS_USED_UP:
+                    raise
+            prepared = prepared.with_session(f"{request.session or prepared.config.session}-{number}")
+        raise SessionRefused(
+            f"{NAMES_MAX} sessions are called like {prepared.config.session}",
+            remedy="Choose another folder with --home",
+        )
+
+    def _play(self, request: Request, prepared: Prepared) -> int:
         began_s = time.monotonic()
         with Display(prepared.config.session, is_quiet=self._as_json) as display:
             stopped, facts = asyncio.run(self._watched(request, prepared, display))
@@ -150,16 +178,13 @@ class _Player:
             models=model_names(prepared.config),
             platform=platform_facts(),
         )
-        began_s = time.monotonic()
         stopped = await session.play()
-        played_s = time.monotonic() - began_s
-        # The folder marks the name as used up, for `paper` and for people.
-        (self._settings.home / "sessions" / session.session).mkdir(parents=True, exist_ok=True)
+        played_s = time.monotonic() - (session.playing_since_s or time.monotonic())
         display.phase("waiting for the recorder")
         await self._recorded(session.stopped_seq)
         sets = stopped.summary.get("bar_sets") or stopped.summary.get("sets")
         facts: dict[str, Any] = {"events_stored": await asyncio.to_thread(self._stored, session.session)}
-        if isinstance(sets, int) and not session.was_under_way:
+        if isinstance(sets, int) and not session.was_under_way and played_s > 0:
             facts["bar_sets_per_second"] = round(sets / played_s, 1)
         return stopped, facts
 

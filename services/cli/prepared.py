@@ -36,6 +36,11 @@ class Prepared:
         config = msgspec.structs.replace(self.config, market=market)
         return Prepared(config, self.source, self.strategy_class, warmup_needed(config, self.strategy_class))
 
+    def with_session(self, session: str) -> Prepared:
+        """The same under another name."""
+        config = msgspec.structs.replace(self.config, session=session)
+        return Prepared(config, self.source, self.strategy_class, self.warmup_bars)
+
     def announced(self, stage: str) -> Announced:
         """The event that asks the services for this session."""
         from live_runner.contracts.manifest import announce

@@ -94,7 +94,7 @@ def paper(
     """Run a paper session of `dual_lifo` and one of `ema_cross`, and verify both.
 
     Each is replayed and compared with its backtest; zero differences are expected. A session that was
-    finished before keeps its name, so later ones get a number.
+    finished before keeps its name: the next one gets a number.
     """
     from live_runner.services.cli.demonstration import requests
     from live_runner.services.cli.player import play

@@ -96,6 +96,8 @@ class FollowedSession:
         self._is_ours = False
         self._next_seq = 1
         self.stopped_seq = 0
+        self.playing_since_s: float | None = None
+        """Monotonic time at which the manifest was in the log."""
         self.was_under_way = False
 
     @property
@@ -150,6 +152,7 @@ class FollowedSession:
             else:
                 started = state.started[1]
             self._view.started(started)
+            self.playing_since_s = self.playing_since_s or time.monotonic()
             self._view.phase("playing")
             return await self._follow(bus, announced_seq)
         finally:
