@@ -131,7 +131,7 @@ class ExecutionCore:
         fields = trading.settle(bars)
         every = session.config.limits.state_hash_every
         if self.numbering.hashing and every and bars.number % every == 0:
-            fields["state_hash"] = self.state_hash()
+            fields["state_hash"] = self._folded_hash()
         session.out.append(
             self.numbering.close(Settled, cause=bars.id, event_ns=bars.close_ns, close_ns=bars.close_ns, **fields)
         )
@@ -169,7 +169,7 @@ class ExecutionCore:
                 event_ns=session.now_ns,
                 reason=self._ended or "finished",
                 summary=summary,
-                state_hash=self.state_hash() if self.numbering.hashing else "",
+                state_hash=self._folded_hash() if self.numbering.hashing else "",
             )
         )
 
@@ -177,14 +177,17 @@ class ExecutionCore:
 
     def snapshot(self) -> bytes:
         """The whole state as MessagePack: equal states give equal bytes."""
+        return self._encoded(list(self._queue), self._ended)
+
+    def _encoded(self, queue: list[BarSet], ended: str) -> bytes:
         return msgspec.msgpack.encode(
             {
                 "version": SNAPSHOT_VERSION,
                 "numbering": self.numbering.state(),
                 "started": self._started,
                 "awaited": self._awaited,
-                "queue": list(self._queue),
-                "ended": self._ended,
+                "queue": queue,
+                "ended": ended,
                 "stopped": self._stopped,
                 "counts": [self._sets, self._decisions],
                 "trading": self._trading.state() if self._trading else None,
@@ -214,6 +217,14 @@ class ExecutionCore:
     def state_hash(self) -> str:
         """blake2b-128 of ``snapshot()``, in hex."""
         return blake2b(self.snapshot(), digest_size=16).hexdigest()
+
+    def _folded_hash(self) -> str:
+        """The hash that is published: of what has been folded, without the inputs that still wait.
+
+        How far a feed has run ahead differs between a live session, a recording and the backtest; what
+        they publish does not.
+        """
+        return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
 
 
 _REPORT: Final = "This is a fault of the program: keep the session's log and report it"

@@ -64,14 +64,16 @@ def test_outputs_are_numbered_without_a_gap_and_name_their_cause(driver: Any) ->
 
 def test_set_that_comes_before_its_decision_waits(driver: Any) -> None:
     """Folding the same stream gives the same outputs, however fast each process was."""
-    patient, hasty = driver(), driver()
+    patient, hasty = (driver(limits={"state_hash_every": 1}) for _ in range(2))
     patient.bar(*FLAT)
     patient.open()
     patient.bar(101, 101, 101, 101)
-    bar, decision, following = patient.inputs[1:]
+    patient.decide()
+    patient.bar(102, 102, 102, 102)
+    bar, decision, following, nothing, last = patient.inputs[1:]
     first = hasty.feed(bar)
-    assert hasty.feed(following) == []
-    rest = hasty.feed(decision)
+    assert (hasty.feed(following), hasty.feed(last)) == ([], [])
+    rest = [*hasty.feed(decision), *hasty.feed(nothing)]
 
     assert events([*first, *rest]) == events(patient.seen)
 
