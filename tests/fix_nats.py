@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from live_runner.services.runtime.lean import import_lean
+from live_runner.services.runtime.nats_server import NatsServer, start_nats
+
+__all__ = ["BusFactory", "NatsServer"]
 
 if TYPE_CHECKING:
     from live_runner.services.runtime.bus import Bus
-    from live_runner.services.runtime.nats_server import NatsServer
 
 STREAM_BYTES_MAX = 256 * 1024 * 1024
 
@@ -23,8 +25,6 @@ STREAM_BYTES_MAX = 256 * 1024 * 1024
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """The server, with its url, token and process id."""
     import_lean("nats")
-    from live_runner.services.runtime.nats_server import start_nats
-
     server = start_nats(tmp_path_factory.mktemp("nats"))
     yield server
     assert server.process is not None
@@ -34,8 +34,6 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 @pytest.fixture
 def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     """A server of this test alone, which it may kill."""
-    from live_runner.services.runtime.nats_server import start_nats
-
     server = start_nats(tmp_path / "nats")
     yield server
     assert server.process is not None
