@@ -1,14 +1,18 @@
-"""``db migrate`` and ``db adopt-log``."""
+"""``db migrate``, ``db query`` and ``db adopt-log``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from live_runner.services.cli.options import HomeOption, JsonOption, database_settings, settings_of
 
 __all__ = ["app"]
+
+QUERY_TIMEOUT_S: Final = 60
+ROWS_MAX: Final = 10_000
+"""Rows that a query prints at most; psql is the tool for more."""
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -35,6 +39,55 @@ def migrate(home: HomeOption = None, as_json: JsonOption = False) -> None:
     )
     if done.skipped:
         note(f"Not possible with this edition, and not needed: {', '.join(done.skipped)}")
+
+
+@app.command(
+    epilog="Examples:\n\n\b\n"
+    '  live-runner db query "select * from session_summary" --json\n'
+    "  live-runner db query \"select day, pnl from pnl_by_day where session = 'monday'\""
+)
+def query(
+    sql: Annotated[str, typer.Argument(help="One SQL statement that reads.", show_default=False)],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one reading SQL statement, on the embedded database or that of TIMESCALE_DSN, and print its rows."""
+    from rich.table import Table
+
+    from live_runner.services.cli.output import note, print_json, show
+
+    with database_settings(home) as settings:
+        assert settings.timescale_dsn is not None
+        names, rows = _rows(settings.timescale_dsn, sql)
+    if as_json:
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    show(table)
+    if len(rows) == ROWS_MAX:
+        note(f"These are the first {ROWS_MAX:,} rows; use psql for more")
+
+
+def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    import psycopg
+
+    from live_runner.contracts.errors import DataError
+    from live_runner.services.runtime.database import connect
+
+    with connect(dsn) as connection:
+        connection.read_only = True
+        try:
+            connection.execute(f"set local statement_timeout = '{QUERY_TIMEOUT_S}s'")
+            found = connection.execute(sql.encode())
+            names = [column.name for column in found.description or ()]
+            return names, found.fetchmany(ROWS_MAX) if names else []
+        except psycopg.Error as error:
+            said = str(error).strip().partition("\n")[0]
+            raise DataError(
+                f"The database refuses the query: {said}", remedy="See the tables and views in the README"
+            ) from error
 
 
 @app.command(
