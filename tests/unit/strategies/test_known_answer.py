@@ -1,7 +1,7 @@
 """The known answer: an EMA 20/50 long-only cross, market order at the next open, fee per side.
 
-A plain loop over the columns says what it has to be. backtesting.py 0.6.6, given the same bars and averages, was seen to
-make the same trades and the same equity to the cent (20 000 bars of this market: 190 round trips).
+A plain loop over the columns says what it has to be. backtesting.py 0.6.6, given the same bars and averages, was seen
+to make the same trades and the same equity to the cent (20 000 bars of this market: 190 round trips).
 """
 
 from __future__ import annotations
