@@ -52,6 +52,7 @@ class Writer:
         self._connection: Connection | None = None
         self._outage: _Outage | None = None
         self._position: Position | None = None
+        self._found: Position | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -68,6 +69,7 @@ class Writer:
         """Migrate, connect and read the position, waiting for the database as long as it takes."""
         await self._until_it_works(self._migrate)
         await self._until_it_works(self._connect)
+        self._position = self._found
         self._back([])
         return self._position
 
@@ -126,7 +128,7 @@ class Writer:
                 remedy="Stop it, or let this one stand by until it ends",
             )
         row = await (await connection.execute(POSITION)).fetchone()
-        self._position = None if row is None else Position(int(row[0]) * 1000, row[1])
+        self._found = None if row is None else Position(int(row[0]) * 1000, row[1])
 
     async def _begin(self, position: Position) -> None:
         connection = await self._connected()
@@ -134,7 +136,7 @@ class Writer:
             "insert into recorder_position (log_epoch, stream_seq) values (to_ts(%s), %s) on conflict do nothing",
             (position.epoch_ns, position.stream_seq),
         )
-        self._position = position
+        self._position = self._found = position
 
     async def _store_once(self, batch: Batch) -> None:
         async with self._lock:
@@ -143,10 +145,11 @@ class Writer:
     async def _store_locked(self, batch: Batch) -> None:
         before = self._position
         connection = await self._connected()
-        now = self._position
+        now = self._found
         if before is None or now is None or now.epoch_ns != before.epoch_ns:
             raise OwnershipLost("The recorder's position was taken away", remedy="See `live-runner db adopt-log`")
         if now.stream_seq == batch.last_stream_seq:
+            self._position = now
             self._back([])  # the commit whose answer was lost had happened
             return
         if now.stream_seq != before.stream_seq:
@@ -170,7 +173,7 @@ class Writer:
                 raise OwnershipLost(
                     f"The position is no longer at {now.stream_seq}", remedy="Run one recorder per database"
                 )
-        self._position = Position(now.epoch_ns, batch.last_stream_seq)
+        self._position = self._found = Position(now.epoch_ns, batch.last_stream_seq)
         self._back(sessions)
 
     # -- waiting -------------------------------------------------------------------------------
