@@ -13,6 +13,7 @@ from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Leg, Lot
 from live_runner.contracts.policy import BackoffState, ExecutionPolicy, after_fill, after_rejection, is_blocked
 from live_runner.hotpath import fixed, ledger
+from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import LEGS, Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
@@ -31,7 +32,7 @@ class Account:
         self.ledger: Final = ledger.Ledger(_equity(account.equity), account.lots)
         for market in session.markets.values():
             self.ledger.add(market.valuation)
-        self._leverage: Final = fixed.parse_decimal(account.leverage)
+        self._leverage: Final = config_number(account.leverage, "account.leverage")
         if self._leverage[0] <= 0:
             raise ConfigError(
                 f"account.leverage {account.leverage} is not positive", remedy="Give 1 or more", key="account.leverage"

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from live_runner.contracts.errors import ConfigError
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.accounts import Account
+from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
@@ -42,7 +43,7 @@ class Margin:
         self._session: Final = session
         self._account: Final = account
         text = session.config.account.maintenance_margin
-        self._rate, self._decimals = fixed.parse_decimal(text)
+        self._rate, self._decimals = config_number(text, "account.maintenance_margin")
         if not 0 <= self._rate < 10**self._decimals:
             raise ConfigError(
                 f"account.maintenance_margin {text} is no share of notional",

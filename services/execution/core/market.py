@@ -8,6 +8,7 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.contracts.messages import FundingRate, Instrument, SetBar
 from live_runner.hotpath import fixed, matching, normalize
+from live_runner.services.execution.core.config_number import config_number
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "LEGS", "Market", "check_instruments"]
 
@@ -53,9 +54,7 @@ class Market:
         self.lot_grid: Final = fixed.Grid(instrument.lot_size)
         self.valuation: Final = fixed.Valuation(instrument.tick_size, instrument.lot_size, instrument.contract_size)
         self.normalizer: Final = normalize.Normalizer(instrument)
-        self._participation: Final = (
-            fixed.parse_decimal(config.fills.participation) if config.fills.participation else None
-        )
+        self._participation: Final = _participation(config.fills.participation)
         up, down, base = _slippage(config.fills.slippage_bp)
         self.book: Final = matching.Book(
             up, down, base, config.fills.limit == "through", config.account.position_mode == "one_way"
@@ -134,12 +133,22 @@ class Market:
         self.book.restore(state["book"])
 
 
+def _participation(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    share = config_number(text, "fills.participation")
+    if share[0] <= 0:
+        raise ConfigError(
+            f"fills.participation {text} lets no order fill",
+            remedy="Give a positive share of volume, or leave it out",
+            key="fills.participation",
+        )
+    return share
+
+
 def _slippage(text: str) -> tuple[int, int, int]:
     """Factors of a buy and a sell over their base, from basis points in decimal text."""
-    try:
-        mantissa, decimals = fixed.parse_decimal(text)
-    except ValueError as error:
-        raise ConfigError(f"fills.slippage_bp '{text}' is no number", remedy=_BP, key="fills.slippage_bp") from error
+    mantissa, decimals = config_number(text, "fills.slippage_bp")
     base = BASIS_POINTS * 10**decimals
     if not 0 <= mantissa < base:
         raise ConfigError(f"fills.slippage_bp {text} is out of range", remedy=_BP, key="fills.slippage_bp")

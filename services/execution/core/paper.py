@@ -29,6 +29,9 @@ from live_runner.services.execution.core.session import Session
 
 __all__ = ["PaperVenue"]
 
+RATE_DECIMALS: Final = 18
+"""Of a funding rate; venues give eight."""
+
 _KINDS: Final = {"market": matching.MARKET, "limit": matching.LIMIT, "post_only": matching.POST_ONLY}
 _PARTS: Final = {matching.STOP: ("stop", "sl"), matching.TAKE_PROFIT: ("take_profit", "tp")}
 _WHY: Final = {
@@ -225,7 +228,7 @@ class PaperVenue:
         market.funding = [rate for rate in market.funding if rate.funding_ns >= before_ns]
         for rate in due:
             ticks = price if rate.mark is None else market.ticks(rate.mark)
-            mantissa, decimals = fixed.parse_decimal(rate.rate)
+            mantissa, decimals = _rate(rate.rate)
             for side, lots in enumerate(self._position(market)):
                 if not lots:
                     continue
@@ -269,6 +272,14 @@ class PaperVenue:
     def restore(self, state: list[int]) -> None:
         """Go on from a snapshot."""
         self.numbered, self.liquidations = state
+
+
+def _rate(text: str) -> tuple[int, int]:
+    """A funding rate with at most ``RATE_DECIMALS``: an observation, rounded once, half-even."""
+    mantissa, decimals = fixed.parse_decimal(text)
+    if decimals <= RATE_DECIMALS:
+        return mantissa, decimals
+    return fixed.div_half_even(mantissa, 10 ** (decimals - RATE_DECIMALS)), RATE_DECIMALS
 
 
 _REPORT: Final = "This is a fault of the program: keep the session's log and report it"

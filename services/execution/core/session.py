@@ -12,7 +12,7 @@ from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import Event, Started
 from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import ExecutionPolicy
-from live_runner.hotpath import fixed
+from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import Market, check_instruments
 
 __all__ = ["REAL_STAGES", "Session"]
@@ -33,8 +33,8 @@ class Session:
         self.at_close: Final = self.config.fills.market == "bar_close"
         self.one_way: Final = self.config.account.position_mode == "one_way"
         self.late_entries: Final = self.config.market.late_bars == "trade"
-        self.maker: Final = fixed.parse_decimal(self.config.fees.maker)
-        self.taker: Final = fixed.parse_decimal(self.config.fees.taker)
+        self.maker: Final = config_number(self.config.fees.maker, "fees.maker")
+        self.taker: Final = config_number(self.config.fees.taker, "fees.taker")
         by_symbol = {instrument.symbol: instrument for instrument in started.instruments}
         self.markets: Final[dict[str, Market]] = {
             symbol: Market(index, by_symbol[symbol], self.config)

@@ -229,3 +229,35 @@ def test_bar_of_a_stranger_is_our_fault(driver: Any) -> None:
 
     with pytest.raises(OurFault, match="ZZZ"):
         core.feed(other.inputs[-1])
+
+
+def test_funding_rate_of_any_length_is_taken(driver: Any) -> None:
+    core = driver()
+    core.held("2")
+    core.bar(100, 100, 100, 100, funding=[core.funding("1.2345678901234567e-07")])
+
+    assert core.last(FundingPaid).amount == "-0.000024691358"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text"),
+    [
+        ("fees", "maker", "cheap"),
+        ("fees", "taker", "nan"),
+        ("account", "leverage", "0"),
+        ("account", "leverage", "x"),
+        ("account", "equity", "0"),
+        ("account", "equity", "much"),
+        ("account", "maintenance_margin", "1"),
+        ("account", "maintenance_margin", ""),
+        ("fills", "slippage_bp", "-1"),
+        ("fills", "slippage_bp", "one"),
+        ("fills", "participation", "0"),
+        ("fills", "participation", "half"),
+    ],
+)
+def test_number_of_the_configuration_that_cannot_be_is_refused_by_key(
+    driver: Any, section: str, key: str, text: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{section}.{key}"):
+        driver(**{section: {key: text}})
