@@ -6,9 +6,7 @@ strategy service (watch.py), so that one which never returns can be ended from o
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from typing import Any
 
 import msgspec
@@ -28,10 +26,11 @@ from live_runner.contracts.messages import (
 )
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.core_shell import CoreShell
+from live_runner.services.runtime.engine import package_versions
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.services.strategy.core.news import NEWS
 from live_runner.services.strategy.watch import BusyFlag
-from live_runner.strategies.loader import load, source_hash
+from live_runner.strategies.loader import installed_imports, load, source_hash
 from live_runner.strategies.parameters import create
 
 __all__ = ["StrategyShell"]
@@ -107,21 +106,4 @@ class StrategyShell(CoreShell):
 
 def _packages(sources: dict[str, str]) -> dict[str, str]:
     """Installed distributions that the sources import, by version."""
-    found: dict[str, str] = {}
-    owners = packages_distributions()
-    for text in sources.values():
-        for node in ast.walk(ast.parse(text)):
-            names = (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-            for name in names:
-                for distribution in owners.get(name.partition(".")[0], []):
-                    try:
-                        found[distribution] = version(distribution)
-                    except PackageNotFoundError:
-                        continue
-    return dict(sorted(found.items()))
+    return package_versions(installed_imports(sources))
