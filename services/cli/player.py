@@ -25,6 +25,8 @@ __all__ = ["Request", "play"]
 
 RECORD_LIMIT_S: Final = 120.0
 """How long the recorder may make no headway at the end of a session."""
+ATTACH_WAIT_S: Final = 10.0
+"""How long the services of another ``run`` in the same folder may take to appear."""
 NAMES_MAX: Final = 10_000
 _NAME_IS_USED_UP: Final = ("session_finished", "session_was_refused", "session_differs", "session_exists")
 _POLL_S: Final = 0.05
@@ -59,7 +61,8 @@ def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
     embedded = Embedded.start(settings)
     try:
         log.configure(embedded.settings, "run", to_file=True)
-        return _Player(embedded, as_json=as_json).play(prepared)
+        is_guest = settings.nats_url is None and not any(p.program.name == "nats" for p in embedded.owned)
+        return _Player(embedded, is_guest=is_guest, as_json=as_json).play(prepared)
     finally:
         embedded.stop(note)
 
@@ -99,10 +102,11 @@ def _end_on_signals() -> None:
 class _Player:
     """The servers and services of one ``run``."""
 
-    def __init__(self, embedded: Embedded, *, as_json: bool) -> None:
+    def __init__(self, embedded: Embedded, *, is_guest: bool, as_json: bool) -> None:
         self._embedded = embedded
         self._settings = embedded.settings
         self._as_json = as_json
+        self._is_guest = is_guest
         self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
 
     def play(self, sessions: list[tuple[Request, Prepared]]) -> int:
@@ -161,8 +165,12 @@ class _Player:
             return
         if request.services == "running":
             return
-        if request.services == "auto" and await services_are_running(self._settings):
-            return
+        if request.services == "auto":
+            # The one who owns the servers of this folder is starting its services, if they are not there yet.
+            for _ in range(round(ATTACH_WAIT_S / _SHARE_POLL_S) if self._is_guest else 1):
+                if await services_are_running(self._settings):
+                    return
+                await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
         self._supervisor.start(*missing)
 
     async def _follow(self, request: Request, prepared: Prepared, display: Display) -> tuple[Stopped, dict[str, Any]]:
