@@ -33,10 +33,6 @@ class Account:
         for market in session.markets.values():
             self.ledger.add(market.valuation)
         self._leverage: Final = config_number(account.leverage, "account.leverage")
-        if self._leverage[0] <= 0:
-            raise ConfigError(
-                f"account.leverage {account.leverage} is not positive", remedy="Give 1 or more", key="account.leverage"
-            )
         self._changed: dict[LegKey, None] = {}
         self._realised: dict[LegKey, int] = {}
         self.backoff: dict[LegKey, BackoffState] = {}
@@ -200,6 +196,4 @@ def _equity(text: str) -> int:
         raise ConfigError(
             f"account.equity '{text}' is no amount of money", remedy="Give a decimal number", key="account.equity"
         ) from error
-    if units <= 0:
-        raise ConfigError(f"account.equity {text} is not positive", remedy="Give some", key="account.equity")
     return units

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from live_runner.contracts.errors import ConfigError
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.accounts import Account
 from live_runner.services.execution.core.config_number import config_number
@@ -42,14 +41,9 @@ class Margin:
     def __init__(self, session: Session, account: Account) -> None:
         self._session: Final = session
         self._account: Final = account
-        text = session.config.account.maintenance_margin
-        self._rate, self._decimals = config_number(text, "account.maintenance_margin")
-        if not 0 <= self._rate < 10**self._decimals:
-            raise ConfigError(
-                f"account.maintenance_margin {text} is no share of notional",
-                remedy="Give 0 (no liquidation) to below 1",
-                key="account.maintenance_margin",
-            )
+        self._rate, self._decimals = config_number(
+            session.config.account.maintenance_margin, "account.maintenance_margin"
+        )
         self.is_on: Final = self._rate > 0
 
     def shortfall(self, order: Order, under_way: Iterable[Order]) -> int:

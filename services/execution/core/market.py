@@ -8,7 +8,7 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.contracts.messages import FundingRate, Instrument, SetBar
 from live_runner.hotpath import fixed, matching, normalize
-from live_runner.services.execution.core.config_number import config_number
+from live_runner.services.execution.core.config_number import check_numbers, config_number
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "LEGS", "Market", "check_instruments"]
 
@@ -19,7 +19,8 @@ FUNDING_WAITING_MAX: Final = 10_000
 
 
 def check_instruments(config: Config, instruments: list[Instrument]) -> None:
-    """Refuse, before a session starts, what the ledger cannot account for: ConfigError names the symbol."""
+    """Refuse, before a session starts, what execution cannot account for: ConfigError names symbol or key."""
+    check_numbers(config)
     known = {instrument.symbol for instrument in instruments}
     for symbol in config.market.symbols:
         if symbol not in known:
@@ -54,7 +55,9 @@ class Market:
         self.lot_grid: Final = fixed.Grid(instrument.lot_size)
         self.valuation: Final = fixed.Valuation(instrument.tick_size, instrument.lot_size, instrument.contract_size)
         self.normalizer: Final = normalize.Normalizer(instrument)
-        self._participation: Final = _participation(config.fills.participation)
+        self._participation: Final = (
+            config_number(config.fills.participation, "fills.participation") if config.fills.participation else None
+        )
         up, down, base = _slippage(config.fills.slippage_bp)
         self.book: Final = matching.Book(
             up, down, base, config.fills.limit == "through", config.account.position_mode == "one_way"
@@ -133,26 +136,8 @@ class Market:
         self.book.restore(state["book"])
 
 
-def _participation(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    share = config_number(text, "fills.participation")
-    if share[0] <= 0:
-        raise ConfigError(
-            f"fills.participation {text} lets no order fill",
-            remedy="Give a positive share of volume, or leave it out",
-            key="fills.participation",
-        )
-    return share
-
-
 def _slippage(text: str) -> tuple[int, int, int]:
     """Factors of a buy and a sell over their base, from basis points in decimal text."""
     mantissa, decimals = config_number(text, "fills.slippage_bp")
     base = BASIS_POINTS * 10**decimals
-    if not 0 <= mantissa < base:
-        raise ConfigError(f"fills.slippage_bp {text} is out of range", remedy=_BP, key="fills.slippage_bp")
     return base + mantissa, base - mantissa, base
-
-
-_BP: Final = "Give basis points from 0 to below 10000 as decimal text"
