@@ -21,7 +21,26 @@ HEALTHY_LIMIT_S = 60
 """The stack is healthy within a minute."""
 SESSION_LIMIT_S = 240
 SERVICES = ("market-data", "strategy", "execution", "recorder")
+ALL = ("nats", "timescaledb", *SERVICES, "emulator")
 SESSION = "compose-session"
+LIVE = "live-emulator"
+
+# Long enough to be under way while four services are killed in turn, whatever the machine is doing.
+BARS = 8000
+SETS_PER_S = 100
+CONFIG = f"""
+session: {SESSION}
+strategy:
+  module: live_runner.strategies.ema_cross
+  parameters: {{fast: 20, slow: 50, short: true, notional: 500}}
+market:
+  venue: simulated
+  source: simulated
+  bars: {BARS}
+  symbols: [BTC/USDT:USDT, ETH/USDT:USDT, SOL/USDT:USDT]
+  timeframe: 1m
+  speed: {SETS_PER_S * 60}
+"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_LIMIT_S + 600)]
 
@@ -33,7 +52,12 @@ class Stack:
         self.repository = repository
         self.name = name
         # An empty port is any free one.
-        self.environment = {**os.environ, "LIVE_RUNNER_NATS_PORT": "", "LIVE_RUNNER_DB_PORT": ""}
+        self.environment = {
+            **os.environ,
+            "LIVE_RUNNER_NATS_PORT": "",
+            "LIVE_RUNNER_DB_PORT": "",
+            "LIVE_RUNNER_EMULATOR_PORT": "",
+        }
 
     def compose(self, *arguments: str, limit_s: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -60,12 +84,26 @@ class Stack:
 
     def inspect(self, service: str) -> dict[str, Any]:
         container = self.compose("ps", "--quiet", service).stdout.strip()
-        done = subprocess.run(["docker", "inspect", container], check=True, capture_output=True, text=True)
-        found: dict[str, Any] = json.loads(done.stdout)[0]
+        found: dict[str, Any] = json.loads(docker("inspect", container).stdout)[0]
         return found
 
-    def events(self, type_: str) -> int:
-        return int(self.sql(f"select count(*) from event where session = '{SESSION}' and type = '{type_}'"))
+    def events(self, type_: str, session: str = SESSION) -> int:
+        return int(self.sql(f"select count(*) from event where session = '{session}' and type = '{type_}'"))
+
+    def begin(self, *arguments: str) -> str:
+        """Start a command in a container of its own; the container's id."""
+        return self.compose("run", "--detach", "-T", *arguments).stdout.strip().splitlines()[-1]
+
+    def end_of(self, container: str) -> tuple[int, str]:
+        """Exit code and output of a container that was begun, once it has ended."""
+        done = docker("wait", container)
+        said = docker("logs", container)
+        docker("rm", "--force", container)
+        return int(done.stdout.strip()), said.stdout + said.stderr
+
+
+def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True, timeout=SESSION_LIMIT_S)
 
 
 def until(holds: Callable[[], bool], what: str, limit_s: float = SESSION_LIMIT_S) -> None:
@@ -98,36 +136,33 @@ def stack(repository: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def finished(stack: Stack) -> Stack:
-    """The stack after a session in the middle of which each service was killed or replaced."""
-    config = "/config/paper_ema_cross.yaml"
-    arguments = ("run", config, "--stage", "paper", "--session", SESSION, "--speed", "30000", "--services", "running")
-    container = stack.compose("run", "--detach", "-T", "runner", *arguments).stdout.strip().splitlines()[-1]
-    until(lambda: stack.events("strategy.decided") > 100, "the first hundred decisions")
+def finished(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """The stack after a session in the middle of which each service was killed and replaced."""
+    config = tmp_path_factory.mktemp("config") / "session.yaml"
+    config.write_text(CONFIG, encoding="utf-8")
+    config.parent.chmod(0o755)
+    container = stack.begin("--volume", f"{config}:/config/session.yaml:ro", "runner", "run", "/config/session.yaml",
+                            "--stage", "paper", "--services", "running")  # fmt: skip
+    until(lambda: stack.events("strategy.decided") > SETS_PER_S, "the first decisions")
     for service in SERVICES:
         stack.compose("kill", "--signal", "KILL", service)
         seen = stack.events("strategy.decided")
+        assert seen < BARS - 2 * SETS_PER_S, "the session ended before every service was killed"
         stack.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_LIMIT_S), "--no-deps", service)
-        until(lambda seen=seen: stack.events("strategy.decided") > seen + 100, f"progress after {service} was killed")  # type: ignore[misc]  # bound now
-    done = subprocess.run(
-        ["docker", "wait", container], check=True, capture_output=True, text=True, timeout=SESSION_LIMIT_S
-    )
-    said = subprocess.run(["docker", "logs", container], check=True, capture_output=True, text=True)
-    subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
-    assert done.stdout.strip() == "0", said.stdout[-3000:] + said.stderr[-3000:]
+        until(lambda seen=seen: stack.events("strategy.decided") > seen, f"progress after {service} was killed")  # type: ignore[misc]  # bound now
+    code, said = stack.end_of(container)
+    assert code == 0, said[-4000:]
     return stack
 
 
 def test_every_service_is_healthy_within_a_minute(stack: Stack) -> None:
-    states = {
-        service: stack.inspect(service)["State"]["Health"]["Status"] for service in ("nats", "timescaledb", *SERVICES)
-    }
+    states = {service: stack.inspect(service)["State"]["Health"]["Status"] for service in ALL}
 
     assert set(states.values()) == {"healthy"}, states
 
 
 def test_no_container_is_root_or_may_become_it(stack: Stack) -> None:
-    for service in ("nats", "timescaledb", *SERVICES):
+    for service in ALL:
         found = stack.inspect(service)
         host = found["HostConfig"]
 
@@ -141,7 +176,7 @@ def test_no_container_is_root_or_may_become_it(stack: Stack) -> None:
 
 
 def test_ports_are_open_on_loopback_alone(stack: Stack) -> None:
-    for service in ("nats", "timescaledb", *SERVICES):
+    for service in ALL:
         bindings = stack.inspect(service)["NetworkSettings"]["Ports"] or {}
         addresses = {binding["HostIp"] for bound in bindings.values() for binding in bound or []}
 
@@ -164,6 +199,21 @@ def test_it_replays_and_compares_without_a_difference(finished: Stack) -> None:
     """R01."""
     finished.runner("replay", SESSION)
     finished.runner("compare", SESSION)
+
+
+def test_a_live_session_trades_on_the_candles_of_the_simulated_exchange(stack: Stack) -> None:
+    """D01: closed bars alone, through unmodified ccxt, one a second."""
+    container = stack.begin(
+        "runner", "run", f"/config/{LIVE.replace('-', '_')}.yaml", "--stage", "paper", "--services", "running"
+    )
+    until(lambda: stack.events("strategy.decided", LIVE) >= 5, "five decisions")
+    stack.runner("end", LIVE)
+    code, said = stack.end_of(container)
+
+    assert code == 0, said[-4000:]
+    assert stack.events("session.stopped", LIVE) == 1
+    assert stack.sql(f"select count(*) from bars where session = '{LIVE}' and ts >= close_ts") == "0"
+    stack.runner("replay", LIVE)
 
 
 def test_a_stopped_service_starts_again_healthy(stack: Stack) -> None:
