@@ -37,7 +37,7 @@ PURGE_EVERY_S: Final = 30.0
 STOP_GRACE_S: Final = 5.0
 """How long the last batch may take when the recorder is asked to stop; the log keeps what is left."""
 COUNTED_SESSIONS_MAX: Final = 1_000
-"""Sessions whose stored events are counted in memory, for heartbeats."""
+"""Sessions whose stored events are known in memory, for heartbeats."""
 
 
 class _ReadingPaused(RunnerError):  # noqa: N818  # a state, like the other errors of ours
@@ -61,7 +61,7 @@ class Recorder:
         self.lag_ms = 0.0
         """Publish to commit, of the oldest event of the last batch."""
         self.events_of: Counter[str] = Counter()
-        """Events stored by this process, by session."""
+        """Events in the database, by session; the latest ``COUNTED_SESSIONS_MAX`` sessions."""
         self.is_recording = False
         """Whether the position is known and the stream is being followed."""
         self.is_paused = False
@@ -128,7 +128,11 @@ class Recorder:
         if position is None:
             await writer.begin(Position(epoch, 0))
         self._epoch_ns = epoch
-        self._packer = Packer(epoch, Sequences(await writer.sequences()))
+        sources = await writer.sources()
+        self._packer = Packer(epoch, Sequences({(session, source): seq for session, source, seq, _ in sources}))
+        self.events_of.clear()
+        for session, _, _, events in sources:
+            self._add(session, events)
         self.committed = self._read_seq = start - 1
         self.log_end = state.last_seq
         self.is_recording = True
@@ -199,10 +203,13 @@ class Recorder:
         if batch.first_recorded_ns:
             self.lag_ms = (time.time_ns() - batch.first_recorded_ns) / 1e6
         for (session, _), stored in batch.stored.items():
-            self.events_of[session] += stored.events
+            self._add(session, stored.events)
         for session in batch.ended:
             self._log.info("session recorded", session=session, events=self.events_of[session])
-        while len(self.events_of) > COUNTED_SESSIONS_MAX:
+
+    def _add(self, session: str, events: int) -> None:
+        self.events_of[session] += events
+        if len(self.events_of) > COUNTED_SESSIONS_MAX:
             del self.events_of[next(iter(self.events_of))]
 
     # -- looking after the stream --------------------------------------------------------------
@@ -229,7 +236,7 @@ async def _first_of(*futures: asyncio.Future[Any]) -> None:
     """Wait until one of them ends; what ended with an error raises it."""
     done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
     for future in done:
-        error = future.exception()
+        error = None if future.cancelled() else future.exception()
         if error is not None and not isinstance(error, _ReadingPaused):
             raise error
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.session_rows import COLUMN_CASTS, Change
 
-__all__ = ["COUNT", "HELD", "INCIDENT", "MOVE", "POSITION", "counts", "upsert"]
+__all__ = ["COUNT", "HELD", "INCIDENT", "MOVE", "POSITION", "SOURCES", "counts", "upsert"]
 
 
 def upsert(change: Change) -> tuple[bytes, tuple[Any, ...]]:
@@ -84,5 +84,7 @@ HELD: Final = """
     where state in ('announced', 'started')
         and (state = 'started' or announced_at > now() - interval '1 hour')
 """
+
+SOURCES: Final = "select session, source, seq, events from recorder_source order by stream_seq"
 
 POSITION: Final = "select extract(epoch from log_epoch) * 1000000, stream_seq from recorder_position"

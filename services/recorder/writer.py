@@ -21,7 +21,7 @@ from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.packing import json_text
 from live_runner.services.recorder.core.position import Position
 from live_runner.services.recorder.core.tables import TABLES
-from live_runner.services.recorder.statements import COUNT, HELD, INCIDENT, MOVE, POSITION, counts, upsert
+from live_runner.services.recorder.statements import COUNT, HELD, INCIDENT, MOVE, POSITION, SOURCES, counts, upsert
 from live_runner.services.runtime import database, log
 from live_runner.services.runtime.settings import masked
 
@@ -77,11 +77,11 @@ class Writer:
         """Store the first position of a database that had none."""
         await self._until_it_works(lambda: self._begin(position))
 
-    async def sequences(self) -> dict[tuple[str, str], int]:
-        """The last stored number of each source."""
+    async def sources(self) -> list[tuple[str, str, int, int]]:
+        """Session, source, last stored number and stored events of each source, the latest last."""
         connection = await self._connected()
-        rows = await (await connection.execute("select session, source, seq from recorder_source")).fetchall()
-        return {(session, source): seq for session, source, seq in rows}
+        rows = await (await connection.execute(SOURCES)).fetchall()
+        return [(session, source, seq, events) for session, source, seq, events in rows]
 
     async def held(self) -> list[int] | None:
         """For each live session the first stream position that it may still need; None when away."""

@@ -92,6 +92,7 @@ def test_a_recorder_that_starts_again_stores_each_event_once(bus_factory: BusFac
                 end = await publish(bus, events[at : at + 30])
                 async with recording(bus, dsn) as running:
                     await running.has(end)
+                assert running.recorder.events_of["again"] == end
             return await stored_bytes(bus, "again")
 
     published = asyncio.run(run())
