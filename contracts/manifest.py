@@ -66,8 +66,13 @@ def announce(
     engine_hash: str,
     warmup_bars: int,
 ) -> Announced:
-    """The ``announced`` event; its market time is 0, since no bar is known yet."""
+    """The ``announced`` event; its market time is 0, since no bar is known yet.
+
+    The pace of a recording stands beside the configuration and not in it: a session gives the same events,
+    hashes included, at whatever pace it is played.
+    """
     fields = config_fields(config)
+    fields["market"]["speed"] = None
     return Announced(
         stage=stage,
         config=fields,
@@ -78,6 +83,7 @@ def announce(
         engine_version=engine_version,
         engine_hash=engine_hash,
         warmup_bars=warmup_bars,
+        speed=config.market.speed,
         id=event_id(config.session, SOURCE, _ANNOUNCED_SEQ),
         session=config.session,
         source=SOURCE,

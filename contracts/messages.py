@@ -248,6 +248,8 @@ class Announced(Event, frozen=True, kw_only=False, tag="session.announced"):
     engine_hash: str
     warmup_bars: int
     """max(strategy's own requirement, config)."""
+    speed: float | None = None
+    """Pace of a recording as a multiple of real time; no part of the configuration that events depend on."""
 
 
 class Joined(Event, frozen=True, kw_only=False, tag="session.joined"):

@@ -94,6 +94,7 @@ _SAMPLES: list[m.Event] = [
         engine_version="0.1.0",
         engine_hash=_HASH,
         warmup_bars=50,
+        speed=60.0,
         **_core("run.shell", 1, ""),
     ),
     m.Joined(

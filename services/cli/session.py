@@ -15,7 +15,7 @@ import msgspec
 
 from live_runner.contracts import codec, manifest, subjects
 from live_runner.contracts.config import Config
-from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError, SessionRefused
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError, SessionRefused, StrategyError
 from live_runner.contracts.messages import Announced, Event, Incident, Joined, SessionRefusal, Started, Stopped
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.settings import Settings
@@ -28,6 +28,8 @@ ROLES: Final = ("market_data", "strategy", "execution", "recorder")
 RECONNECT_LIMIT_S: Final = 60.0
 """NATS may be away for so long while a session is followed."""
 _RECONNECT_EVERY_S: Final = 0.2
+ENDED_BY_STRATEGY: Final = "ended by strategy"
+"""Reason of ``stopped`` when strategy code failed and the configuration says to stop then."""
 
 
 class View(Protocol):
@@ -99,6 +101,7 @@ class FollowedSession:
         self.playing_since_s: float | None = None
         """Monotonic time at which the manifest was in the log."""
         self.was_under_way = False
+        self._strategy_failure = ""
 
     @property
     def session(self) -> str:
@@ -158,6 +161,28 @@ class FollowedSession:
         finally:
             await undo()
 
+    def failure(self, stopped: Stopped) -> StrategyError | None:
+        """What made the session end before its time, when that was its strategy."""
+        strategy = self._announced.strategy
+        if stopped.reason.startswith("aborted by "):
+            return StrategyError(
+                f"The session {self.session} was {stopped.reason.rstrip('.')}",
+                remedy="Mend the strategy (or raise limits.decide_timeout_s if it only is slow) and run it as a new "
+                "session",
+                session=self.session,
+                strategy=strategy,
+            )
+        if stopped.reason == ENDED_BY_STRATEGY:
+            why = self._strategy_failure or "its code raised"
+            return StrategyError(
+                f"The session {self.session} was ended, for the strategy {strategy} failed and strategy.on_error is "
+                f"stop: {why.rstrip('.')}",
+                remedy="Mend the strategy and run it as a new session; the traceback is in the session's incident",
+                session=self.session,
+                strategy=strategy,
+            )
+        return None
+
     # -- beginning -----------------------------------------------------------------------------
 
     async def _announce(self, bus: Bus) -> tuple[int, Announced]:
@@ -180,15 +205,10 @@ class FollowedSession:
                 remedy=f"Choose another name with --session; look at this one with: live-runner replay {name}",
                 reason="session_finished" if state.stopped is not None else "session_was_refused",
             )
-        # The pace of a recording changes no event: the session goes on at the pace it was announced with.
-        config = msgspec.structs.replace(
-            self._config,
-            market=msgspec.structs.replace(self._config.market, speed=before.config["market"]["speed"]),
-        )
         differing = [
             what
             for what, here, there in (
-                ("configuration", manifest.config_hash(manifest.config_fields(config)), before.config_hash),
+                ("configuration", self._announced.config_hash, before.config_hash),
                 ("strategy", self._announced.strategy_hash, before.strategy_hash),
                 ("stage", self._announced.stage, before.stage),
             )
@@ -256,6 +276,8 @@ class FollowedSession:
                     raise _refused(event)
                 if isinstance(event, Incident):
                     self._view.incident(event)
+                    if event.code == "strategy_failed":
+                        self._strategy_failure = self._strategy_failure or event.message
                     if event.severity == "fatal":
                         raise _fatal(event)
         finally:

@@ -172,7 +172,7 @@ class MarketDataShell:
         skip = progress.after_set
         reason = "end_of_recording"
         items = source.live_items(progress.close_ns, progress.number)
-        clock = _Clock(self._config.market.speed)
+        clock = _Clock(self._announced.speed)
         async for item in items:
             if skip and item.kind is not BarSet:
                 skip -= 1

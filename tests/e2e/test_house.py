@@ -35,7 +35,8 @@ def test_kill_9_of_each_service_changes_nothing(
     """P10, P11: every service, the strategy's own process and the NATS server, one after the other in one session."""
     house = new_house()
     config = house.config("twice")
-    run = house.start(config, "--verify")
+    # The pace leaves time to kill, and changes no event either.
+    run = house.start(config, "--verify", "--speed", "6000")
     for number, service in enumerate(SERVICES):
         house.wait_for_set("twice", 150 + 200 * number)
         house.kill(run, service)
