@@ -7,7 +7,7 @@ named limit. A live feed never gives up: it goes on asking, and says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, Final
 
 import ccxt
@@ -142,7 +142,7 @@ class LiveSource:
         """Let go of the venue."""
         await self._venue.close()
 
-    async def live_items(self, after_close_ns: int | None, number: int) -> AsyncIterator[Item]:
+    async def live_items(self, after_close_ns: int | None, number: int) -> AsyncGenerator[Item]:
         """Warmup, then every set when its bars are closed, until ``market.end`` if there is one."""
         book = self._book(after_close_ns, number)
         for symbol, page in self._history.take().items():

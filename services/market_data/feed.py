@@ -7,7 +7,7 @@ the venue.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +46,7 @@ class Source(Protocol):
     def items(self, after_close_ns: int | None, number: int) -> Iterator[Item]:
         """What follows set ``number`` (0 and None: from the first one), for sources that are not live."""
 
-    def live_items(self, after_close_ns: int | None, number: int) -> AsyncIterator[Item]:
+    def live_items(self, after_close_ns: int | None, number: int) -> AsyncGenerator[Item]:
         """The same for every source; a live one waits for the venue, and ends at ``market.end`` only.
 
         A live one also gives ``VenueCall`` and ``Incident``: what it saw, for the shell's own numbering.
@@ -123,7 +123,7 @@ class RecordingSource:
         """What follows set ``number``."""
         return self.timeline().items(after_close_ns, number)
 
-    async def live_items(self, after_close_ns: int | None, number: int) -> AsyncIterator[Item]:
+    async def live_items(self, after_close_ns: int | None, number: int) -> AsyncGenerator[Item]:
         """The same, for callers that take any source."""
         for item in self.items(after_close_ns, number):
             yield item
