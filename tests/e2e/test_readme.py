@@ -21,12 +21,12 @@ def blocks(repository: Path, language: str) -> list[str]:
 
 
 @pytest.fixture
-def played(repository: Path, tmp_path: Path, timescale_dsn: str) -> str:
+def played(repository: Path, tmp_path: Path, postgres_dsn: str) -> str:
     """The README's strategy and configuration as files, and every command typed; the database afterwards."""
     for body in [*blocks(repository, "python"), *blocks(repository, "yaml")]:
         name = body.partition("\n")[0].removeprefix("# ")
         (tmp_path / name).write_text(body, encoding="utf-8")
-    environment = {**os.environ, "TIMESCALE_DSN": timescale_dsn}
+    environment = {**os.environ, "TIMESCALE_DSN": postgres_dsn}
     environment.pop("NATS_URL", None)
     lines = [line for body in blocks(repository, "sh") for line in body.splitlines() if line]
     assert all(line.startswith("live-runner ") for line in lines)
@@ -37,7 +37,7 @@ def played(repository: Path, tmp_path: Path, timescale_dsn: str) -> str:
             timeout=COMMAND_LIMIT_S, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return timescale_dsn
+    return postgres_dsn
 
 
 def test_every_command_of_the_readme_works_and_every_query_answers(repository: Path, played: str) -> None:
