@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from live_runner.contracts.errors import DatabaseUnavailable, SessionRefused
 from live_runner.services.cli.output import note, print_json, show
@@ -19,6 +19,7 @@ from live_runner.services.runtime.settings import Settings
 from live_runner.services.runtime.supervisor import SERVICES, Exit, Supervisor
 
 if TYPE_CHECKING:
+    from live_runner.contracts.errors import StrategyError
     from live_runner.contracts.messages import Stopped
 
 __all__ = ["Request", "play"]
@@ -99,6 +100,14 @@ def _end_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
+class _Played(NamedTuple):
+    """How a session ended; ``failure`` when its strategy made it end before its time."""
+
+    stopped: Stopped
+    facts: dict[str, Any]
+    failure: StrategyError | None
+
+
 class _Player:
     """The servers and services of one ``run``."""
 
@@ -138,11 +147,14 @@ class _Player:
     def _play(self, request: Request, prepared: Prepared) -> int:
         began_s = time.monotonic()
         with Display(prepared.config.session, is_quiet=self._as_json) as display:
-            stopped, facts = asyncio.run(self._watched(request, prepared, display))
-        facts["seconds"] = round(time.monotonic() - began_s, 3)
-        return self._report(request, prepared, stopped, facts)
+            played = asyncio.run(self._watched(request, prepared, display))
+        played.facts["seconds"] = round(time.monotonic() - began_s, 3)
+        code = self._report(request, prepared, played)
+        if played.failure is not None:
+            raise played.failure
+        return code
 
-    async def _watched(self, request: Request, prepared: Prepared, display: Display) -> tuple[Stopped, dict[str, Any]]:
+    async def _watched(self, request: Request, prepared: Prepared, display: Display) -> _Played:
         """Follow the session while the supervisor looks after the services; the first to fail ends both."""
         await self._start_services(request)
         watch = asyncio.create_task(self._supervisor.watch())
@@ -173,7 +185,7 @@ class _Player:
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
         self._supervisor.start(*missing)
 
-    async def _follow(self, request: Request, prepared: Prepared, display: Display) -> tuple[Stopped, dict[str, Any]]:
+    async def _follow(self, request: Request, prepared: Prepared, display: Display) -> _Played:
         from live_runner.services.cli.session import FollowedSession
         from live_runner.services.execution.core.models import model_names
         from live_runner.services.runtime.engine import platform_facts
@@ -194,7 +206,7 @@ class _Player:
         facts: dict[str, Any] = {"events_stored": await asyncio.to_thread(self._stored, session.session)}
         if isinstance(sets, int) and not session.was_under_way and played_s > 0:
             facts["bar_sets_per_second"] = round(sets / played_s, 1)
-        return stopped, facts
+        return _Played(stopped, facts, session.failure(stopped))
 
     async def _recorded(self, stream_seq: int) -> None:
         """Wait until the recorder has committed up to the end; DatabaseUnavailable when it makes no headway."""
@@ -226,11 +238,12 @@ class _Player:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def _report(self, request: Request, prepared: Prepared, stopped: Stopped, facts: dict[str, Any]) -> int:
+    def _report(self, request: Request, prepared: Prepared, played: _Played) -> int:
         from live_runner.services.backtest.summary import summary_fields, summary_table
 
-        fields = summary_fields(stopped, **facts)
-        if not request.verify:
+        fields = summary_fields(played.stopped, **played.facts)
+        # What took a session down would take its replay and its backtest down too.
+        if not request.verify or played.failure is not None:
             if self._as_json:
                 print_json(fields)
             else:

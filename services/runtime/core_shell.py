@@ -79,6 +79,9 @@ class CoreShell:
         """What this role alone knows, as fields of ``joined``. Raises TheirFault to refuse the session."""
         return {}
 
+    async def taken(self) -> None:
+        """Called once the role is taken, before recovery."""
+
     async def ready(self) -> None:
         """Called once after recovery, before the first new input."""
 
@@ -93,6 +96,7 @@ class CoreShell:
         beat = asyncio.create_task(self._beat())
         try:
             self._publisher = await self.bus.publisher(self.ownership.guard)
+            await self.taken()
             await self._recover(start_seq)
             if not self._ended.is_set():
                 await self.ready()
@@ -295,6 +299,10 @@ class CoreShell:
                 details={key: plain(value) for key, value in details.items()},
             )
         )
+
+    async def flush(self) -> None:
+        """Wait until everything published so far is acknowledged."""
+        await self._publisher.flush()
 
     async def _give_up(self, error: OurFault) -> None:
         if self._publisher.error is not None:

@@ -13,12 +13,12 @@ import msgspec
 import uvloop
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import BusUnavailable, RunnerError
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced, SessionRefusal
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.hosting import instance_name, stop_on_signals
-from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.ownership import AlreadyOwned, Ownership
 from live_runner.services.runtime.settings import Settings
 from live_runner.services.strategy.shell import StrategyShell
 from live_runner.services.strategy.watch import BusyFlag
@@ -90,7 +90,8 @@ def main() -> None:
     except RunnerError as error:
         log.get("strategy").error("the session's strategy ends", session=orders.session, reason=str(error))
         sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
+        # A role that was lost while strategy code ran is owned by another process, as one that was never had.
+        sys.exit(AlreadyOwned.exit_code if isinstance(error, OwnershipLost) else error.exit_code)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,19 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import Final
 
 import msgspec
 
 from live_runner.contracts import subjects
-from live_runner.contracts.errors import BusUnavailable, ServiceUnavailable, StrategyError
+from live_runner.contracts.errors import BusUnavailable, OurFault, ServiceUnavailable, StrategyError
 from live_runner.contracts.manifest import config_of
-from live_runner.contracts.messages import Announced
+from live_runner.contracts.messages import Announced, Incident, SessionRefusal
 from live_runner.services.runtime import launch, log
 from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.hosting import Host, stop_on_signals
-from live_runner.services.runtime.ownership import AlreadyOwned
+from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
+from live_runner.services.runtime.ownership import AlreadyOwned, Ownership
 from live_runner.services.runtime.settings import Settings
 from live_runner.services.strategy.child import Orders
 from live_runner.services.strategy.watch import BusyFlag
@@ -34,6 +35,9 @@ CRASHES_MAX: Final = 5
 """Crashes of one session's child before the session is aborted."""
 HANGS_MAX: Final = 2
 STOP_WAIT_S: Final = 5.0
+COMMAND_LIMIT_S: Final = 30.0
+"""How long execution may be away when a session has to be stopped."""
+COMMAND_RETRY_S: Final = 0.5
 
 
 class StrategyService:
@@ -64,21 +68,24 @@ class StrategyService:
                     f"The strategy of session {announced.session} lost NATS",
                     remedy="It starts again once NATS is back",
                 )
-            if hung:
-                hangs += 1
-                trouble = f"The strategy did not answer within {timeout_s:g} s and was started again"
-            elif code < 0:
-                crashes += 1
-                trouble = f"The strategy's process ended by signal {-code} and was started again"
-            else:
+            if code == OurFault.exit_code:
                 raise StrategyError(
                     f"The strategy of session {announced.session} ended with exit code {code}",
-                    remedy="See the strategy's log",
+                    remedy="See the incident in its log and the strategy's log",
                     session=announced.session,
                 )
+            if hung:
+                hangs += 1
+                trouble = f"The strategy did not answer within {timeout_s:g} s (limits.decide_timeout_s)"
+            elif code < 0:
+                crashes += 1
+                trouble = f"The strategy's process ended by signal {-code}"
+            else:
+                crashes = CRASHES_MAX + 1
+                trouble = f"The strategy's process ended with exit code {code}"
             self._log.error("strategy process ended", session=announced.session, reason=trouble, exit_code=code)
             if hangs >= HANGS_MAX or crashes > CRASHES_MAX:
-                await self._give_up(bus, announced.session, trouble)
+                await self._give_up(bus, announced, trouble)
 
     async def _run_child(self, session: str, stream_seq: int, trouble: str, timeout_s: float) -> tuple[int, bool]:
         busy = BusyFlag.create()
@@ -116,18 +123,51 @@ class StrategyService:
                 process.kill()
             busy.close()
 
-    async def _give_up(self, bus: Bus, session: str, why: str) -> None:
-        for command in ("stop", "abort"):
-            body = msgspec.msgpack.encode({"author": "strategy service", "reason": why})
-            try:
-                await bus.request(subjects.command(command, session), body)
-            except ServiceUnavailable as error:
-                self._log.error("command was not taken", session=session, command=command, reason=str(error))
-        raise StrategyError(
-            f"The strategy of session {session} was given up: {why}",
-            remedy="Mend the strategy and run it as a new session",
-            session=session,
+    async def _give_up(self, bus: Bus, announced: Announced, why: str) -> None:
+        """Say so in the log, stop the session's entries and end it where it is; always raises StrategyError."""
+        error = StrategyError(
+            f"The strategy {announced.strategy} of session {announced.session} was given up. {why}",
+            remedy="Mend the strategy (see its log) and run it as a new session",
+            session=announced.session,
         )
+        ownership = await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))
+        try:
+            if await bus.last_message(subjects.event_subject("session.started", announced.session)) is None:
+                await self._refuse(bus, announced, ownership, error)
+            else:
+                note = ownership.note(Incident, severity="error", code="strategy_given_up", message=str(error))
+                await bus.publish(note)
+                for command in ("stop", "abort"):
+                    await self._command(bus, ownership, command, f"{announced.strategy} was given up. {why}")
+        finally:
+            await ownership.release()
+        raise error
+
+    async def _refuse(self, bus: Bus, announced: Announced, ownership: Ownership, error: StrategyError) -> None:
+        if await bus.last_message(subjects.event_subject("session.refused", announced.session)) is not None:
+            return  # the child did so itself
+        await bus.publish(
+            ownership.note(SessionRefusal, role="strategy", reason=error.code, message=str(error), details={})
+        )
+
+    async def _command(self, bus: Bus, ownership: Ownership, command: str, reason: str) -> None:
+        """Have execution take a command; a fatal incident when it does not within ``COMMAND_LIMIT_S``."""
+        body = msgspec.msgpack.encode({"author": "strategy service", "reason": reason})
+        deadline = time.monotonic() + COMMAND_LIMIT_S
+        while True:
+            try:
+                answer = msgspec.msgpack.decode(await bus.request(subjects.command(command, ownership.session), body))
+                said = "" if answer.get("accepted") else str(answer.get("message"))
+            except ServiceUnavailable as error:
+                said = str(error)
+            if not said:
+                return
+            self._log.error("command was not taken", session=ownership.session, command=command, reason=said)
+            if time.monotonic() > deadline:
+                message = f"The {command} command for a session without a strategy was not taken: {said}"
+                await bus.publish(ownership.note(Incident, severity="fatal", code="strategy_given_up", message=message))
+                return
+            await asyncio.sleep(COMMAND_RETRY_S)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

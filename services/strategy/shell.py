@@ -65,14 +65,16 @@ class StrategyShell(CoreShell):
         strategy = create(self._class, self._config.strategy.parameters, market.symbols, market.timeframe)
         return {"policy": strategy.policy(), "packages": _packages(self._announced.sources)}
 
-    async def ready(self) -> None:
+    async def taken(self) -> None:
+        # Before recovery: what ended the process before may well end this one too, while it folds the same bars.
         if self.trouble:
             await self.incident(
                 "error",
                 "strategy_restarted",
-                self.trouble,
+                f"{self.trouble}; it is started again from the log",
                 cause=f"epoch-{self.ownership.epoch}",
             )
+            await self.flush()
 
     def _fold(self, event: Event) -> Sequence[Any]:
         self._busy.set()
