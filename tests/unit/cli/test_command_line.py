@@ -13,7 +13,7 @@ from live_runner.services.cli.main import EXIT_CODES, app, invoke
 COMMANDS = [
     ["run"], ["paper"], ["backtest"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"], ["kill"],
     ["resume"], ["flatten"], ["end"], ["serve"], ["strategies"], ["doctor"], ["data", "import"], ["data", "list"],
-    ["db", "migrate"], ["db", "adopt-log"], ["config", "check"], ["config", "schema"],
+    ["db", "migrate"], ["db", "query"], ["db", "adopt-log"], ["config", "check"], ["config", "schema"],
 ]  # fmt: skip
 
 CONFIG = """\
