@@ -207,7 +207,7 @@ def test_a_live_session_trades_on_the_candles_of_the_simulated_exchange(stack: S
         "runner", "run", f"/config/{LIVE.replace('-', '_')}.yaml", "--stage", "paper", "--services", "running"
     )
     until(lambda: stack.events("strategy.decided", LIVE) >= 5, "five decisions")
-    stack.runner("end", LIVE)
+    stack.runner("end", LIVE, "--reason", "seen enough")
     code, said = stack.end_of(container)
 
     assert code == 0, said[-4000:]
