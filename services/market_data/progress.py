@@ -24,6 +24,7 @@ class FeedProgress:
         self.after_set = 0
         """Own events after the last bar set: gaps whose set is not published yet."""
         self.feed_ended = False
+        self.started: Started | None = None
         self.has_started = asyncio.Event()
         self.end_asked: Command | None = None
         self._awaited_ns: int | None = None
@@ -46,6 +47,7 @@ class FeedProgress:
         elif isinstance(event, Executed):
             self._answered(event.close_ns)
         elif isinstance(event, Started):
+            self.started = event
             self.has_started.set()
         elif isinstance(event, Command) and event.command == "end":
             self.end_asked = event

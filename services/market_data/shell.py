@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from live_runner.contracts.messages import (
     Incident,
     Joined,
     SessionRefusal,
+    VenueCall,
 )
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.market_data.core.sets import Item
@@ -169,22 +171,23 @@ class MarketDataShell:
     async def _feed(self, source: Source) -> None:
         progress = self._progress
         await progress.has_started.wait()
-        skip = progress.after_set
+        if progress.started is not None:
+            # What the manifest says stands, also after a restart, when a live source would plan from now on.
+            await source.resume(progress.started.first_open_ns, progress.started.warmup_bars)
+        # A recording gives the same gaps again; what a live source has to say after a restart is new.
+        skip = 0 if source.is_live else progress.after_set
         reason = "end_of_recording"
-        items = source.live_items(progress.close_ns, progress.number)
-        clock = _Clock(self._announced.speed)
-        async for item in items:
-            if skip and item.kind is not BarSet:
-                skip -= 1
-                continue
-            if not source.is_live and not await self._may_publish(item, clock):
-                break
-            if progress.end_asked is not None:
-                break
-            event = self._numbering.make(item.kind, cause="", event_ns=item.event_ns, **item.fields)
-            if isinstance(event, BarSet):
-                progress.published(event)
-            await self._publisher.publish(event)
+        clock = _Clock(self._config.market.speed)
+        async with aclosing(source.live_items(progress.close_ns, progress.number)) as items:
+            async for item in items:
+                if skip and item.kind is not BarSet:
+                    skip -= 1
+                    continue
+                if not source.is_live and not await self._may_publish(item, clock):
+                    break
+                if progress.end_asked is not None:
+                    break
+                await self._publish(item)
         if progress.end_asked is not None:
             reason = f"ended by {progress.end_asked.author}"
         if not source.is_live:
@@ -199,6 +202,15 @@ class MarketDataShell:
                 close_ns=progress.close_ns or 0,
             )
         )
+
+    async def _publish(self, item: Item) -> None:
+        if item.kind in (VenueCall, Incident):
+            await self._publisher.publish(self._ownership.note(item.kind, event_ns=item.event_ns, **item.fields))
+            return
+        event = self._numbering.make(item.kind, cause="", event_ns=item.event_ns, **item.fields)
+        if isinstance(event, BarSet):
+            self._progress.published(event)
+        await self._publisher.publish(event)
 
     async def _may_publish(self, item: Item, clock: _Clock) -> bool:
         """Wait for the decision before this item, for the recorder and for the clock; False to end."""

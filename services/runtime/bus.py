@@ -13,10 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-import nats
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import (
     DiscardPolicy,
@@ -30,6 +28,7 @@ from nats.js.client import JetStreamContext
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
+from live_runner.services.runtime.nats_client import LeanClient
 from live_runner.services.runtime.publisher import Guard, Publisher
 from live_runner.services.runtime.reader import Handler, Reader
 
@@ -59,7 +58,7 @@ class LogState:
 class Bus:
     """One connection. Make it with ``connect``."""
 
-    def __init__(self, client: Client, url: str) -> None:
+    def __init__(self, client: LeanClient, url: str) -> None:
         self._client = client
         self._url = url
         self._jetstream: JetStreamContext = client.jetstream(timeout=REQUEST_TIMEOUT_S)
@@ -86,7 +85,8 @@ class Bus:
         while True:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    client = await nats.connect(
+                    client = LeanClient()
+                    await client.connect(
                         url,
                         token=token or None,
                         name=name,
@@ -318,6 +318,8 @@ class Bus:
             self.lost.cancel()
         if not self._client.is_closed:
             await self._client.close()
+        self._client.release()
+        await asyncio.sleep(0)  # the transport closes in the loop's next turn
 
     def _refused(self, what: str, error: BaseException) -> BusUnavailable:
         return BusUnavailable(

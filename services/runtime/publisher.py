@@ -12,13 +12,13 @@ from collections import deque
 from typing import Any, Final
 
 import msgspec
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Event
+from live_runner.services.runtime.nats_client import LeanClient, header_block
 
 __all__ = ["ACK_TIMEOUT_S", "WINDOW", "Guard", "Publisher"]
 
@@ -53,10 +53,10 @@ _ack_decoder: Final = msgspec.json.Decoder(_Ack)
 class Publisher:
     """Publishes events in order. Make it with ``Bus.publisher``."""
 
-    def __init__(self, client: Client, guard: Guard | None) -> None:
+    def __init__(self, client: LeanClient, guard: Guard | None) -> None:
         self._client = client
         self._guard = guard
-        self._headers = guard.headers() if guard else None
+        self._block = header_block(guard.headers()) if guard else b""
         self._inbox = client.new_inbox()
         self._sent = 0
         self._acknowledged = 0
@@ -69,7 +69,7 @@ class Publisher:
         self.last_stream_seq = 0
 
     @classmethod
-    async def open(cls, client: Client, guard: Guard | None) -> Publisher:
+    async def open(cls, client: LeanClient, guard: Guard | None) -> Publisher:
         """A publisher whose inbox is subscribed."""
         publisher = cls(client, guard)
         publisher._subscription = await client.subscribe(f"{publisher._inbox}.*", cb=publisher._on_ack)
@@ -87,11 +87,10 @@ class Publisher:
             await self._wait("the window to open")
         self._sent += 1
         self._sent_at.append(time.monotonic())
-        await self._client.publish(
-            subject,
-            codec.stamp(canonical, time.time_ns()),
-            reply=f"{self._inbox}.{self._sent}",
-            headers=self._headers,
+        if not self._client.is_connected:
+            raise BusUnavailable("The connection to NATS is closed", remedy="The service starts anew from the log")
+        await self._client.publish_block(
+            subject, f"{self._inbox}.{self._sent}", self._block, codec.stamp(canonical, time.time_ns())
         )
 
     async def flush(self) -> None:
