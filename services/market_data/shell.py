@@ -41,8 +41,8 @@ __all__ = ["MarketDataShell", "serve"]
 
 STALL_AFTER_S: Final = 30.0
 """A recording that waits so long for a decision says so."""
-LAG_MESSAGES_MAX: Final = 50_000
-"""A recording pauses while the recorder is so many messages behind the log."""
+READ_AHEAD_BYTES: Final = 32 * 1024 * 1024
+"""A recording pauses while the recorder is so far behind the log, reckoned at the log's mean message size."""
 STREAM_FULL_SHARE: Final = 0.9
 """A recording pauses while the stream is fuller than this share of its limit."""
 LAG_CHECK_EVERY_SETS: Final = 500
@@ -251,7 +251,7 @@ class MarketDataShell:
     async def _await_recorder(self) -> None:
         while True:
             state = await self.bus.log_state()
-            behind = self._committed is not None and state.last_seq - self._committed > LAG_MESSAGES_MAX
+            behind = self._committed is not None and state.bytes_after(self._committed) > READ_AHEAD_BYTES
             full = state.max_bytes > 0 and state.bytes > state.max_bytes * STREAM_FULL_SHARE
             if not behind and not full:
                 break

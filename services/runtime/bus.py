@@ -54,6 +54,11 @@ class LogState:
         self.bytes = bytes
         self.max_bytes = max_bytes
 
+    def bytes_after(self, stream_seq: int) -> float:
+        """About how many bytes follow a message, at the mean size of those stored."""
+        stored = self.last_seq - self.first_seq + 1
+        return max(0, self.last_seq - stream_seq) * self.bytes / stored if stored > 0 else 0.0
+
 
 class Bus:
     """One connection. Make it with ``connect``."""
