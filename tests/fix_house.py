@@ -25,6 +25,9 @@ from live_runner.services.runtime.settings import Settings
 CORE_SOURCES = ("market_data", "strategy", "execution")
 DEADLINE_S = 240.0
 
+_MARKERS = {"child": "live_runner.services.strategy.child", "nats-server": "bin/nats-server"}
+"""What tells a process by its command line, where it is no `serve`."""
+
 EMA_CROSS = "{module: live_runner.strategies.ema_cross, parameters: {fast: 5, slow: 20, notional: 500}}"
 
 CONFIG = """
@@ -106,7 +109,7 @@ class House:
 
     def service_pid(self, process: subprocess.Popen[str], service: str) -> int:
         """Process id of a service that ``run`` started."""
-        marker = {"child": "live_runner.services.strategy.child"}.get(service, f"serve\0{service}")
+        marker = _MARKERS.get(service, f"serve\0{service}")
         return _wait_for(lambda: _descendant(process.pid, marker), f"a {service} process")
 
     def kill(self, process: subprocess.Popen[str], service: str) -> None:
