@@ -4,6 +4,9 @@ Events go through one queue, first in first out, which is what the log is: whate
 strategy cores answer stands behind everything said before. So the five steps of a bar come out in the
 same order as over NATS, and every event of both cores has the same bytes.
 
+A session is aborted when its strategy is given up: it may hang in the decision that never came. So from
+there on the strategy is asked nothing more, here as there.
+
 An operator's command stands in a session's log between two other events. Its place here is the step
 after which the execution core has to fold it, which does not depend on how far a feed had read ahead.
 """
@@ -34,7 +37,10 @@ from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies.base import Strategy
 
-__all__ = ["Backtest", "CommandAt", "Step", "step_of"]
+__all__ = ["ABORT", "Backtest", "CommandAt", "Step", "step_of"]
+
+ABORT: Final = "abort"
+"""The command that ends a session where it is, because nobody decides any more."""
 
 type Step = tuple[int, int]
 """A step of the execution core: close time in nanoseconds, and where in the bar."""
@@ -87,11 +93,15 @@ class Backtest:
         self._sink = sink
         self._commands = sorted(commands, key=lambda item: item.after)
         self._next_command = 0
+        self.given_up = False
+        """The session was aborted: the strategy is asked nothing more."""
         self._pass(started)
 
     def run(self, market: Iterable[Event]) -> Stopped:
         """Fold the whole market up to its ``feed_ended``; OurFault when the session does not stop then."""
         fold = self._pass
+        if self.stopped is not None:
+            return self.stopped
         for event in market:
             if type(event) is BarSet:
                 self.sets += 1
@@ -122,7 +132,8 @@ class Backtest:
                     self.settled = entry
                 elif type(entry) is Stopped:
                     self.stopped = entry
-                _enqueue(queue, strategy, entry)
+                if not self.given_up:
+                    _enqueue(queue, strategy, entry)
             elif source == "strategy":
                 _enqueue(queue, execution, entry)
                 self._enqueue_commands(queue, entry)
@@ -130,7 +141,8 @@ class Backtest:
                 _enqueue(queue, execution, entry)
             else:
                 _enqueue(queue, execution, entry)
-                _enqueue(queue, strategy, entry)
+                if not self.given_up:
+                    _enqueue(queue, strategy, entry)
                 self._enqueue_commands(queue, entry)
 
     def _enqueue_commands(self, queue: list[Event], folded: Event) -> None:
@@ -143,6 +155,7 @@ class Backtest:
             if item.after > step:
                 return
             queue.append(item.command)
+            self.given_up = self.given_up or item.command.command == ABORT
             self._next_command += 1
 
 

@@ -118,7 +118,7 @@ def compare_log(
     last = runs.run(code=True, bars=True, commands=True)
     settled = log.last_settled()
     account = started.config["account"]
-    causes = _causes(different, market is not None, len(log.commands))
+    causes = _causes(different, market is not None, len(log.operator_commands))
 
     def pnl_of(facts: Sequence[str]) -> str:
         return runs.run(code=_CODE in facts, bars=_BARS in facts, commands=_COMMANDS in facts).pnl

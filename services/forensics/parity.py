@@ -31,9 +31,14 @@ class Parity:
             self._bars = event
         self._last = event
 
-    def finish(self) -> None:
-        """What the session has beyond the backtest's last events."""
+    def finish(self, *, aborted: bool = False) -> None:
+        """What the session has beyond the backtest's last events.
+
+        In an ``aborted`` session a last word of the strategy may have come too late to count.
+        """
         for source, wires in self._recorded.items():
+            if aborted and source == "strategy":
+                continue
             for wire in wires[self._at[source] :]:
                 self.compared += 1
                 if self.differences.full:

@@ -10,19 +10,19 @@ by number, never by what stands next to them.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from live_runner.contracts import codec
-from live_runner.contracts.core import Core
 from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import Command, Event, Stopped
+from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.forensics.difference import Difference, Differences, FieldDifference, changed, extra, missing
 from live_runner.services.forensics.errors import RecordingError
+from live_runner.services.forensics.lane import Lane
 from live_runner.services.forensics.recording import CORES, Recording, Wire
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies import loader
@@ -89,43 +89,28 @@ def replay(
     return run.result(platform, engine_hash)
 
 
-class _Lane:
-    """One core and its outputs that the recording has not shown yet, each with the input that led to it."""
-
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        self.made: deque[tuple[bytes, Event, Event]] = deque()
-        self.compared = 0
-        self.last_input: Event | None = None
-
-    def fold(self, event: Event) -> None:
-        """Fold one input; what it gives waits to be compared."""
-        self.last_input = event
-        for output in self.core.handle(event):
-            if isinstance(output, Event):
-                self.made.append((codec.encode(output), output, event))
-
-
 class _Replay:
     """The two lanes and the recording between them."""
 
     def __init__(self) -> None:
         self.recording = Recording()
         self.differences = Differences()
-        self.lanes: dict[str, _Lane] = {}
+        self.lanes: dict[str, Lane] = {}
         self.broken = False
         """A core could not fold an input; nothing after it can be compared."""
+        self.aborted = False
+        """The strategy was given up: it may have hung in a decision, so it is not asked for that one again."""
 
     def fold(self, wire: bytes) -> None:
         """The next recorded event: an output to compare, an input to fold, or neither."""
         canonical = codec.canonical(wire)
-        for source, lane in self.lanes.items():
-            # Nearly every output is as it should be, and then its bytes tell all about it.
-            if lane.made and lane.made[0][0] == canonical and self.recording.follows(source, lane.made[0][1].seq):
-                _, event, _ = lane.made.popleft()
-                self.recording.passed(source, event.seq, stopped=isinstance(event, Stopped))
-                lane.compared += 1
-                self._input(event)
+        execution = self.lanes.get("execution")
+        if execution is not None and execution.made and execution.made[0][0] == canonical:
+            event = execution.made[0][1]
+            if self.recording.follows("execution", event.seq):
+                # Nearly every output is as it should be, and then its bytes tell all about it.
+                self.recording.passed("execution", event.seq, stopped=isinstance(event, Stopped))
+                self._matched(execution)
                 return
         head = self.recording.head(wire)
         if head is None:
@@ -133,7 +118,7 @@ class _Replay:
         if head.type in _MANIFEST:
             self._manifest(canonical)
         elif head.source in CORES:
-            self._differing(head.source, codec.decode(canonical))
+            self._output(head.source, canonical)
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
             # Canonical: a core never sees when an event was published.
             self._input(codec.decode(canonical))
@@ -142,7 +127,10 @@ class _Replay:
         """What was made and never recorded; in a partial recording it may only be cut off."""
         if partial and not self.recording.stopped:
             return
-        for lane in self.lanes.values():
+        for source, lane in self.lanes.items():
+            if source == "strategy" and self.aborted:
+                continue
+            self._fold(source, lane, all_of_them=True)
             for _, event, cause in lane.made:
                 self.differences.add(extra(event, (cause,)))
 
@@ -174,21 +162,21 @@ class _Replay:
         legacy = announced.config["strategy"]["legacy"]
         strategy_class = loader.load(announced.strategy, announced.sources, legacy=legacy)
         self.lanes = {
-            "execution": _Lane(ExecutionCore(started.session)),
-            "strategy": _Lane(StrategyCore(started.session, strategy_class)),
+            "execution": Lane(ExecutionCore(started.session)),
+            "strategy": Lane(StrategyCore(started.session, strategy_class)),
         }
         self._input(started)
 
-    def _differing(self, source: str, recorded: Event) -> None:
-        """A recorded output that is not the next one made, byte for byte."""
-        lane = self.lanes.get(source)
-        if lane is None:
-            raise RecordingError(
-                f"The recording has an output of {source} before its manifest",
-                remedy="Read the session from its first event",
-                reason="no_manifest",
-            )
+    def _output(self, source: str, canonical: bytes) -> None:
+        """A recorded output of a core. The strategy is asked only now, when it is known to have answered."""
+        self._check_begun()
+        lane = self.lanes[source]
+        self._fold(source, lane)
+        if lane.made and lane.made[0][0] == canonical:
+            self._matched(lane)
+            return
         lane.compared += 1
+        recorded = codec.decode(canonical)
         if lane.made and lane.made[0][1].seq == recorded.seq:
             _, made, cause = lane.made.popleft()
             self.differences.add(changed(recorded, made, (cause,)))
@@ -197,17 +185,37 @@ class _Replay:
             self.differences.add(missing(recorded, inputs))
         self._input(recorded)
 
+    def _check_begun(self) -> None:
+        if not self.lanes:
+            raise RecordingError(
+                f"The recording of {self.recording.session} does not begin with its manifest",
+                remedy="Read the session from its first event",
+                reason="no_manifest",
+            )
+
+    def _matched(self, lane: Lane) -> None:
+        _, event, _ = lane.made.popleft()
+        lane.compared += 1
+        self._input(event)
+
     def _input(self, event: Event) -> None:
-        """Fold a recorded event into the cores that it is an input of."""
-        for source, lane in self.lanes.items():
-            if source == event.source or (source == "strategy" and isinstance(event, Command)):
-                continue
-            try:
-                lane.fold(event)
-            except RunnerError as error:
-                self.broken = True
-                self.differences.add(_raised(source, lane, event, error))
-                return
+        """A recorded event, for the cores that it is an input of."""
+        self._check_begun()
+        if isinstance(event, Command):
+            self.aborted = self.aborted or event.command == ABORT
+        elif event.source != "strategy":
+            self.lanes["strategy"].waiting.append(event)
+        if event.source != "execution":
+            execution = self.lanes["execution"]
+            execution.waiting.append(event)
+            self._fold("execution", execution, all_of_them=True)
+
+    def _fold(self, source: str, lane: Lane, *, all_of_them: bool = False) -> None:
+        try:
+            lane.fold(all_of_them=all_of_them)
+        except RunnerError as error:
+            self.broken = True
+            self.differences.add(_raised(source, lane, error))
 
     def _notes(self, platform: Mapping[str, str] | None, engine_hash: str | None) -> list[str]:
         notes = []
@@ -221,12 +229,16 @@ class _Replay:
                     notes.append(f"Recorded with {key} {recorded}, replayed with {here}")
         if self.recording.doubled:
             notes.append(f"{self.recording.doubled} events stand in the recording twice; the second was passed over")
+        if self.aborted:
+            notes.append("The session was aborted; what the strategy was asked last and never answered is not compared")
         if not self.recording.stopped and not self.broken:
             notes.append(f"The recording breaks off after {self.recording.events} events; what follows is not compared")
         return notes
 
 
-def _raised(source: str, lane: _Lane, event: Event, error: RunnerError) -> Difference:
+def _raised(source: str, lane: Lane, error: RunnerError) -> Difference:
+    event = lane.last_input
+    assert event is not None, "it was folding this one"
     detail: dict[str, Any] = msgspec.to_builtins(event)
     return Difference(
         kind="raised",

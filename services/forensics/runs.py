@@ -57,7 +57,7 @@ class Runs:
         facts = Facts(
             code=code or self._here is self._recorded,
             bars=bars or self._market is None,
-            commands=commands or not self._log.commands,
+            commands=commands or not self._log.operator_commands,
         )
         if facts not in self._done:
             self._done[facts] = self._backtest(facts)
@@ -80,11 +80,11 @@ class Runs:
             variant.started,
             variant.strategy_class,
             hashing=True,
-            commands=self._log.commands if facts.commands else (),
+            commands=self._log.commands if facts.commands else self._log.aborts,
             sink=take,
         )
         backtest.run(self._log.market() if facts.bars or self._market is None else self._clipped(self._market()))
-        parity.finish()
+        parity.finish(aborted=backtest.given_up)
         return Run(
             compared=parity.compared,
             differences=parity.differences,

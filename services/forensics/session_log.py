@@ -23,7 +23,7 @@ from live_runner.contracts.messages import (
     Settled,
     Started,
 )
-from live_runner.services.backtest.loop import CommandAt, Step, step_of
+from live_runner.services.backtest.loop import ABORT, CommandAt, Step, step_of
 from live_runner.services.forensics.recording import CORES, Recording, Wire
 
 __all__ = ["SessionLog"]
@@ -52,6 +52,16 @@ class SessionLog:
                 self.wires.append(canonical)
                 self._sort(head, canonical)
         self.recording.check_whole(partial=partial)
+
+    @property
+    def aborts(self) -> list[CommandAt]:
+        """Where the strategy was given up: no run goes further, since it may hang there again."""
+        return [item for item in self.commands if item.command.command == ABORT]
+
+    @property
+    def operator_commands(self) -> list[CommandAt]:
+        """What an operator decided otherwise than the strategy: stop, kill, resume, flatten, end."""
+        return [item for item in self.commands if item.command.command != ABORT]
 
     @property
     def announced(self) -> Announced:

@@ -140,20 +140,26 @@ def test_every_truncation_is_found(tmp_path: Path, events: Events) -> None:
             list(read_bundle(path))
 
 
-def test_every_flipped_byte_of_the_events_is_found(tmp_path: Path, events: Events) -> None:
-    """R06 tampering."""
+def test_no_flipped_byte_gives_other_events(tmp_path: Path, events: Events) -> None:
+    """R06 tampering: an error, or (in bits that the format does not use) exactly the same events."""
     whole = tmp_path / "whole"
     write_bundle(whole, events)
-    data = bytearray(whole.read_bytes())
+    data = whole.read_bytes()
     path = tmp_path / "changed"
-    begin = data.index(b"events.bin") + 30
+    found = 0
 
-    for at in range(begin, begin + 600, 13):
+    for at in range(0, len(data), 7):
         changed = bytearray(data)
         changed[at] ^= 0x40
         path.write_bytes(changed)
-        with pytest.raises(BundleError):
-            list(read_bundle(path))
+        try:
+            read = list(read_bundle(path))
+        except BundleError:
+            found += 1
+        else:
+            assert read == events
+
+    assert found > len(data) / 7 / 2
 
 
 def _rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:

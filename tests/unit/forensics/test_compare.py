@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -267,3 +268,43 @@ def test_session_without_intents_agrees(make_world: MakeWorld) -> None:
     assert not log.fills()
     assert all(not event.intents for wire in recorded if isinstance(event := codec.decode(wire), Decided))
     assert compare(recorded).agrees
+
+
+_HANGS = """
+from live_runner.strategies.base import LegState, Parameters, Strategy, intent
+
+
+class HangParameters(Parameters, frozen=True, kw_only=True):
+    bar: int = 40
+
+
+class Hangs(Strategy[HangParameters, LegState]):
+    seen = 0
+
+    def on_bar(self, bar, view):
+        self.seen += 1
+        while self.seen == self.parameters.bar:
+            pass
+        return [intent.open(bar.symbol, "long", 0.01)] if self.seen == 5 else []
+"""
+
+
+def test_session_whose_strategy_hung_is_replayed_and_compared_without_asking_it_again(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    """S06 the session was aborted where the strategy hung; neither replay nor backtest hangs there too."""
+    path = tmp_path / "hangs.py"
+    path.write_text(_HANGS)
+    world = make_world(StrategyChoice(path=str(path)), bars=100, symbols=("BTC/USDT:USDT",))
+    closes = [event.close_ns for event in world.market() if isinstance(event, BarSet)]
+    abort = msgspec.structs.replace(_commands(make_world(bars=300))[0].command, command="abort")
+    recorded = _wires(world.record(commands=[CommandAt((closes[39], 0), abort)]))
+    kinds = [type(codec.decode(wire)).__name__ for wire in recorded]
+
+    comparison = compare(recorded)
+
+    assert kinds[-2:] == ["Command", "Stopped"]
+    assert kinds.count("Settled") == kinds.count("Decided") + 1 == 40
+    assert comparison.agrees
+    assert comparison.trades.matched == 1
+    assert "aborted" in comparison.replayed.notes[0]

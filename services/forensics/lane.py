@@ -1,0 +1,34 @@
+"""One core of a replay: what it is yet to fold, and what it said that the recording has not shown yet."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from live_runner.contracts import codec
+from live_runner.contracts.core import Core
+from live_runner.contracts.messages import Event
+
+__all__ = ["Lane"]
+
+
+class Lane:
+    """One core and its outputs that the recording has not shown yet, each with the input that led to it."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.made: deque[tuple[bytes, Event, Event]] = deque()
+        self.waiting: deque[Event] = deque()
+        """Inputs not folded yet."""
+        self.compared = 0
+        self.last_input: Event | None = None
+
+    def fold(self, *, all_of_them: bool = False) -> None:
+        """Fold what waits, up to the next output, which then waits to be compared."""
+        while self.waiting and (all_of_them or not self.made):
+            self._fold(self.waiting.popleft())
+
+    def _fold(self, event: Event) -> None:
+        self.last_input = event
+        for output in self.core.handle(event):
+            if isinstance(output, Event):
+                self.made.append((codec.encode(output), output, event))
