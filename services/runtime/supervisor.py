@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from live_runner.contracts.errors import ConfigError, ServiceUnavailable
+from live_runner.contracts.errors import ConfigError, OurFault, ServiceUnavailable
 from live_runner.services.runtime import log
 from live_runner.services.runtime.files import turn_over
 from live_runner.services.runtime.process import Process, Program
@@ -33,7 +33,7 @@ BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 WATCH_EVERY_S: Final = 0.05
 
-_FINAL_EXIT_CODES: Final = (ConfigError.exit_code,)
+_FINAL_EXIT_CODES: Final = (ConfigError.exit_code, OurFault.exit_code)
 """Starting again cannot help: the environment or a port has to be changed first."""
 
 
