@@ -6,7 +6,10 @@ any other input, at its place in the log. The reply leaves after the log has ack
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +34,7 @@ from live_runner.contracts.messages import (
     Stopped,
     Timer,
 )
+from live_runner.services.execution.command_files import watch
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.core_shell import CoreShell
@@ -67,9 +71,11 @@ class ExecutionShell(CoreShell):
     inputs = frozenset({Started, BarSet, FeedEnded, Decided, Finished, Command, Report, Timer})
     last_output = Stopped
 
-    def __init__(self, bus: Bus, announced: Announced, instance: str) -> None:
+    def __init__(self, bus: Bus, announced: Announced, instance: str, folder: Path) -> None:
         super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
         self._announced = announced
+        self._folder = folder
+        self._files: asyncio.Task[None] | None = None
         self._refused = 0
         self._undo: list[Callable[[], Awaitable[None]]] = []
         self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
@@ -82,24 +88,33 @@ class ExecutionShell(CoreShell):
         try:
             await super().run(start_seq)
         finally:
+            if self._files is not None:
+                self._files.cancel()
             for undo in self._undo:
                 await undo()
 
     async def ready(self) -> None:
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
+        if os.access(self._folder.parent.parent, os.W_OK):
+            self._files = asyncio.create_task(watch(self._folder, self._on_file))
+
+    async def _on_file(self, name: str, reason: str) -> bool:
+        request = CommandRequest(author="command file", reason=reason)
+        return (await self._answer_command(name, msgspec.msgpack.encode(request))).accepted
 
     async def _on_command(self, subject: str, data: bytes) -> bytes:
-        name = subject.split(".")[2]
+        return msgspec.msgpack.encode(await self._answer_command(subject.split(".")[2], data))
+
+    async def _answer_command(self, name: str, data: bytes) -> CommandAnswer:
         try:
             command_id = await self._accept(name, data)
-            answer = CommandAnswer(True, id=command_id)
+            return CommandAnswer(True, id=command_id)
         except CommandRefused as error:
             self._refused += 1
             await self.incident("warning", "command_refused", str(error), cause=f"{name}#{self._refused}")
-            answer = CommandAnswer(False, message=str(error))
+            return CommandAnswer(False, message=str(error))
         except RunnerError as error:
-            answer = CommandAnswer(False, message=str(error))
-        return msgspec.msgpack.encode(answer)
+            return CommandAnswer(False, message=str(error))
 
     async def _accept(self, name: str, data: bytes) -> str:
         if name not in COMMANDS:
@@ -144,6 +159,7 @@ async def serve(settings: Settings, *, only: str | None = None) -> None:
     instance = instance_name("execution")
 
     async def run_session(bus: Bus, announced: Announced, stream_seq: int) -> None:
-        await ExecutionShell(bus, announced, instance).run(stream_seq)
+        folder = settings.home / "sessions" / announced.session
+        await ExecutionShell(bus, announced, instance, folder).run(stream_seq)
 
     await Host(settings, "execution", run_session, only=only).run(stop_on_signals())

@@ -23,7 +23,7 @@ import msgspec
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.core import Core
-from live_runner.contracts.errors import DeterminismViolation, OurFault, RunnerError, SnapshotMismatch
+from live_runner.contracts.errors import DeterminismViolation, OurFault, RunnerError, SnapshotMismatch, TheirFault
 from live_runner.contracts.messages import (
     BarSet,
     Event,
@@ -70,6 +70,7 @@ class CoreShell:
         self._snapshot_object = ""
         self._sets_since_snapshot = 0
         self._has_joined = False
+        self._has_refused = False
         self._stored_notes: set[str] = set()
         self._ended = asyncio.Event()
 
@@ -103,7 +104,7 @@ class CoreShell:
                 await self._follow()
             await self._publisher.flush()
             await self._send_beat()
-        except OurFault as error:
+        except (OurFault, TheirFault) as error:
             await self._give_up(error)
             raise
         finally:
@@ -234,6 +235,7 @@ class CoreShell:
                 )
             )
             await self._publisher.flush()
+            self._has_refused = True
             raise
         await self._publisher.publish(self.ownership.note(Joined, role=self.role, instance=self.instance, **fields))
 
@@ -304,9 +306,9 @@ class CoreShell:
         """Wait until everything published so far is acknowledged."""
         await self._publisher.flush()
 
-    async def _give_up(self, error: OurFault) -> None:
-        if self._publisher.error is not None:
-            return  # the log takes nothing from us any more; the process's own log has it
+    async def _give_up(self, error: RunnerError) -> None:
+        if self._publisher.error is not None or self._has_refused:
+            return  # the log takes nothing from us any more, or knows already
         await self.incident("fatal", error.code, str(error), **error.fields)
         await self._publisher.flush()
 
