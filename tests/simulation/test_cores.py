@@ -26,11 +26,6 @@ _LADDER = StrategyChoice(module="live_runner.strategies.dual_lifo")
 _BREAKOUT = StrategyChoice(module="live_runner.strategies.breakout_bracket")
 
 
-_WAITING = pytest.mark.xfail(
-    reason="state hashes that go out with an event include the inputs that still wait in the core"
-)
-
-
 def _bus(world: World, seed: int, *, gated: bool) -> tuple[Bus, list[Event]]:
     from session_world import ENGINE
 
@@ -89,12 +84,11 @@ def test_delays_repetitions_and_restarts_change_nothing(
     assert replay(_wires(log)).agrees
 
 
-@_WAITING
 @pytest.mark.parametrize("number", range(_ROUNDS))
 def test_feed_that_waits_for_nobody_changes_nothing(make_world: MakeWorld, seed: int, number: int) -> None:
     """X06, X14 in real time sets come before the answers to earlier ones; the answers are those of the backtest."""
     # No full state hash on the way: that of a core includes the sets that wait in it.
-    world = make_world(_EMA, bars=160, market_seed=seed + number, limits=Limits(state_hash_every=100_000))
+    world = make_world(_EMA, bars=160, market_seed=seed + number, limits=Limits(state_hash_every=25))
     undisturbed = world.record()
     bus, before = _bus(world, seed * 1000 + number, gated=False)
 
@@ -108,11 +102,11 @@ def test_feed_that_waits_for_nobody_changes_nothing(make_world: MakeWorld, seed:
     assert compare(_wires(log)).agrees
 
 
-@pytest.mark.parametrize("gated", [True, pytest.param(False, marks=_WAITING)], ids=["recording", "live feed"])
+@pytest.mark.parametrize("gated", [True, False], ids=["recording", "live feed"])
 @pytest.mark.parametrize("number", range(_ROUNDS))
 def test_commands_land_where_the_log_has_them(make_world: MakeWorld, seed: int, number: int, gated: bool) -> None:
     """S01, S02, S03, R01: a stop in the middle of a disturbed session is found again by its backtest."""
-    world = make_world(_EMA, bars=160, market_seed=seed + number, limits=Limits(state_hash_every=100_000))
+    world = make_world(_EMA, bars=160, market_seed=seed + number, limits=Limits(state_hash_every=25))
     bus, before = _bus(world, seed * 1000 + number, gated=gated)
     market = world.market()
     sets = [at for at, event in enumerate(market) if isinstance(event, BarSet) and not event.warmup]

@@ -206,7 +206,7 @@ class StrategyCore:
         if ended is None or self._current is not None or self._queue:
             return []
         self._ended = None
-        state_hash = self.state_hash() if self._hashing else ""
+        state_hash = self._told_hash() if self._hashing else ""
         return [self._numbering.close(Finished, cause=ended.id, event_ns=ended.close_ns, state_hash=state_hash)]
 
     # -- news -----------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class StrategyCore:
             intents=decision.intents,
             blocked=decision.blocked,
             failed=self._failures.take(),
-            state_hash=self.state_hash() if due else "",
+            state_hash=self._told_hash() if due else "",
         )
 
     def _ask(self, bar: Bar, view: View, decision: Decision) -> None:
@@ -281,24 +281,33 @@ class StrategyCore:
         """The whole state, tracebacks for the shell excepted."""
         if self._started is None:
             return stored.pack({"numbering": self._numbering.state(), "started": None})
-        return stored.pack(
-            {
-                "numbering": self._numbering.state(),
-                "started": encode(self._started),
-                "now_ns": self._now_ns,
-                "current": stored.events_plain([self._current])[0],
-                "queue": stored.events_plain(self._queue),
-                "held": stored.held_plain(self._held),
-                "ended": stored.events_plain([self._ended])[0],
-                "failed": self._failures.calls,
-                "trouble": self._calls.trouble,
-                "account": self._account.snapshot(),
-                "intents": self._intents.snapshot(),
-                "backoffs": stored.backoffs_plain(self._backoffs),
-                "legs": self._legs.snapshot(),
-                "strategy": stored.plain_state(self.strategy.state(), self._class.__name__),
-            }
-        )
+        waiting = {
+            "queue": stored.events_plain(self._queue),
+            "held": stored.held_plain(self._held),
+            "ended": stored.events_plain([self._ended])[0],
+        }
+        return stored.pack(self._state(self._started) | waiting)
+
+    def _state(self, started: Started) -> dict[str, Any]:
+        """The state without the inputs that only wait here: how far a feed reads ahead is no part of it."""
+        return {
+            "numbering": self._numbering.state(),
+            "started": encode(started),
+            "now_ns": self._now_ns,
+            "current": stored.events_plain([self._current])[0],
+            "failed": self._failures.calls,
+            "trouble": self._calls.trouble,
+            "account": self._account.snapshot(),
+            "intents": self._intents.snapshot(),
+            "backoffs": stored.backoffs_plain(self._backoffs),
+            "legs": self._legs.snapshot(),
+            "strategy": stored.plain_state(self.strategy.state(), self._class.__name__),
+        }
+
+    def _told_hash(self) -> str:
+        """What goes out with an event: the same in a backtest, a recording and a live feed."""
+        assert self._started is not None
+        return blake2b(stored.pack(self._state(self._started)), digest_size=16).hexdigest()
 
     def restore(self, data: bytes) -> None:
         """Take over a state that ``snapshot`` gave, on a fresh core."""

@@ -85,7 +85,7 @@ def test_replay_takes_stream_sequences_too(events: list[Event]) -> None:
 def test_replay_compares_by_number_when_the_feed_read_ahead(make_world: MakeWorld) -> None:
     """A feed that does not wait puts sets before the answers to earlier ones; the answers stay the same."""
     # No full state hash on the way: that of a core includes the sets that wait in it.
-    events = make_world(bars=300, limits=Limits(state_hash_every=100_000)).record()
+    events = make_world(bars=300, limits=Limits(state_hash_every=25)).record()
 
     assert replay(_wires(_read_ahead(events, bars=10))).agrees
 
