@@ -13,7 +13,7 @@ JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile
 QUICK := tests/architecture tests/unit tests/property tests/parity tests/golden
 
-.PHONY: help setup check format test quick parity paper bench lock up down clean
+.PHONY: help setup check format test quick parity sim paper bench lock up down clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ quick: setup  ## the tests that start no server
 parity: setup  ## compiled against reference, and the quick tests on the reference
 	$(PYTEST) $(PARALLEL) tests/parity $(ARGS)
 	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(QUICK) $(ARGS)
+
+sim: setup  ## whole sessions on a log in memory, from one SEED
+	LIVE_RUNNER_TEST_SEED=$(or $(SEED),20240229) $(PYTEST) tests/simulation $(ARGS)
 
 paper: setup  ## a paper session of each strategy, its replay and its comparison with the backtest
 	$(BIN)/live-runner paper --home .paper $(if $(DATA),--data "$(DATA)") $(if $(SPEED),--speed $(SPEED)) $(ARGS)
