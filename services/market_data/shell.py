@@ -177,7 +177,7 @@ class MarketDataShell:
         # A recording gives the same gaps again; what a live source has to say after a restart is new.
         skip = 0 if source.is_live else progress.after_set
         reason = "end_of_recording"
-        clock = _Clock(self._config.market.speed)
+        clock = _Clock(self._announced.speed)
         async with aclosing(source.live_items(progress.close_ns, progress.number)) as items:
             async for item in items:
                 if skip and item.kind is not BarSet:
