@@ -23,12 +23,10 @@ SessionArgument = Annotated[str, typer.Argument(help="The session's name.", show
 
 
 def settings_of(home: Path | None) -> Settings:
-    """The settings of a command; its log lines below a warning are left out unless asked for."""
-    import os
-
+    """The settings of a command."""
     from live_runner.services.runtime.settings import Settings
 
-    return Settings.from_environment({"LIVE_RUNNER_LOG": "warning", **os.environ}, home=home)
+    return Settings.from_environment(home=home)
 
 
 def running_settings(home: Path | None) -> Settings:
