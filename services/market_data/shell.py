@@ -7,14 +7,13 @@ carried out. So the stream is the same however fast the processes are. A live fe
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import RunnerError
+from live_runner.contracts.errors import DataError, OurFault, RunnerError, TheirFault
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     Announced,
@@ -23,11 +22,13 @@ from live_runner.contracts.messages import (
     Incident,
     Joined,
     SessionRefusal,
+    Started,
     VenueCall,
 )
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.market_data.core.sets import Item
 from live_runner.services.market_data.feed import Source, open_source
+from live_runner.services.market_data.pace import Pace
 from live_runner.services.market_data.progress import FeedProgress
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
@@ -67,6 +68,7 @@ class MarketDataShell:
         self._committed: int | None = None
         self._total: int | None = None
         self._paused = False
+        self._has_refused = False
         self._ownership: Ownership
         self._publisher: Publisher
         self._numbering: Numbering
@@ -84,6 +86,9 @@ class MarketDataShell:
             source = await self._open(has_joined)
             await self._follow(source)
             await self._publisher.flush()
+        except (OurFault, TheirFault) as error:
+            await self._give_up(error)
+            raise
         finally:
             beat.cancel()
             if source is not None:
@@ -122,6 +127,7 @@ class MarketDataShell:
             plan = await source.plan(self._announced.warmup_bars)
         except RunnerError as error:
             if not has_joined:
+                self._has_refused = True
                 await self._refuse(error)
             raise
         if not has_joined:
@@ -172,18 +178,19 @@ class MarketDataShell:
         progress = self._progress
         await progress.has_started.wait()
         if progress.started is not None:
+            _check_dataset(source, progress.started)
             # What the manifest says stands, also after a restart, when a live source would plan from now on.
             await source.resume(progress.started.first_open_ns, progress.started.warmup_bars)
         # A recording gives the same gaps again; what a live source has to say after a restart is new.
         skip = 0 if source.is_live else progress.after_set
         reason = "end_of_recording"
-        clock = _Clock(self._announced.speed)
+        pace = Pace(self._announced.speed)
         async with aclosing(source.live_items(progress.close_ns, progress.number)) as items:
             async for item in items:
                 if skip and item.kind is not BarSet:
                     skip -= 1
                     continue
-                if not source.is_live and not await self._may_publish(item, clock):
+                if not source.is_live and not await self._may_publish(item, pace):
                     break
                 if progress.end_asked is not None:
                     break
@@ -212,7 +219,7 @@ class MarketDataShell:
             self._progress.published(event)
         await self._publisher.publish(event)
 
-    async def _may_publish(self, item: Item, clock: _Clock) -> bool:
+    async def _may_publish(self, item: Item, pace: Pace) -> bool:
         """Wait for the decision before this item, for the recorder and for the clock; False to end."""
         if item.kind is not BarSet:
             return True
@@ -222,7 +229,7 @@ class MarketDataShell:
         if self._progress.number % LAG_CHECK_EVERY_SETS == 0:
             await self._await_recorder()
         if not item.fields["warmup"]:
-            await clock.wait_until(item.event_ns)
+            await pace.wait_until(item.event_ns)
         return True
 
     async def _await_last_decision(self) -> None:
@@ -267,6 +274,15 @@ class MarketDataShell:
         if isinstance(committed, int):
             self._committed = committed
 
+    async def _give_up(self, error: RunnerError) -> None:
+        if self._publisher.error is not None or self._has_refused:
+            return  # the log takes nothing from us any more, or knows already
+        details = plain(error.fields)
+        await self._publisher.publish(
+            self._ownership.note(Incident, severity="fatal", code=error.code, message=str(error), details=details)
+        )
+        await self._publisher.flush()
+
     async def _incident(self, code: str, message: str, **details: Any) -> None:
         self._log.warning(message, code=code)
         await self._publisher.publish(
@@ -281,23 +297,18 @@ class MarketDataShell:
             await send_beat(self.bus, self.role, self.session, self.instance, facts)
 
 
-class _Clock:
-    """Paces a recording at a multiple of real time, from the first bar it is asked for."""
-
-    def __init__(self, speed: float | None) -> None:
-        self._speed = speed
-        self._origin: tuple[float, int] | None = None
-
-    async def wait_until(self, market_ns: int) -> None:
-        """Wait until the market time has come."""
-        if self._speed is None:
-            return
-        now = time.monotonic()
-        if self._origin is None:
-            self._origin = (now, market_ns)
-            return
-        began, origin_ns = self._origin
-        await asyncio.sleep(max(0.0, began + (market_ns - origin_ns) / 1e9 / self._speed - now))
+def _check_dataset(source: Source, started: Started) -> None:
+    """Whether the bars are still those that the session began with; a live venue has no others."""
+    begun, here = started.dataset.get("hash"), source.manifest_view().get("hash")
+    if not source.is_live and begun != here:
+        raise DataError(
+            f"The dataset '{started.dataset.get('name')}' was changed since the session {started.session} began: its "
+            f"hash was {begun} and is {here}",
+            remedy="Import the same files again under that name with --replace, or run a new session",
+            session=started.session,
+            begun=begun,
+            here=here,
+        )
 
 
 async def serve(settings: Settings, *, only: str | None = None) -> None:
