@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -43,8 +44,8 @@ class Request:
     session: str | None = None
     speed: float | None = None
     bars: int | None = None
-    market: dict[str, Any] | None = None
-    """Fields of ``market`` over the configuration's."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What goes over the configuration, section by section."""
     verify: bool = False
     takes_next_name: bool = False
     """A name that is used up gets the next number instead of being refused."""
@@ -69,17 +70,12 @@ def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
 
 
 def _prepare(request: Request) -> Prepared:
-    import msgspec
-
     prepared = prepare(request.config, session=request.session, speed=request.speed)
-    market = prepared.config.market
-    if request.market is not None:
-        market = msgspec.structs.replace(market, **request.market)
+    if request.changes:
+        prepared = prepared.changed(request.changes)
     if request.bars is not None:
-        market = msgspec.structs.replace(market, bars=request.bars)
-    if market is prepared.config.market:
-        return prepared
-    return prepared.with_market(market)
+        prepared = prepared.changed({"market": {"bars": request.bars}})
+    return prepared
 
 
 def _check_market(settings: Settings, request: Request, prepared: Prepared) -> None:

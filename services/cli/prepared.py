@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from live_runner.contracts.config import Config, Market
+from live_runner.contracts.config import Config
+from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime import config_file
 
 if TYPE_CHECKING:
@@ -29,11 +31,17 @@ class Prepared:
     strategy_class: type[Strategy[Any, Any]]
     warmup_bars: int
 
-    def with_market(self, market: Market) -> Prepared:
-        """The same on another market."""
-        from live_runner.services.backtest.session import warmup_needed
+    def changed(self, changes: Mapping[str, Any]) -> Prepared:
+        """The same with other settings, given section by section; ConfigError as for a file."""
+        from live_runner.services.backtest.session import warmup_needed, with_defaults
 
-        config = msgspec.structs.replace(self.config, market=market)
+        try:
+            config = msgspec.convert(_merged(msgspec.to_builtins(self.config), changes), Config)
+        except msgspec.ValidationError as error:
+            raise ConfigError(
+                f"The settings cannot be changed so: {error}", remedy="See live-runner config schema"
+            ) from error
+        config = with_defaults(config, self.strategy_class)
         return Prepared(config, self.source, self.strategy_class, warmup_needed(config, self.strategy_class))
 
     def with_session(self, session: str) -> Prepared:
@@ -56,6 +64,14 @@ class Prepared:
             engine_hash=engine_hash(),
             warmup_bars=self.warmup_bars,
         )
+
+
+def _merged(plain: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(plain)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, Mapping) else value
+    return merged
 
 
 def prepare(path: Path, *, session: str | None = None, speed: float | None = None) -> Prepared:
