@@ -1,7 +1,8 @@
 """From files that traders have to a dataset: read, check, read off the market rules, store.
 
 A folder may hold several markets. What belongs into one dataset has one venue, timeframe, settle currency and
-market type; of several such groups the one with the most symbols is taken (options narrow the choice),
+market type; of several such groups the one with the most symbols is taken (then the most files, then the
+shortest timeframe; options narrow the choice),
 and what stays out is listed in the manifest's ``left_out``.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -112,7 +113,11 @@ def import_files(
             remedy="Give a folder or files like binanceusdm_BTC-USDT-USDT_1m.csv.gz",
         )
     group, chosen = _choose(candles, given)
-    beside = [file for file in files if file.kind != "candles" and file.symbol in chosen and file.venue == group.venue]
+    beside = [
+        file
+        for file in files
+        if file.kind != "candles" and file.symbol in chosen and _venue(file, given) == group.venue
+    ]
     dataset = _read(name, group, chosen, beside, given, progress)
     used = {file.path.name for found in chosen.values() for file in found} | {file.path.name for file in beside}
     left_out = [file.path.name for file in files if file.path.name not in used]
@@ -145,8 +150,11 @@ def _named(file: FileName, given: ImportOptions) -> FileName:
         rows, _ = read_candles(file.path, symbol, columns=given.columns, unit=given.time_unit)
         timeframe = _timeframe_of(rows, file.path.name)
     duration_ns(timeframe)
-    venue = given.venue if file.venue is None else file.venue
-    return replace(file, symbol=symbol, timeframe=timeframe, venue=venue or "unnamed")
+    return replace(file, symbol=symbol, timeframe=timeframe, venue=_venue(file, given))
+
+
+def _venue(file: FileName, given: ImportOptions) -> str:
+    return file.venue or given.venue or "unnamed"
 
 
 def _timeframe_of(rows: Candles, source: str) -> str:
@@ -178,7 +186,7 @@ def _choose(files: Sequence[FileName], given: ImportOptions) -> tuple[_Group, di
             f"No candle file fits the choice; there are: {', '.join(held)}",
             remedy="Correct --symbol, --venue or --timeframe",
         )
-    group = max(groups, key=lambda group: (len(groups[group]), sum(map(len, groups[group].values())), group))
+    group = max(groups, key=lambda group: _rank(group, groups[group]))
     found = groups[group]
     wanted = list(given.symbols) if given.symbols else sorted(found)
     missing = [symbol for symbol in wanted if symbol not in found]
@@ -189,6 +197,11 @@ def _choose(files: Sequence[FileName], given: ImportOptions) -> tuple[_Group, di
             symbols=missing,
         )
     return group, {symbol: found[symbol] for symbol in wanted}
+
+
+def _rank(group: _Group, found: Mapping[str, list[FileName]]) -> tuple[Any, ...]:
+    """The most symbols, then the most files, then the shortest timeframe; names decide the rest."""
+    return len(found), sum(map(len, found.values())), -duration_ns(group.timeframe), group
 
 
 def _read(

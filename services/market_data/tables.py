@@ -34,13 +34,17 @@ _UNIT_NS: Final = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 # A time of 1973 or later in one unit is larger than one of before 5138 in the unit before it.
 _AUTO_LIMITS: Final = ((10**11, "s"), (10**14, "ms"), (10**17, "us"))
 _ALIASES: Final[dict[str, tuple[str, ...]]] = {
-    "time": ("ts_ms", "timestamp", "time", "date", "datetime", "open_time", "opentime", "open time", "ts", "unix", "t"),
+    "time": (
+        *("ts_ms", "timestamp", "time", "date", "datetime", "open_time", "opentime", "open time", "ts", "unix", "t"),
+        *("calc_time", "funding_time", "fundingtime"),
+    ),
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),
     "close": ("close", "c"),
     "volume": ("volume", "vol", "v", "volume_base", "base_volume"),
-    "funding_rate": ("funding_rate", "fundingrate", "last_funding_rate", "rate"),
+    # A backtester keeps rates as candles, of which the open is the rate.
+    "funding_rate": ("funding_rate", "fundingrate", "last_funding_rate", "rate", "open"),
 }
 _HEADLESS: Final = ("time", *FIELDS)
 
@@ -49,11 +53,7 @@ def read_candles(
     path: Path, symbol: str, *, columns: Mapping[str, str] | None = None, unit: TimeUnit = "auto"
 ) -> tuple[Candles, int]:
     """Columns in the file's own order, and the number of the first row as people count them in that file."""
-    names = ("time", *FIELDS)
-    if path.name.lower().endswith(".parquet"):
-        table, first = _parquet(path, names, columns or {}), 1
-    else:
-        table, first = _csv(path, names, columns or {}, texts=())
+    table, first = _table(path, ("time", *FIELDS), columns or {})
     times = _times(table["time"], unit, path, first)
     values = {field: _floats(table[field], field, path, first) for field in FIELDS}
     return Candles(symbol, times, *(values[field] for field in FIELDS)), first
@@ -61,7 +61,7 @@ def read_candles(
 
 def read_marks(path: Path) -> dict[int, float]:
     """Opens of mark candles by open time; nothing else of them is used."""
-    table, first = _csv(path, ("time", "open"), {}, texts=())
+    table, first = _table(path, ("time", "open"), {})
     times = _times(table["time"], "auto", path, first)
     opens = _floats(table["open"], "open", path, first)
     bad = np.flatnonzero(~(np.isfinite(opens) & (opens > 0)))
@@ -72,7 +72,7 @@ def read_marks(path: Path) -> dict[int, float]:
 
 def read_funding(path: Path) -> list[tuple[int, str]]:
     """(stamp_ns, rate text) of every row; the text is checked to be a finite number."""
-    table, first = _csv(path, ("time", "funding_rate"), {}, texts=("funding_rate",))
+    table, first = _table(path, ("time", "funding_rate"), {}, texts=("funding_rate",))
     times = _times(table["time"], "auto", path, first)
     rates = [str(rate) for rate in table["funding_rate"].to_pylist()]
     for row, rate in enumerate(rates):
@@ -83,6 +83,15 @@ def read_funding(path: Path) -> list[tuple[int, str]]:
         if not finite:
             _refuse(path, row + first, "funding_rate", f"is '{rate}', which is no rate")
     return list(zip(times.tolist(), rates, strict=True))
+
+
+def _table(
+    path: Path, names: Sequence[str], columns: Mapping[str, str], *, texts: Sequence[str] = ()
+) -> tuple[dict[str, pa.ChunkedArray], int]:
+    """The columns of either format, and the number of the first row as people count them."""
+    if path.name.lower().endswith(".parquet"):
+        return _parquet(path, names, columns), 1
+    return _csv(path, names, columns, texts=texts)
 
 
 def _csv(

@@ -209,6 +209,13 @@ def test_the_largest_market_of_a_folder_is_taken_and_the_rest_is_listed(tmp_path
     ]
 
 
+def test_of_two_timeframes_of_the_same_symbols_the_shorter_one_is_taken(tmp_path: Path) -> None:
+    write_csv(tmp_path / "okx_A-USDT_5m.csv", csv_lines([0, 5]))
+    write_csv(tmp_path / "okx_A-USDT_1m.csv", csv_lines([0, 1]))
+
+    assert import_folder(tmp_path, tmp_path / "h", name="d").timeframe == "1m"
+
+
 def test_symbols_can_be_chosen_and_keep_their_order(tmp_path: Path) -> None:
     for name in ("okx_A-USDT_1m.csv", "okx_B-USDT_1m.csv", "okx_C-USDT_1m.csv"):
         write_csv(tmp_path / name, csv_lines([0, 1]))
@@ -304,6 +311,31 @@ def test_parquet_is_read(tmp_path: Path, kind: str) -> None:
 
     assert (manifest.rows, manifest.symbols[0].zero_volume) == (3, 1)
     assert (manifest.instruments[0].tick_size, manifest.instruments[0].lot_size) == ("0.00000001", "0.01")
+
+
+@pytest.mark.parametrize("venue", [None, "okx"])
+def test_funding_and_marks_come_as_a_backtester_stores_them(tmp_path: Path, venue: str | None) -> None:
+    """Parquet, no venue in the name, and rates as candles of which the open is the rate."""
+    write_csv(tmp_path / "A_USDT_USDT-1m.csv", csv_lines([0, 1, 2]))
+    stamp = pa.array([(START_NS + MINUTE_NS) // 1_000_000], pa.timestamp("ms", tz="UTC"))
+    for what, value in (("funding_rate", 1e-05), ("mark", 100.25)):
+        prices = {name: [value if name == "open" else 0.0] for name in ("open", "high", "low", "close", "volume")}
+        pq.write_table(pa.table({"date": stamp, **prices}), tmp_path / f"A_USDT_USDT-8h-{what}.parquet")
+
+    manifest = import_folder(tmp_path, tmp_path / "h", name="d", venue=venue)
+
+    assert manifest.timeframe == "1m"
+    assert [(rate.rate, rate.mark) for rate in read_dataset(tmp_path / "h", "d").funding["A/USDT:USDT"]] == [
+        ("0.00001", 100.25)
+    ]
+
+
+def test_a_venues_own_archive_of_funding_rates_is_read(tmp_path: Path) -> None:
+    write_csv(tmp_path / "AUSDT-1m-2025-05.csv", csv_lines([0, 1, 2]))
+    lines = ["calc_time,funding_interval_hours,last_funding_rate", f"{START_NS // 1_000_000 + 60_007},8,0.00010000"]
+    write_csv(tmp_path / "AUSDT-fundingRate-2025-05.csv", lines)
+
+    assert import_folder(tmp_path, tmp_path / "h", name="d").symbols[0].funding_rates == 1
 
 
 def test_recorded_candles_import_with_funding_and_marks(shared_data: Path, tmp_path: Path) -> None:
