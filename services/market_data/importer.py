@@ -23,7 +23,7 @@ from live_runner.contracts.errors import DataError
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.contracts.timeframe import TIMEFRAMES, duration_ns
 from live_runner.services.market_data.core import funding as funding_rates
-from live_runner.services.market_data.core.candles import Candles, Cleaned, clean, merge
+from live_runner.services.market_data.core.candles import Candles, Cleaned, Times, clean, merge
 from live_runner.services.market_data.core.dataset import Dataset, FileSource, Manifest, Part, describe
 from live_runner.services.market_data.core.market_rules import infer, split_symbol
 from live_runner.services.market_data.file_names import FileName, parse
@@ -158,7 +158,7 @@ def _venue(file: FileName, given: ImportOptions) -> str:
 
 
 def _timeframe_of(rows: Candles, source: str) -> str:
-    steps, counts = np.unique(np.abs(np.diff(rows.open_ns)), return_counts=True)
+    steps, counts = np.unique(_steps(rows), return_counts=True)
     usual = int(steps[counts.argmax()]) if len(steps) else 0
     for timeframe, length in TIMEFRAMES.items():
         if length == usual:
@@ -168,6 +168,12 @@ def _timeframe_of(rows: Candles, source: str) -> str:
         remedy=f"Give --timeframe, one of {' '.join(TIMEFRAMES)}",
         file=source,
     )
+
+
+def _steps(rows: Candles) -> Times:
+    """Between neighbours in time; the rows of a file may be in any order, and there twice."""
+    steps: Times = np.diff(np.unique(rows.open_ns))
+    return steps
 
 
 def _choose(files: Sequence[FileName], given: ImportOptions) -> tuple[_Group, dict[str, list[FileName]]]:
@@ -252,8 +258,7 @@ def _read_one(file: FileName, symbol: str, timeframe: str, given: ImportOptions)
 
 def _check_spacing(rows: Candles, timeframe: str, source: str) -> None:
     """Refuse rows that are never next to each other in this timeframe: they are of a longer one."""
-    steps = np.abs(np.diff(rows.open_ns))
-    steps = steps[steps > 0]
+    steps = _steps(rows)
     if len(steps) >= SPACING_ROWS_MIN and int(steps.min()) > duration_ns(timeframe):
         raise DataError(
             f"{source} should hold {timeframe} bars, and its rows are never closer than {int(steps.min()) / 1e9:g} s",

@@ -365,6 +365,17 @@ def test_bars_of_another_timeframe_than_their_name_says_are_refused(tmp_path: Pa
         imported(tmp_path, csv_lines(range(0, 100, 5)))
 
 
+@pytest.mark.parametrize("name", [NAME, "BTC-USDT.csv"])
+def test_rows_in_any_order_and_doubled_are_the_same_recording(tmp_path: Path, name: str) -> None:
+    """Also where no two neighbouring rows are one bar apart, with and without a timeframe in the name."""
+    header, *rows = csv_lines(range(60))
+    home = imported(tmp_path, [header, *rows[::3], *rows[1::3], *rows[2::3], *rows[:20:2]], name=name)
+    part = read_manifest(home, "d").symbols[0]
+
+    assert (part.rows, part.duplicates_dropped, part.gaps) == (60, 10, 0)
+    assert read_dataset(home, "d").candles[part.symbol].open.tolist() == [100.0 + minute for minute in range(60)]
+
+
 def test_a_file_of_something_else_is_left_out(tmp_path: Path) -> None:
     write_csv(tmp_path / "okx_A-USDT_1m.csv", csv_lines([0, 1]))
     write_csv(tmp_path / "notes.csv", ["a,b", "1,2"])
