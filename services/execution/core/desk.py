@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from live_runner.contracts.ids import client_order_id, order_id
-from live_runner.contracts.messages import Command, Decided, Intent, Refused
+from live_runner.contracts.messages import Command, Decided, Intent
 from live_runner.services.execution.core.accounts import Account
 from live_runner.services.execution.core.gate import Gate
 from live_runner.services.execution.core.intents import (
@@ -40,7 +40,6 @@ class Desk:
         self._gate: Final = gate
         self._manager: Final = manager
         self.intents = 0
-        self.refused = 0
 
     def carry_out(self, decided: Decided) -> None:
         """Every intent of one decision: requested, refused, or nothing to do."""
@@ -65,7 +64,7 @@ class Desk:
             else:
                 self._manager.request(self._order(intent, market))
         except RefusalError as error:
-            self._refuse(intent, error)
+            self._manager.refuse(intent.id, intent.symbol, intent.leg, intent.action, *error.refusal)
 
     def _order(self, intent: Intent, market: Market) -> Order:
         """The order of an entry or exit, when nothing speaks against it."""
@@ -120,19 +119,6 @@ class Desk:
         if not order.cancel_reason:
             self._manager.cancel(order, intent.reason or "intent")
 
-    def _refuse(self, intent: Intent, error: RefusalError) -> None:
-        self.refused += 1
-        self._session.emit(
-            Refused,
-            self._session.now_ns,
-            intent_id=intent.id,
-            symbol=intent.symbol,
-            leg=intent.leg,
-            action=intent.action,
-            reason=error.refusal.reason,
-            message=error.refusal.message,
-        )
-
     # -- commands -------------------------------------------------------------------------------
 
     def obey(self, command: Command) -> None:
@@ -179,8 +165,8 @@ class Desk:
 
     def state(self) -> list[int]:
         """Plain data for a snapshot."""
-        return [self.intents, self.refused]
+        return [self.intents]
 
     def restore(self, state: list[int]) -> None:
         """Go on from a snapshot."""
-        self.intents, self.refused = state
+        (self.intents,) = state

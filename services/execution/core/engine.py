@@ -145,14 +145,14 @@ class ExecutionCore:
             )
         self._decisions += 1
         if decided.intents:
-            requested, refused = trading.manager.requested, trading.desk.refused
+            requested, refused = trading.manager.requested, trading.manager.refused
             trading.desk.carry_out(decided)
             trading.session.emit(
                 Executed,
                 decided.close_ns,
                 close_ns=decided.close_ns,
                 requested=trading.manager.requested - requested,
-                refused=trading.desk.refused - refused,
+                refused=trading.manager.refused - refused,
             )
         self._awaited = 0
         if self._queue:

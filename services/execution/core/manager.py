@@ -22,6 +22,7 @@ from live_runner.contracts.messages import (
     Expired,
     Filled,
     Incident,
+    Refused,
     Rejected,
     Requested,
 )
@@ -62,6 +63,7 @@ class OrderManager(OpenOrders):
         self._retries: dict[str, tuple[int, Order]] = {}
         """Attempts that wait for their spacing: due time and the order to request."""
         self.requested = 0
+        self.refused = 0
         self.rejected = 0
         self.fills = 0
         self._next_expiry: int | None = None
@@ -122,6 +124,23 @@ class OrderManager(OpenOrders):
         if retryable and (order.reduce_only or order.attempt < policy.attempts):
             due = self._session.now_ns + round(policy.retry_spacing_s * 1e9)
             self._retry(due, self._next_attempt(order, order.kind, order.price))
+
+    def refuse(
+        self, intent_id: str, symbol: str, leg: str, action: str, reason: str, message: str, *, order_id: str = ""
+    ) -> None:
+        """The runner does not carry an intent out, or tries no further: a token and one sentence for the strategy."""
+        self.refused += 1
+        self._session.emit(
+            Refused,
+            self._session.now_ns,
+            intent_id=intent_id,
+            symbol=symbol,
+            leg=leg,
+            action=action,
+            reason=reason,
+            message=message,
+            order_id=order_id,
+        )
 
     # -- fills and ends -------------------------------------------------------------------------
 
@@ -265,24 +284,26 @@ class OrderManager(OpenOrders):
             if order.reduce_only:
                 market = self._session.markets[order.symbol]
                 order.quantity = min(order.quantity, self._account.quantity(market, order.leg))
+                held_back = "" if order.quantity else "no_position"
             else:
                 held_back = self._gate.token or self._account.blocked(order.symbol, order.leg)
-                if held_back:
-                    self._give_up(order, "attempt_dropped", held_back)
-                    continue
-            if order.quantity:
+            if held_back:
+                self._give_up(order, "attempt_dropped", held_back)
+            else:
                 self.request(order)
 
     def _give_up(self, order: Order, code: str, why: str) -> None:
-        """An entry that would have been tried once more is not: the operator is told."""
+        """An order that would have been tried once more is not: operator and strategy are told."""
+        message = f"No further attempt is made at {order.intent_id}: {why}"
         self._session.emit(
             Incident,
             self._session.now_ns,
             severity="warning",
             code=code,
-            message=f"No further attempt is made at {order.intent_id}: {why}",
+            message=message,
             details={"intent_id": order.intent_id, "symbol": order.symbol, "leg": order.leg, "reason": why},
         )
+        self.refuse(order.intent_id, order.symbol, order.leg, order.action, why, message, order_id=order.order_id)
 
     def expire(self) -> None:
         """Take off the book what has reached its time, once the bar is matched."""
@@ -315,6 +336,7 @@ class OrderManager(OpenOrders):
         for identity, (_, order) in list(self._retries.items()):
             if order.is_entry:
                 del self._retries[identity]
+                self._give_up(order, "attempt_dropped", self._gate.token)
 
     def state(self) -> dict[str, Any]:
         """Plain data for a snapshot."""
@@ -322,7 +344,7 @@ class OrderManager(OpenOrders):
             "orders": [msgspec.to_builtins(order) for order in self.orders.values()],
             "retries": [[due_ns, msgspec.to_builtins(order)] for due_ns, order in self._retries.values()],
             "next_expiry": self._next_expiry,
-            "counts": [self.requested, self.rejected, self.fills],
+            "counts": [self.requested, self.refused, self.rejected, self.fills],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -332,4 +354,4 @@ class OrderManager(OpenOrders):
         retries = [(row[0], msgspec.convert(row[1], Order)) for row in state["retries"]]
         self._retries = {order.order_id: (due_ns, order) for due_ns, order in retries}
         self._next_expiry = state["next_expiry"]
-        self.requested, self.rejected, self.fills = state["counts"]
+        self.requested, self.refused, self.rejected, self.fills = state["counts"]

@@ -83,7 +83,7 @@ class Trading:
             "intents": self.desk.intents,
             "orders": self.manager.requested,
             "fills": self.manager.fills,
-            "refused": self.desk.refused,
+            "refused": self.manager.refused,
             "rejected": self.manager.rejected,
             "realised": totals["realised"],
             "unrealised": totals["unrealised"],

@@ -106,7 +106,8 @@ class OpenIntents:
             if intent.action in _WITHOUT_ORDER:
                 continue
             policy = intent.policy or self._policy
-            self.asked[intent.id] = AskedOf(key[0], key[1], policy, tuple(intent.fallback or policy.fallback))
+            # Either may permit it, as the order manager reads it too.
+            self.asked[intent.id] = AskedOf(key[0], key[1], policy, (*intent.fallback, *policy.fallback))
         while len(self.asked) > ASKED_MAX:
             del self.asked[next(iter(self.asked))]
         outcomes = {intent.id: Outcome.OPEN for intent in told}

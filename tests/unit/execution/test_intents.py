@@ -260,18 +260,51 @@ def test_backoff_is_per_leg_ends_in_time_and_survives_a_restart(driver: Any) -> 
     core = driver(policy=policy, account={"leverage": "1"})
     core.bar()
     core.open("500")
+    rejected = core.last(Rejected)
     core.bar()
-    core.decide(core.intent("open", "short", quantity="1", style="market"))
     again = type(core.core)("s1")
     again.restore(core.core.snapshot())
     core.core = again
+    core.decide(
+        core.intent("open", quantity="1", style="market"), core.intent("open", "short", quantity="1", style="market")
+    )
     core.bar()
-    assert core.position("short") == "1"
-    assert core.settled.legs[0].blocked == "" or core.settled.legs[0].leg == "short"
+
+    refused = core.last(Refused)
+    assert (refused.leg, refused.reason) == ("long", "backoff")
+    assert f"{rejected.id}: insufficient_margin: The account lacks" in refused.message
+    assert (core.position("long"), core.position("short")) == ("0", "1")
     core.open("1")
     core.bar()
 
     assert core.position("long") == "1"
+
+
+def test_backoff_holds_up_neither_stop_nor_target(driver: Any) -> None:
+    """I09: what stands at the venue for an open leg fills as if nothing had been rejected."""
+    for price, kind in ((94, "stop"), (111, "take_profit")):
+        core = driver(policy=ExecutionPolicy(max_failures=1), account={"leverage": "1"})
+        core.held("2", stop_loss="95", take_profit="110")
+        core.bar()
+        core.decide(core.intent("add", quantity="500", style="market"))
+        core.bar(100, max(100, price), min(100, price), 100)
+
+        assert core.settled.legs[0].blocked == "backoff"
+        assert (core.last(Filled).kind, core.position()) == (kind, "0")
+
+
+def test_backoff_is_asked_again_when_a_fallback_is_sent(driver: Any) -> None:
+    """I09: the leg came to rest while the limit rested; its fallback is an entry like any other."""
+    core = driver(policy=ExecutionPolicy(max_failures=1), account={"leverage": "1"})
+    core.bar()
+    core.open(style="limit", limit_price="90", time_to_live_ns=120_000_000_000, fallback=["timeout"])
+    core.bar()
+    core.decide(core.intent("open", quantity="500", style="market"))
+    core.bar()
+    core.decide()
+
+    assert [order.kind for order in core.of(Requested)] == ["limit", "market"]
+    assert (core.last(Refused).reason, core.last(Refused).order_id) == ("backoff", core.of(Requested)[0].order_id)
 
 
 def test_entries_on_a_late_bar_go_by_the_configuration(driver: Any) -> None:

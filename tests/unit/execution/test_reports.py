@@ -264,6 +264,17 @@ def test_entry_is_tried_again_as_often_as_the_policy_says(driver: Any) -> None:
     assert len([effect for effect in core.seen if isinstance(effect, SetTimer)]) == 1
 
 
+def test_attempt_that_a_kill_drops_is_told(driver: Any) -> None:
+    """S02: the operator by an incident, the strategy by a refusal of its intent."""
+    core, client = live(driver, policy=ExecutionPolicy(attempts=3))
+    core.report(client, "rejected", code="429", message="", retryable=True)
+    effects = core.command("kill")
+
+    assert [type(effect) for effect in effects] == [Incident, Refused]
+    assert (effects[0].code, effects[1].reason) == ("attempt_dropped", "killed")
+    assert effects[1].intent_id == core.of(Requested)[0].intent_id
+
+
 def test_close_is_tried_again_until_it_is_done(driver: Any) -> None:
     """O13: whatever the number of attempts, and behind a stop."""
     core, client = live(driver)
