@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 # Test files run side by side, each file in one process, because fixtures start servers per file.
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile
-QUICK := tests/architecture tests/unit tests/property tests/parity tests/golden
+SERVERLESS := tests/architecture tests/unit tests/property tests/parity tests/golden
 
 .PHONY: help setup check format test quick parity sim paper bench lock up down clean
 
@@ -45,11 +45,11 @@ test: setup  ## every test; TIMESCALE_DSN names a TimescaleDB for those that nee
 	$(PYTEST) $(PARALLEL) --ignore=tests/bench $(ARGS)
 
 quick: setup  ## the tests that start no server
-	$(PYTEST) $(PARALLEL) $(QUICK) $(ARGS)
+	$(PYTEST) $(PARALLEL) $(SERVERLESS) $(ARGS)
 
 parity: setup  ## compiled against reference, and the quick tests on the reference
 	$(PYTEST) $(PARALLEL) tests/parity $(ARGS)
-	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(QUICK) $(ARGS)
+	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(SERVERLESS) $(ARGS)
 
 sim: setup  ## whole sessions on a log in memory, from one SEED
 	LIVE_RUNNER_TEST_SEED=$(or $(SEED),20240229) $(PYTEST) tests/simulation $(ARGS)
@@ -57,8 +57,8 @@ sim: setup  ## whole sessions on a log in memory, from one SEED
 paper: setup  ## a paper session of each strategy, its replay and its comparison with the backtest
 	$(BIN)/live-runner paper --home .paper $(if $(DATA),--data "$(DATA)") $(if $(SPEED),--speed $(SPEED)) $(ARGS)
 
-bench: setup  ## the table of speeds, each beside its floor of the same run
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: setup  ## the table of speeds, each beside its floor of the same run; QUICK=1 for a look
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 lock: setup  ## resolve the packages anew (in an environment of the oldest Python)
 	infra/lock-requirements

@@ -8,11 +8,7 @@ symbols, an order in every twentieth set. The database is TIMESCALE_DSN, else an
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -22,9 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import msgspec
 import psycopg
 import uvloop
+from bench.house import SYMBOLS, edition, house
+from bench.table import Row, entry
 from fix_database import throwaway_database
 from fix_golden import _SAMPLES
-from fix_nats import BusFactory, _forget
+from fix_nats import _forget
 from fix_recorder import Numbered, bar_sets, until, wire
 
 from live_runner.contracts import messages as m
@@ -38,29 +36,11 @@ from live_runner.services.recorder.writer import Writer
 from live_runner.services.runtime import archive, database
 from live_runner.services.runtime.bus import Bus
 
-_SYMBOLS = tuple(
-    f"{base}/USDT:USDT"
-    for base in ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LINK", "AVAX", "LTC", "DOT", "TRX", "BNB")
-)
 _ORDER_EVERY = 20
 _EPOCH_NS = 1_700_000_000_000_000_000
 SESSION = "bench"
 ROUNDS = 3
 """Floor and recorder take turns, so that other work on the machine meets both; medians are shown."""
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One line of the table."""
-
-    what: str
-    rows_per_s: float
-    floor_per_s: float
-    details: str
-
-    @property
-    def share(self) -> float:
-        """Share of the floor's speed that was reached."""
-        return self.rows_per_s / self.floor_per_s
 
 
 type Wire = tuple[int, str, bytes]
@@ -76,7 +56,7 @@ def messages(sets: int) -> list[Wire]:
     assert isinstance(legs, m.Settled)
     assert isinstance(decided, m.Decided)
     found: list[m.Event] = []
-    quiet = bar_sets(SESSION, sets, _SYMBOLS)
+    quiet = bar_sets(SESSION, sets, SYMBOLS)
     for number in range(sets):
         bar_set, settled, decision = quiet[3 * number : 3 * number + 3]
         busy = number % _ORDER_EVERY == 0
@@ -172,37 +152,53 @@ def read_s(dsn: str) -> float:
     return perf_counter() - began
 
 
-def rows(sets: int = 10_000) -> list[Row]:
+def rows(quick: bool) -> list[Row]:
     """The recorder over so many bar sets."""
+    sets = 2_000 if quick else 10_000
     published = messages(sets)
     used = process_time()
     batches = pack(published)
     packing_us = (process_time() - used) / sets * 1e6
     count = rows_in(batches)
     floors, alone, from_nats, reads = [], [], [], []
-    with servers() as (server, url):
-        for _ in range(ROUNDS):
-            with throwaway_database(server) as dsn:
-                edition = database.migrate(dsn).edition
+    with house() as home:
+        about = edition(home.dsn)
+        for _ in range(1 if quick else ROUNDS):
+            with throwaway_database(home.dsn) as dsn:
+                database.migrate(dsn)
                 floors.append(bare_copy_s(dsn, batches))
-            with throwaway_database(server) as dsn:
+            with throwaway_database(home.dsn) as dsn:
                 database.migrate(dsn)
                 alone.append(uvloop.run(recorder_s(dsn, published)))
                 reads.append(read_s(dsn))
-            with throwaway_database(server) as dsn:
+            with throwaway_database(home.dsn) as dsn:
                 database.migrate(dsn)
-                from_nats.append(uvloop.run(stream_s(dsn, url, published)))
+                from_nats.append(uvloop.run(stream_s(dsn, home.url, published)))
     floor = count / median(floors)
     stream, used = (median(column) for column in zip(*from_nats, strict=True))
-    took, read = median(alone), median(reads)
-    cost = f"{used / sets * 1e6:.0f} us of processor time per set"
-    events = len(published)
+    took, events = median(alone), len(published)
+
+    def row(what: str, figure: float, details: str, goal: float | None = None) -> Row:
+        bare = "bare COPY of the same rows"
+        return Row(
+            what=what,
+            figure=figure,
+            unit="rows/s",
+            floor=floor,
+            beside=bare,
+            goal=goal,
+            goal_is="ratio",
+            details=details,
+        )
+
     return [
-        Row(
-            "recorder", count / took, floor, f"{edition}; {sets / took:,.0f} sets/s; packing {packing_us:.0f} us a set"
+        row("recorder", count / took, f"{sets / took:,.0f} sets/s; packing {packing_us:.0f} us a set; {about}", 0.7),
+        row(
+            "recorder, everything read from NATS",
+            count / stream,
+            f"{sets / stream:,.0f} sets/s; {used / sets * 1e6:.0f} us of processor time a set",
         ),
-        Row("recorder, from NATS", count / stream, floor, f"{sets / stream:,.0f} sets/s; {cost}"),
-        Row("archive, events read", events / read, events / read, f"{events:,} events"),
+        Row(what="archive, reading events back", figure=events / median(reads), unit="events/s", details=f"{events:,}"),
     ]
 
 
@@ -227,33 +223,5 @@ def _rows_of(data: bytes, columns: int) -> int:
     return found
 
 
-@contextmanager
-def servers() -> Iterator[tuple[str, str]]:
-    """Addresses of a database and of a NATS."""
-    from live_runner.services.runtime.nats_server import start_nats
-    from live_runner.services.runtime.postgres_server import start_postgres
-
-    with tempfile.TemporaryDirectory() as folder:
-        given = os.environ.get("TIMESCALE_DSN")
-        database_server = None if given else start_postgres(Path(folder) / "postgres")
-        nats = start_nats(Path(folder) / "nats")
-        try:
-            yield (
-                given or (database_server.dsn if database_server else ""),
-                BusFactory(nats.url.replace("nats://", f"nats://{nats.token}@")).url,
-            )
-        finally:
-            for server in (database_server, nats):
-                if server is not None and server.process is not None:
-                    server.process.stop()
-
-
-def main() -> None:
-    """Print the table."""
-    for row in rows(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000):
-        speed, floor = f"{row.rows_per_s:,.0f}/s", f"{row.floor_per_s:,.0f}/s"
-        print(f"{row.what:22} {speed:>12} floor {floor:>12} {row.share:6.0%}   {row.details}")
-
-
 if __name__ == "__main__":
-    main()
+    entry("recorder", rows)

@@ -1,25 +1,32 @@
 """Events per second of a replay and of a comparison, for both strategies.
 
-The floor beside each figure, in the same run: every recorded message decoded once and nothing else.
-Figures are of processor time, so that other work on the machine does not enter.
+Twice: from memory, beside decoding every recorded message once, in processor time so that other work on the
+machine does not enter; and from the database, beside reading the same events from it and nothing else.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from time import process_time
+from time import perf_counter, process_time
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import msgspec
 import session_world
+import uvloop
+from bench.bench_recorder import Wire, recorder_s
+from bench.house import edition, house
+from bench.table import Row, entry
+from fix_database import throwaway_database
 
-from live_runner.contracts import codec
+from live_runner.contracts import codec, subjects
 from live_runner.contracts.config import StrategyChoice
 from live_runner.services.forensics.compare import compare
 from live_runner.services.forensics.replay import replay
+from live_runner.services.runtime import archive, database
 
+_SESSION = "test"
+_WARMUP = 1_441
 _CASES = (
     (
         "ema_cross",
@@ -31,28 +38,29 @@ _CASES = (
 )
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One line of the table."""
-
-    what: str
-    events: int
-    replay_per_s: float
-    compare_per_s: float
-    floor_per_s: float
-
-    @property
-    def share(self) -> float:
-        """Share of the floor's speed that a replay reached."""
-        return self.replay_per_s / self.floor_per_s
-
-
-def rows(sets: int = 6_000) -> list[Row]:
-    """Both strategies over so many bar sets of two symbols."""
-    return [_row(name, choice, sets) for name, choice in _CASES]
+def rows(quick: bool) -> list[Row]:
+    """Both strategies over bar sets of two symbols."""
+    found = []
+    with house() as home:
+        about = edition(home.dsn)
+        for name, choice in _CASES:
+            world = session_world.make_world(choice, market_seed=3, bars=_WARMUP + (1_000 if quick else 6_000))
+            wires = session_world.wires(world.record())
+            found += from_memory(name, wires)
+            with throwaway_database(home.dsn) as dsn:
+                database.migrate(dsn)
+                uvloop.run(recorder_s(dsn, published(wires)))
+                found.append(from_database(name, dsn, about))
+    return found
 
 
-def _row(name: str, choice: StrategyChoice, sets: int) -> Row:
-    wires = session_world.wires(session_world.make_world(choice, market_seed=3, bars=sets).record())
+def published(wires: list[bytes]) -> list[Wire]:
+    """The messages as the recorder reads them from the stream."""
+    return [(number, subjects.of(codec.decode(wire)), wire) for number, wire in enumerate(wires, 1)]
+
+
+def from_memory(name: str, wires: list[bytes]) -> list[Row]:
+    """Replay and comparison of messages at hand."""
     began = process_time()
     for wire in wires:
         codec.decode(wire)
@@ -64,18 +72,39 @@ def _row(name: str, choice: StrategyChoice, sets: int) -> Row:
     if not replayed.agrees or not compared.agrees:
         raise SystemExit(f"{name} does not agree with itself: {replayed.first or compared.first}")
     count = len(wires)
-    return Row(name, count, count / (folded - decoded), count / (ended - folded), count / (decoded - began))
 
-
-def main() -> None:
-    """Print the table."""
-    print(f"{'replay':12} {'events':>9} {'replay/s':>10} {'compare/s':>10} {'floor/s':>10} {'share':>7}")
-    for row in rows():
-        print(
-            f"{row.what:12} {row.events:9,} {row.replay_per_s:10,.0f} {row.compare_per_s:10,.0f} "
-            f"{row.floor_per_s:10,.0f} {row.share:7.3f}"
+    def row(what: str, seconds: float) -> Row:
+        floor, details = count / (decoded - began), f"{count:,} events, processor time"
+        return Row(
+            what=f"{what}, {name}, from memory",
+            figure=count / seconds,
+            unit="events/s",
+            floor=floor,
+            beside="decoding them",
+            details=details,
         )
+
+    return [row("replay", folded - decoded), row("comparison", ended - folded)]
+
+
+def from_database(name: str, dsn: str, about: str) -> Row:
+    """Replay as the command does it, by the clock on the wall."""
+    began = perf_counter()
+    count = sum(1 for _ in archive.events(dsn, _SESSION))
+    read = perf_counter()
+    result = replay(archive.events(dsn, _SESSION))
+    ended = perf_counter()
+    if not result.agrees or result.events != count:
+        raise SystemExit(f"{name} does not agree with itself: {result.first}")
+    return Row(
+        what=f"replay, {name} in Python, from the database",
+        figure=count / (ended - read),
+        unit="events/s",
+        floor=count / (read - began),
+        beside="reading them",
+        details=f"{count:,} events; {about}; the goal of 200,000 is for compiled strategies",
+    )
 
 
 if __name__ == "__main__":
-    main()
+    entry("replay and comparison", rows)
