@@ -172,7 +172,8 @@ def _timeframe_of(rows: Candles, source: str) -> str:
 
 def _steps(rows: Candles) -> Times:
     """Between neighbours in time; the rows of a file may be in any order, and there twice."""
-    steps: Times = np.diff(np.unique(rows.open_ns))
+    opens = np.unique(rows.open_ns)
+    steps: Times = opens[1:] - opens[:-1]
     return steps
 
 
