@@ -15,18 +15,29 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-__all__ = ["engine_hash", "engine_version", "package_versions", "platform_facts"]
+__all__ = ["engine_hash", "engine_version", "hashed_files", "package_versions", "platform_facts"]
 
 _DISTRIBUTION: Final = "live-runner"
+_ROOT: Final = Path(__file__).resolve().parents[2]
 _PARTS: Final = (
     "contracts/*.py",
     "hotpath/*.py",
     "hotpath/reference/*.py",
     "strategies/base.py",
+    "strategies/bundle.py",
+    "strategies/intent.py",
+    "strategies/legacy.py",
+    "strategies/loader.py",
+    "strategies/news.py",
+    "strategies/numbers.py",
     "strategies/parameters.py",
+    "strategies/view.py",
     "services/*/core/*.py",
 )
-"""Everything that decides what an event's bytes are; shells, database and command line do not."""
+"""Everything that decides what an event's bytes are; shells, database and command line do not.
+
+The strategies that ship are no part of it: a session's own strategy has a hash of its own.
+"""
 _COMPILED: Final = "hotpath/compiled/*.so"
 
 
@@ -42,22 +53,22 @@ def engine_version() -> str:
 @cache
 def engine_hash() -> str:
     """blake2b-128 over the sources of the cores and, unless the reference is chosen, the compiled modules."""
-    root = Path(__file__).resolve().parents[2]
     digest = blake2b(digest_size=16)
-    for path in _files(root):
+    for path in hashed_files():
         # Built for another Python a module has another suffix, and is another program.
-        for data in (path.relative_to(root).as_posix().encode(), path.read_bytes()):
+        for data in (path.relative_to(_ROOT).as_posix().encode(), path.read_bytes()):
             digest.update(len(data).to_bytes(8, "big"))
             digest.update(data)
     return digest.hexdigest()
 
 
-def _files(root: Path) -> Iterator[Path]:
+def hashed_files() -> Iterator[Path]:
+    """The files that the hash covers, in its order."""
     patterns = list(_PARTS)
-    if os.environ.get("LIVE_RUNNER_HOTPATH", "compiled") == "compiled":
+    if (os.environ.get("LIVE_RUNNER_HOTPATH") or "compiled") == "compiled":
         patterns.append(_COMPILED)
     for pattern in patterns:
-        yield from sorted(root.glob(pattern))
+        yield from sorted(_ROOT.glob(pattern))
 
 
 def platform_facts() -> dict[str, str]:
