@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from live_runner.contracts import codec
-from live_runner.contracts.config import Account, Fees, Fills, Limits
+from live_runner.contracts.config import Account, Fees, Fills, Limits, StrategyChoice
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import (
     BarSet,
@@ -209,6 +209,40 @@ def test_orders_are_filled_at_the_open_after_the_signal(make_world: MakeWorld) -
     for fill in fills:
         assert fill.event_ns >= requested[fill.order_id]
         assert float(fill.reference_price) == opens[fill.event_ns, fill.symbol]
+
+
+@pytest.mark.parametrize("module", ["ema_cross", "breakout_bracket", "dual_lifo"])
+def test_nothing_is_opened_without_an_intent_that_says_so(make_world: MakeWorld, module: str) -> None:
+    """I06: each entry is one intent's, with its quantity on the lot, its stop and its target, and no others."""
+    from session_world import EMA
+
+    choice = EMA if module == "ema_cross" else StrategyChoice(module=f"live_runner.strategies.{module}")
+    events = make_world(choice, bars=1700).record()
+    intents = {one.id: one for event in events if isinstance(event, Decided) for one in event.intents}
+    requested = [event for event in events if isinstance(event, Requested)]
+    entries = [order for order in requested if order.action in ("open", "add")]
+    started = events[1]
+    assert isinstance(started, Started)
+    lot = {rules.symbol: Fraction(rules.lot_size) for rules in started.instruments}
+    tick = {rules.symbol: Fraction(rules.tick_size) for rules in started.instruments}
+
+    assert entries
+    assert len({order.intent_id for order in entries}) == len(entries)
+    for order in entries:
+        said = intents[order.intent_id]
+        assert (order.symbol, order.leg, order.action) == (said.symbol, said.leg, said.action)
+        assert order.asked_quantity == said.quantity
+        assert said.quantity is not None
+        assert 0 <= Fraction(said.quantity) - Fraction(order.quantity) < lot[order.symbol]
+    for order in requested:
+        if order.kind in ("stop", "take_profit"):
+            said = intents[order.intent_id]
+            given = said.stop_loss if order.kind == "stop" else said.take_profit
+            assert given is not None
+            assert order.price is not None
+            assert abs(Fraction(order.price) - Fraction(given)) < tick[order.symbol]
+        else:
+            assert order.intent_id in intents
 
 
 def test_first_decision_is_on_the_first_tradable_bar(make_world: MakeWorld) -> None:

@@ -219,6 +219,19 @@ def test_strategy_is_told_of_fills_by_the_same_events_in_every_stage(driver: Any
         assert getattr(left, name) == getattr(right, name), name
 
 
+@pytest.mark.parametrize("fields", [{"quantity": "1.23456"}, {"sizing": "delegate_notional", "notional": "100"}])
+def test_an_intent_is_sized_the_same_in_every_stage(driver: Any, fields: dict[str, Any]) -> None:
+    """X13: one sizing rule; paper, shadow and live request the very same order."""
+    requests = []
+    for stage in ("paper", "shadow", "live"):
+        core = driver(stage=stage)
+        core.bar(*FLAT)
+        core.decide(core.intent("open", style="limit", limit_price="41.237", **fields))
+        requests.append(encode(core.last(Requested)))
+
+    assert requests[0] == requests[1] == requests[2]
+
+
 def test_one_symbol_in_trouble_holds_no_other_one_back(driver: Any) -> None:
     """X15."""
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"), stage="live")

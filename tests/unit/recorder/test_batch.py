@@ -159,3 +159,28 @@ def test_a_manifest_of_another_shape_does_not_stop_the_recorder(samples: dict[st
     assert list(batch.findings) == []
     assert [change.table for change in batch.changes] == ["sessions", "datasets"]
     assert batch.changes[1].columns["rows"] is None
+
+
+def test_every_event_of_an_order_is_a_row_of_its_own(driver: Any) -> None:
+    """X11: what happened to an order is added to, never written over; so are two orders of one leg."""
+    core = driver(fills={"participation": "0.1"})
+    core.bar()
+    core.decide(
+        core.intent("open", quantity="2.5", style="market"),
+        core.intent("open", "short", quantity="1", style="limit", limit_price="120", time_to_live_ns=1),
+    )
+    for _ in range(3):
+        core.bar(100, 100, 100, 100, volume=10.0)
+        core.decide()
+    events = [event for event in core.seen if str(event.__struct_config__.tag).startswith("order.")]
+    names = [str(event.__struct_config__.tag).partition(".")[2] for event in events]
+    columns = list(TABLES["order_events"].columns)
+
+    packer = Packer(EPOCH_NS, Sequences({}))
+    for stream_seq, event in enumerate(core.seen, 1):
+        packer.add(stream_seq, "order.evt.any.s1", wire(event))
+    rows = parsed(dict(packer.take().copies)["order_events"], "order_events")
+
+    assert names == ["requested", "accepted"] * 2 + ["filled", "expired", "filled", "filled"]
+    assert [row[columns.index("event")] for row in rows] == [name.encode() for name in names]
+    assert [row[columns.index("event_id")] for row in rows] == [event.id.encode() for event in events]

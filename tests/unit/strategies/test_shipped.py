@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 from typing import Any
 
 import pytest
 from fix_strategy import BTC, SYMBOLS, Stream
 
+import live_runner.strategies as package
 from live_runner.contracts.messages import SetBar
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies.base import Strategy
@@ -31,6 +34,17 @@ def wave(number: int) -> list[SetBar]:
         close = 100.0 + 8.0 * math.sin(number / 6 + index) + 3.0 * math.sin(number / 1.7)
         bars.append(SetBar(symbol, close, close + 1.0, close - 1.0, close, 1.0))
     return bars
+
+
+def test_every_strategy_that_ships_is_among_them() -> None:
+    """I13"""
+    found = set()
+    for module in pkgutil.iter_modules(package.__path__):
+        for kind in vars(importlib.import_module(f"{package.__name__}.{module.name}")).values():
+            if isinstance(kind, type) and issubclass(kind, Strategy) and not kind.__name__.startswith("_"):
+                found.add(kind)
+
+    assert found - {Strategy} == {kind for kind, _ in SHIPPED}
 
 
 @each
