@@ -1,7 +1,8 @@
 """The manifest of a session: what everybody said before the first bar, merged once.
 
-``run`` announces (number 1 of its source), the services join, and ``started`` (number 2) merges what they
-said. It never changes and every core folds it first. A session, its backtest and its tests make it here
+``run`` announces (number 1 of its source), the services join, and ``started`` (the next number) merges
+what they said. A session that was refused before it started may be announced again, with the next free
+number. The manifest never changes and every core folds it first. A session, its backtest and its tests make it here
 and nowhere else, so that they begin with the same bytes.
 """
 
@@ -16,15 +17,25 @@ import msgspec
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError, SessionRefused
 from live_runner.contracts.ids import event_id
-from live_runner.contracts.messages import Announced, Instrument, Joined, Started
+from live_runner.contracts.messages import Announced, Instrument, Joined, SessionRefusal, Started
 
-__all__ = ["SOURCE", "announce", "compare_command", "config_fields", "config_hash", "config_of", "merge", "start"]
+__all__ = [
+    "SOURCE",
+    "announce",
+    "announce_again",
+    "compare_command",
+    "config_fields",
+    "config_hash",
+    "config_of",
+    "merge",
+    "refuse",
+    "start",
+]
 
 SOURCE: Final = "run"
 """Who announces and starts a session."""
 
 _ANNOUNCED_SEQ: Final = 1
-_STARTED_SEQ: Final = 2
 
 
 def config_fields(config: Config) -> dict[str, Any]:
@@ -139,12 +150,33 @@ def start(
     fields = merge(announced, joined, models=models, platform=platform)
     return Started(
         **fields,
-        id=event_id(announced.session, SOURCE, _STARTED_SEQ),
+        id=event_id(announced.session, SOURCE, announced.seq + 1),
         session=announced.session,
         source=SOURCE,
-        seq=_STARTED_SEQ,
+        seq=announced.seq + 1,
         cause=announced.id,
         event_ns=fields["first_open_ns"],
+    )
+
+
+def announce_again(announced: Announced, seq: int) -> Announced:
+    """The same announcement with another number, after one of this name was refused."""
+    return msgspec.structs.replace(announced, seq=seq, id=event_id(announced.session, SOURCE, seq))
+
+
+def refuse(announced: Announced, reason: str, message: str) -> SessionRefusal:
+    """``run`` itself gives an announced session up before it started."""
+    return SessionRefusal(
+        role=SOURCE,
+        reason=reason,
+        message=message,
+        details={},
+        id=event_id(announced.session, SOURCE, announced.seq + 1),
+        session=announced.session,
+        source=SOURCE,
+        seq=announced.seq + 1,
+        cause=announced.id,
+        event_ns=0,
     )
 
 

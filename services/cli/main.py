@@ -27,6 +27,7 @@ Exit codes:
   65   a strategy, dataset or candle file is unusable
   66   a service refused the session
   67   an operator's command was not accepted
+  68   another process has the service's role in this session
   69   NATS, the database, a venue or a service is away
   70   a promise of ours is broken (for example a determinism violation)
   74   a file cannot be read or written (for example a full disk)

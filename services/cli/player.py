@@ -30,7 +30,7 @@ RECORD_LIMIT_S: Final = 120.0
 ATTACH_WAIT_S: Final = 10.0
 """How long the services of another ``run`` in the same folder may take to appear."""
 NAMES_MAX: Final = 10_000
-_NAME_IS_USED_UP: Final = ("session_finished", "session_was_refused", "session_differs", "session_exists")
+_NAME_IS_USED_UP: Final = ("session_finished", "session_differs", "session_exists")
 _POLL_S: Final = 0.05
 _SHARE_POLL_S: Final = 0.1
 
@@ -79,12 +79,15 @@ def _prepare(request: Request) -> Prepared:
 
 
 def _check_market(settings: Settings, request: Request, prepared: Prepared) -> None:
-    """Whether the bars are there and the warmup is filled, before a refusal uses the session's name up."""
+    """Whether the bars are there, tradable and enough for the warmup, before anything is started."""
     if prepared.config.market.source == "ccxt" or request.services == "running" or settings.nats_url:
         return  # a venue is market_data's to ask, and its data folder may be another machine's
+    from live_runner.services.execution.core.market import check_instruments
     from live_runner.services.market_data.feed import recording_source
 
-    recording_source(prepared.config, settings.home).plan_now(prepared.warmup_bars)
+    source = recording_source(prepared.config, settings.home)
+    check_instruments(prepared.config, source.instruments())
+    source.plan_now(prepared.warmup_bars)
 
 
 def _end_on_signals() -> None:

@@ -93,9 +93,13 @@ class RecordedMarket:
             )
         if self.has_holes:
             missing = sum(part.missing_bars for part in manifest.symbols)
+            what = (
+                f"{missing:,} bars are missing, in {manifest.gaps:,} stretches"
+                if missing
+                else "The symbols leave holes"
+            )
             lines.append(
-                f"{manifest.gaps:,} stretches without a bar, {missing:,} bars long in all; none is made up, and the "
-                "warmup takes the bars that there are (market.warmup_holes: accept)."
+                f"{what}; none is made up, and the warmup takes the bars that there are (market.warmup_holes: accept)."
             )
         lines.append(
             f"The account has {purse.equity} {purse.currency}; ema_cross opens {purse.text(purse.notional)} at a time, "

@@ -15,8 +15,16 @@ import msgspec
 
 from live_runner.contracts import codec, manifest, subjects
 from live_runner.contracts.config import Config
-from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError, SessionRefused, StrategyError
+from live_runner.contracts.errors import (
+    BusUnavailable,
+    OwnershipLost,
+    RunnerError,
+    SessionRefused,
+    StrategyError,
+    TheirFault,
+)
 from live_runner.contracts.messages import Announced, Event, Incident, Joined, SessionRefusal, Started, Stopped
+from live_runner.services.execution.core.market import check_instruments
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.settings import Settings
 
@@ -55,6 +63,16 @@ class State(msgspec.Struct):
     started: tuple[int, Started] | None = None
     stopped: tuple[int, Stopped] | None = None
     refused: tuple[int, SessionRefusal] | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was refused before it started, and not announced again since."""
+        return (
+            self.announced is not None
+            and self.started is None
+            and self.refused is not None
+            and self.refused[0] > self.announced[0]
+        )
 
 
 async def read_state(bus: Bus, session: str) -> State:
@@ -137,7 +155,10 @@ class FollowedSession:
         await bus.ensure_stream()
         state = await read_state(bus, self.session)
         if state.announced is None:
-            state.announced = await self._announce(bus)
+            state.announced = await self._announce(bus, 0, self._announced)
+        elif not self._is_ours and state.is_refused:
+            again = manifest.announce_again(self._announced, await self._next_number(bus, state.announced))
+            state.announced = await self._announce(bus, state.announced[0], again)
         elif not self._is_ours:
             self._continue(state.announced[1], state)
         announced_seq, announced = state.announced
@@ -149,8 +170,7 @@ class FollowedSession:
         try:
             if state.started is None:
                 self._view.phase("waiting for the services to join")
-                joined = await self._joined(bus, announced_seq)
-                started = manifest.start(announced, joined, models=self._models, platform=self._platform)
+                started = await self._merged(bus, announced_seq, announced)
                 await self._publish_started(bus, started)
             else:
                 started = state.started[1]
@@ -185,9 +205,9 @@ class FollowedSession:
 
     # -- beginning -----------------------------------------------------------------------------
 
-    async def _announce(self, bus: Bus) -> tuple[int, Announced]:
+    async def _announce(self, bus: Bus, after_seq: int, announced: Announced) -> tuple[int, Announced]:
         try:
-            return await bus.publish(self._announced, expect_last_of_subject=0), self._announced
+            return await bus.publish(announced, expect_last_of_subject=after_seq), announced
         except OwnershipLost:
             raise SessionRefused(
                 f"Another `run` announced the session {self.session} at the same moment",
@@ -195,15 +215,41 @@ class FollowedSession:
                 reason="session_exists",
             ) from None
 
+    async def _next_number(self, bus: Bus, announced: tuple[int, Announced]) -> int:
+        """The number after the last one that a ``run`` gave in this session."""
+        number = announced[1].seq
+        reader = await bus.reader([subjects.event_subject("session.refused", self.session)], announced[0])
+        async for message in reader:
+            event = codec.decode(message.data)
+            if event.source == manifest.SOURCE:
+                number = max(number, event.seq)
+            if message.pending == 0:
+                break
+        await reader.close()
+        return number + 1
+
+    async def _merged(self, bus: Bus, announced_seq: int, announced: Announced) -> Started:
+        """The manifest of what the services said; what cannot be traded is refused in the log before it starts."""
+        try:
+            joined = await self._joined(bus, announced_seq, announced)
+            started = manifest.start(announced, joined, models=self._models, platform=self._platform)
+            check_instruments(self._config, started.instruments)
+        except _RefusedInLogError:
+            raise
+        except TheirFault as error:
+            reason = str(error.fields.get("reason", error.code))
+            await bus.publish(manifest.refuse(announced, reason, str(error)))
+            raise
+        return started
+
     def _continue(self, before: Announced, state: State) -> None:
         """Whether the session in the log is the one that we would run; SessionRefused when not."""
         name = self.session
-        if state.stopped is not None or state.refused is not None:
-            what = "is finished" if state.stopped is not None else "was refused when it was announced before"
+        if state.stopped is not None:
             raise SessionRefused(
-                f"The session {name} {what}",
+                f"The session {name} is finished",
                 remedy=f"Choose another name with --session; look at this one with: live-runner replay {name}",
-                reason="session_finished" if state.stopped is not None else "session_was_refused",
+                reason="session_finished",
             )
         differing = [
             what
@@ -223,7 +269,7 @@ class FollowedSession:
             )
         self.was_under_way = True
 
-    async def _joined(self, bus: Bus, announced_seq: int) -> dict[str, Joined]:
+    async def _joined(self, bus: Bus, announced_seq: int, announced: Announced) -> dict[str, Joined]:
         filters = [subjects.event_subject(kind, self.session) for kind in ("session.joined", "session.refused")]
         reader = await bus.reader(filters, announced_seq)
         joined: dict[str, Joined] = {}
@@ -232,9 +278,10 @@ class FollowedSession:
             async with asyncio.timeout(limit_s):
                 async for message in reader:
                     event = codec.decode(message.data)
-                    if isinstance(event, SessionRefusal):
+                    is_answer = event.cause in ("", announced.id)  # and not a late one to an announcement before
+                    if isinstance(event, SessionRefusal) and is_answer:
                         raise _refused(event)
-                    if isinstance(event, Joined):
+                    if isinstance(event, Joined) and is_answer:
                         joined[event.role] = event
                         self._view.phase(f"joined: {', '.join(joined)}")
                     if message.pending == 0 and all(role in joined for role in ROLES):
@@ -289,10 +336,19 @@ class FollowedSession:
         self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)
 
 
+class _RefusedInLogError(SessionRefused):
+    """A service said so in the log."""
+
+    @property
+    def code(self) -> str:
+        """As every refusal."""
+        return "session_refused"
+
+
 def _refused(event: SessionRefusal) -> SessionRefused:
-    return SessionRefused(
+    return _RefusedInLogError(
         f"The {event.role} service refused the session {event.session}: {event.message.rstrip('.')}",
-        remedy="Correct it and choose another name with --session: a refused session keeps its name",
+        remedy="Correct it and run it again",
         reason=event.reason,
         role=event.role,
         details=event.details,
@@ -302,11 +358,8 @@ def _refused(event: SessionRefusal) -> SessionRefused:
 def _fatal(event: Incident) -> RunnerError:
     from live_runner.contracts import errors
 
-    by_code = {
-        kind("").code: kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, RunnerError)
-    }
+    kinds: list[type[RunnerError]] = [getattr(errors, name) for name in errors.__all__]
+    by_code = {kind("").code: kind for kind in kinds if kind is not errors.NormalizationRefused}
     kind = by_code.get(event.code, errors.OurFault)
     return kind(
         f"The session {event.session} cannot go on: {event.message.rstrip('.')}",

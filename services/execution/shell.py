@@ -74,6 +74,7 @@ class ExecutionShell(CoreShell):
     def __init__(self, bus: Bus, announced: Announced, instance: str, folder: Path) -> None:
         super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
         self._announced = announced
+        self.announcement = announced.id
         self._folder = folder
         self._files: asyncio.Task[None] | None = None
         self._refused = 0

@@ -134,6 +134,7 @@ class MarketDataShell:
             await self._publisher.publish(
                 self._ownership.note(
                     Joined,
+                    cause=self._announced.id,
                     role=self.role,
                     instance=self.instance,
                     instruments=source.instruments(),
@@ -148,6 +149,7 @@ class MarketDataShell:
         await self._publisher.publish(
             self._ownership.note(
                 SessionRefusal,
+                cause=self._announced.id,
                 role=self.role,
                 reason=str(error.fields.get("reason", error.code)),
                 message=str(error),

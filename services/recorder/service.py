@@ -123,6 +123,7 @@ class RecorderService:
             await bus.publish(
                 ownership.note(
                     SessionRefusal,
+                    cause=announced.id,
                     role=self.role,
                     reason=str(error.fields.get("reason", error.code)),
                     message=str(error),
@@ -130,7 +131,7 @@ class RecorderService:
                 )
             )
             raise
-        await bus.publish(ownership.note(Joined, role=self.role, instance=self._instance))
+        await bus.publish(ownership.note(Joined, cause=announced.id, role=self.role, instance=self._instance))
 
 
 async def serve(settings: Settings, *, only: str | None = None) -> None:

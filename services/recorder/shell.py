@@ -250,7 +250,9 @@ def check_session(dsn: str, announced: Announced, stream_seq: int) -> None:
         row = connection.execute(
             "select state, first_stream_seq from sessions where session = %s", (announced.session,)
         ).fetchone()
-    if row is not None and row[1] != stream_seq:
+    # One that was refused before it started may be announced again, which its number tells.
+    is_again = announced.seq > 1 and row is not None and row[0] in ("announced", "refused")
+    if row is not None and row[1] != stream_seq and not is_again:
         raise SessionRefused(
             f"The database already has a session called {announced.session} ({row[0]})",
             remedy="Give the new session another name",

@@ -107,7 +107,7 @@ class Bus:
             except (OSError, nats.errors.Error, TimeoutError) as error:
                 if time.monotonic() >= deadline:
                     raise BusUnavailable(
-                        f"NATS at {_without_secrets(url)} does not answer: {error or type(error).__name__}",
+                        f"NATS at {_without_secrets(url)} does not answer: {str(error) or type(error).__name__}",
                         remedy="Start it, or set NATS_URL (and NATS_TOKEN) to one that runs",
                         url=_without_secrets(url),
                     ) from error
@@ -328,7 +328,7 @@ class Bus:
 
     def _refused(self, what: str, error: BaseException) -> BusUnavailable:
         return BusUnavailable(
-            f"{what}: {error or type(error).__name__}",
+            f"{what}: {str(error) or type(error).__name__}",
             remedy="Check that NATS runs with JetStream enabled and has space left",
         )
 

@@ -50,6 +50,8 @@ class CoreShell:
 
     role: str
     inputs: frozenset[type[Event]]
+    announcement: str = ""
+    """Id of the announcement that is answered."""
     last_output: type[Event]
     """After this output (or ``stopped``) the shell is done."""
 
@@ -228,6 +230,7 @@ class CoreShell:
             await self._publisher.publish(
                 self.ownership.note(
                     SessionRefusal,
+                    cause=self.announcement,
                     role=self.role,
                     reason=str(error.fields.get("reason", error.code)),
                     message=str(error),
@@ -237,7 +240,9 @@ class CoreShell:
             await self._publisher.flush()
             self._has_refused = True
             raise
-        await self._publisher.publish(self.ownership.note(Joined, role=self.role, instance=self.instance, **fields))
+        await self._publisher.publish(
+            self.ownership.note(Joined, cause=self.announcement, role=self.role, instance=self.instance, **fields)
+        )
 
     async def _restore_snapshot(self) -> int:
         last = await self.bus.last_message(subjects.owned(self.session, self.role, "snapshot"))

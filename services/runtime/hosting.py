@@ -68,6 +68,7 @@ class Host:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] | None = None
         self._given_up: set[str] = set()
+        """Ids of announcements."""
         self._connected = False
         self.health = Health(settings, role, self._check)
 
@@ -75,15 +76,18 @@ class Host:
         """Serve until asked to stop. BusUnavailable when NATS stays away for ``RECONNECT_LIMIT_S``."""
         await self.health.start()
         away_since = time.monotonic()
+        said = False
         try:
             while not stop.is_set():
                 try:
                     await self._serve(stop)
                 except BusUnavailable as error:
                     if self._connected:
-                        self._connected = False
+                        self._connected, said = False, False
                         away_since = time.monotonic()
-                        self._log.warning("NATS is away; waiting for it", reason=str(error))
+                    if not said:
+                        said = True
+                        self._log.warning("NATS is away; waiting for it", reason=str(error), limit_s=RECONNECT_LIMIT_S)
                     if time.monotonic() - away_since > RECONNECT_LIMIT_S:
                         raise
                     await _wait(stop, RECONNECT_EVERY_S)
@@ -120,12 +124,26 @@ class Host:
         if isinstance(event, Announced):
             if self._only in (None, event.session):
                 self._sessions[event.session] = (event, message.stream_seq)
-        elif isinstance(event, (Stopped, SessionRefusal)):
+        elif isinstance(event, Stopped):
             self._sessions.pop(event.session, None)
-        if message.pending > 0:
-            return
+        elif isinstance(event, SessionRefusal):
+            self._refused(event)
+        if message.pending == 0:
+            self._begin(bus)
+
+    def _refused(self, event: SessionRefusal) -> None:
+        """Leave a session that another role refused; it may be announced again under the same name."""
+        announced, _ = self._sessions.get(event.session, (None, 0))
+        if announced is None or event.cause not in ("", announced.id):
+            return  # a late answer to an announcement before this one
+        del self._sessions[event.session]
+        task = self._tasks.get(event.session)
+        if task is not None and event.role != self._role:
+            task.cancel()
+
+    def _begin(self, bus: Bus) -> None:
         for session, (announced, stream_seq) in self._sessions.items():
-            if session not in self._tasks and session not in self._given_up:
+            if session not in self._tasks and announced.id not in self._given_up:
                 self._tasks[session] = asyncio.create_task(self._keep(bus, announced, stream_seq))
 
     async def _keep(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
@@ -133,7 +151,7 @@ class Host:
         session = announced.session
         said = False
         try:
-            while session in self._sessions:
+            while self._is_wanted(announced):
                 try:
                     await self._run_session(bus, announced, stream_seq)
                     self._log.info("session is over", session=session)
@@ -151,22 +169,29 @@ class Host:
         except BusUnavailable as error:
             self._fail(error)
         except RunnerError as error:
-            self._given_up.add(session)
+            self._given_up.add(announced.id)
             self._log.error("session is given up", session=session, code=error.code, reason=str(error))
             if self._only is not None:
                 self._fail(error)
         except Exception as error:  # noqa: BLE001  # a fault in one session ends this service loudly, not the task alone
-            self._given_up.add(session)
+            self._given_up.add(announced.id)
             self._log.exception("session is given up after an unexpected fault", session=session)
             self._fail(error)
         finally:
             self._tasks.pop(session, None)
+            if not self._is_wanted(announced):
+                self._begin(bus)  # it may have been announced again in the meantime
+
+    def _is_wanted(self, announced: Announced) -> bool:
+        current, _ = self._sessions.get(announced.session, (None, 0))
+        return current is not None and current.id == announced.id
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
             self._failure.set_exception(error)
 
     async def _cancel_sessions(self) -> None:
+        self._sessions.clear()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

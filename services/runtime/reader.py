@@ -105,7 +105,7 @@ class Reader:
             info = await self._client.jetstream()._jsm.add_consumer(STREAM, config)
         except (nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(
-                f"The stream cannot be read: {error or type(error).__name__}",
+                f"The stream cannot be read: {str(error) or type(error).__name__}",
                 remedy="Check that NATS runs with JetStream enabled",
             ) from error
         self._consumer = info.name

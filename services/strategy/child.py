@@ -76,7 +76,9 @@ async def _run(orders: Orders, settings: Settings) -> None:
 async def _refuse(bus: Bus, announced: Announced, instance: str, error: RunnerError) -> None:
     ownership = await Ownership.take(bus, announced.session, "strategy", instance)
     await bus.publish(
-        ownership.note(SessionRefusal, role="strategy", reason=error.code, message=str(error), details={})
+        ownership.note(
+            SessionRefusal, cause=announced.id, role="strategy", reason=error.code, message=str(error), details={}
+        )
     )
 
 

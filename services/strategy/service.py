@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from live_runner.contracts import subjects
+from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OurFault, ServiceUnavailable, StrategyError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Announced, Incident, SessionRefusal
@@ -144,10 +144,13 @@ class StrategyService:
         raise error
 
     async def _refuse(self, bus: Bus, announced: Announced, ownership: Ownership, error: StrategyError) -> None:
-        if await bus.last_message(subjects.event_subject("session.refused", announced.session)) is not None:
+        last = await bus.last_message(subjects.event_subject("session.refused", announced.session))
+        if last is not None and codec.decode(last[1]).cause == announced.id:
             return  # the child did so itself
         await bus.publish(
-            ownership.note(SessionRefusal, role="strategy", reason=error.code, message=str(error), details={})
+            ownership.note(
+                SessionRefusal, cause=announced.id, role="strategy", reason=error.code, message=str(error), details={}
+            )
         )
 
     async def _command(self, bus: Bus, ownership: Ownership, command: str, reason: str) -> None:

@@ -45,6 +45,7 @@ class StrategyShell(CoreShell):
 
     def __init__(self, bus: Bus, announced: Announced, instance: str, busy: BusyFlag) -> None:
         self._announced = announced
+        self.announcement = announced.id
         self._config = config_of(announced.config)
         self._class = load(announced.strategy, announced.sources, legacy=self._config.strategy.legacy)
         super().__init__(bus, announced.session, StrategyCore(announced.session, self._class), instance)

@@ -49,6 +49,7 @@ def changes(event: Event, stream_seq: int, epoch_ns: int) -> Iterator[Change]:
     match event:
         case Announced():
             columns = {"state": "announced", "announced_at": event.recorded_ns, **_of_config(event.config)}
+            columns |= {"stopped_at": None, "stop_reason": None}  # of a refusal before, when it is announced again
             columns |= _json(config=event.config, sources=event.sources)
             columns |= _same(event, "stage", "strategy", "warmup_bars", *_HASHES)
             yield _session(event, {**columns, "log_epoch": epoch_ns, "first_stream_seq": stream_seq})
