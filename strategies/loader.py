@@ -102,9 +102,7 @@ def collect(
         start, sources = module, {module: _module_text(module)}
     imports = installed_imports(sources)
     chosen = _choose(start, sources, name, legacy)
-    return StrategySource(
-        strategy=f"{start}:{chosen}", sources=sources, hash=source_hash(sources), imports=imports
-    )
+    return StrategySource(strategy=f"{start}:{chosen}", sources=sources, hash=source_hash(sources), imports=imports)
 
 
 def load(strategy: str, sources: Mapping[str, str], *, legacy: Mapping[str, Any] | None = None) -> type[AnyStrategy]:
