@@ -18,17 +18,18 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import (
     BusUnavailable,
     OwnershipLost,
-    RunnerError,
     SessionRefused,
     StrategyError,
     TheirFault,
 )
-from live_runner.contracts.messages import Announced, Event, Incident, Joined, SessionRefusal, Started, Stopped
+from live_runner.contracts.messages import Announced, Incident, Joined, SessionRefusal, Started, Stopped
+from live_runner.services.cli.session_errors import RefusedInLogError, failure, fatal, refused
+from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.market import check_instruments
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.settings import Settings
 
-__all__ = ["ROLES", "FollowedSession", "View", "read_state"]
+__all__ = ["ROLES", "FollowedSession", "View"]
 
 ROLES: Final = ("market_data", "strategy", "execution", "recorder")
 """Who has to join."""
@@ -36,8 +37,6 @@ ROLES: Final = ("market_data", "strategy", "execution", "recorder")
 RECONNECT_LIMIT_S: Final = 60.0
 """NATS may be away for so long while a session is followed."""
 _RECONNECT_EVERY_S: Final = 0.2
-ENDED_BY_STRATEGY: Final = "ended by strategy"
-"""Reason of ``stopped`` when strategy code failed and the configuration says to stop then."""
 
 
 class View(Protocol):
@@ -54,44 +53,6 @@ class View(Protocol):
 
     def started(self, started: Started) -> None:
         """The manifest is in the log."""
-
-
-class State(msgspec.Struct):
-    """What the log says about a session's life; each with its stream sequence."""
-
-    announced: tuple[int, Announced] | None = None
-    started: tuple[int, Started] | None = None
-    stopped: tuple[int, Stopped] | None = None
-    refused: tuple[int, SessionRefusal] | None = None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether it was refused before it started, and not announced again since."""
-        return (
-            self.announced is not None
-            and self.started is None
-            and self.refused is not None
-            and self.refused[0] > self.announced[0]
-        )
-
-
-async def read_state(bus: Bus, session: str) -> State:
-    """The session's life so far."""
-    return State(
-        announced=await _last(bus, "session.announced", session, Announced),
-        started=await _last(bus, "session.started", session, Started),
-        stopped=await _last(bus, "session.stopped", session, Stopped),
-        refused=await _last(bus, "session.refused", session, SessionRefusal),
-    )
-
-
-async def _last[E: Event](bus: Bus, type_: str, session: str, kind: type[E]) -> tuple[int, E] | None:
-    found = await bus.last_message(subjects.event_subject(type_, session))
-    if found is None:
-        return None
-    event = codec.decode(found[1])
-    assert isinstance(event, kind)
-    return found[0], event
 
 
 class FollowedSession:
@@ -157,7 +118,7 @@ class FollowedSession:
         if state.announced is None:
             state.announced = await self._announce(bus, 0, self._announced)
         elif not self._is_ours and state.is_refused:
-            again = manifest.announce_again(self._announced, await self._next_number(bus, state.announced))
+            again = manifest.announce_again(self._announced, await next_number(bus, *state.announced))
             state.announced = await self._announce(bus, state.announced[0], again)
         elif not self._is_ours:
             self._continue(state.announced[1], state)
@@ -183,25 +144,7 @@ class FollowedSession:
 
     def failure(self, stopped: Stopped) -> StrategyError | None:
         """What made the session end before its time, when that was its strategy."""
-        strategy = self._announced.strategy
-        if stopped.reason.startswith("aborted by "):
-            return StrategyError(
-                f"The session {self.session} was {stopped.reason.rstrip('.')}",
-                remedy="Mend the strategy (or raise limits.decide_timeout_s if it only is slow) and run it as a new "
-                "session",
-                session=self.session,
-                strategy=strategy,
-            )
-        if stopped.reason == ENDED_BY_STRATEGY:
-            why = self._strategy_failure or "its code raised"
-            return StrategyError(
-                f"The session {self.session} was ended, for the strategy {strategy} failed and strategy.on_error is "
-                f"stop: {why.rstrip('.')}",
-                remedy="Mend the strategy and run it as a new session; the traceback is in the session's incident",
-                session=self.session,
-                strategy=strategy,
-            )
-        return None
+        return failure(self._announced, stopped, self._strategy_failure)
 
     # -- beginning -----------------------------------------------------------------------------
 
@@ -215,26 +158,13 @@ class FollowedSession:
                 reason="session_exists",
             ) from None
 
-    async def _next_number(self, bus: Bus, announced: tuple[int, Announced]) -> int:
-        """The number after the last one that a ``run`` gave in this session."""
-        number = announced[1].seq
-        reader = await bus.reader([subjects.event_subject("session.refused", self.session)], announced[0])
-        async for message in reader:
-            event = codec.decode(message.data)
-            if event.source == manifest.SOURCE:
-                number = max(number, event.seq)
-            if message.pending == 0:
-                break
-        await reader.close()
-        return number + 1
-
     async def _merged(self, bus: Bus, announced_seq: int, announced: Announced) -> Started:
         """The manifest of what the services said; what cannot be traded is refused in the log before it starts."""
         try:
             joined = await self._joined(bus, announced_seq, announced)
             started = manifest.start(announced, joined, models=self._models, platform=self._platform)
             check_instruments(self._config, started.instruments)
-        except _RefusedInLogError:
+        except RefusedInLogError:
             raise
         except TheirFault as error:
             reason = str(error.fields.get("reason", error.code))
@@ -280,7 +210,7 @@ class FollowedSession:
                     event = codec.decode(message.data)
                     is_answer = event.cause in ("", announced.id)  # and not a late one to an announcement before
                     if isinstance(event, SessionRefusal) and is_answer:
-                        raise _refused(event)
+                        raise refused(event)
                     if isinstance(event, Joined) and is_answer:
                         joined[event.role] = event
                         self._view.phase(f"joined: {', '.join(joined)}")
@@ -320,13 +250,13 @@ class FollowedSession:
                     self.stopped_seq = message.stream_seq
                     return event
                 if isinstance(event, SessionRefusal):
-                    raise _refused(event)
+                    raise refused(event)
                 if isinstance(event, Incident):
                     self._view.incident(event)
                     if event.code == "strategy_failed":
                         self._strategy_failure = self._strategy_failure or event.message
                     if event.severity == "fatal":
-                        raise _fatal(event)
+                        raise fatal(event)
         finally:
             await reader.close()
         raise BusUnavailable("The session's log ended", remedy="Check that NATS runs")
@@ -334,36 +264,3 @@ class FollowedSession:
     async def _on_beat(self, subject: str, data: bytes) -> None:
         progress = msgspec.msgpack.decode(data)
         self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)
-
-
-class _RefusedInLogError(SessionRefused):
-    """A service said so in the log."""
-
-    @property
-    def code(self) -> str:
-        """As every refusal."""
-        return "session_refused"
-
-
-def _refused(event: SessionRefusal) -> SessionRefused:
-    return _RefusedInLogError(
-        f"The {event.role} service refused the session {event.session}: {event.message.rstrip('.')}",
-        remedy="Correct it and run it again",
-        reason=event.reason,
-        role=event.role,
-        details=event.details,
-    )
-
-
-def _fatal(event: Incident) -> RunnerError:
-    from live_runner.contracts import errors
-
-    kinds: list[type[RunnerError]] = [getattr(errors, name) for name in errors.__all__]
-    by_code = {kind("").code: kind for kind in kinds if kind is not errors.NormalizationRefused}
-    kind = by_code.get(event.code, errors.OurFault)
-    return kind(
-        f"The session {event.session} cannot go on: {event.message.rstrip('.')}",
-        remedy=f"See `live-runner tail ops.evt.incident.{event.session} --no-follow` and the service's log",
-        incident=event.id,
-        details=event.details,
-    )

@@ -1,0 +1,70 @@
+"""How a session that does not end as it should is told: refused, not able to go on, ended by its strategy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from live_runner.contracts import errors
+from live_runner.contracts.errors import RunnerError, SessionRefused, StrategyError
+from live_runner.contracts.messages import Announced, Incident, SessionRefusal, Stopped
+
+__all__ = ["RefusedInLogError", "failure", "fatal", "refused"]
+
+ENDED_BY_STRATEGY: Final = "ended by strategy"
+"""Reason of ``stopped`` when strategy code failed and the configuration says to stop then."""
+
+
+class RefusedInLogError(SessionRefused):
+    """A service said so in the log."""
+
+    @property
+    def code(self) -> str:
+        """As every refusal."""
+        return "session_refused"
+
+
+def refused(event: SessionRefusal) -> SessionRefused:
+    """A service's refusal as the error of ``run``."""
+    return RefusedInLogError(
+        f"The {event.role} service refused the session {event.session}: {event.message.rstrip('.')}",
+        remedy="Correct it and run it again",
+        reason=event.reason,
+        role=event.role,
+        details=event.details,
+    )
+
+
+def fatal(event: Incident) -> RunnerError:
+    """An incident after which the session cannot go on, as the error that it was."""
+    kinds: list[type[RunnerError]] = [getattr(errors, name) for name in errors.__all__]
+    by_code = {kind("").code: kind for kind in kinds if kind is not errors.NormalizationRefused}
+    kind = by_code.get(event.code, errors.OurFault)
+    return kind(
+        f"The session {event.session} cannot go on: {event.message.rstrip('.')}",
+        remedy=f"See `live-runner tail ops.evt.incident.{event.session} --no-follow` and the service's log",
+        incident=event.id,
+        details=event.details,
+    )
+
+
+def failure(announced: Announced, stopped: Stopped, incident: str) -> StrategyError | None:
+    """What made the session end before its time, when that was its strategy; ``incident`` tells of its code."""
+    session, strategy = announced.session, announced.strategy
+    if stopped.reason.startswith("aborted by "):
+        return StrategyError(
+            f"The session {session} was {stopped.reason.rstrip('.')}",
+            remedy="Mend the strategy (or raise limits.decide_timeout_s if it only is slow) and run it as a new "
+            "session",
+            session=session,
+            strategy=strategy,
+        )
+    if stopped.reason == ENDED_BY_STRATEGY:
+        why = incident or "its code raised"
+        return StrategyError(
+            f"The session {session} was ended, for the strategy {strategy} failed and strategy.on_error is "
+            f"stop: {why.rstrip('.')}",
+            remedy="Mend the strategy and run it as a new session; the traceback is in the session's incident",
+            session=session,
+            strategy=strategy,
+        )
+    return None

@@ -1,0 +1,63 @@
+"""What the log says about a session's life so far."""
+
+from __future__ import annotations
+
+import msgspec
+
+from live_runner.contracts import codec, manifest, subjects
+from live_runner.contracts.messages import Announced, Event, SessionRefusal, Started, Stopped
+from live_runner.services.runtime.bus import Bus
+
+__all__ = ["State", "next_number", "read_state"]
+
+
+class State(msgspec.Struct):
+    """What the log says about a session's life; each with its stream sequence."""
+
+    announced: tuple[int, Announced] | None = None
+    started: tuple[int, Started] | None = None
+    stopped: tuple[int, Stopped] | None = None
+    refused: tuple[int, SessionRefusal] | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was refused before it started, and not announced again since."""
+        return (
+            self.announced is not None
+            and self.started is None
+            and self.refused is not None
+            and self.refused[0] > self.announced[0]
+        )
+
+
+async def read_state(bus: Bus, session: str) -> State:
+    """The session's life so far."""
+    return State(
+        announced=await _last(bus, "session.announced", session, Announced),
+        started=await _last(bus, "session.started", session, Started),
+        stopped=await _last(bus, "session.stopped", session, Stopped),
+        refused=await _last(bus, "session.refused", session, SessionRefusal),
+    )
+
+
+async def _last[E: Event](bus: Bus, type_: str, session: str, kind: type[E]) -> tuple[int, E] | None:
+    found = await bus.last_message(subjects.event_subject(type_, session))
+    if found is None:
+        return None
+    event = codec.decode(found[1])
+    assert isinstance(event, kind)
+    return found[0], event
+
+
+async def next_number(bus: Bus, announced_seq: int, announced: Announced) -> int:
+    """The number after the last one that a ``run`` gave in this refused session."""
+    number = announced.seq
+    reader = await bus.reader([subjects.event_subject("session.refused", announced.session)], announced_seq)
+    async for message in reader:
+        event = codec.decode(message.data)
+        if event.source == manifest.SOURCE:
+            number = max(number, event.seq)
+        if message.pending == 0:
+            break
+    await reader.close()
+    return number + 1
