@@ -158,6 +158,16 @@ def test_the_schema_allows_a_number_where_a_decimal_is_wanted() -> None:
     json.dumps(json_schema())
 
 
+def test_a_configuration_has_no_say_in_how_an_order_is_placed_or_sized() -> None:
+    """I07, X13: order style, fallback and size are the strategy's; the runner has no key for them."""
+    keys = {name for section in json_schema()["$defs"].values() for name in section.get("properties", {})}
+
+    assert {"timeframe", "taker", "parameters"} <= keys
+    assert (
+        keys & {"style", "order_style", "add_style", "order_type", "quantity", "notional", "size", "fallback"} == set()
+    )
+
+
 def test_the_shipped_examples_are_valid() -> None:
     examples = sorted((Path(__file__).parents[3] / "infra" / "examples").glob("*.yaml"))
 
