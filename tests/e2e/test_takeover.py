@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fix_house import CORE_SOURCES, House
 from house_faults import SLOW, events_of, wait_for_event
 
-from live_runner.contracts.messages import BarSet, Incident, Owned, Requested
+from live_runner.contracts.messages import BarSet, Event, Incident, Owned, Requested
 
 SESSION = "twice"
 
@@ -70,9 +70,11 @@ def _wait_for_epoch(house: House, epoch: int) -> None:
 
 def _last_set(house: House) -> int:
     numbers: list[int] = []
-    wait_for_event(
-        house,
-        SESSION,
-        lambda event: (isinstance(event, BarSet) and not numbers.append(event.number)) and event.number >= 2,
-    )
+
+    def is_second(event: Event) -> bool:
+        if isinstance(event, BarSet):
+            numbers.append(event.number)
+        return bool(numbers) and numbers[-1] >= 2
+
+    wait_for_event(house, SESSION, is_second)
     return numbers[-1]

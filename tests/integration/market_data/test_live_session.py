@@ -47,7 +47,7 @@ async def take(source: Source, count: int, after: tuple[int | None, int] = (None
             count -= item.kind is BarSet
             if count == 0:
                 break
-    await feed.aclose()  # type: ignore[attr-defined]  # it is a generator
+    await feed.aclose()
     return items
 
 
@@ -64,7 +64,8 @@ def with_emulator[R](work: Callable[[Emulator], Any]) -> Any:
 def final_bar(venue: Emulator, symbol: str, open_ns: int) -> SetBar:
     """The bar as it stood when it was over."""
     row = venue.market.candles(symbol, "1s", open_ns, open_ns + 1, open_ns + 100 * SECOND_NS)[0]
-    return SetBar(symbol, *(float(text) for text in row[1:]))
+    open_, high, low, close, volume = (float(text) for text in row[1:])
+    return SetBar(symbol, open_, high, low, close, volume)
 
 
 def bar_sets(items: list[Item]) -> list[dict[str, Any]]:
