@@ -1,6 +1,6 @@
 """The whole bench: every module in a process of its own, one table of all figures.
 
-    python -m tests.bench [--quick] [--json] [--only NAME,NAME]
+    python -m tests.bench [--quick] [--json | --markdown] [--only NAME,NAME]
 
 It fails only when a bench cannot run; a goal that is not met is told in the table.
 """
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import msgspec
 from bench.house import database_server, edition
-from bench.table import Row, show
+from bench.table import Row, markdown, show
 
 _FOLDER = Path(__file__).parent
 BENCHES = ("backtest", "start", "recorder", "replay", "session", "restart")
@@ -38,6 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The table of speeds, each beside its floor of the same run")
     parser.add_argument("--quick", action="store_true", help="fewer of everything: a look, no measurement")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of the table")
+    parser.add_argument("--markdown", action="store_true", help="the table as docs/performance.md has it")
     parser.add_argument("--only", default=",".join(BENCHES), help="some of the benches, by name")
     options = parser.parse_args()
     names = [name for name in options.only.split(",") if name]
@@ -51,9 +52,12 @@ def main() -> int:
     if options.json:
         told = {**facts, "took": took, "failed": failed, "rows": [_as_dict(row) for row in rows]}
         print(json.dumps(told))
+        return 1 if failed else 0
+    if options.markdown:
+        print(markdown(rows) + "\n")
     else:
         show("live-runner bench", rows)
-        print("\n".join(f"{key}: {value}" for key, value in {**facts, "took": took}.items()))
+    print("\n".join(f"- {key}: {value}" for key, value in {**facts, "took": took}.items()))
     return 1 if failed else 0
 
 
@@ -69,7 +73,7 @@ def run(names: list[str], dsn: str, *, quick: bool) -> tuple[list[Row], list[str
             try:
                 done = subprocess.run(
                     [*command, *(["--quick"] if quick else [])],
-                    env={**os.environ, "TIMESCALE_DSN": dsn},
+                    env={**os.environ, "TIMESCALE_DSN": dsn, "TMPDIR": folder},
                     stdin=subprocess.DEVNULL,
                     stdout=sys.stderr,
                     timeout=LIMIT_S,

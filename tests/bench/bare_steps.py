@@ -6,7 +6,7 @@
 message by message, and ``recorder`` copies everything into one table. So a run has the counts, the sizes
 and the order of the session, and nothing of its work: it is the floor of what the services can reach.
 
-Each process prints ``ready`` when it listens; the recorder prints what it saw when all of it is stored.
+Each process prints ``ready`` when it listens, and at its end what it cost; the recorder also what it saw.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Stored(msgspec.Struct):
     """Publish to commit, of every message."""
     committed_ns: int
     """When the last one was committed."""
+    processor_s: dict[str, float] = {}
+    """Of each role, from when it listened to its end."""
 
 
 class _Node:
@@ -240,14 +242,17 @@ async def _run(role: str, script: Script, url: str, dsn: str) -> None:
     node = _Recorder(client, script, dsn) if role == "recorder" else kinds[role](client, script)
     await node.open(role)
     print("ready", flush=True)
+    began_s = time.process_time()
     if isinstance(node, _Recorder):
         await node.store()
-        sys.stdout.buffer.write(msgspec.json.encode(node.stored) + b"\n")
     elif isinstance(node, _Market):
         await node.play()
     else:
         await node.ended.wait()
         await node.flush()
+    stored = node.stored if isinstance(node, _Recorder) else Stored([], 0)
+    stored.processor_s[role] = time.process_time() - began_s
+    sys.stdout.buffer.write(msgspec.json.encode(stored))
     await client.close()
 
 
@@ -264,8 +269,8 @@ async def make_stream(url: str) -> None:
     await client.close()
 
 
-def play(script: Script, url: str, dsn: str, folder: Path, *, roles: Sequence[str] = ROLES) -> Stored | None:
-    """Run the roles to their end; what the recorder saw, if it took part."""
+def play(script: Script, url: str, dsn: str, folder: Path, *, roles: Sequence[str] = ROLES) -> Stored:
+    """Run the roles to their end; what the recorder saw, if it took part, and what each cost."""
     note(f"{script.count():,} messages through {len(roles)} bare processes")
     asyncio.run(make_stream(url))
     if "recorder" in roles:
@@ -287,7 +292,12 @@ def play(script: Script, url: str, dsn: str, folder: Path, *, roles: Sequence[st
         failed = [role for role, process in running.items() if process.returncode != 0]
         if failed:
             raise SystemExit(f"the bare {', '.join(failed)} failed")
-    return msgspec.json.decode(said["recorder"], type=Stored) if "recorder" in roles else None
+    told = {role: msgspec.json.decode(data, type=Stored) for role, data in said.items()}
+    return Stored(
+        told["recorder"].lag_ns if "recorder" in told else [],
+        told["recorder"].committed_ns if "recorder" in told else 0,
+        {role: one.processor_s[role] for role, one in told.items()},
+    )
 
 
 async def stamps(url: str) -> list[list[int]]:

@@ -54,7 +54,9 @@ account: {{equity: 1000000}}
 """
 _EMA = "{module: live_runner.strategies.ema_cross, parameters: {fast: 20, slow: 50, short: true, notional: 500}}"
 _BUSY_EMA = "{module: live_runner.strategies.ema_cross, parameters: {fast: 5, slow: 20, short: true, notional: 500}}"
-_LADDER_WARMUP = 1_441
+_SHORT = 20
+"""Bar sets of a session that is over as soon as it has begun."""
+_EMA_WARMUP, _LADDER_WARMUP = 51, 1_441
 _LADDER = "{module: live_runner.strategies.dual_lifo}"
 
 
@@ -65,6 +67,8 @@ class Played(msgspec.Struct):
     """Stream sequence, bytes and event, from the first tradable bar set to the last decision carried out."""
     commits: list[tuple[int, int]]
     """Stream sequence and when it was committed."""
+    processor_s: dict[str, float]
+    """Of each service, from before the announcement to after the end."""
 
     @property
     def sets(self) -> int:
@@ -120,7 +124,6 @@ def handover(home: House, commits: list[tuple[int, int]], sync: NatsSync, quick:
     chain = bare_chain_us(home, only_hops(whole))
     stored = bare_steps.play(whole, home.url, home.dsn, home.settings.home)
     steps = _first_orders_us(whole, asyncio.run(bare_steps.stamps(home.url)))
-    assert stored is not None
     lag_floor = percentile(stored.lag_ns, 99) / 1e6
     about = f"{len(ours)} orders at {PACED_PER_S} sets/s; all messages in bare processes, recorder included: "
     found = []
@@ -144,12 +147,12 @@ def handover(home: House, commits: list[tuple[int, int]], sync: NatsSync, quick:
 def throughput(home: House, commits: list[tuple[int, int]], sync: NatsSync, quick: bool) -> list[Row]:
     """As fast as it goes, everything recorded, until the last row is committed."""
     found = []
-    for name, strategy in (("ema_cross", _EMA), ("dual_lifo", _LADDER)):
-        warmup = _LADDER_WARMUP if strategy is _LADDER else 0
-        played = play(home, commits, name.replace("_", "-"), strategy, warmup + (1000 if quick else 4000))
+    for name, strategy, warmup in (("ema_cross", _EMA, _EMA_WARMUP), ("dual_lifo", _LADDER, _LADDER_WARMUP)):
+        token = name.replace("_", "-")
+        short = play(home, commits, f"{token}-short", strategy, warmup + _SHORT)
+        played = play(home, commits, token, strategy, warmup + (1000 if quick else 4000))
         told = script(played)
         stored = bare_steps.play(told, home.url, home.dsn, home.settings.home)
-        assert stored is not None
         sets, _, _ = asyncio.run(bare_steps.stamps(home.url))
         floor = len(told.sets) / ((stored.committed_ns - sets[0]) / 1e9)
         found.append(
@@ -164,8 +167,29 @@ def throughput(home: House, commits: list[tuple[int, int]], sync: NatsSync, quic
                 f"{sum(len(data) for _, data, _ in played.events) / played.sets:,.0f} bytes; {edition(home.dsn)}",
             )
         )
+        found.append(_cost(name, sync, short, played, stored))
         found.append(_lag(played, percentile(stored.lag_ns, 99) / 1e6, f"{name} at full speed, sync {sync}"))
     return found
+
+
+def _cost(name: str, sync: NatsSync, short: Played, played: Played, bare: bare_steps.Stored) -> Row:
+    """Processor time hardly depends on what else the machine does. The short session takes begin and end off."""
+    sets = played.sets - short.sets
+    cost = {role: (used - short.processor_s[role]) / sets * 1e6 for role, used in played.processor_s.items()}
+    floor = {role: used / played.sets * 1e6 for role, used in bare.processor_s.items()}
+    return Row(
+        what=f"processor time of a bar set in the four services, {name}, sync {sync}",
+        figure=sum(cost.values()),
+        unit="us",
+        floor=sum(floor.values()),
+        beside="the four bare processes",
+        better="less",
+        details=f"ours: {_parts(cost)}; bare: {_parts(floor)}",
+    )
+
+
+def _parts(cost: dict[str, float]) -> str:
+    return ", ".join(f"{role} {used:.0f}" for role, used in sorted(cost.items()))
 
 
 def _lag(played: Played, floor_ms: float, what: str) -> Row:
@@ -189,13 +213,15 @@ def play(home: House, commits: list[tuple[int, int]], name: str, strategy: str, 
     """Play a session and read back what the database has of it."""
     commits.clear()
     note(f"session {name}, {bars} bars, sync {home.settings.nats_sync}")
+    before = home.processor_s()
     home.play(_CONFIG.format(session=name, strategy=strategy, bars=bars, symbols=", ".join(SYMBOLS)), *options)
+    used = {service: seconds - before[service] for service, seconds in home.processor_s().items()}
     time.sleep(2 * _LISTEN_S)  # the last commit's notice
     events = [(stream_seq, data, codec.decode(data)) for stream_seq, data in archive.events(home.dsn, name)]
     first = next(at for at, (_, _, e) in enumerate(events) if isinstance(e, BarSet) and not e.warmup)
     last = max(at for at, (_, _, e) in enumerate(events) if isinstance(e, Decided | Executed))
     bars_and_cores = ("market_data", "execution", "strategy")
-    return Played([item for item in events[first : last + 1] if item[2].source in bars_and_cores], list(commits))
+    return Played([item for item in events[first : last + 1] if item[2].source in bars_and_cores], list(commits), used)
 
 
 @contextmanager

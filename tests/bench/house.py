@@ -67,6 +67,10 @@ class House:
         process.stop()
         return at_ns
 
+    def processor_s(self) -> dict[str, float]:
+        """Processor time of each service so far."""
+        return {name: processor_seconds(process.pid) for name, process in self.running.items()}
+
     def stop(self) -> None:
         """End the services in order."""
         for process in self.running.values():
@@ -166,6 +170,6 @@ def resident_mib(pid: int) -> float:
 
 
 def processor_seconds(pid: int) -> float:
-    """Processor time of a process so far, in steps of the system's clock."""
+    """Processor time of a process and its ended children so far, in steps of the system's clock."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

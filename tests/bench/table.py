@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Row", "entry", "note", "percentile", "show", "shown"]
+__all__ = ["Row", "entry", "markdown", "note", "percentile", "show", "shown"]
 
 PLAIN_WIDTH = 180
 """Columns of the table when it goes into a file."""
@@ -86,6 +86,16 @@ def show(title: str, rows: Iterable[Row]) -> None:
         floor = f"{shown(row.floor)} {row.unit}\n{row.beside}" if row.floor is not None else row.beside
         table.add_row(row.what, f"{shown(row.figure)} {row.unit}", floor, shown(row.ratio), _goal(row), row.details)
     Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False).print(table)
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The table for a page of the documentation."""
+    lines = ["| what | figure | floor or peer | ratio | goal | details |", "|---|---:|---:|---:|---|---|"]
+    for row in rows:
+        floor = f"{shown(row.floor)} {row.unit} ({row.beside})" if row.floor is not None else row.beside
+        cells = (row.what, f"{shown(row.figure)} {row.unit}", floor, shown(row.ratio), _goal(row), row.details)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _goal(row: Row) -> str:
