@@ -27,6 +27,8 @@ class FeedProgress:
         self.started: Started | None = None
         self.has_started = asyncio.Event()
         self.end_asked: Command | None = None
+        self.aborted = False
+        """The session ends where it is: nobody decides any more, so nothing more is published."""
         self._awaited_ns: int | None = None
         self._open = asyncio.Event()
         self._open.set()
@@ -52,6 +54,10 @@ class FeedProgress:
         elif isinstance(event, Command) and event.command == "end":
             self.end_asked = event
             self._open.set()
+        elif isinstance(event, Command) and event.command == "abort":
+            self.aborted = True
+            self._open.set()
+            self._answered_last.set()
 
     def _own(self, event: Event) -> None:
         self.seq = max(self.seq, event.seq)
@@ -77,9 +83,10 @@ class FeedProgress:
             self._open.set()
             self._answered_last.set()
 
-    def may_follow(self) -> bool:
-        """Whether the next bar set of a recording may go out."""
-        return self._open.is_set()
+    @property
+    def is_over(self) -> bool:
+        """Whether no further bar set is wanted."""
+        return self.aborted or self.end_asked is not None
 
     async def gate(self, timeout_s: float) -> bool:
         """Wait until the next set may go out or the session is to end; False when neither came in time."""

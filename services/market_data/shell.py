@@ -66,7 +66,6 @@ class MarketDataShell:
         self._log = log.get(self.role).bind(session=self.session)
         self._progress = FeedProgress()
         self._committed: int | None = None
-        self._total: int | None = None
         self._paused = False
         self._has_refused = False
         self._ownership: Ownership
@@ -194,13 +193,15 @@ class MarketDataShell:
                     continue
                 if not source.is_live and not await self._may_publish(item, pace):
                     break
-                if progress.end_asked is not None:
+                if progress.is_over:
                     break
                 await self._publish(item)
         if progress.end_asked is not None:
             reason = f"ended by {progress.end_asked.author}"
         if not source.is_live:
             await self._await_last_decision()
+        if progress.aborted:
+            return
         await self._publisher.publish(
             self._numbering.make(
                 FeedEnded,
@@ -226,7 +227,7 @@ class MarketDataShell:
         if item.kind is not BarSet:
             return True
         await self._decided()
-        if self._progress.end_asked is not None:
+        if self._progress.is_over:
             return False
         if self._progress.number % LAG_CHECK_EVERY_SETS == 0:
             await self._await_recorder()

@@ -58,3 +58,14 @@ def test_an_end_lets_no_set_wait_but_the_feed_still_ends_after_the_last_decision
     assert gate(progress)
     assert not answered(progress)
     assert answered(folded(bar_set(), end, decided()))
+
+
+def test_after_an_abort_nothing_is_waited_for_and_nothing_follows() -> None:
+    """S06: the decision that is awaited never comes."""
+    progress = folded(bar_set(), event(Command, "strategy.shell.1", command="abort", author="me", reason=""))
+
+    assert gate(progress)
+    assert answered(progress)
+    assert progress.is_over
+    assert progress.aborted
+    assert not folded(bar_set()).is_over
