@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
 from live_runner.services.runtime.nats_client import LeanClient
-from live_runner.services.runtime.publisher import Guard, Publisher
+from live_runner.services.runtime.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher
 from live_runner.services.runtime.reader import Handler, Reader
 
 __all__ = ["Bus", "LogState"]
@@ -38,7 +39,6 @@ CONNECT_TIMEOUT_S: Final = 2.0
 REQUEST_TIMEOUT_S: Final = 5.0
 PENDING_BYTES: Final = 64 * 1024 * 1024
 SNAPSHOT_BUCKET: Final = "SNAPSHOTS"
-WRONG_LAST_SEQUENCE: Final = 10071
 DEFAULT_MAX_BYTES: Final = 4 * 1024**3
 
 
@@ -63,12 +63,12 @@ class LogState:
 class Bus:
     """One connection. Make it with ``connect``."""
 
-    def __init__(self, client: LeanClient, url: str) -> None:
+    def __init__(self, client: LeanClient) -> None:
         self._client = client
-        self._url = url
         self._jetstream: JetStreamContext = client.jetstream(timeout=REQUEST_TIMEOUT_S)
-        self._publishers: list[Publisher] = []
-        self._readers: list[Reader] = []
+        # Of whoever still holds them: a service that hosts sessions for months keeps none of those that are over.
+        self._publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
+        self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost.add_done_callback(lambda future: future.cancelled() or future.exception())
 
@@ -112,7 +112,7 @@ class Bus:
                         url=_without_secrets(url),
                     ) from error
                 await asyncio.sleep(0.1)
-        bus = cls(client, url)
+        bus = cls(client)
         return bus
 
     def _lose(self, why: str) -> None:
@@ -122,9 +122,9 @@ class Bus:
             why[0].upper() + why[1:], remedy="The service starts anew from the log once NATS is back"
         )
         self.lost.set_exception(error)
-        for publisher in self._publishers:
+        for publisher in list(self._publishers):
             publisher.fail(error)
-        for reader in self._readers:
+        for reader in list(self._readers):
             reader.fail(error)
 
     # -- the stream ----------------------------------------------------------------------------
@@ -224,8 +224,11 @@ class Bus:
 
     async def publisher(self, guard: Guard | None = None) -> Publisher:
         """A window for publishing in order; every message asserts ``guard``."""
-        publisher = await Publisher.open(self._client, guard)
-        self._publishers.append(publisher)
+        try:
+            publisher = await Publisher.open(self._client, guard)
+        except nats.errors.Error as error:
+            raise self._refused("Nothing can be published", error) from error
+        self._publishers.add(publisher)
         return publisher
 
     # -- reading -------------------------------------------------------------------------------
@@ -233,7 +236,7 @@ class Bus:
     async def reader(self, filters: Sequence[str], start_seq: int = 1, handler: Handler | None = None) -> Reader:
         """Read the stream in order from ``start_seq``: with ``async for``, or by ``handler``."""
         reader = Reader(self._client, tuple(filters), start_seq, handler)
-        self._readers.append(reader)
+        self._readers.add(reader)
         await reader.start()
         return reader
 
@@ -267,8 +270,11 @@ class Bus:
             if answer is not None and message.reply:
                 await message.respond(answer)
 
-        subscription = await self._client.subscribe(subject, cb=handle)
-        await self._client.flush(timeout=int(REQUEST_TIMEOUT_S))
+        try:
+            subscription = await self._client.subscribe(subject, cb=handle)
+            await self._client.flush(timeout=int(REQUEST_TIMEOUT_S))
+        except (nats.errors.Error, TimeoutError) as error:
+            raise self._refused(f"{subject} cannot be listened to", error) from error
 
         async def undo() -> None:
             if not self._client.is_closed:
@@ -317,7 +323,7 @@ class Bus:
 
     async def close(self) -> None:
         """Close the connection; what was published and not acknowledged is given up."""
-        for reader in self._readers:
+        for reader in list(self._readers):
             reader.fail(None)
         if not self.lost.done():
             self.lost.cancel()

@@ -20,12 +20,13 @@ from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerEr
 from live_runner.contracts.messages import Event
 from live_runner.services.runtime.nats_client import LeanClient, header_block
 
-__all__ = ["ACK_TIMEOUT_S", "WINDOW", "Guard", "Publisher"]
+__all__ = ["ACK_TIMEOUT_S", "WINDOW", "WRONG_LAST_SEQUENCE", "Guard", "Publisher"]
 
 WINDOW: Final = 512
 """Messages that may wait for their acknowledgement."""
 ACK_TIMEOUT_S: Final = 10.0
 WRONG_LAST_SEQUENCE: Final = 10071
+"""The server's error code for a condition that no longer holds."""
 
 
 class Guard(msgspec.Struct, frozen=True):

@@ -85,9 +85,6 @@ class Reader:
     async def _subscribe(self) -> None:
         inbox = self._client.new_inbox()
         self._consumer_seq = 0
-        subscription = await self._client.subscribe(
-            inbox, cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
         config = ConsumerConfig(
             deliver_subject=inbox,
             ack_policy=AckPolicy.NONE,
@@ -100,8 +97,10 @@ class Reader:
             mem_storage=True,
             num_replicas=1,
         )
-        self._subscription = subscription
         try:
+            self._subscription = await self._client.subscribe(
+                inbox, cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
+            )
             info = await self._client.jetstream()._jsm.add_consumer(STREAM, config)
         except (nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import signal
 import socket
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -203,6 +205,39 @@ async def test_everything_on_a_lost_connection_raises(own_nats_server: NatsServe
         with pytest.raises(BusUnavailable):
             await _publish_all(publisher, [executed(1)])
     await bus.close()
+
+
+@in_a_loop
+async def test_a_closed_connection_begins_nothing_new(bus_factory: BusFactory) -> None:
+    """What is begun just as the connection goes is told like what was under way."""
+
+    async def nobody(_subject: str, _data: bytes) -> None:
+        return
+
+    async with bus_factory() as bus:
+        await bus.close()
+
+        with pytest.raises(BusUnavailable):
+            await bus.publisher()
+        with pytest.raises(BusUnavailable):
+            await bus.reader(["order.>"])
+        with pytest.raises(BusUnavailable):
+            await bus.on("ops.cmd.*.s", nobody)
+
+
+@in_a_loop
+async def test_a_connection_keeps_nothing_of_what_was_closed(bus_factory: BusFactory) -> None:
+    """A service hosts session after session on one connection."""
+    async with bus_factory() as bus:
+        publisher, reader = await bus.publisher(), await bus.reader(["order.>"])
+        gone: list[weakref.ref[Any]] = [weakref.ref(publisher), weakref.ref(reader)]
+        await publisher.close()
+        await reader.close()
+        del publisher, reader
+        async with asyncio.timeout(DEADLINE_S):
+            while any(ref() is not None for ref in gone):
+                await asyncio.sleep(0)
+                gc.collect()
 
 
 @in_a_loop
