@@ -40,6 +40,8 @@ _NOTIFY = """
     for each row execute function bench_position();
 """
 _LISTEN_S = 0.2
+_NOTICE_LIMIT_S = 10.0
+_POLL_S = 0.01
 _CONFIG = """
 session: {session}
 strategy: {strategy}
@@ -216,12 +218,21 @@ def play(home: House, commits: list[tuple[int, int]], name: str, strategy: str, 
     before = home.processor_s()
     home.play(_CONFIG.format(session=name, strategy=strategy, bars=bars, symbols=", ".join(SYMBOLS)), *options)
     used = {service: seconds - before[service] for service, seconds in home.processor_s().items()}
-    time.sleep(2 * _LISTEN_S)  # the last commit's notice
     events = [(stream_seq, data, codec.decode(data)) for stream_seq, data in archive.events(home.dsn, name)]
+    _wait_for(commits, events[-1][0])
     first = next(at for at, (_, _, e) in enumerate(events) if isinstance(e, BarSet) and not e.warmup)
     last = max(at for at, (_, _, e) in enumerate(events) if isinstance(e, Decided | Executed))
     bars_and_cores = ("market_data", "execution", "strategy")
     return Played([item for item in events[first : last + 1] if item[2].source in bars_and_cores], list(commits), used)
+
+
+def _wait_for(commits: list[tuple[int, int]], stream_seq: int) -> None:
+    """Until the commit of a message was heard of; it may come a little after the run has ended."""
+    deadline = time.monotonic() + _NOTICE_LIMIT_S
+    while not commits or commits[-1][0] < stream_seq:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no notice of the commit of message {stream_seq} within {_NOTICE_LIMIT_S:g} s")
+        time.sleep(_POLL_S)
 
 
 @contextmanager
