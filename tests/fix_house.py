@@ -95,9 +95,13 @@ class House:
     def finish(self, process: subprocess.Popen[str], config: Path) -> str:
         """Wait for a run to succeed; what it printed."""
         code = process.wait(timeout=DEADLINE_S)
-        printed = (self.home / f"{config.stem}.out").read_text()
+        printed = self.printed(config)
         assert code == 0, f"exit {code}: {printed}\n{self.logs()}"
         return printed
+
+    def printed(self, config: Path) -> str:
+        """What the last run of a configuration said."""
+        return (self.home / f"{config.stem}.out").read_text()
 
     def play(self, config: Path, *arguments: str) -> str:
         """Run a session to its end."""

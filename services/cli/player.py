@@ -57,8 +57,7 @@ def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
     from live_runner.services.runtime import log
 
     prepared = [(request, _prepare(request)) for request in requests]
-    for request, session in prepared:
-        _check_market(settings, request, session)
+    prepared = [(request, _with_dataset(settings, request, session)) for request, session in prepared]
     _end_on_signals()
     embedded = Embedded.start(settings)
     try:
@@ -78,16 +77,17 @@ def _prepare(request: Request) -> Prepared:
     return prepared
 
 
-def _check_market(settings: Settings, request: Request, prepared: Prepared) -> None:
-    """Whether the bars are there, tradable and enough for the warmup, before anything is started."""
+def _with_dataset(settings: Settings, request: Request, prepared: Prepared) -> Prepared:
+    """With the hash of its bars, if they are there, tradable and enough for the warmup: before anything is started."""
     if prepared.config.market.source == "ccxt" or request.services == "running" or settings.nats_url:
-        return  # a venue is market_data's to ask, and its data folder may be another machine's
+        return prepared  # a venue is market_data's to ask, and its data folder may be another machine's
     from live_runner.services.execution.core.market import check_instruments
     from live_runner.services.market_data.feed import recording_source
 
     source = recording_source(prepared.config, settings.home)
     check_instruments(prepared.config, source.instruments())
     source.plan_now(prepared.warmup_bars)
+    return prepared.with_dataset(str(source.manifest_view()["hash"]))
 
 
 def _end_on_signals() -> None:
@@ -116,6 +116,8 @@ class _Player:
         self._as_json = as_json
         self._is_guest = is_guest
         self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
+        self._told_before = 0
+        """Stream sequence at the start of our services: what ended others before that does not end them."""
 
     def play(self, sessions: list[tuple[Request, Prepared]]) -> int:
         """Play, prove and print each session."""
@@ -169,7 +171,7 @@ class _Player:
             await asyncio.gather(watch, follow, return_exceptions=True)
 
     async def _start_services(self, request: Request) -> None:
-        from live_runner.services.cli.presence import services_are_running
+        from live_runner.services.cli.presence import last_in_log, services_are_running
 
         missing = [name for name in SERVICES if name not in self._supervisor.pids]
         if not missing:
@@ -182,6 +184,8 @@ class _Player:
                 if await services_are_running(self._settings):
                     return
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
+        if len(missing) == len(SERVICES):
+            self._told_before = await last_in_log(self._settings)
         self._supervisor.start(*missing)
 
     async def _follow(self, request: Request, prepared: Prepared, display: Display) -> _Played:
@@ -196,6 +200,8 @@ class _Player:
             display,
             models=model_names(prepared.config),
             platform=platform_facts(),
+            dataset_hash=prepared.dataset_hash,
+            told_before=self._told_before,
         )
         stopped = await session.play()
         played_s = time.monotonic() - (session.playing_since_s or time.monotonic())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ class Prepared:
     source: StrategySource
     strategy_class: type[Strategy[Any, Any]]
     warmup_bars: int
+    dataset_hash: str | None = None
+    """Of a recording that is in this data folder."""
 
     def changed(self, changes: Mapping[str, Any]) -> Prepared:
         """The same with other settings, given section by section; ConfigError as for a file."""
@@ -47,7 +49,11 @@ class Prepared:
     def with_session(self, session: str) -> Prepared:
         """The same under another name."""
         config = msgspec.structs.replace(self.config, session=session)
-        return Prepared(config, self.source, self.strategy_class, self.warmup_bars)
+        return replace(self, config=config)
+
+    def with_dataset(self, dataset_hash: str) -> Prepared:
+        """The same, knowing which bars it will see."""
+        return replace(self, dataset_hash=dataset_hash)
 
     def announced(self, stage: str) -> Announced:
         """The event that asks the services for this session."""

@@ -9,7 +9,7 @@ from live_runner.contracts.errors import BusUnavailable
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.settings import Settings
 
-__all__ = ["services_are_running", "services_reading"]
+__all__ = ["last_in_log", "services_are_running", "services_reading"]
 
 
 async def services_are_running(settings: Settings) -> bool:
@@ -17,6 +17,16 @@ async def services_are_running(settings: Settings) -> bool:
     bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="presence")
     try:
         return await services_reading(bus) > 0
+    finally:
+        await bus.close()
+
+
+async def last_in_log(settings: Settings) -> int:
+    """Stream sequence of the newest message there; 0 when there is none."""
+    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="presence")
+    try:
+        await bus.ensure_stream()
+        return (await bus.log_state()).last_seq
     finally:
         await bus.close()
 

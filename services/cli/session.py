@@ -67,13 +67,18 @@ class FollowedSession:
         *,
         models: Mapping[str, str],
         platform: Mapping[str, str],
+        dataset_hash: str | None = None,
+        told_before: int = 0,
     ) -> None:
+        """``told_before`` is a stream sequence: incidents up to it ended services that are gone."""
         self._settings = settings
         self._announced = announced
         self._config = config
         self._view = view
         self._models = models
         self._platform = platform
+        self._dataset_hash = dataset_hash
+        self._told_before = told_before
         self._is_ours = False
         self._next_seq = 1
         self.stopped_seq = 0
@@ -181,9 +186,11 @@ class FollowedSession:
                 remedy=f"Choose another name with --session; look at this one with: live-runner replay {name}",
                 reason="session_finished",
             )
+        begun = None if state.started is None else state.started[1].dataset.get("hash")
         differing = [
             what
             for what, here, there in (
+                ("dataset", self._dataset_hash or begun, begun or self._dataset_hash),
                 ("configuration", self._announced.config_hash, before.config_hash),
                 ("strategy", self._announced.strategy_hash, before.strategy_hash),
                 ("stage", self._announced.stage, before.stage),
@@ -255,7 +262,7 @@ class FollowedSession:
                     self._view.incident(event)
                     if event.code == "strategy_failed":
                         self._strategy_failure = self._strategy_failure or event.message
-                    if event.severity == "fatal":
+                    if event.severity == "fatal" and message.stream_seq > self._told_before:
                         raise fatal(event)
         finally:
             await reader.close()

@@ -51,7 +51,7 @@ def test_holes_are_accepted_and_told(tmp_path: Path) -> None:
     market = market_of(tmp_path, "okx_A-USDT-USDT_1m.csv", csv_lines([0, 1, *range(5, 1500)]))
 
     assert market.changes("ema_cross")["market"]["warmup_holes"] == "accept"
-    assert any("1 stretches without a bar, 3 bars long" in line for line in market.told())
+    assert any("3 bars are missing, in 1 stretches" in line for line in market.told())
 
 
 def test_symbols_that_never_trade_at_the_same_time_leave_a_hole_too(tmp_path: Path) -> None:
