@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,7 +13,10 @@ from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from live_runner.services.market_data.core.dataset import Manifest
 
-__all__ = ["app", "import_data"]
+__all__ = ["app", "dataset_name", "import_data"]
+
+_NAME_MAX: Final = 48
+"""Characters of a name that was not given."""
 
 app = typer.Typer(help="Import recorded candles, and list what was imported.", no_args_is_help=True)
 
@@ -24,13 +28,17 @@ PathsArgument = Annotated[
 @app.command(
     "import",
     epilog="Examples:\n\n\b\n"
+    "  live-runner data import candles/\n"
     "  live-runner data import candles/ --name my-candles\n"
     "  live-runner data import btc.csv --name btc --symbol BTC/USDT:USDT --timeframe 1m --venue binanceusdm\n"
     "  live-runner data import candles/ --name twelve --markets markets.jsonl --replace",
 )
 def import_(
     paths: PathsArgument,
-    name: Annotated[str, typer.Option(help="Name of the dataset; `market.dataset` refers to it.", show_default=False)],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the dataset; `market.dataset` refers to it. Default: the folder's or file's own."),
+    ] = None,
     symbol: Annotated[list[str] | None, typer.Option(help="Only this symbol; may be given more than once.")] = None,
     venue: Annotated[str | None, typer.Option(help="The venue, where file names do not say it.")] = None,
     timeframe: Annotated[str | None, typer.Option(help="The timeframe, where file names do not say it.")] = None,
@@ -49,7 +57,7 @@ def import_(
     manifest = import_data(
         paths,
         settings_of(home).home,
-        name=name,
+        name=name or dataset_name(paths[0]),
         symbols=symbol,
         venue=venue,
         timeframe=timeframe,
@@ -77,6 +85,13 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
         show(_table(found))
     else:
         show("There is no dataset yet. Import one with: live-runner data import FOLDER --name NAME")
+
+
+def dataset_name(path: Path) -> str:
+    """What a dataset is called after the folder or file that it is made of."""
+    path = path.resolve()
+    stem = path.name if path.is_dir() else path.name.split(".", 1)[0]
+    return re.sub(r"[^a-z0-9_.-]+", "-", stem.lower()).strip("-._")[:_NAME_MAX] or "candles"
 
 
 def import_data(

@@ -6,7 +6,6 @@ others: they are read off its manifest and its bars.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from live_runner.contracts.timeframe import duration_ns
-from live_runner.services.cli.data import import_data
+from live_runner.services.cli.data import dataset_name, import_data
 from live_runner.services.cli.purse import Purse, least_order
 from live_runner.services.market_data.core.candles import holes
 from live_runner.services.market_data.core.dataset import Dataset, Manifest
@@ -118,7 +117,7 @@ class RecordedMarket:
 
 def read_market(home: Path, data: Path) -> RecordedMarket:
     """Import a folder or file of candles under its own name, and look at it. DataError when it cannot be used."""
-    name = re.sub(r"[^a-z0-9_.-]+", "-", _stem(data)).strip("-._")[:48] or "candles"
+    name = dataset_name(data)
     markets = sorted(data.glob("*markets*.jsonl")) if data.is_dir() else []
     manifest = import_data([data], home, name=name, markets=markets[0] if markets else None, replace=True)
     return _market_of(manifest, read_dataset(home, name))
@@ -135,11 +134,6 @@ def _market_of(manifest: Manifest, dataset: Dataset) -> RecordedMarket:
         has_holes=manifest.gaps > 0 or bool(holes(grid, manifest.timeframe)),
         sets=len(grid),
     )
-
-
-def _stem(data: Path) -> str:
-    name = data.resolve().name.lower()
-    return name if data.is_dir() else name.split(".", 1)[0]
 
 
 def _listed(names: Sequence[str]) -> str:
