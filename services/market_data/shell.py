@@ -32,9 +32,10 @@ from live_runner.services.market_data.pace import Pace
 from live_runner.services.market_data.progress import FeedProgress
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.core_shell import plain, send_beat
+from live_runner.services.runtime.core_shell import send_beat
 from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.plain import plain
 from live_runner.services.runtime.publisher import Publisher
 from live_runner.services.runtime.settings import Settings
 
@@ -67,6 +68,7 @@ class MarketDataShell:
         self._progress = FeedProgress()
         self._committed: int | None = None
         self._paused = False
+        self._trouble = ""
         self._has_refused = False
         self._ownership: Ownership
         self._publisher: Publisher
@@ -127,7 +129,8 @@ class MarketDataShell:
         except RunnerError as error:
             if not has_joined:
                 self._has_refused = True
-                await self._refuse(error)
+                await self._publisher.publish(self._ownership.refusal(error, announcement=self._announced.id))
+                await self._publisher.flush()
             raise
         if not has_joined:
             await self._publisher.publish(
@@ -143,19 +146,6 @@ class MarketDataShell:
                 )
             )
         return source
-
-    async def _refuse(self, error: RunnerError) -> None:
-        await self._publisher.publish(
-            self._ownership.note(
-                SessionRefusal,
-                cause=self._announced.id,
-                role=self.role,
-                reason=str(error.fields.get("reason", error.code)),
-                message=str(error),
-                details=plain(error.fields),
-            )
-        )
-        await self._publisher.flush()
 
     async def _follow(self, source: Source) -> None:
         kinds = ("session.started", "strategy.decided", "account.executed", "ops.command")
@@ -268,9 +258,10 @@ class MarketDataShell:
             if not self._paused:
                 self._paused = True
                 why = "the recorder is behind" if behind else "the stream is nearly full"
+                self._trouble = "" if behind else f"The stream is nearly full: {state.bytes} of {state.max_bytes} bytes"
                 self._log.warning("the recording pauses", reason=why, committed=self._committed, last=state.last_seq)
             await asyncio.sleep(LAG_WAIT_S)
-        self._paused = False
+        self._paused, self._trouble = False, ""
 
     async def _on_recorder(self, _subject: str, data: bytes) -> None:
         committed = msgspec.msgpack.decode(data).get("committed_seq")
@@ -280,10 +271,7 @@ class MarketDataShell:
     async def _give_up(self, error: RunnerError) -> None:
         if self._publisher.error is not None or self._has_refused:
             return  # the log takes nothing from us any more, or knows already
-        details = plain(error.fields)
-        await self._publisher.publish(
-            self._ownership.note(Incident, severity="fatal", code=error.code, message=str(error), details=details)
-        )
+        await self._publisher.publish(self._ownership.fatal(error))
         await self._publisher.flush()
 
     async def _incident(self, code: str, message: str, **details: Any) -> None:
@@ -296,7 +284,8 @@ class MarketDataShell:
         while True:
             await asyncio.sleep(BEAT_EVERY_S)
             self._publisher.check_overdue()
-            facts = {"sets": self._progress.number, "close_ns": self._progress.close_ns or 0, "paused": self._paused}
+            facts: dict[str, Any] = {"sets": self._progress.number, "close_ns": self._progress.close_ns or 0}
+            facts |= {"paused": self._paused, "trouble": self._trouble}
             await send_beat(self.bus, self.role, self.session, self.instance, facts)
 
 

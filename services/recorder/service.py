@@ -16,7 +16,7 @@ from live_runner.contracts.messages import Announced, Joined, SessionRefusal
 from live_runner.services.recorder.shell import Recorder, check_session
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.core_shell import plain, send_beat
+from live_runner.services.runtime.core_shell import send_beat
 from live_runner.services.runtime.database import migrate
 from live_runner.services.runtime.hosting import RECONNECT_EVERY_S, Host, instance_name, stop_on_signals
 from live_runner.services.runtime.ownership import Ownership
@@ -120,16 +120,7 @@ class RecorderService:
         try:
             await asyncio.to_thread(check_session, self._dsn, announced, stream_seq)
         except RunnerError as error:
-            await bus.publish(
-                ownership.note(
-                    SessionRefusal,
-                    cause=announced.id,
-                    role=self.role,
-                    reason=str(error.fields.get("reason", error.code)),
-                    message=str(error),
-                    details=plain(error.fields),
-                )
-            )
+            await bus.publish(ownership.refusal(error, announcement=announced.id))
             raise
         await bus.publish(ownership.note(Joined, cause=announced.id, role=self.role, instance=self._instance))
 

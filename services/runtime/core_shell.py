@@ -37,10 +37,11 @@ from live_runner.contracts.messages import (
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.plain import plain
 from live_runner.services.runtime.publisher import Publisher
 from live_runner.services.runtime.reader import Message
 
-__all__ = ["CoreShell", "plain", "send_beat"]
+__all__ = ["CoreShell", "send_beat"]
 
 _DEFAULT_SNAPSHOT_EVERY: Final = 5000
 
@@ -96,9 +97,9 @@ class CoreShell:
     async def run(self, start_seq: int = 1) -> None:
         """Take the role, recover, and fold until the session ends. Always releases the role."""
         self.ownership = await Ownership.take(self.bus, self.session, self.role, self.instance)
+        self._publisher = await self.bus.publisher(self.ownership.guard)
         beat = asyncio.create_task(self._beat())
         try:
-            self._publisher = await self.bus.publisher(self.ownership.guard)
             await self.taken()
             await self._recover(start_seq)
             if not self._ended.is_set():
@@ -227,16 +228,7 @@ class CoreShell:
         try:
             fields = await self.join()
         except RunnerError as error:
-            await self._publisher.publish(
-                self.ownership.note(
-                    SessionRefusal,
-                    cause=self.announcement,
-                    role=self.role,
-                    reason=str(error.fields.get("reason", error.code)),
-                    message=str(error),
-                    details={key: plain(value) for key, value in error.fields.items()},
-                )
-            )
+            await self._publisher.publish(self.ownership.refusal(error, announcement=self.announcement))
             await self._publisher.flush()
             self._has_refused = True
             raise
@@ -303,7 +295,7 @@ class CoreShell:
                 severity=severity,
                 code=code,
                 message=message,
-                details={key: plain(value) for key, value in details.items()},
+                details=plain(details),
             )
         )
 
@@ -314,8 +306,10 @@ class CoreShell:
     async def _give_up(self, error: RunnerError) -> None:
         if self._publisher.error is not None or self._has_refused:
             return  # the log takes nothing from us any more, or knows already
-        await self.incident("fatal", error.code, str(error), **error.fields)
-        await self._publisher.flush()
+        self.log.error(str(error), code=error.code)
+        if error.code not in self._stored_notes:  # else a process before this one has said so
+            await self._publisher.publish(self.ownership.fatal(error))
+            await self._publisher.flush()
 
     # -- heartbeats ----------------------------------------------------------------------------
 
@@ -350,14 +344,3 @@ def _compare(session: str, produced: Event, seq: int, id_: str, stored: bytes) -
         id=id_,
         reason="determinism_violation",
     )
-
-
-def plain(value: Any) -> Any:
-    """A value that MessagePack takes."""
-    if value is None or isinstance(value, (str, int, float, bool, bytes)):
-        return value
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    return str(value)

@@ -15,10 +15,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import OwnershipLost, ServiceUnavailable, TheirFault
-from live_runner.contracts.messages import Event, Owned
+from live_runner.contracts.errors import OwnershipLost, RunnerError, ServiceUnavailable, TheirFault
+from live_runner.contracts.messages import Event, Incident, Owned, SessionRefusal
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.plain import plain
 from live_runner.services.runtime.publisher import Guard
 
 __all__ = ["AlreadyOwned", "Ownership"]
@@ -76,6 +77,21 @@ class Ownership:
         """The next observation of this epoch, at the wall clock's time unless another is given."""
         at_ns = time.time_ns() if event_ns is None else event_ns
         return self._numbering.make(kind, cause=cause, event_ns=at_ns, **fields)
+
+    def refusal(self, error: RunnerError, *, announcement: str) -> SessionRefusal:
+        """This role does not take part in the session that was announced, and why."""
+        return self.note(
+            SessionRefusal,
+            cause=announcement,
+            role=self.role,
+            reason=str(error.fields.get("reason", error.code)),
+            message=str(error),
+            details=plain(error.fields),
+        )
+
+    def fatal(self, error: RunnerError) -> Incident:
+        """The session cannot go on, and why."""
+        return self.note(Incident, severity="fatal", code=error.code, message=str(error), details=plain(error.fields))
 
     async def release(self) -> None:
         """Answer no more: the next process may take over at once."""

@@ -14,7 +14,7 @@ import uvloop
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
-from live_runner.contracts.messages import Announced, SessionRefusal
+from live_runner.contracts.messages import Announced
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.hosting import instance_name, stop_on_signals
@@ -75,11 +75,7 @@ async def _run(orders: Orders, settings: Settings) -> None:
 
 async def _refuse(bus: Bus, announced: Announced, instance: str, error: RunnerError) -> None:
     ownership = await Ownership.take(bus, announced.session, "strategy", instance)
-    await bus.publish(
-        ownership.note(
-            SessionRefusal, cause=announced.id, role="strategy", reason=error.code, message=str(error), details={}
-        )
-    )
+    await bus.publish(ownership.refusal(error, announcement=announced.id))
 
 
 def main() -> None:

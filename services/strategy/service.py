@@ -19,7 +19,7 @@ import msgspec
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OurFault, ServiceUnavailable, StrategyError
 from live_runner.contracts.manifest import config_of
-from live_runner.contracts.messages import Announced, Incident, SessionRefusal
+from live_runner.contracts.messages import Announced, Incident
 from live_runner.services.runtime import launch, log
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
@@ -147,11 +147,7 @@ class StrategyService:
         last = await bus.last_message(subjects.event_subject("session.refused", announced.session))
         if last is not None and codec.decode(last[1]).cause == announced.id:
             return  # the child did so itself
-        await bus.publish(
-            ownership.note(
-                SessionRefusal, cause=announced.id, role="strategy", reason=error.code, message=str(error), details={}
-            )
-        )
+        await bus.publish(ownership.refusal(error, announcement=announced.id))
 
     async def _command(self, bus: Bus, ownership: Ownership, command: str, reason: str) -> None:
         """Have execution take a command; a fatal incident when it does not within ``COMMAND_LIMIT_S``."""
