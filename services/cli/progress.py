@@ -74,6 +74,10 @@ class Display:
         """Shown whatever else is."""
         self._say(f"{incident.severity}: {incident.message}")
 
+    def trouble(self, text: str) -> None:
+        """A service cannot go on for now."""
+        self._say(f"warning: {text}")
+
     def _say(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(f"{self._session}: {text}")

@@ -23,10 +23,11 @@ from live_runner.contracts.errors import (
     TheirFault,
 )
 from live_runner.contracts.messages import Announced, Incident, Joined, SessionRefusal, Started, Stopped
-from live_runner.services.cli.session_errors import RefusedInLogError, failure, fatal, refused
+from live_runner.services.cli.session_errors import RefusedInLogError, SessionStuckError, failure, fatal, refused, stuck
 from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.market import check_instruments
 from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.reader import Reader
 from live_runner.services.runtime.settings import Settings
 
 __all__ = ["ROLES", "FollowedSession", "View"]
@@ -37,6 +38,8 @@ ROLES: Final = ("market_data", "strategy", "execution", "recorder")
 RECONNECT_LIMIT_S: Final = 60.0
 """NATS may be away for so long while a session is followed."""
 _RECONNECT_EVERY_S: Final = 0.2
+STUCK_LIMIT_S: Final = 20.0
+"""How long the stream may store nothing before the run ends; the recorder makes room within seconds if it can."""
 
 
 class View(Protocol):
@@ -50,6 +53,9 @@ class View(Protocol):
 
     def incident(self, incident: Incident) -> None:
         """Something an operator should know."""
+
+    def trouble(self, text: str) -> None:
+        """A service cannot go on for now."""
 
     def started(self, started: Started) -> None:
         """The manifest is in the log."""
@@ -86,6 +92,9 @@ class FollowedSession:
         """Monotonic time at which the manifest was in the log."""
         self.was_under_way = False
         self._strategy_failure = ""
+        self._reader: Reader | None = None
+        self._troubled: dict[str, float] = {}
+        """Since when a role has been telling of trouble, monotonic seconds."""
 
     @property
     def session(self) -> str:
@@ -108,6 +117,8 @@ class FollowedSession:
                 continue
             try:
                 return await self._play(bus)
+            except SessionStuckError:
+                raise
             except BusUnavailable:
                 if not self._is_ours:
                     raise
@@ -248,7 +259,7 @@ class FollowedSession:
             subjects.event_subject(kind, self.session)
             for kind in ("session.stopped", "session.refused", "ops.incident")
         ]
-        reader = await bus.reader(filters, max(announced_seq, self._next_seq))
+        reader = self._reader = await bus.reader(filters, max(announced_seq, self._next_seq))
         try:
             async for message in reader:
                 self._next_seq = message.stream_seq + 1
@@ -268,6 +279,19 @@ class FollowedSession:
             await reader.close()
         raise BusUnavailable("The session's log ended", remedy="Check that NATS runs")
 
+    def _check_trouble(self, role: str, trouble: str) -> None:
+        """Show trouble once; what lasts ``STUCK_LIMIT_S`` ends the run."""
+        if not trouble:
+            self._troubled.pop(role, None)
+            return
+        now_s = time.monotonic()
+        since_s = self._troubled.setdefault(role, now_s)
+        if since_s == now_s:
+            self._view.trouble(f"{role} waits: {trouble}")
+        elif now_s - since_s > STUCK_LIMIT_S and self._reader is not None:
+            self._reader.fail(stuck(self.session, role, trouble, STUCK_LIMIT_S))
+
     async def _on_beat(self, subject: str, data: bytes) -> None:
         progress = msgspec.msgpack.decode(data)
+        self._check_trouble(str(progress.get("role")), str(progress.get("trouble") or ""))
         self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from live_runner.contracts import errors
-from live_runner.contracts.errors import RunnerError, SessionRefused, StrategyError
+from live_runner.contracts.errors import BusUnavailable, RunnerError, SessionRefused, StrategyError
 from live_runner.contracts.messages import Announced, Incident, SessionRefusal, Stopped
 
-__all__ = ["RefusedInLogError", "failure", "fatal", "refused"]
+__all__ = ["RefusedInLogError", "SessionStuckError", "failure", "fatal", "refused", "stuck"]
 
 ENDED_BY_STRATEGY: Final = "ended by strategy"
 """Reason of ``stopped`` when strategy code failed and the configuration says to stop then."""
@@ -21,6 +21,25 @@ class RefusedInLogError(SessionRefused):
     def code(self) -> str:
         """As every refusal."""
         return "session_refused"
+
+
+class SessionStuckError(BusUnavailable):
+    """NATS answers and stores nothing, so that the session stands still."""
+
+    @property
+    def code(self) -> str:
+        """As every error of the bus."""
+        return "bus_unavailable"
+
+
+def stuck(session: str, role: str, trouble: str, waited_s: float) -> SessionStuckError:
+    """The error of a session that has not gone on for so long; what is in the log is kept."""
+    return SessionStuckError(
+        f"The session {session} stands still: {role} has been refused for {waited_s:g} s. {trouble.rstrip('.')}",
+        remedy="Nothing that was accepted is lost: run the same command again, and the session goes on where it is",
+        session=session,
+        role=role,
+    )
 
 
 def refused(event: SessionRefusal) -> SessionRefused:

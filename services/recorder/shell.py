@@ -34,6 +34,8 @@ PAUSE_READING_AFTER_S: Final = 1.0
 LOOK_EVERY_S: Final = 2.0
 """Between two looks at the stream: its epoch, its end, its size."""
 PURGE_EVERY_S: Final = 30.0
+PRESSED_SHARE: Final = 0.75
+"""A stream fuller than this share of its limit is purged at every look."""
 STOP_GRACE_S: Final = 5.0
 """How long the last batch may take when the recorder is asked to stop; the log keeps what is left."""
 COUNTED_SESSIONS_MAX: Final = 1_000
@@ -221,7 +223,8 @@ class Recorder:
             state = await bus.log_state()
             first_to_read(Position(self._epoch_ns, 0), epoch_ns(state.epoch), state.last_seq)
             self.log_end = state.last_seq
-            if time.monotonic() - purged_at < PURGE_EVERY_S:
+            is_pressed = 0 < state.max_bytes * PRESSED_SHARE < state.bytes
+            if time.monotonic() - purged_at < PURGE_EVERY_S and not is_pressed:
                 continue
             purged_at = time.monotonic()
             held = await writer.held()

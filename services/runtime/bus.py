@@ -30,7 +30,7 @@ from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
 from live_runner.services.runtime.nats_client import LeanClient
-from live_runner.services.runtime.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher
+from live_runner.services.runtime.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, refusal
 from live_runner.services.runtime.reader import Handler, Reader
 
 __all__ = ["Bus", "LogState"]
@@ -217,7 +217,7 @@ class Bus:
                     remedy="Nothing to do: the other one goes on",
                     subject=subjects.of(event),
                 ) from error
-            raise self._refused(f"{event.id} was not stored", error) from error
+            raise refusal(f"{event.id} was not stored", error.err_code or 0, error.description or str(error)) from error
         except (nats.errors.Error, TimeoutError) as error:
             raise self._refused(f"{event.id} was not acknowledged", error) from error
         return ack.seq
@@ -286,6 +286,13 @@ class Bus:
         """Publish on a core subject, not archived and not acknowledged."""
         if not self._client.is_closed:
             await self._client.publish(subject, data)
+
+    async def flush(self) -> None:
+        """Wait until the server has what was sent; returns when it does not answer in time."""
+        try:
+            await self._client.flush(timeout=int(REQUEST_TIMEOUT_S))
+        except (nats.errors.Error, TimeoutError):
+            return  # only beats go unacknowledged, and lost beats matter to nobody
 
     # -- snapshots -----------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced, SessionRefusal, Stopped
@@ -28,6 +30,8 @@ from live_runner.services.runtime.settings import Settings
 __all__ = ["Host", "SessionRunner", "instance_name", "stop_on_signals"]
 
 RECONNECT_EVERY_S: Final = 0.2
+REFUSED_RETRY_S: Final = 2.0
+"""Between two attempts while NATS answers and its stream stores nothing, as when it is full."""
 RECONNECT_LIMIT_S: Final = 600.0
 """NATS may be away for so long before the service gives up (and its supervisor starts it again)."""
 STANDBY_EVERY_S: Final = 0.5
@@ -70,31 +74,35 @@ class Host:
         self._given_up: set[str] = set()
         """Ids of announcements."""
         self._connected = False
+        self._is_refused = False
         self.health = Health(settings, role, self._check)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until asked to stop. BusUnavailable when NATS stays away for ``RECONNECT_LIMIT_S``."""
         await self.health.start()
         away_since = time.monotonic()
-        said = False
+        said = ""
         try:
             while not stop.is_set():
                 try:
                     await self._serve(stop)
                 except BusUnavailable as error:
                     if self._connected:
-                        self._connected, said = False, False
+                        self._connected = False
+                        said = said if self._is_refused else ""
                         away_since = time.monotonic()
-                    if not said:
-                        said = True
-                        self._log.warning("NATS is away; waiting for it", reason=str(error), limit_s=RECONNECT_LIMIT_S)
+                    if said != str(error):
+                        said = str(error)
+                        what = "NATS refuses; trying again" if self._is_refused else "NATS is away; waiting for it"
+                        self._log.warning(what, reason=said, limit_s=RECONNECT_LIMIT_S)
                     if time.monotonic() - away_since > RECONNECT_LIMIT_S:
                         raise
-                    await _wait(stop, RECONNECT_EVERY_S)
+                    await _wait(stop, REFUSED_RETRY_S if self._is_refused else RECONNECT_EVERY_S)
         finally:
             await self.health.stop()
 
     async def _serve(self, stop: asyncio.Event) -> None:
+        self._is_refused = False
         bus = await Bus.connect(
             self._settings.nats_url or "", token=self._settings.nats_token or "", name=instance_name(self._role)
         )
@@ -115,9 +123,23 @@ class Host:
             for future in done:
                 future.result()
             await reader.close()
+        except BusUnavailable as error:
+            self._is_refused = not bus.lost.done()
+            if self._is_refused:
+                await self._tell(bus, error)
+            raise
         finally:
             await self._cancel_sessions()
             await bus.close()
+
+    async def _tell(self, bus: Bus, error: BusUnavailable) -> None:
+        """Say by heartbeat, which needs no room in the stream, why sessions stand still."""
+        for session in self._sessions:
+            await bus.send(
+                subjects.beat(self._role, session),
+                msgspec.msgpack.encode({"role": self._role, "session": session, "trouble": str(error)}),
+            )
+        await bus.flush()
 
     async def _on_lifecycle(self, bus: Bus, message: Message) -> None:
         event = codec.decode(message.data)

@@ -12,7 +12,6 @@ from collections import deque
 from typing import Any, Final
 
 import msgspec
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from live_runner.contracts import codec, subjects
@@ -20,13 +19,21 @@ from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerEr
 from live_runner.contracts.messages import Event
 from live_runner.services.runtime.nats_client import LeanClient, header_block
 
-__all__ = ["ACK_TIMEOUT_S", "WINDOW", "WRONG_LAST_SEQUENCE", "Guard", "Publisher"]
+__all__ = ["ACK_TIMEOUT_S", "WINDOW", "WRONG_LAST_SEQUENCE", "Guard", "Publisher", "StreamFull", "refusal"]
 
 WINDOW: Final = 512
 """Messages that may wait for their acknowledgement."""
 ACK_TIMEOUT_S: Final = 10.0
 WRONG_LAST_SEQUENCE: Final = 10071
 """The server's error code for a condition that no longer holds."""
+
+
+_NO_ROOM: Final = (10023, 10047, 10077)
+"""Insufficient resources, insufficient storage, store failed (a size limit reached, or a disk that is full)."""
+
+
+class StreamFull(BusUnavailable):
+    """The stream has no room: what it refused had no effect, and what it accepted is kept."""
 
 
 class Guard(msgspec.Struct, frozen=True):
@@ -73,7 +80,7 @@ class Publisher:
     async def open(cls, client: LeanClient, guard: Guard | None) -> Publisher:
         """A publisher whose inbox is subscribed."""
         publisher = cls(client, guard)
-        publisher._subscription = await client.subscribe(f"{publisher._inbox}.*", cb=publisher._on_ack)
+        publisher._subscription = await client.subscribe_direct(f"{publisher._inbox}.*", publisher._on_ack)
         return publisher
 
     async def publish(self, event: Event) -> None:
@@ -141,15 +148,15 @@ class Publisher:
         """Release the inbox."""
         if not self.failed.done():
             self.failed.cancel()
-        if self._subscription is not None and not self._client.is_closed:
-            await self._subscription.unsubscribe()
+        if self._subscription is not None:
+            await self._client.unsubscribe_direct(self._subscription)
 
-    async def _on_ack(self, message: Msg) -> None:
-        status = message.headers.get("Status") if message.headers else None
-        if status == "503":
+    def _on_ack(self, _subject: bytes, _reply: bytes, data: bytes, headers: bytes | None) -> None:
+        if headers:
+            # An acknowledgement has none; "no responders" has nothing else.
             self.fail(BusUnavailable("No stream takes our messages", remedy="Check that JetStream is enabled"))
             return
-        ack = _ack_decoder.decode(message.data)
+        ack = _ack_decoder.decode(data)
         if ack.error is not None:
             self.fail(self._refusal(ack.error))
             return
@@ -166,8 +173,14 @@ class Publisher:
                 remedy="Nothing to do: the other process goes on with this session",
                 subject=self._guard.subject,
             )
-        return BusUnavailable(
-            f"The stream refused a message: {description}",
-            remedy="Free space or raise the stream's limit, then start the service again",
-            description=description,
-        )
+        return refusal("The stream refused a message", int(error.get("err_code", 0)), description)
+
+
+def refusal(what: str, code: int, description: str) -> BusUnavailable:
+    """What the stream's error answer means: no room, or something else."""
+    kind = StreamFull if code in _NO_ROOM else BusUnavailable
+    return kind(
+        f"{what}: {description}",
+        remedy=f"Free space on the disk of NATS, or raise the limit of its stream {subjects.STREAM}",
+        description=description,
+    )

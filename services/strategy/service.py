@@ -64,6 +64,8 @@ class StrategyService:
                     session=announced.session,
                 )
             if code == BusUnavailable.exit_code:
+                # Where NATS answers and refuses, taking the role says why: no room, most likely.
+                await (await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))).release()
                 raise BusUnavailable(
                     f"The strategy of session {announced.session} lost NATS",
                     remedy="It starts again once NATS is back",
