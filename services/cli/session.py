@@ -180,6 +180,8 @@ class FollowedSession:
             joined = await self._joined(bus, announced_seq, announced)
             started = manifest.start(announced, joined, models=self._models, platform=self._platform)
             check_instruments(self._config, started.instruments)
+            if self._dataset_hash not in (None, started.dataset.get("hash")):
+                raise self._differs(["dataset"])  # announced and joined by a run that ended before it started
         except RefusedInLogError:
             raise
         except TheirFault as error:
@@ -209,13 +211,16 @@ class FollowedSession:
             if here != there
         ]
         if differing:
-            raise SessionRefused(
-                f"The session {name} is under way with another {' and '.join(differing)}",
-                remedy="Run it with what it was begun with, or choose another name with --session",
-                reason="session_differs",
-                differing=differing,
-            )
+            raise self._differs(differing)
         self.was_under_way = True
+
+    def _differs(self, differing: list[str]) -> SessionRefused:
+        return SessionRefused(
+            f"The session {self.session} is under way with another {' and '.join(differing)}",
+            remedy="Run it with what it was begun with, or choose another name with --session",
+            reason="session_differs",
+            differing=differing,
+        )
 
     async def _joined(self, bus: Bus, announced_seq: int, announced: Announced) -> dict[str, Joined]:
         filters = [subjects.event_subject(kind, self.session) for kind in ("session.joined", "session.refused")]
