@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import msgspec
 import nats.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from live_runner.contracts.errors import BusUnavailable, RunnerError
 from live_runner.contracts.subjects import STREAM
+from live_runner.services.runtime.nats_client import LeanClient
 
 __all__ = ["Handler", "Message", "Reader"]
 
@@ -46,7 +46,7 @@ class Message(msgspec.Struct, frozen=True):
 class Reader:
     """Made with ``Bus.reader``. With a handler, its exception ends the reader and is in ``done``."""
 
-    def __init__(self, client: Client, filters: tuple[str, ...], start_seq: int, handler: Handler | None) -> None:
+    def __init__(self, client: LeanClient, filters: tuple[str, ...], start_seq: int, handler: Handler | None) -> None:
         self._client = client
         self._filters = filters
         self._next_seq = max(1, start_seq)
@@ -58,6 +58,10 @@ class Reader:
         self._heard = time.monotonic()
         self._restarts = 0
         self._watch: asyncio.Task[None] | None = None
+        self._pump: asyncio.Task[None] | None = None
+        # Bounded by the server: it stalls until its flow control message, which stands in this queue, is answered.
+        self._arrived: deque[tuple[bytes, bytes, bytes, bytes | None]] = deque()
+        self._wake = asyncio.Event()
         self._error: RunnerError | None = None
         self._closed = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -67,6 +71,7 @@ class Reader:
         """Make the consumer; BusUnavailable when the stream refuses."""
         await self._subscribe()
         self._watch = asyncio.create_task(self._watch_silence())
+        self._pump = asyncio.create_task(self._handle_arrived())
 
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
@@ -98,9 +103,8 @@ class Reader:
             num_replicas=1,
         )
         try:
-            self._subscription = await self._client.subscribe(
-                inbox, cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
-            )
+            self._arrived.clear()
+            self._subscription = await self._client.subscribe_direct(inbox, self._take)
             info = await self._client.jetstream()._jsm.add_consumer(STREAM, config)
         except (nats.errors.Error, TimeoutError) as error:
             raise BusUnavailable(
@@ -110,18 +114,34 @@ class Reader:
         self._consumer = info.name
         self._heard = time.monotonic()
 
-    async def _on_message(self, message: Msg) -> None:
-        if self._closed or message._sid != getattr(self._subscription, "_id", None):
-            return
+    def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         self._heard = time.monotonic()
-        if message.headers and "Status" in message.headers:
-            stalled = message.headers.get("Nats-Consumer-Stalled")
-            if message.reply:
-                await self._client.publish(message.reply)
-            elif stalled:
-                await self._client.publish(stalled)
+        self._arrived.append((subject, reply, data, headers))
+        self._wake.set()
+
+    async def _handle_arrived(self) -> None:
+        try:
+            while not self._closed:
+                if self._arrived:
+                    await self._on_message(*self._arrived.popleft())
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
+        except RunnerError as error:
+            self.fail(error)
+        except Exception as error:  # noqa: BLE001  # a handler's fault must end the reader, never vanish in a task
+            self._closed = True
+            if not self.done.done():
+                self.done.set_exception(error)
+
+    async def _on_message(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+        status = await self._client.status_of(headers)
+        if status is not None:
+            answer = reply.decode() or status.get("Nats-Consumer-Stalled", "")
+            if answer:
+                await self._client.publish(answer)
             return
-        tokens = message.reply.split(".")
+        tokens = reply.split(b".")
         at = 5 if len(tokens) == 9 else 7
         consumer_seq = int(tokens[at + 1])
         if consumer_seq != self._consumer_seq + 1:
@@ -131,14 +151,7 @@ class Reader:
         self._restarts = 0
         stream_seq = int(tokens[at])
         self._next_seq = stream_seq + 1
-        try:
-            await self._handler(Message(stream_seq, message.subject, message.data, int(tokens[at + 3])))
-        except RunnerError as error:
-            self.fail(error)
-        except Exception as error:  # noqa: BLE001  # a handler's fault must end the reader, never vanish in a callback
-            self._closed = True
-            if not self.done.done():
-                self.done.set_exception(error)
+        await self._handler(Message(stream_seq, subject.decode(), data, int(tokens[at + 3])))
 
     async def _again(self) -> None:
         self._restarts += 1
@@ -151,7 +164,7 @@ class Reader:
             )
             return
         if self._subscription is not None:
-            await self._subscription.unsubscribe()
+            await self._client.unsubscribe_direct(self._subscription)
         try:
             await self._subscribe()
         except BusUnavailable as error:
@@ -176,6 +189,8 @@ class Reader:
                 self.done.set_exception(error)
         if self._watch is not None and self._watch is not asyncio.current_task():
             self._watch.cancel()
+        if self._pump is not None and self._pump is not asyncio.current_task():
+            self._pump.cancel()
         if self._queue.full():
             self._queue.get_nowait()
         self._queue.put_nowait(None)
@@ -183,10 +198,10 @@ class Reader:
     async def close(self) -> None:
         """Stop reading and drop the consumer."""
         self.fail(None)
+        if self._subscription is not None:
+            await self._client.unsubscribe_direct(self._subscription)
         if self._client.is_closed:
             return
-        if self._subscription is not None:
-            await self._subscription.unsubscribe()
         if self._consumer:
             try:
                 await self._client.jetstream().delete_consumer(STREAM, self._consumer)
