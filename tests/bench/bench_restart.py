@@ -7,7 +7,6 @@ that connects and reads what stands after the snapshot.
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import msgspec
+import uvloop
 from bench.house import House, house
 from bench.table import Row, entry
 
@@ -89,7 +89,7 @@ def rows(quick: bool) -> list[Row]:
     events = 100_000 if quick else 1_000_000
     rounds = 1 if quick else 3
     with house() as home:
-        log = asyncio.run(make_log(home, events, SNAPSHOT_EVERY))
+        log = uvloop.run(make_log(home, events, SNAPSHOT_EVERY))
         began_ns = time.time_ns()
         home.start("market_data", "execution", "strategy")
         for _, name in _LOGS:
