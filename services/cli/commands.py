@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
@@ -13,7 +14,10 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command(epilog="Examples:\n\n\b\n  live-runner strategies\n  live-runner strategies --json")(strategies)
+    app.command(
+        short_help="List the strategies that ship.",
+        epilog="Examples:\n\n\b\n  live-runner strategies\n  live-runner strategies --json",
+    )(strategies)
 
 
 def strategies(as_json: JsonOption = False) -> None:
@@ -29,12 +33,20 @@ def strategies(as_json: JsonOption = False) -> None:
     for strategy in found:
         parameters = strategy["parameters"]
         assert isinstance(parameters, dict)
-        table = Table(title=f"{strategy['module']}  {strategy['about']}", title_justify="left")
-        table.add_column("parameter")
-        table.add_column("default")
-        for name, value in parameters.items():
+        table = Table("parameter", "default")
+        for name, value in _flat(parameters):
             table.add_row(name, _shown(value))
+        show(f"{strategy['module']}: {strategy['about']}")
         show(table)
+
+
+def _flat(parameters: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """A line for each value, also of the sets inside a set: ``long.take_profit``."""
+    for name, value in parameters.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _shown(value: object) -> str:
@@ -59,8 +71,8 @@ def _shipped() -> list[dict[str, object]]:
         module = importlib.import_module(name)
         for kind in vars(module).values():
             is_own = inspect.isclass(kind) and kind.__module__ == name and issubclass(kind, Strategy)
-            if is_own and kind is not Strategy and not inspect.isabstract(kind):
-                about = (inspect.getdoc(kind) or inspect.getdoc(module) or "").partition("\n")[0]
+            if is_own and kind is not Strategy and not kind.__name__.startswith("_"):
+                about = (inspect.getdoc(module) or "").partition("\n")[0]
                 parameters = {field.name: _default(field) for field in msgspec.structs.fields(kind.Params)}
                 found.append({"module": name, "name": kind.__name__, "about": about, "parameters": parameters})
     return found

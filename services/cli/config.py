@@ -15,7 +15,8 @@ app = typer.Typer(help="Check a configuration file, or print its JSON schema.", 
 
 
 @app.command(
-    epilog="Examples:\n\n\b\n  live-runner config check session.yaml\n  live-runner config check session.yaml --json"
+    short_help="Read a configuration as `run` would, and print it.",
+    epilog="Examples:\n\n\b\n  live-runner config check session.yaml\n  live-runner config check session.yaml --json",
 )
 def check(
     config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
@@ -46,7 +47,10 @@ def check(
     show(f"# config hash {config_hash(fields)}, strategy hash {prepared.source.hash}")
 
 
-@app.command(epilog="Examples:\n\n\b\n  live-runner config schema > live-runner.schema.json")
+@app.command(
+    short_help="Print the JSON schema of configurations.",
+    epilog="Examples:\n\n\b\n  live-runner config schema > live-runner.schema.json",
+)
 def schema() -> None:
     """Print the JSON schema of configuration files, for editors and other programs."""
     import json

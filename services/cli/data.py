@@ -45,7 +45,9 @@ def import_(
     column: Annotated[
         list[str] | None, typer.Option(help="Name of a column, as FIELD=NAME: time, open, high, low, close, volume.")
     ] = None,
-    time_unit: Annotated[str, typer.Option(help="Unit of the time column: auto, s, ms, us, ns or text.")] = "auto",
+    time_unit: Annotated[
+        str, typer.Option(help="Unit of the time column: auto, s, ms, us, ns or iso (text).")
+    ] = "auto",
     markets: Annotated[Path | None, typer.Option(help="JSON lines of ccxt markets, for exact market rules.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a dataset of that name.")] = False,
     home: HomeOption = None,
@@ -128,13 +130,15 @@ def import_data(
         if not path.exists():
             raise DataError(f"There is no {path}", remedy="Give a folder or files of candles", path=str(path))
         files.extend(sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path])
+    console = stderr_console()
     bar = Progress(
         TextColumn("importing"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.description}"),
-        console=stderr_console(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task("", total=len(files))

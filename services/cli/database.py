@@ -42,9 +42,10 @@ def migrate(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command(
+    short_help="Print the rows of one SQL statement that reads.",
     epilog="Examples:\n\n\b\n"
     '  live-runner db query "select * from session_summary" --json\n'
-    "  live-runner db query \"select day, pnl from pnl_by_day where session = 'monday'\""
+    "  live-runner db query \"select day, pnl from pnl_by_day where session = 'monday'\"",
 )
 def query(
     sql: Annotated[str, typer.Argument(help="One SQL statement that reads.", show_default=False)],
@@ -54,7 +55,7 @@ def query(
     """Run one reading SQL statement, on the embedded database or that of TIMESCALE_DSN, and print its rows."""
     from rich.table import Table
 
-    from live_runner.services.cli.output import note, print_json, show
+    from live_runner.services.cli.output import console, note, print_json, show
 
     with database_settings(home) as settings:
         assert settings.timescale_dsn is not None
@@ -62,12 +63,25 @@ def query(
     if as_json:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
         return
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    show(table)
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    if texts and _width(names, texts) > console().width:
+        for number, row in enumerate(texts, start=1):
+            table = Table("column", f"row {number}")
+            for name, value in zip(names, row, strict=True):
+                table.add_row(name, value)
+            show(table)
+    else:
+        table = Table(*names)
+        for row in texts:
+            table.add_row(*row)
+        show(table)
     if len(rows) == ROWS_MAX:
         note(f"These are the first {ROWS_MAX:,} rows; use psql for more")
+
+
+def _width(names: list[str], rows: list[list[str]]) -> int:
+    """Columns of the terminal that a table of these rows takes without a break inside a cell."""
+    return 1 + sum(3 + max(map(len, column)) for column in zip(names, *rows, strict=True))
 
 
 def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -92,6 +106,7 @@ def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 @app.command(
     "adopt-log",
+    short_help="Let the recorder go on from another NATS log.",
     epilog="Examples:\n\n\b\n  live-runner db adopt-log\n  live-runner db adopt-log --after 120000",
 )
 def adopt_log(

@@ -55,9 +55,10 @@ class Finding:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command(epilog="Examples:\n\n\b\n  live-runner doctor\n  NATS_URL=nats://host:4222 live-runner doctor --json")(
-        doctor
-    )
+    app.command(
+        short_help="Check installation, servers, disk, port and clock.",
+        epilog="Examples:\n\n\b\n  live-runner doctor\n  NATS_URL=nats://host:4222 live-runner doctor --json",
+    )(doctor)
 
 
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:

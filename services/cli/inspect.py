@@ -22,12 +22,16 @@ BEAT_WAIT_S: Final = 1.2
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
+        short_help="Print events, decoded, as they come.",
         epilog="Examples:\n\n\b\n"
         "  live-runner tail --session monday\n"
         "  live-runner tail 'order.>'\n"
-        "  live-runner tail 'order.evt.filled.monday.*' --all --no-follow --json"
+        "  live-runner tail 'order.evt.filled.monday.*' --all --no-follow --json",
     )(tail)
-    app.command(epilog="Examples:\n\n\b\n  live-runner status\n  live-runner status monday --json")(status)
+    app.command(
+        short_help="Show the sessions and how far each is.",
+        epilog="Examples:\n\n\b\n  live-runner status\n  live-runner status monday --json",
+    )(status)
 
 
 def tail(
@@ -128,12 +132,12 @@ def status(
     """
     from rich.table import Table
 
-    from live_runner.contracts.errors import SessionRefused
+    from live_runner.contracts.errors import DataError
     from live_runner.services.cli.output import print_json, show
 
     found = _sessions(settings_of(home), session)
     if session is not None and not found:
-        raise SessionRefused(f"There is no session {session}", remedy="List them with: live-runner status")
+        raise DataError(f"There is no session {session}", remedy="List them with: live-runner status")
     if as_json:
         print_json(found)
         return
@@ -172,7 +176,11 @@ def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
 
     if not is_migrated(dsn):
         return {}
-    return {entry.session: msgspec.to_builtins(entry) for entry in archive.sessions(dsn, only)}
+    found = {entry.session: msgspec.to_builtins(entry) for entry in archive.sessions(dsn, only)}
+    for entry in found.values():
+        summary = entry.pop("summary") or {}
+        entry.update({key: summary[key] for key in ("sets", "orders", "fills") if key in summary})
+    return found
 
 
 async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, Any]]:

@@ -24,12 +24,13 @@ Exit codes:
   1    a comparison, replay or check found a difference or a problem
   2    the command line is wrong
   64   the configuration is wrong, or a port or folder cannot be used
-  65   a strategy, dataset or candle file is unusable
+  65   a strategy, dataset, candle file or recorded session is missing or unusable
   66   a service refused the session
   67   an operator's command was not accepted
   68   another process has the service's role in this session
   69   NATS, the database, a venue or a service is away
   70   a promise of ours is broken (for example a determinism violation)
+  71   a comparison is refused: strategy, engine or configuration are not the session's
   74   a file cannot be read or written (for example a full disk)
   130  interrupted with Ctrl-C
 """

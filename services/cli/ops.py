@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     for name, text in _COMMANDS.items():
         app.command(
             name,
+            short_help=text.partition(";")[0].partition(" `")[0].rstrip(".") + ".",
             help=f"{text}\n\nThe command is in the session's log before this returns.",
             epilog=f'Examples:\n\n\b\n  live-runner {name} monday --reason "as planned"',
         )(_command(name))

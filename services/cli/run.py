@@ -32,17 +32,19 @@ class Services(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
+        short_help="Run a session and follow it to its summary.",
         epilog="Examples:\n\n\b\n"
         "  live-runner run session.yaml --stage paper\n"
         "  live-runner run session.yaml --stage paper --session monday --verify\n"
         "  live-runner run session.yaml --stage paper --speed 60 --detach\n"
-        "  NATS_URL=nats://host:4222 TIMESCALE_DSN=postgresql://... live-runner run session.yaml --stage paper"
+        "  NATS_URL=nats://host:4222 TIMESCALE_DSN=postgresql://... live-runner run session.yaml --stage paper",
     )(run)
     app.command(
+        short_help="Play and verify the two shipped examples.",
         epilog="Examples:\n\n\b\n"
         "  live-runner paper\n"
         "  live-runner paper --data candles/\n"
-        "  live-runner paper --speed 3600 --home .paper"
+        "  live-runner paper --speed 3600 --home .paper",
     )(paper)
 
 

@@ -28,18 +28,24 @@ PartialOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
-        epilog="Examples:\n\n\b\n  live-runner backtest session.yaml\n  live-runner backtest session.yaml --json"
+        short_help="Run a configuration over its dataset, as fast as it goes.",
+        epilog="Examples:\n\n\b\n  live-runner backtest session.yaml\n  live-runner backtest session.yaml --json",
     )(backtest)
     app.command(
+        short_help="Compare a session with its backtest, cent by cent.",
         epilog="Examples:\n\n\b\n"
         "  live-runner compare monday\n"
         "  live-runner compare monday --html monday.html\n"
-        "  live-runner compare monday --config changed.yaml --allow-different-code"
+        "  live-runner compare monday --config changed.yaml --allow-different-code",
     )(compare)
-    app.command(epilog="Examples:\n\n\b\n  live-runner replay monday\n  live-runner replay monday.zip --json")(replay)
-    app.command(epilog="Examples:\n\n\b\n  live-runner bundle monday\n  live-runner bundle monday --output m.zip")(
-        bundle
-    )
+    app.command(
+        short_help="Fold a session again and compare every output.",
+        epilog="Examples:\n\n\b\n  live-runner replay monday\n  live-runner replay monday.zip --json",
+    )(replay)
+    app.command(
+        short_help="Put a session into one file that replays anywhere.",
+        epilog="Examples:\n\n\b\n  live-runner bundle monday\n  live-runner bundle monday --output m.zip",
+    )(bundle)
 
 
 def replay(
@@ -209,7 +215,8 @@ def _compare(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:
 
 
 def _is_bundle(name: str) -> bool:
-    return name.endswith(".zip") or "/" in name
+    # No session is called so: a name has neither dots nor slashes.
+    return "." in name or "/" in name
 
 
 class _source:  # noqa: N801  # reads as a function in a with statement

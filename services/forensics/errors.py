@@ -18,4 +18,4 @@ class BundleError(DataError):
 class CodeMismatch(TheirFault):
     """The code, parameters or engine at hand are not those that the session ran with."""
 
-    exit_code = 68
+    exit_code = 71

@@ -43,7 +43,7 @@ _SESSIONS: Final = """
     select
         sessions.session, state, stage, strategy, venue, symbols, timeframe, announced_at, started_at, stopped_at,
         stop_reason, coalesce(stored.events, 0) as events, coalesce(stored.bytes, 0) as bytes,
-        coalesce(stored.stream_seq, 0) as stream_seq, marked.ts as marked_at, marked.equity,
+        coalesce(stored.stream_seq, 0) as stream_seq, marked.ts as marked_at, marked.equity, summary,
         (select count(*) from incidents where incidents.session = sessions.session) as incidents
     from sessions
     left join lateral (
@@ -80,6 +80,8 @@ class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
     marked_at: datetime | None
     """Market time of the last mark to market."""
     equity: Decimal | None
+    summary: dict[str, Any] | None
+    """What ``stopped`` said; None before."""
     incidents: int
 
 

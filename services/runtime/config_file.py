@@ -92,6 +92,11 @@ def from_text(
     if session is not None:
         config = msgspec.structs.replace(config, session=session)
     if speed is not None:
+        low, high = _NUMBER_RANGES["market.speed"]
+        if not low <= speed <= high:
+            raise ConfigError(
+                f"--speed {speed:g} is out of range", remedy=f"Use {low:g} to {high:g}", key="market.speed"
+            )
         config = msgspec.structs.replace(config, market=msgspec.structs.replace(config.market, speed=speed))
     _check(tree, config)
     path = config.strategy.path

@@ -9,6 +9,8 @@ import pytest
 
 from live_runner.contracts import errors
 from live_runner.services.cli.main import EXIT_CODES, app, invoke
+from live_runner.services.forensics.errors import CodeMismatch
+from live_runner.services.runtime.ownership import AlreadyOwned
 
 COMMANDS = [
     ["run"], ["paper"], ["backtest"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"], ["kill"],
@@ -49,8 +51,11 @@ def test_every_command_is_in_this_test() -> None:
 
 
 def test_the_exit_code_of_every_error_is_documented() -> None:
-    kinds = [getattr(errors, name) for name in errors.__all__]
+    kinds = [errors.RunnerError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
 
+    assert {CodeMismatch, AlreadyOwned} <= set(kinds)
     for kind in kinds:
         assert f"\n  {kind.exit_code} " in EXIT_CODES
 
@@ -63,8 +68,10 @@ def test_the_exit_code_of_every_error_is_documented() -> None:
         (["stop", "alpha", "--reason", "r"], 69, "NATS"),
         (["replay", "alpha"], 69, "no database"),
         (["replay", "absent.zip"], 65, "no bundle"),
-        (["status", "alpha"], 66, "no session alpha"),
+        (["status", "alpha"], 65, "no session alpha"),
+        (["replay", __file__], 65, "no bundle"),
         (["data", "import", "absent", "--name", "x"], 65, "no absent"),
+        (["data", "import", ".", "--name", "../x"], 65, "is no dataset's name"),
         (["serve", "strategy"], 69, "NATS_URL"),
     ],
 )
@@ -132,7 +139,11 @@ def test_config_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_shipped_strategies_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["strategies", "--json"]) == 0
     found = {entry["name"] for entry in json.loads(capsys.readouterr().out)}
-    assert found >= {"EmaCross", "BreakoutBracket", "DualLifo"}
+    assert found == {"EmaCross", "BreakoutBracket", "DualLifo"}
+    assert invoke(["strategies"]) == 0
+    told = capsys.readouterr().out
+    assert "live_runner.strategies.ema_cross: The smallest example" in told
+    assert "long.take_profit" in told
 
 
 def test_backtest_prints_its_summary_as_json(empty_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
