@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_the_exit_code_of_every_error_is_documented() -> None:
     assert {CodeMismatch, AlreadyOwned} <= set(kinds)
     for kind in kinds:
         assert f"\n  {kind.exit_code} " in EXIT_CODES
+
+
+def test_the_contract_documents_the_same_exit_codes() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "entrypoint.md").read_text(encoding="utf-8")
+    table = page.partition("## Exit codes")[2]
+
+    assert re.findall(r"^\| (\d+) \|", table, re.MULTILINE) == re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
