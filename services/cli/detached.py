@@ -54,7 +54,8 @@ def start_detached(
     ]
     if speed is not None:
         command += ["--speed", repr(speed)]
-    with log.open("wb") as output:
+    # Added to: a second `run` of a session that runs follows it too, and must not clear what the first one says.
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
