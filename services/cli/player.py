@@ -33,6 +33,7 @@ NAMES_MAX: Final = 10_000
 _NAME_IS_USED_UP: Final = ("session_finished", "session_differs", "session_exists")
 _POLL_S: Final = 0.05
 _SHARE_POLL_S: Final = 0.1
+_ABSENCE_POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,13 @@ class _Player:
         assert self._settings.timescale_dsn is not None
         last, changed_s = -1, time.monotonic()
         while True:
-            found = await asyncio.to_thread(position, self._settings.timescale_dsn)
+            try:
+                found = await asyncio.to_thread(position, self._settings.timescale_dsn)
+            except DatabaseUnavailable:
+                if time.monotonic() - changed_s > RECORD_LIMIT_S:
+                    raise
+                await asyncio.sleep(_ABSENCE_POLL_S)
+                continue
             committed = found.stream_seq if found else 0
             if committed >= stream_seq:
                 return

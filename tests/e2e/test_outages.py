@@ -15,7 +15,7 @@ from fix_nats import NatsServer
 from house_faults import SLOW, events_of, said, wait_for_event
 
 from live_runner.contracts import subjects
-from live_runner.contracts.messages import Incident, Stopped
+from live_runner.contracts.messages import BarSet, Event, Incident, Stopped
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.postgres_server import PostgresServer
 from live_runner.services.runtime.process import Process
@@ -28,6 +28,11 @@ def use(house: House, server: NatsServer) -> None:
     """Point a house at a NATS of the test's own."""
     house.environment["NATS_URL"] = server.url
     house.environment["NATS_TOKEN"] = server.token
+
+
+def is_sixtieth(event: Event) -> bool:
+    """Whether it is the session's sixtieth bar set."""
+    return isinstance(event, BarSet) and event.number == 60
 
 
 def wait_until_logged(house: House, service: str, text: str) -> None:
@@ -71,7 +76,7 @@ def test_nats_may_be_away_for_longer(new_house: Callable[[], House], own_nats_se
     use(house, own_nats_server)
     config = house.config("away", bars=300)
     run = house.start(config, "--verify", *SLOW)
-    house.wait_for_set("away", 60)
+    wait_for_event(house, "away", is_sixtieth)
     assert own_nats_server.process is not None
     os.kill(own_nats_server.pid, signal.SIGKILL)
     for service in SERVICES:
@@ -91,7 +96,7 @@ def test_nats_may_stop_answering_for_a_while(new_house: Callable[[], House], own
     use(house, own_nats_server)
     config = house.config("hangs", bars=300)
     run = house.start(config, "--verify", *SLOW)
-    house.wait_for_set("hangs", 60)
+    wait_for_event(house, "hangs", is_sixtieth)
     os.kill(own_nats_server.pid, signal.SIGSTOP)
     try:
         wait_until_logged(house, "execution", "trying again")
@@ -111,7 +116,7 @@ def test_the_database_may_be_away_in_mid_session(
     house.dsn = house.environment["TIMESCALE_DSN"] = own_postgres_server.dsn
     config = house.config("unrecorded", bars=300)
     run = house.start(config, "--verify", *SLOW)
-    house.wait_for_set("unrecorded", 60)
+    wait_for_event(house, "unrecorded", is_sixtieth)
     assert own_postgres_server.process is not None
     own_postgres_server.process.stop()
     wait_until_logged(house, "recorder", "waiting for the database")

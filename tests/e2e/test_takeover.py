@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 
 from fix_house import CORE_SOURCES, House
-from house_faults import SLOW, events_of, wait_for_event
+from house_faults import SLOW, events_of, wait_for_event, with_bus
 
-from live_runner.contracts.messages import BarSet, Event, Incident, Owned, Requested
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.messages import BarSet, Incident, Owned, Requested
+from live_runner.services.runtime.bus import Bus
 
 SESSION = "twice"
 
@@ -69,12 +71,11 @@ def _wait_for_epoch(house: House, epoch: int) -> None:
 
 
 def _last_set(house: House) -> int:
-    numbers: list[int] = []
+    async def look(bus: Bus) -> int:
+        found = await bus.last_message(subjects.event_subject("market.bar_set", SESSION))
+        assert found is not None
+        event = codec.decode(found[1])
+        assert isinstance(event, BarSet)
+        return event.number
 
-    def is_second(event: Event) -> bool:
-        if isinstance(event, BarSet):
-            numbers.append(event.number)
-        return bool(numbers) and numbers[-1] >= 2
-
-    wait_for_event(house, SESSION, is_second)
-    return numbers[-1]
+    return with_bus(house, look)
