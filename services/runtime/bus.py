@@ -88,9 +88,9 @@ class Bus:
                 bus._lose(f"NATS reported {type(error).__name__}: {error}")
 
         while True:
+            client = LeanClient()
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    client = LeanClient()
                     await client.connect(
                         url,
                         token=token or None,
@@ -105,6 +105,8 @@ class Bus:
                     )
                 break
             except (OSError, nats.errors.Error, TimeoutError) as error:
+                client.release()
+                await asyncio.sleep(0)  # the transport closes in the loop's next turn
                 if time.monotonic() >= deadline:
                     raise BusUnavailable(
                         f"NATS at {_without_secrets(url)} does not answer: {str(error) or type(error).__name__}",
