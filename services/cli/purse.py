@@ -28,8 +28,6 @@ _SCALES: Final = {
     "SOL": Decimal("0.01"),
 }
 """The same money in a currency whose unit is worth much more than a dollar; 1 for every other."""
-_LEAST_ORDERS_IN_ONE: Final = 2
-"""An order is at least so many times the least one, so that rounding to the lot leaves most of it."""
 _STEPS: Final = tuple(step * Decimal(10) ** tens for tens in range(12) for step in (1, 2, 5))
 """By how much everything is raised where the least order is large; beyond the last one nothing is tradable."""
 
@@ -40,14 +38,20 @@ class Purse:
 
     currency: str
     factor: Decimal = Decimal(1)
+    """Against the examples, which are in dollars."""
+    raised: Decimal = Decimal(1)
+    """By how much more than the currency alone asks for: the least order is that large."""
 
     @classmethod
     def of(cls, currency: str, least: Decimal) -> Purse:
-        """The purse for markets whose least orders are worth ``least`` or less; DataError when none would do."""
+        """The purse for markets whose least orders are worth ``least`` or less; DataError when none would do.
+
+        Everything is raised together: a ladder whose first lot alone is raised is soon too large for its account.
+        """
         scale = _SCALES.get(currency, Decimal(1))
         for step in _STEPS:
-            if _NOTIONAL * scale * step >= _LEAST_ORDERS_IN_ONE * least:
-                return cls(currency, scale * step)
+            if _FIRST_LOT * scale * step >= least:
+                return cls(currency, scale * step, step)
         raise DataError(
             f"The least order of this market is worth {least:f} {currency}",
             remedy="Check the volumes of the recording: its smallest step is taken for the lot; or give --markets",
@@ -65,7 +69,7 @@ class Purse:
 
     @property
     def first_lot(self) -> float:
-        """First rung of a ladder; the strategy raises it to the least order of a symbol where that is more."""
+        """First rung of a ladder."""
         return float(_FIRST_LOT * self.factor)
 
     @property

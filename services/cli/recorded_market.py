@@ -102,8 +102,12 @@ class RecordedMarket:
             )
         lines.append(
             f"The account has {purse.equity} {purse.currency}; ema_cross opens {purse.text(purse.notional)} at a time, "
-            f"dual_lifo begins with {purse.text(purse.first_lot)}, or a symbol's least order where that is more."
+            f"dual_lifo begins with {purse.text(purse.first_lot)}."
         )
+        if purse.raised > 1:
+            lines.append(
+                f"That is {purse.raised:f} times the usual, since no smaller order would do for every symbol here."
+            )
         if any(rules.rules == "inferred" for rules in manifest.instruments):
             lines.append("Price and lot steps are read off the bars where no *markets*.jsonl in the folder gives them.")
         if not self.is_contract:

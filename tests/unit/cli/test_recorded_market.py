@@ -90,11 +90,11 @@ def test_changed_settings_keep_the_ones_that_are_not_named(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("currency", "least", "equity", "notional"),
     [
-        ("USDT", "100", "10000", 500.0),
-        ("USDT", "250.5", "20000", 1000.0),
-        ("USDT", "105000", "5000000", 250000.0),
+        ("USDT", "20", "10000", 500.0),
+        ("USDT", "112.5", "100000", 5000.0),
+        ("USDT", "105000", "100000000", 5000000.0),
         ("BTC", "0.00001", "1", 0.05),
-        ("BTC", "0.04", "2", 0.1),
+        ("BTC", "0.04", "20", 1.0),
         ("ETH", "0.001", "10", 0.5),
         ("JPY", "1", "10000", 500.0),
     ],
@@ -103,7 +103,7 @@ def test_no_order_is_below_the_least_one(currency: str, least: str, equity: str,
     purse = Purse.of(currency, Decimal(least))
 
     assert (purse.equity, purse.notional) == (equity, notional)
-    assert purse.notional >= 2 * float(least)
+    assert purse.first_lot >= float(least)
 
 
 def test_a_market_that_nobody_could_trade_is_an_error() -> None:
