@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-__all__ = ["BackoffState", "ExecutionPolicy", "after_fill", "after_rejection", "is_blocked"]
+__all__ = ["ENTRIES", "BackoffState", "ExecutionPolicy", "after_fill", "after_rejection", "is_blocked"]
+
+ENTRIES: Final = ("open", "add")
+"""Actions that open or enlarge a position: what a backoff, a stop or an error holds back."""
 
 
 class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +63,7 @@ def after_rejection(
 
 def after_fill(state: BackoffState, action: str) -> BackoffState:
     """The state after a fill: an open or add clears it, a close does not."""
-    return BackoffState() if action in ("open", "add") else state
+    return BackoffState() if action in ENTRIES else state
 
 
 def is_blocked(state: BackoffState, now_ns: int) -> bool:

@@ -143,7 +143,7 @@ def partial_close(
     reason: str = "",
     policy: ExecutionPolicy | None = None,
 ) -> Draft:
-    """Close a quantity, or a fraction (above 0, below 1) of the leg; market unless a style is named."""
+    """Close a quantity, or a fraction (above 0, at most 1) of the leg; market unless a style is named."""
     return Draft(
         symbol=symbol,
         leg=leg,

@@ -69,8 +69,8 @@ def match_trades(backtest: Sequence[Filled], session: Sequence[Filled]) -> Trade
         pair = (_trade(line.popleft()), _trade(fill))
         if pair[0] != pair[1]:
             changed.append(pair)
-    paired_off = {id(fill) for line in waiting.values() for fill in line}
-    missing = [fill for fill in backtest if id(fill) in paired_off]
+    unpaired = {id(fill) for line in waiting.values() for fill in line}
+    missing = [fill for fill in backtest if id(fill) in unpaired]
     return TradeMatch(
         matched=matched,
         changed=len(changed),

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import structlog
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.settings import Settings, masked
 
-__all__ = ["configure", "get", "log_path", "session_fields"]
+__all__ = ["configure", "get", "log_path"]
 
 FILE_BYTES_MAX: Final = 50 * 1024 * 1024
 """A log file is turned over at this size."""
@@ -79,13 +78,6 @@ def configure(settings: Settings, service: str, *, to_file: bool = False) -> Non
     root.setLevel(settings.log_level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-@contextmanager
-def session_fields(session: str, **fields: Any) -> Iterator[None]:
-    """Every line logged inside names the session."""
-    with structlog.contextvars.bound_contextvars(session=session, **fields):
-        yield
 
 
 def _handler(path: Path | None) -> logging.Handler:

@@ -97,11 +97,6 @@ class Settings:
         """Folder of the log files."""
         return self.home / "logs"
 
-    @property
-    def datasets(self) -> Path:
-        """Folder of the imported datasets."""
-        return self.home / "datasets"
-
     def described(self) -> dict[str, str]:
         """What may be shown and logged."""
         return {

@@ -103,7 +103,7 @@ class PaperSession(RuleBasedStateMachine):
     def command(self, command: str) -> None:
         self.core.command(command)
         if command in ("kill", "flatten"):
-            orders = self.core.core._trading.manager.entries()
+            orders = [order for order in self.core.core._trading.manager.orders.values() if order.is_entry]
             assert all(order.kind == "market" and not order.fills and not order.waits for order in orders)
 
     @rule(

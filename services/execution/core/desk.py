@@ -10,10 +10,10 @@ from typing import Final
 
 from live_runner.contracts.ids import client_order_id, order_id
 from live_runner.contracts.messages import Command, Decided, Intent
+from live_runner.contracts.policy import ENTRIES
 from live_runner.services.execution.core.accounts import Account
 from live_runner.services.execution.core.gate import Gate
 from live_runner.services.execution.core.intents import (
-    ENTRIES,
     EXITS,
     RefusalError,
     check_leg,

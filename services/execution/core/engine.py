@@ -31,6 +31,7 @@ from live_runner.contracts.messages import (
     Timer,
 )
 from live_runner.contracts.numbering import Numbering
+from live_runner.services.execution.core.session import REPORT_IT
 from live_runner.services.execution.core.trading import Trading
 
 __all__ = ["SNAPSHOT_VERSION", "ExecutionCore"]
@@ -97,7 +98,7 @@ class ExecutionCore:
 
     def _start(self, started: Started) -> Sequence[Effect]:
         if self._started is not None:
-            raise OurFault("A session was started twice", remedy=_REPORT, session=started.session)
+            raise OurFault("A session was started twice", remedy=REPORT_IT, session=started.session)
         self._started = started
         self._trading = Trading(started, self.numbering)
         return ()
@@ -105,7 +106,7 @@ class ExecutionCore:
     def _running(self, event: Event) -> Trading:
         if self._trading is None:
             raise OurFault(
-                f"{type(event).__name__} came before Started", remedy=_REPORT, session=self.numbering.session
+                f"{type(event).__name__} came before Started", remedy=REPORT_IT, session=self.numbering.session
             )
         return self._trading
 
@@ -140,7 +141,7 @@ class ExecutionCore:
         if decided.close_ns != self._awaited:
             raise OurFault(
                 f"A decision on the close {decided.close_ns} came, {self._awaited or 'none'} is awaited",
-                remedy=_REPORT,
+                remedy=REPORT_IT,
                 session=decided.session,
             )
         self._decisions += 1
@@ -225,6 +226,3 @@ class ExecutionCore:
         they publish does not.
         """
         return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
-
-
-_REPORT: Final = "This is a fault of the program: keep the session's log and report it"

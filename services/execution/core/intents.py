@@ -12,15 +12,14 @@ from typing import Final, NamedTuple
 from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.ids import client_order_id, order_id
 from live_runner.contracts.messages import Intent
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.policy import ENTRIES, ExecutionPolicy
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.market import LEGS, Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
 
-__all__ = ["ACTIONS", "ENTRIES", "EXITS", "STYLES", "Refusal", "RefusalError", "check_leg", "order_of", "order_side"]
+__all__ = ["ACTIONS", "EXITS", "STYLES", "Refusal", "RefusalError", "check_leg", "order_of", "order_side"]
 
-ENTRIES: Final = ("open", "add")
 EXITS: Final = ("partial_close", "close")
 ACTIONS: Final = (*ENTRIES, *EXITS, "cancel", "sync_state", "hold")
 STYLES: Final = ("market", "limit", "post_only")

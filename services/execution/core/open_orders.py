@@ -33,10 +33,6 @@ class OpenOrders:
         """Open orders of a leg."""
         return [order for order in self.orders.values() if order.symbol == symbol and order.leg == leg]
 
-    def entries(self) -> list[Order]:
-        """Open orders that can open or enlarge a position."""
-        return [order for order in self.orders.values() if order.is_entry]
-
     def closes_whole_leg(self, symbol: str, leg: str) -> bool:
         """Whether a market order is on its way that closes all of the leg."""
         return any(

@@ -25,7 +25,7 @@ from live_runner.services.execution.core.manager import OrderManager
 from live_runner.services.execution.core.margin import Liquidation, Margin
 from live_runner.services.execution.core.market import FUNDING_WAITING_MAX, LEGS, Market
 from live_runner.services.execution.core.orders import Order
-from live_runner.services.execution.core.session import Session
+from live_runner.services.execution.core.session import REPORT_IT, Session
 
 __all__ = ["PaperVenue"]
 
@@ -180,7 +180,7 @@ class PaperVenue:
             elif what == matching.CANCELLED:
                 self._manager.cancelled(orders[market.by_key.pop(key)], _WHY[first])
             elif filled is None:
-                raise OurFault("A protective order was born without a fill", remedy=_REPORT, symbol=market.symbol)
+                raise OurFault("A protective order was born without a fill", remedy=REPORT_IT, symbol=market.symbol)
             else:
                 self._bear(market, filled, key, second, third, fourth)
 
@@ -280,6 +280,3 @@ def _rate(text: str) -> tuple[int, int]:
     if decimals <= RATE_DECIMALS:
         return mantissa, decimals
     return fixed.div_half_even(mantissa, 10 ** (decimals - RATE_DECIMALS)), RATE_DECIMALS
-
-
-_REPORT: Final = "This is a fault of the program: keep the session's log and report it"

@@ -9,14 +9,15 @@ import msgspec
 from live_runner.contracts.config import Config
 from live_runner.contracts.core import Effect
 from live_runner.contracts.errors import OurFault
-from live_runner.contracts.messages import Event, Started
+from live_runner.contracts.messages import BarSet, Event, Started
 from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import Market, check_instruments
 
-__all__ = ["REAL_STAGES", "Session"]
+__all__ = ["REAL_STAGES", "REPORT_IT", "Session"]
 
+REPORT_IT: Final = "This is a fault of the program: keep the session's log and report it"
 REAL_STAGES: Final = ("shadow", "dry_order", "live_small", "live")
 """Stages whose orders go to a venue; in every other one the paper venue fills them."""
 
@@ -61,14 +62,16 @@ class Session:
         market = self.markets.get(symbol)
         if market is None:
             raise OurFault(
-                f"A bar set holds {symbol}, which is no symbol of this session", remedy=_REPORT, symbol=symbol
+                f"A bar set holds {symbol}, which is no symbol of this session", remedy=REPORT_IT, symbol=symbol
             )
         return market
+
+    def begin(self, bars: BarSet) -> None:
+        """The next close time: everything until the one after it happens there."""
+        self.advance(bars.close_ns)
+        self.close_ns, self.bar_set = bars.close_ns, bars.number
 
     def advance(self, at_ns: int) -> None:
         """Time is the largest one seen."""
         if at_ns > self.now_ns:
             self.now_ns = at_ns
-
-
-_REPORT: Final = "This is a fault of the program: keep the session's log and report it"

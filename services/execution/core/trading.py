@@ -35,17 +35,14 @@ class Trading:
 
     def observe(self, bars: BarSet) -> None:
         """A warmup set: the closes, and nothing else."""
-        session = self.session
-        session.advance(bars.close_ns)
-        session.close_ns, session.bar_set = bars.close_ns, bars.number
+        self.session.begin(bars)
         for bar in bars.bars:
-            session.market_of(bar.symbol).note(bar, bars.number)
+            self.session.market_of(bar.symbol).note(bar, bars.number)
 
     def settle(self, bars: BarSet) -> dict[str, Any]:
         """One close: matching, marks, what ran out of time; the fields of ``settled``."""
         session = self.session
-        session.advance(bars.close_ns)
-        session.close_ns, session.bar_set = bars.close_ns, bars.number
+        session.begin(bars)
         if session.simulated:
             self.paper.fold(bars)
         else:

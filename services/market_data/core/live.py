@@ -64,8 +64,8 @@ def closed(rows: Iterable[Candle], length_ns: int, venue_ns: int) -> list[Candle
 class LiveBook:
     """The bars of one live session between the venue and the log.
 
-    The session's first set opens at ``begin_ns``, the first tradable one at ``first_open_ns``. After a restart
-    ``next_open_ns`` and ``number`` say where to go on.
+    The next set to go out opens at ``begin_ns`` and follows the ``number``-th, 0 at the session's beginning; the
+    first tradable one opens at ``first_open_ns``.
     """
 
     def __init__(

@@ -99,7 +99,7 @@ _bar: Final = attrgetter("symbol", "open", "high", "low", "close", "volume", "la
 
 
 def _bar_set(event: BarSet, stream_seq: int) -> Iterator[Row]:
-    # Bars themselves are packed by BarPacker, many times as fast; see batch.py.
+    # Bars themselves are packed by the batch, many times as fast; see batch.py.
     for rate in event.funding:
         yield "funding_rates", (event.session, rate.symbol, rate.funding_ns, rate.rate, rate.mark, stream_seq)
 
@@ -180,4 +180,4 @@ ROWS: Final[dict[type[Event], Rows]] = {
     Snapshot: _one("snapshots", input_seq="stream_seq"),
     Command: _one("commands"),
 }
-"""By message; BarSet's own rows are BarPacker's."""
+"""By message; the bars of a BarSet are packed in batch.py."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.ids import intent_id
 from live_runner.contracts.messages import BlockedIntent, Intent
-from live_runner.contracts.policy import BackoffState, is_blocked
+from live_runner.contracts.policy import ENTRIES, BackoffState, is_blocked
 from live_runner.services.strategy.core.legs import LegKey
 from live_runner.strategies.base import SIDES, Draft
 
@@ -17,7 +17,6 @@ __all__ = ["INTENTS_PER_CALL_MAX", "Decision", "drafts_of"]
 INTENTS_PER_CALL_MAX: Final = 1000
 """Most intents that one ``on_bar`` may give; more is an error of that call."""
 
-_ENTRIES: Final = ("open", "add")
 _NO_LISTS: Final = (Draft, str, bytes, Mapping)
 
 
@@ -82,7 +81,7 @@ class Decision:
         return by_leg
 
     def _why_blocked(self, intent: Intent, key: LegKey, trouble: str) -> tuple[str, str]:
-        if intent.action not in _ENTRIES:
+        if intent.action not in ENTRIES:
             return "", ""
         if trouble:
             return "strategy_error", trouble

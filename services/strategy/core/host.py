@@ -35,7 +35,7 @@ from live_runner.contracts.messages import (
     Started,
 )
 from live_runner.contracts.numbering import Numbering
-from live_runner.contracts.policy import BackoffState, after_fill, after_rejection
+from live_runner.contracts.policy import ENTRIES, BackoffState, after_fill, after_rejection
 from live_runner.services.strategy.core import stored
 from live_runner.services.strategy.core.account import Account
 from live_runner.services.strategy.core.calls import Calls
@@ -51,8 +51,6 @@ __all__ = ["NEWS_HELD_MAX", "StrategyCore"]
 
 NEWS_HELD_MAX: Final = 100_000
 """Order events that may wait for one close; more means that ``settled`` never comes."""
-
-_ENTRIES: Final = ("open", "add")
 
 
 class StrategyCore:
@@ -217,7 +215,7 @@ class StrategyCore:
             if isinstance(event, Blocked):
                 continue
             self._now_ns = max(self._now_ns, event.event_ns)
-            if isinstance(event, Rejected) and event.action in _ENTRIES:
+            if isinstance(event, Rejected) and event.action in ENTRIES:
                 self._backoffs[key] = after_rejection(
                     self._backoffs.get(key, BackoffState()),
                     notice.policy,

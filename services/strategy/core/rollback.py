@@ -26,11 +26,10 @@ from enum import StrEnum
 from typing import Final
 
 from live_runner.contracts.messages import Cancelled, Event, Expired, Filled, Refused, Rejected
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.policy import ENTRIES, ExecutionPolicy
 
 __all__ = ["Outcome", "Verdict", "follows", "outcome", "verdict"]
 
-_ENTRIES: Final = ("open", "add")
 _LIMITS: Final = ("limit", "post_only")
 _TIMEOUTS: Final = ("timeout", "expired", "time_to_live")
 
@@ -57,7 +56,7 @@ def follows(event: Event, *, kind: str, attempt: int, policy: ExecutionPolicy, f
     ``kind`` and ``attempt`` are those of the order. A close is retried until it is done.
     """
     if isinstance(event, Rejected):
-        if event.retryable and (event.action not in _ENTRIES or attempt < policy.attempts):
+        if event.retryable and (event.action not in ENTRIES or attempt < policy.attempts):
             return True
         return kind in _LIMITS and "reject" in fallback
     if isinstance(event, Expired) or (isinstance(event, Cancelled) and event.reason in _TIMEOUTS):

@@ -35,8 +35,7 @@ def lines(settings: Settings) -> list[dict[str, Any]]:
 def test_a_line_is_an_event_with_fields(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     log.configure(settings, "strategy", to_file=True)
-    with log.session_fields("alpha"):
-        log.get("strategy").info("order requested", order_id="alpha/1/1")
+    log.get("strategy").bind(session="alpha").info("order requested", order_id="alpha/1/1")
 
     [line] = lines(settings)
     assert line["event"] == "order requested"
