@@ -1,10 +1,9 @@
-"""Moments in a configuration: ISO 8601 text to nanoseconds UTC."""
+"""Moments in a configuration, which may be left out."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.moment import time_ns
 
 __all__ = ["moment_ns"]
 
@@ -14,12 +13,8 @@ def moment_ns(text: str | None, key: str) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return time_ns(text)
     except ValueError as error:
         raise ConfigError(
             f"{key} '{text}' is no moment", remedy="Write ISO 8601, for example 2025-05-04T16:00:00Z", key=key
         ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000_000 + elapsed.microseconds * 1_000

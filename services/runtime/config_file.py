@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -15,10 +14,11 @@ from live_runner.contracts import timeframe
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
+from live_runner.contracts.moment import time_ns
 from live_runner.contracts.subjects import check_session, symbol_token
 from live_runner.services.runtime.yaml_tree import Tree, nearest, read_text
 
-__all__ = ["ConfigFile", "from_text", "json_schema", "read", "time_ns"]
+__all__ = ["ConfigFile", "from_text", "json_schema", "read"]
 
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
@@ -121,14 +121,6 @@ def json_schema() -> dict[str, Any]:
             wanted["default"] = described["default"]
         definitions[section.capitalize()]["properties"][name] = wanted
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "live-runner session", **schema}
-
-
-def time_ns(text: str) -> int:
-    """An ISO 8601 time in nanoseconds since 1970; without a zone it is UTC. ValueError for other text."""
-    moment = datetime.fromisoformat(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 
 def _is_exact(key: str) -> bool:
