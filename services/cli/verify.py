@@ -20,6 +20,9 @@ __all__ = ["compare_session", "print_verdict", "register", "replay_session"]
 SessionOrBundle = Annotated[
     str, typer.Argument(help="The session's name, or the path of a bundle (*.zip).", show_default=False)
 ]
+DifferentCodeOption = Annotated[
+    bool, typer.Option("--allow-different-code", help="Compare although strategy, engine or configuration differ.")
+]
 PartialOption = Annotated[
     bool, typer.Option("--partial", help="Allow a recording that breaks off: a session that runs or crashed.")
 ]
@@ -69,9 +72,7 @@ def compare(
     config: Annotated[
         Path | None, typer.Option(help="Compare with this configuration and its strategy, as they are now.")
     ] = None,
-    allow_different_code: Annotated[
-        bool, typer.Option("--allow-different-code", help="Compare although strategy, engine or configuration differ.")
-    ] = False,
+    allow_different_code: DifferentCodeOption = False,
     html: Annotated[Path | None, typer.Option(help="Write a report with charts to this file.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -107,6 +108,7 @@ def compare(
 def bundle(
     session: Annotated[str, typer.Argument(help="The session's name.", show_default=False)],
     output: Annotated[Path | None, typer.Option(help="The file to write; default: SESSION.zip.")] = None,
+    allow_different_code: DifferentCodeOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -116,12 +118,16 @@ def bundle(
     from live_runner.services.cli.output import note, print_json
     from live_runner.services.forensics.bundle import write_bundle
     from live_runner.services.forensics.report import as_dict
+    from live_runner.services.runtime.log import session_lines
 
     path = output or Path(f"{session}.zip")
     with database_settings(home) as settings:
         assert settings.timescale_dsn is not None
-        compared = compare_session(settings.timescale_dsn, session, is_quiet=as_json)
-        written = write_bundle(path, _events(settings.timescale_dsn, session), {"comparison": as_dict(compared)})
+        compared = compare_session(
+            settings.timescale_dsn, session, is_quiet=as_json, allow_different_code=allow_different_code
+        )
+        documents = {"comparison": as_dict(compared), "logs": session_lines(settings, session)}
+        written = write_bundle(path, _events(settings.timescale_dsn, session), documents)
     if as_json:
         print_json({"file": str(path), **msgspec.to_builtins(written)})
     else:
@@ -171,11 +177,19 @@ def replay_session(dsn: str, session: str, *, is_quiet: bool) -> ReplayResult:
     return _replay(_events(dsn, session), is_quiet=is_quiet)
 
 
-def compare_session(dsn: str, session: str, *, is_quiet: bool, strategy: StrategySource | None = None) -> Comparison:
+def compare_session(
+    dsn: str,
+    session: str,
+    *,
+    is_quiet: bool,
+    strategy: StrategySource | None = None,
+    allow_different_code: bool = False,
+) -> Comparison:
     """Compare a session from the database with its backtest."""
     from live_runner.services.forensics.session_log import SessionLog
 
-    return _compare(SessionLog(_events(dsn, session)), is_quiet=is_quiet, strategy=strategy)
+    log = SessionLog(_events(dsn, session))
+    return _compare(log, is_quiet=is_quiet, strategy=strategy, allow_different_code=allow_different_code)
 
 
 def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Comparison, *, as_json: bool) -> int:

@@ -7,9 +7,11 @@ every field, whoever logs them.
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import sys
+from collections import deque
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +21,13 @@ import structlog
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.settings import Settings, masked
 
-__all__ = ["configure", "get", "log_path"]
+__all__ = ["configure", "get", "log_path", "session_lines"]
 
 FILE_BYTES_MAX: Final = 50 * 1024 * 1024
 """A log file is turned over at this size."""
 FILES_KEPT: Final = 3
+SESSION_LINES_MAX: Final = 10_000
+"""Of one file; what happened last is what is asked for."""
 
 _NOISY: Final = ("nats", "asyncio", "psycopg", "psycopg.pool")
 
@@ -37,6 +41,30 @@ def get(name: str = "") -> structlog.stdlib.BoundLogger:
 def log_path(settings: Settings, service: str) -> Path:
     """The log file of a service that ``run`` started."""
     return settings.logs / f"{service}.log"
+
+
+def session_lines(settings: Settings, session: str) -> dict[str, list[dict[str, Any]]]:
+    """What the services of this data folder logged about a session, by file: the last ``SESSION_LINES_MAX`` lines."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(settings.logs.glob("*.log")):
+        kept: deque[dict[str, Any]] = deque(maxlen=SESSION_LINES_MAX)
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                fields = _fields(line) if session in line else {}
+                if fields.get("session") == session:
+                    kept.append(fields)
+        if kept:
+            told[path.stem] = list(kept)
+    return told
+
+
+def _fields(line: str) -> dict[str, Any]:
+    """A line as it was logged; nothing for one that was cut off or is a program's own output."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def configure(settings: Settings, service: str, *, to_file: bool = False) -> None:

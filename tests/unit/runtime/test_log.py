@@ -74,3 +74,18 @@ def test_a_log_file_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None
 
     with pytest.raises(ConfigError, match="log file"):
         log.configure(Settings(home=tmp_path), "strategy", to_file=True)
+
+
+def test_the_lines_of_a_session_are_found_again(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    log.configure(settings, "strategy", to_file=True)
+    log.get("strategy").bind(session="alpha").info("ready", epoch=1)
+    log.get("strategy").bind(session="alpha-2").info("ready", epoch=7)
+    log.get("strategy").info("alpha is not this one's session")
+    with log.log_path(settings, "strategy").open("a") as file:
+        file.write('{"session": "alpha", "cut')
+
+    told = log.session_lines(settings, "alpha")
+
+    assert [(line["event"], line["epoch"]) for line in told["strategy"]] == [("ready", 1)]
+    assert log.session_lines(settings, "beta") == {}
