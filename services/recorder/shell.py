@@ -88,6 +88,7 @@ class Recorder:
         """Record until ``stop``. Raises BusUnavailable, LogMismatch, OwnershipLost or another OurFault."""
         self._stop = stop
         self._give_up_at: float | None = None
+        self._linger_until = 0.0
         self._some, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         writer = self._writer = Writer(dsn, self._pause)
         tasks: list[asyncio.Task[Any]] = []
@@ -166,7 +167,9 @@ class Recorder:
         packer = self._packer
         packer.add(message.stream_seq, message.subject, message.data)
         self._read_seq = message.stream_seq
-        self._some.set()
+        if not self._some.is_set():
+            self._linger_until = time.monotonic() + LINGER_S
+            self._some.set()
         if packer.is_full:
             self._full.set()
             self._room.clear()
@@ -182,11 +185,7 @@ class Recorder:
         while True:
             await self._some.wait()
             if not self._stop.is_set():
-                try:
-                    async with asyncio.timeout(LINGER_S):
-                        await self._full.wait()
-                except TimeoutError:
-                    pass  # few events: what there is goes now
+                await self._linger()
             elif not self._packer.messages:
                 return
             batch = self._packer.take()
@@ -197,6 +196,16 @@ class Recorder:
             self._count(batch)
             if self._stop.is_set():
                 self._some.set()
+
+    async def _linger(self) -> None:
+        """Let the batch grow. One whose first event came while another was being stored has waited already."""
+        left_s = self._linger_until - time.monotonic()
+        if left_s > 0:
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._full.wait()
+            except TimeoutError:
+                pass  # few events: what there is goes now
 
     def _count(self, batch: Batch) -> None:
         self.committed = batch.last_stream_seq

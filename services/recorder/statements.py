@@ -7,7 +7,7 @@ from typing import Any, Final
 from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.session_rows import COLUMN_CASTS, Change
 
-__all__ = ["COUNT", "HELD", "INCIDENT", "MOVE", "POSITION", "SOURCES", "counts", "upsert"]
+__all__ = ["HELD", "INCIDENT", "MOVE", "POSITION", "SOURCES", "counts", "upsert"]
 
 
 def upsert(change: Change) -> tuple[bytes, tuple[Any, ...]]:
@@ -23,7 +23,7 @@ def upsert(change: Change) -> tuple[bytes, tuple[Any, ...]]:
 
 
 def counts(batch: Batch) -> tuple[list[Any], ...]:
-    """Parameters of COUNT."""
+    """The first parameters of MOVE."""
     keys = list(batch.stored)
     values = list(batch.stored.values())
     return (
@@ -36,24 +36,24 @@ def counts(batch: Batch) -> tuple[list[Any], ...]:
     )
 
 
-COUNT: Final = """
-    insert into recorder_source as stored (session, source, seq, events, bytes, stream_seq)
-    select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    on conflict (session, source) do update set
-        seq = excluded.seq,
-        events = stored.events + excluded.events,
-        bytes = stored.bytes + excluded.bytes,
-        stream_seq = excluded.stream_seq
-"""
-
 INCIDENT: Final = """
     insert into incidents (session, ts, source, severity, code, message, details, stream_seq)
     values (%(session)s, now(), 'recorder', %(severity)s, %(code)s, %(message)s, %(details)s::jsonb, %(stream_seq)s)
 """
 
 MOVE: Final = """
+    with counted as (
+        insert into recorder_source as stored (session, source, seq, events, bytes, stream_seq)
+        select * from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        on conflict (session, source) do update set
+            seq = excluded.seq,
+            events = stored.events + excluded.events,
+            bytes = stored.bytes + excluded.bytes,
+            stream_seq = excluded.stream_seq
+    )
     update recorder_position set stream_seq = %s, changed_at = now() where log_epoch = to_ts(%s) and stream_seq = %s
 """
+"""Counts what is stored and moves the position, in one way to the database and back."""
 
 # A core restarts from its last snapshot, so both cores need one before anything may go; and every
 # numbered source looks for its own last message. Shells' own observations (.shell) do not hold.
