@@ -11,9 +11,10 @@ PYTEST := $(BIN)/pytest
 # Test files run side by side, each file in one process, because fixtures start servers per file.
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile
+PEERS := $(patsubst requirements/peers-%.txt,.venv/peers/%/installed,$(wildcard requirements/peers-*.txt))
 SERVERLESS := tests/architecture tests/unit tests/property tests/parity tests/golden
 
-.PHONY: help setup check format test quick parity sim paper bench lock up down clean
+.PHONY: help setup check format test quick parity sim paper peers bench lock up down clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,13 @@ sim: setup  ## whole sessions on a log in memory, from one SEED
 
 paper: setup  ## a paper session of each strategy, its replay and its comparison with the backtest
 	$(BIN)/live-runner paper --home .paper $(if $(DATA),--data "$(DATA)") $(if $(SPEED),--speed $(SPEED)) $(ARGS)
+
+peers: setup $(PEERS)  ## the engines that the bench compares with, each in an environment of its own (a gigabyte)
+
+.venv/peers/%/installed: requirements/peers-%.txt | .venv/installed
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 bench: setup  ## the table of speeds, each beside its floor of the same run; QUICK=1 for a look
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)

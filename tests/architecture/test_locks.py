@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("build.txt", "runtime.txt", "dev.txt")
+LOCKS = (
+    "build.txt",
+    "runtime.txt",
+    "dev.txt",
+    "peers-nautilus1.txt",
+    "peers-nautilus2.txt",
+    "peers-talipp.txt",
+    "peers-vectorbt.txt",
+)
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -45,3 +53,10 @@ def test_the_build_lock_holds_the_build_system_as_pinned(repository: Path) -> No
     for line in project["build-system"]["requires"]:
         name, _, version = line.partition("==")
         assert version == build[name.lower()]
+
+
+def test_every_list_of_packages_has_a_lock_that_is_looked_at(repository: Path) -> None:
+    wanted = {path.stem for path in (repository / "requirements").glob("*.in")} | {"runtime"}
+
+    assert wanted == {path.stem for path in (repository / "requirements").glob("*.txt")}
+    assert wanted == {Path(name).stem for name in LOCKS}
