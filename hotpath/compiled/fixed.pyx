@@ -4,15 +4,29 @@
 
 The fast twin of reference/fixed.py. Numbers of everyday size are handled in 64 and 128 bits; everything
 else, every error included, is handed to the reference, so that there is one place that says what is right.
+It is loaded when it is first needed. The arithmetic itself is in fixed.pxd, for loops without the GIL.
 """
 
 cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_AsUnsignedLongLong, PyLong_FromLongLong
 from cpython.mem cimport PyMem_Free
-from libc.math cimport isfinite
+from libc.math cimport isfinite, ldexp
 from libc.string cimport memcpy, memset, strlen
 
-from live_runner.hotpath.reference import fixed as _reference
+from math import gcd
+
+from live_runner.hotpath.constants import (
+    AMOUNT_END,
+    DIGITS_MAX,
+    EXACT_END,
+    GRID_DECIMALS_MAX,
+    MONEY_DECIMALS,
+    PRODUCT_END,
+    UNITS_END,
+)
+
+cdef extern from *:
+    int leading_zeros "__builtin_clzll"(uint64_t value) nogil
 
 cdef extern from "Python.h":
     object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
@@ -21,15 +35,18 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     char *PyOS_double_to_string(double value, char format_code, int precision, int flags, int *kind) except NULL
 
-__all__ = _reference.__all__
-
-MONEY_DECIMALS = _reference.MONEY_DECIMALS
-UNITS_END = _reference.UNITS_END
-PRODUCT_END = _reference.PRODUCT_END
-AMOUNT_END = _reference.AMOUNT_END
-EXACT_END = _reference.EXACT_END
-GRID_DECIMALS_MAX = _reference.GRID_DECIMALS_MAX
-DIGITS_MAX = _reference.DIGITS_MAX
+__all__ = [
+    "MONEY_DECIMALS",
+    "Grid",
+    "Valuation",
+    "decimal_text",
+    "div_half_even",
+    "float_text",
+    "money",
+    "money_float",
+    "money_text",
+    "parse_decimal",
+]
 
 cdef enum:
     TEXT_DECIMALS_MAX = 50      # of a text that is written here; finer ones go to the reference
@@ -39,25 +56,25 @@ cdef enum:
     NEAREST = 2
     EXACT = 3
 
-cdef int128 PRODUCT_LAST = make_int128(0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
-cdef int128 AMOUNT_FIRST_OUT = make_int128(1 << 36, 0)
 cdef int64_t UNITS_LAST = 0x7FFFFFFFFFFFFFFF
-cdef int128 POWERS[39]
 cdef char PAIRS[200]
 
 
-cdef void fill_tables() noexcept:
+cdef void fill_pairs() noexcept:
     cdef int index
-    cdef int128 power = 1
-    for index in range(39):
-        POWERS[index] = power
-        power = power * 10
     for index in range(100):
         PAIRS[2 * index] = <char>(48 + index // 10)
         PAIRS[2 * index + 1] = <char>(48 + index % 10)
 
 
-fill_tables()
+fill_pairs()
+
+
+cdef object plain():
+    """The reference, for what is not everyday."""
+    from live_runner.hotpath.reference import fixed
+
+    return fixed
 
 
 # -- 128 bits and Python ----------------------------------------------------------------------------
@@ -69,7 +86,8 @@ cdef int128 int128_of(object value) except? -1:
     cdef int64_t small = PyLong_AsLongLongAndOverflow(value, &overflow)
     if not overflow:
         return small
-    _reference._product(value)
+    if not -PRODUCT_END < value < PRODUCT_END:
+        plain()._product(value)
     return make_int128(<int64_t>(value >> 64), PyLong_AsUnsignedLongLong(value & 0xFFFFFFFFFFFFFFFF))
 
 
@@ -85,43 +103,42 @@ cdef int64_t units_of(object value) except? -1:
     cdef int overflow = 0
     cdef int64_t units = PyLong_AsLongLongAndOverflow(value, &overflow)
     if overflow or units < -UNITS_LAST:
-        _reference._units(value)
+        plain().in_range(value)
     return units
 
 
-cdef int128 power_of_ten(int exponent) noexcept:
-    return POWERS[exponent]
+# -- floats ------------------------------------------------------------------------------------------
 
 
-cdef int128 product_of(int128 left, int128 right) except? -1:
-    cdef int128 result
-    if multiply_overflows(left, right, &result) or result < -PRODUCT_LAST:
-        _reference._product(int_of(left) * int_of(right))
-    return result
+cdef double c_ratio_float(int128 n, int decimals) noexcept nogil:
+    """The float64 nearest to n / 10**decimals (0 to 22), a half to the even one.
+
+    n / 5**decimals is worked out to at least 60 binary digits, the last one set when there is a rest (round
+    to odd); what is rounded to 53 digits from there is rounded as the exact number would be.
+    """
+    cdef uint128 size = -<uint128>n if n < 0 else <uint128>n
+    cdef uint128 unit = <uint128>POWERS[decimals] >> decimals
+    cdef uint128 quotient
+    cdef int shift
+    cdef double result
+    if size == 0:
+        return 0.0
+    shift = 61 + bits_of(unit) - bits_of(size)
+    if shift < 0:
+        shift = 0
+    size = size << shift
+    quotient = size / unit
+    if quotient * unit != size:
+        quotient |= 1
+    result = ldexp(<double>quotient, -shift - decimals)
+    return -result if n < 0 else result
 
 
-cdef inline int128 amount_of(int128 value) except? -1:
-    if not -AMOUNT_FIRST_OUT < value < AMOUNT_FIRST_OUT:
-        _reference._amount(int_of(value))
-    return value
-
-
-cdef int128 div_half_even_c(int128 numerator, int128 denominator) except? -1:
-    cdef int128 size, quotient, rest
-    cdef bint negative = (numerator < 0) != (denominator < 0)
-    if denominator == 0:
-        _reference.div_half_even(0, 0)
-    size = -numerator if numerator < 0 else numerator
-    if denominator < 0:
-        denominator = -denominator
-    if denominator == 1:
-        quotient = size
-    else:
-        quotient = size / denominator
-        rest = size - quotient * denominator
-        if rest > denominator - rest or (rest == denominator - rest and quotient & 1):
-            quotient += 1
-    return amount_of(-quotient if negative else quotient)
+cdef inline int bits_of(uint128 size) noexcept nogil:
+    """Binary digits of a number above zero."""
+    if size >> 64:
+        return 128 - leading_zeros(<uint64_t>(size >> 64))
+    return 64 - leading_zeros(<uint64_t>size)
 
 
 # -- text ------------------------------------------------------------------------------------------
@@ -186,10 +203,10 @@ cdef str decimal_text_c(int128 mantissa, int decimals):
 
 
 cdef str money_text_c(int128 units):
-    return decimal_text_c(amount_of(units), 12)
+    return decimal_text_c(units, 12)
 
 
-cdef inline void drop_zeros(int128 *mantissa, int *decimals) noexcept:
+cdef inline void drop_zeros(int128 *mantissa, int *decimals) noexcept nogil:
     cdef uint64_t small
     cdef bint negative = mantissa[0] < 0
     cdef uint128 size = <uint128>(-mantissa[0] if negative else mantissa[0])
@@ -211,7 +228,7 @@ cdef bint parse_c(str text, int128 *mantissa, int *decimals) except -1:
     return parse_ascii(<char *>PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), mantissa, decimals)
 
 
-cdef bint parse_ascii(const char *at, Py_ssize_t length, int128 *mantissa, int *decimals) noexcept:
+cdef bint parse_ascii(const char *at, Py_ssize_t length, int128 *mantissa, int *decimals) noexcept nogil:
     cdef const char *end = at + length
     cdef bint negative = False
     cdef bint exponent_negative = False
@@ -289,7 +306,7 @@ def parse_decimal(text: str) -> tuple[int, int]:
     cdef int decimals
     if parse_c(text, &mantissa, &decimals):
         return int_of(mantissa), decimals
-    return _reference.parse_decimal(text)
+    return plain().parse_decimal(text)
 
 
 def decimal_text(mantissa: int, decimals: int) -> str:
@@ -297,7 +314,7 @@ def decimal_text(mantissa: int, decimals: int) -> str:
     cdef int overflow = 0
     cdef int64_t small = PyLong_AsLongLongAndOverflow(mantissa, &overflow)
     if overflow or not 0 <= decimals <= TEXT_DECIMALS_MAX:
-        return _reference.decimal_text(mantissa, decimals)
+        return plain().decimal_text(mantissa, decimals)
     return decimal_text_c(small, decimals)
 
 
@@ -310,8 +327,10 @@ def money(text: str) -> int:
     cdef int decimals
     if parse_c(text, &mantissa, &decimals) and decimals <= 12:
         if -make_int128(1 << 20, 0) < mantissa < make_int128(1 << 20, 0):
-            return int_of(amount_of(mantissa * POWERS[12 - decimals]))
-    return _reference.money(text)
+            mantissa = mantissa * POWERS[12 - decimals]
+            if c_is_amount(mantissa):
+                return int_of(mantissa)
+    return plain().money(text)
 
 
 def money_text(units: int) -> str:
@@ -320,7 +339,14 @@ def money_text(units: int) -> str:
     cdef int64_t small = PyLong_AsLongLongAndOverflow(units, &overflow)
     if not overflow:
         return decimal_text_c(small, 12)
-    return decimal_text_c(int128_of(_reference._amount(units)), 12)
+    return plain().money_text(units)
+
+
+def money_float(units: int) -> float:
+    """The float64 nearest to an amount, in whole units of the currency."""
+    if -AMOUNT_END < units < AMOUNT_END:
+        return c_money_float(int128_of(units))
+    return plain().money_float(units)
 
 
 def float_text(value: float) -> str:
@@ -334,13 +360,13 @@ def float_text(value: float) -> str:
     cdef char *digits
     cdef bint parsed
     if not isfinite(number):
-        return _reference.float_text(value)
+        return plain().float_text(value)
     digits = PyOS_double_to_string(number, b"r", 0, 0, NULL)
     parsed = parse_ascii(digits, strlen(digits), &mantissa, &decimals)
     PyMem_Free(digits)
     if parsed:
         return decimal_text_c(mantissa, decimals)
-    return _reference.float_text(value)
+    return plain().float_text(value)
 
 
 def div_half_even(numerator: int, denominator: int) -> int:
@@ -349,14 +375,13 @@ def div_half_even(numerator: int, denominator: int) -> int:
     ZeroDivisionError for denominator 0; LedgerOverflow where numerator, denominator or result is out of
     range.
     """
-    return int_of(div_half_even_c(int128_of(numerator), int128_of(denominator)))
+    cdef int128 quotient
+    if c_div_half_even(int128_of(numerator), int128_of(denominator), &quotient) == ST_OK:
+        return int_of(quotient)
+    return plain().div_half_even(numerator, denominator)
 
 
 # -- grids and money ---------------------------------------------------------------------------------
-
-
-cdef int64_t raise_off_grid(Grid grid, double value) except? -1:
-    return grid._plain.from_float(value)
 
 
 @cython.final
@@ -369,16 +394,20 @@ cdef class Grid:
     """
 
     def __cinit__(self, step: str):
-        self._plain = _reference.Grid(step)
-        self.mantissa = self._plain.mantissa
-        self.decimals = self._plain.decimals
-        self.step = self._plain.step
-        self.mantissa_c = self.mantissa
-        self.decimals_c = self.decimals
-        self.scale = 10.0**self.decimals
+        cdef int128 mantissa
+        cdef int decimals
+        if not parse_c(step, &mantissa, &decimals) or not 0 < mantissa < EXACT_LAST or decimals > 22:
+            grid = plain().Grid(step)  # raises what is wrong with it
+            mantissa, decimals = grid.mantissa, grid.decimals
+        self.c.mantissa = <int64_t>mantissa
+        self.c.decimals = decimals
+        self.c.scale = 10.0**decimals
+        self.mantissa = self.c.mantissa
+        self.decimals = decimals
+        self.step = decimal_text_c(mantissa, decimals)
 
-    cdef str text_c(self, int64_t units):
-        return decimal_text_c(<int128>units * <int128>self.mantissa_c, self.decimals_c)
+    cdef object _plain(self):
+        return plain().Grid(self.step)
 
     cdef object _count(self, str text, int how):
         """The number in steps, rounded as told; None when that is the reference's business."""
@@ -386,8 +415,8 @@ cdef class Grid:
         cdef int decimals, shift
         if not parse_c(text, &numerator, &decimals):
             return None
-        denominator = self.mantissa_c
-        shift = self.decimals_c - decimals
+        denominator = self.c.mantissa
+        shift = self.c.decimals - decimals
         if shift > 0:
             if multiply_overflows(numerator, POWERS[shift], &numerator):
                 return None
@@ -417,27 +446,27 @@ cdef class Grid:
 
     def text(self, units: int) -> str:
         """Decimal text of a count of steps."""
-        return self.text_c(units_of(units))
+        return decimal_text_c(<int128>units_of(units) * <int128>self.c.mantissa, self.c.decimals)
 
     def units(self, text: str) -> int:
         """The count of steps that the text is exactly; ValueError when it is off the grid."""
         count = self._count(text, EXACT)
-        return self._plain.units(text) if count is None else count
+        return self._plain().units(text) if count is None else count
 
     def floor(self, text: str) -> int:
         """The largest count of steps that is not above the number."""
         count = self._count(text, FLOOR)
-        return self._plain.floor(text) if count is None else count
+        return self._plain().floor(text) if count is None else count
 
     def ceil(self, text: str) -> int:
         """The smallest count of steps that is not below the number."""
         count = self._count(text, CEIL)
-        return self._plain.ceil(text) if count is None else count
+        return self._plain().ceil(text) if count is None else count
 
     def nearest(self, text: str) -> int:
         """The count of steps nearest to the number, a half to the even one."""
         count = self._count(text, NEAREST)
-        return self._plain.nearest(text) if count is None else count
+        return self._plain().nearest(text) if count is None else count
 
     def from_float(self, value: float) -> int:
         """A market observation on the grid, a half to the even count.
@@ -445,14 +474,28 @@ cdef class Grid:
         In float64: rint(value * 10**decimals / mantissa). ValueError for what is not finite, and for a
         result of 2**53 or more, where float64 no longer counts in ones.
         """
-        return PyLong_FromLongLong(grid_from_float(self, value))
+        cdef int64_t count
+        if c_from_float(&self.c, value, &count) == ST_OK:
+            return PyLong_FromLongLong(count)
+        return self._plain().from_float(value)
+
+    def floor_float(self, value: float) -> int:
+        """The largest count of steps that is not above the float's shortest text."""
+        cdef int64_t count
+        cdef bint sure
+        c_lots_floor(&self.c, value, &count, &sure)
+        return PyLong_FromLongLong(count) if sure else self.floor(float_text(value))
+
+    def nearest_float(self, value: float) -> int:
+        """The count of steps nearest to the float's shortest text, a half to the even one."""
+        cdef int64_t count
+        cdef bint sure
+        c_nearest(&self.c, value, &count, &sure)
+        return PyLong_FromLongLong(count) if sure else self.nearest(float_text(value))
 
     def to_float(self, units: int) -> float:
         """The float64 nearest to the exact decimal."""
-        cdef int128 size = <int128>units_of(units) * <int128>self.mantissa_c
-        if -9007199254740992 <= size <= 9007199254740992:
-            return <double>size / self.scale
-        return self._plain.to_float(units)
+        return c_to_float(&self.c, units_of(units))
 
     def __repr__(self) -> str:
         return f"Grid('{self.step}')"
@@ -467,39 +510,53 @@ cdef class Valuation:
     """
 
     def __cinit__(self, tick_size: str, lot_size: str, contract_size: str):
-        plain = _reference.Valuation(tick_size, lot_size, contract_size)
-        self.multiplier = plain.multiplier
-        self.divisor = plain.divisor
-        self.multiplier_c = int128_of(plain.multiplier)
-        self.divisor_c = int128_of(plain.divisor)
+        self._sizes = (tick_size, lot_size, contract_size)
+        numerator, scale = 1, -MONEY_DECIMALS
+        for size in self._sizes:
+            try:
+                mantissa, decimals = parse_decimal(size)
+            except ValueError:
+                self._plain()  # raises what is wrong with it, here and below
+                raise
+            if not 0 < mantissa < EXACT_END or decimals > GRID_DECIMALS_MAX:
+                self._plain()
+            numerator *= mantissa
+            scale += decimals
+        numerator *= 10 ** max(-scale, 0)
+        denominator = 10 ** max(scale, 0)
+        shared = gcd(numerator, denominator)
+        self.multiplier = numerator // shared
+        self.divisor = denominator // shared
+        if self.multiplier >= AMOUNT_END or self.divisor >= PRODUCT_END:
+            self._plain()
+        self.c.multiplier = int128_of(self.multiplier)
+        self.c.divisor = int128_of(self.divisor)
 
-    cdef int128 product_c(self, int128 lots_times_ticks) except? -1:
-        return div_half_even_c(product_of(lots_times_ticks, self.multiplier_c), self.divisor_c)
-
-    cdef int128 notional_c(self, int64_t lots, int64_t ticks) except? -1:
-        return self.product_c(<int128>lots * <int128>ticks)
-
-    cdef int128 fee_c(self, int64_t lots, int64_t ticks, int64_t rate_mantissa, int rate_decimals) except? -1:
-        cdef int128 value
-        if not 0 <= rate_decimals <= 22:
-            _reference._rate_decimals(rate_decimals)
-        value = product_of(<int128>lots * <int128>ticks, self.multiplier_c)
-        return div_half_even_c(
-            product_of(value, rate_mantissa), product_of(self.divisor_c, POWERS[rate_decimals])
-        )
+    cdef object _plain(self):
+        return plain().Valuation(*self._sizes)
 
     def notional(self, lots: int, ticks: int) -> int:
         """Money of a quantity at a price, rounded once."""
-        return int_of(self.notional_c(units_of(lots), units_of(ticks)))
+        cdef int128 units
+        if c_notional(&self.c, units_of(lots), units_of(ticks), &units) == ST_OK:
+            return int_of(units)
+        return self._plain().notional(lots, ticks)
 
     def product(self, lots_times_ticks: int) -> int:
         """Money of a sum of quantity * price products, rounded once."""
-        return int_of(self.product_c(int128_of(lots_times_ticks)))
+        cdef int128 units
+        if c_product(&self.c, int128_of(lots_times_ticks), &units) == ST_OK:
+            return int_of(units)
+        return self._plain().product(lots_times_ticks)
 
     def fee(self, lots: int, ticks: int, rate_mantissa: int, rate_decimals: int) -> int:
         """Money of a share (rate_mantissa / 10**rate_decimals) of a notional, rounded once.
 
         ValueError for a rate outside 0 to 22 decimals.
         """
-        cdef int decimals = _reference._rate_decimals(rate_decimals)
-        return int_of(self.fee_c(units_of(lots), units_of(ticks), units_of(rate_mantissa), decimals))
+        cdef int128 units
+        cdef int decimals = rate_decimals if 0 <= rate_decimals <= GRID_DECIMALS_MAX else -1
+        if decimals >= 0:
+            if c_fee(&self.c, units_of(lots), units_of(ticks), units_of(rate_mantissa), decimals, &units) == ST_OK:
+                return int_of(units)
+        return self._plain().fee(lots, ticks, rate_mantissa, rate_decimals)

@@ -25,7 +25,9 @@ from live_runner.hotpath.compiled.fixed cimport (
     multiply_overflows,
     parse_ascii,
     parse_c,
-    power_of_ten,
+    c_notional,
+    POWERS,
+    ST_OK,
     units_of,
 )
 
@@ -82,7 +84,7 @@ cdef int compile_pass(object step, Pass *target) except -1:
 
 cdef inline int digits_of(int128 size) noexcept:
     cdef int digits = 1
-    while digits < 38 and size >= power_of_ten(digits):
+    while digits < 38 and size >= POWERS[digits]:
         digits += 1
     return digits
 
@@ -115,17 +117,17 @@ cdef bint apply_pass(const Pass *step, int rounding, int128 *mantissa, int *deci
     if places < 0:
         if places < -EXACT_POWER:
             return False
-        unit = unit * power_of_ten(-places)
+        unit = unit * POWERS[-places]
         places = 0
     if places > decimals[0]:
-        if places - decimals[0] > EXACT_POWER or multiply_overflows(size, power_of_ten(places - decimals[0]), &size):
+        if places - decimals[0] > EXACT_POWER or multiply_overflows(size, POWERS[places - decimals[0]], &size):
             return False
     elif places < decimals[0]:
         if decimals[0] - places > EXACT_POWER:
             return False
-        if multiply_overflows(unit, power_of_ten(decimals[0] - places), &unit):
+        if multiply_overflows(unit, POWERS[decimals[0] - places], &unit):
             return False
-    if size >= power_of_ten(EXACT_POWER) or unit >= power_of_ten(EXACT_POWER):
+    if size >= POWERS[EXACT_POWER] or unit >= POWERS[EXACT_POWER]:
         return False
     # Both are now counted in the finer of the two units.
     quotient = size / unit
@@ -134,7 +136,7 @@ cdef bint apply_pass(const Pass *step, int rounding, int128 *mantissa, int *deci
         if rest > unit - rest or (rest == unit - rest and not half_down):
             quotient += 1
     if places < decimals[0]:
-        unit = unit / power_of_ten(decimals[0] - places)
+        unit = unit / POWERS[decimals[0] - places]
     quotient = quotient * unit
     mantissa[0] = -quotient if negative else quotient
     decimals[0] = places
@@ -274,15 +276,15 @@ cdef class Normalizer:
                 &passes[index], passes[index].rounding if rounding < 0 else rounding, &mantissa, &decimals
             ):
                 return 0
-        while decimals > grid.decimals_c:
+        while decimals > grid.c.decimals:
             if mantissa % 10:
                 return 0
             mantissa = mantissa / 10
             decimals -= 1
-        if multiply_overflows(mantissa, power_of_ten(grid.decimals_c - decimals), &mantissa):
+        if multiply_overflows(mantissa, POWERS[grid.c.decimals - decimals], &mantissa):
             return 0
-        units = mantissa / <int128>grid.mantissa_c
-        if units * <int128>grid.mantissa_c != mantissa or units > <int128>0x7FFFFFFFFFFFFFFF:
+        units = mantissa / <int128>grid.c.mantissa
+        if units * <int128>grid.c.mantissa != mantissa or units > <int128>0x7FFFFFFFFFFFFFFF:
             return 0
         return <int64_t>units
 
@@ -319,7 +321,8 @@ cdef class Normalizer:
 
     def notional(self, lots: int, ticks: int) -> int:
         """Money of the order, inside the market's notional limits (closes need not ask)."""
-        cdef int128 units = self.valuation.notional_c(units_of(lots), 1 if self._inverse else units_of(ticks))
-        if self._min_notional <= units <= self._max_notional:
+        cdef int128 units
+        cdef int64_t price = 1 if self._inverse else units_of(ticks)
+        if c_notional(&self.valuation.c, units_of(lots), price, &units) == ST_OK and self._min_notional <= units <= self._max_notional:
             return int_of(units)
         return self._plain.notional(lots, ticks)

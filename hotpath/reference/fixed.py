@@ -13,6 +13,15 @@ import re
 from typing import Final, final
 
 from live_runner.contracts.errors import ConfigError, LedgerOverflow
+from live_runner.hotpath.constants import (
+    AMOUNT_END,
+    DIGITS_MAX,
+    EXACT_END,
+    GRID_DECIMALS_MAX,
+    MONEY_DECIMALS,
+    PRODUCT_END,
+    UNITS_END,
+)
 
 __all__ = [
     "MONEY_DECIMALS",
@@ -22,24 +31,10 @@ __all__ = [
     "div_half_even",
     "float_text",
     "money",
+    "money_float",
     "money_text",
     "parse_decimal",
 ]
-
-MONEY_DECIMALS: Final = 12
-"""Money is counted in 1e-12 of the settle currency."""
-UNITS_END: Final = 2**63
-"""Ticks and lots stay below this."""
-PRODUCT_END: Final = 2**127
-"""Intermediate products stay below this."""
-AMOUNT_END: Final = 2**100
-"""Amounts of money stay below this."""
-EXACT_END: Final = 2**53
-"""Integers below this are exact as float64."""
-GRID_DECIMALS_MAX: Final = 22
-"""The finest grid: 10**22 is the last power of ten that is exact as float64."""
-DIGITS_MAX: Final = 400
-"""Longest number taken, in digits before or after the point: every float64 and more."""
 
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?")
 
@@ -95,6 +90,11 @@ def money_text(units: int) -> str:
     return decimal_text(_amount(units), MONEY_DECIMALS)
 
 
+def money_float(units: int) -> float:
+    """The float64 nearest to an amount, in whole units of the currency."""
+    return _amount(units) / 10**MONEY_DECIMALS
+
+
 def float_text(value: float) -> str:
     """Shortest decimal text that reads back as the same float, without exponent: ``0.00001``.
 
@@ -140,7 +140,7 @@ class Grid:
 
     def text(self, units: int) -> str:
         """Decimal text of a count of steps."""
-        return decimal_text(_units(units) * self.mantissa, self.decimals)
+        return decimal_text(in_range(units) * self.mantissa, self.decimals)
 
     def units(self, text: str) -> int:
         """The count of steps that the text is exactly; ValueError when it is off the grid."""
@@ -178,9 +178,17 @@ class Grid:
             raise ValueError(f"{value} cannot be counted in steps of {self.step}")
         return round(count)
 
+    def floor_float(self, value: float) -> int:
+        """The largest count of steps that is not above the float's shortest text."""
+        return self.floor(float_text(value))
+
+    def nearest_float(self, value: float) -> int:
+        """The count of steps nearest to the float's shortest text, a half to the even one."""
+        return self.nearest(float_text(value))
+
     def to_float(self, units: int) -> float:
         """The float64 nearest to the exact decimal."""
-        return float(_units(units) * self.mantissa / 10**self.decimals)
+        return float(in_range(units) * self.mantissa / 10**self.decimals)
 
     def __repr__(self) -> str:
         return f"Grid('{self.step}')"
@@ -227,7 +235,7 @@ class Valuation:
 
     def notional(self, lots: int, ticks: int) -> int:
         """Money of a quantity at a price, rounded once."""
-        return self.product(_units(lots) * _units(ticks))
+        return self.product(in_range(lots) * in_range(ticks))
 
     def product(self, lots_times_ticks: int) -> int:
         """Money of a sum of quantity * price products, rounded once."""
@@ -239,7 +247,7 @@ class Valuation:
         ValueError for a rate outside 0 to 22 decimals.
         """
         scale = 10 ** _rate_decimals(rate_decimals)
-        count, rate = _units(lots) * _units(ticks), _units(rate_mantissa)
+        count, rate = in_range(lots) * in_range(ticks), in_range(rate_mantissa)
         return div_half_even(_product(_product(count * self.multiplier) * rate), _product(self.divisor * scale))
 
 
@@ -265,7 +273,7 @@ def _rate_decimals(value: int) -> int:
     return value
 
 
-def _units(value: int) -> int:
+def in_range(value: int) -> int:
     if not -UNITS_END < value < UNITS_END:
         raise LedgerOverflow(f"{value} ticks or lots do not fit 64 bits", remedy=_RANGE)
     return value

@@ -13,17 +13,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from live_runner.contracts.errors import LedgerOverflow, OurFault
-from live_runner.hotpath.reference.fixed import Valuation, div_half_even
+from live_runner.hotpath.constants import AMOUNT_END, EXACT_END, LONG, METHODS, SHORT
+from live_runner.hotpath.reference.fixed import Valuation, div_half_even, in_range
 
 __all__ = ["LONG", "METHODS", "SHORT", "Ledger"]
-
-LONG: Final = 0
-SHORT: Final = 1
-METHODS: Final = ("lifo", "fifo", "average")
-UNITS_END: Final = 2**53
-"""Ticks and lots of one fill stay below this."""
-CASH_END: Final = 2**100
-"""Cash and totals stay below this; beyond it LedgerOverflow."""
 
 
 class _Leg:
@@ -71,6 +64,7 @@ class Ledger:
     def __init__(self, equity: int, method: str) -> None:
         if method not in METHODS:
             raise OurFault(f"'{method}' is no lot method", remedy=f"Use one of {', '.join(METHODS)}")
+        self._bounded(equity)
         self.start: Final = equity
         self.method: Final = method
         self._valuations: list[Valuation] = []
@@ -175,8 +169,7 @@ class Ledger:
         while left:
             lot = book.lots[0 if self.method == "fifo" else -1]
             taken = lot[0] if lot[0] < left else left
-            # Exact for lifo and fifo, whose cost is quantity times price; the average lot gives its share.
-            share = lot[1] if taken == lot[0] else div_half_even(lot[1] * taken, lot[0])
+            share = lot[1] if taken == lot[0] else self._share(lot, taken)
             realised += valuation.product(sign * (taken * ticks - share))
             lot[0] -= taken
             lot[1] -= share
@@ -191,6 +184,13 @@ class Ledger:
         return self._book(
             instrument, quantity, ticks, adverse, rate_mantissa, rate_decimals, maker, given_fee, realised
         )
+
+    def _share(self, lot: list[Any], taken: int) -> int:
+        """The cost of a part of a lot: exact, since it has one price; of the average lot its share."""
+        if self.method == "average":
+            return div_half_even(lot[1] * taken, lot[0])
+        price: int = lot[1] // lot[0]
+        return taken * price
 
     def _book(
         self,
@@ -219,8 +219,9 @@ class Ledger:
         self.slippage += slippage
         self.turnover += notional
         self.cash += realised - fee
-        self._bounded(self.cash)
-        self._bounded(self.turnover)
+        fees = self.fees_maker if maker else self.fees_taker
+        for total in (self.cash, fees, self.realised, self.slippage, self.turnover):
+            self._bounded(total)
         self._revalue(instrument)
         return notional, fee, realised, slippage
 
@@ -231,16 +232,18 @@ class Ledger:
         amount = self._valuations[instrument].fee(quantity, ticks, sign * rate_mantissa, rate_decimals)
         self.funding += amount
         self.cash += amount
+        self._bounded(self.funding)
         self._bounded(self.cash)
         return amount
 
     def mark(self, instrument: int, ticks: int) -> None:
         """Value the instrument's legs at a price."""
-        self._marks[instrument] = ticks
+        self._marks[instrument] = in_range(ticks)
         self._revalue(instrument)
 
     def unrealised_at(self, instrument: int, ticks: int) -> int:
         """What the instrument's open legs would be worth over their cost at a price."""
+        in_range(ticks)
         longs, shorts = self._legs[2 * instrument], self._legs[2 * instrument + 1]
         total = 0
         if longs.quantity:
@@ -251,6 +254,7 @@ class Ledger:
 
     def notional_at(self, instrument: int, ticks: int) -> int:
         """Notional of both legs of the instrument at a price."""
+        in_range(ticks)
         longs, shorts = self._legs[2 * instrument], self._legs[2 * instrument + 1]
         total = 0
         if longs.quantity:
@@ -320,7 +324,7 @@ class Ledger:
 
     @staticmethod
     def _bounded(units: int) -> None:
-        if not -CASH_END < units < CASH_END:
+        if not -AMOUNT_END < units < AMOUNT_END:
             raise LedgerOverflow(f"A total of {units} units of 1e-12 is out of range", remedy=_REPORT)
 
 
@@ -328,7 +332,7 @@ def _check_fill(quantity: int, ticks: int, reference: int) -> None:
     for value in (quantity, ticks, reference):
         if value <= 0:
             raise OurFault(f"A fill of {quantity} lots at {ticks} ticks is impossible", remedy=_REPORT)
-        if value >= UNITS_END:
+        if value >= EXACT_END:
             raise LedgerOverflow(f"{value} ticks or lots are out of the ledger's range", remedy=_REPORT)
 
 

@@ -18,12 +18,10 @@ from typing import Final, NamedTuple, final
 
 from live_runner.contracts.errors import ConfigError, NormalizationRefused
 from live_runner.contracts.messages import Instrument
+from live_runner.hotpath.constants import CONTEXT_DIGITS, UNITS_END
 from live_runner.hotpath.reference import fixed
 
 __all__ = ["NormalizationRefused", "Normalizer", "decimal_to_precision"]
-
-CONTEXT_DIGITS: Final = 28
-"""ccxt's precision: the default of Python's decimal context."""
 
 _CONTEXT: Final = decimal.Context(
     prec=CONTEXT_DIGITS,
@@ -213,9 +211,9 @@ class Normalizer:
         self.valuation: Final = fixed.Valuation(tick_size, instrument.lot_size, instrument.contract_size)
         self._rules: Final = _rules(instrument)
         self._min_ticks: Final = _count(instrument.min_price, self.ticks, "up", 1)
-        self._max_ticks: Final = _count(instrument.max_price, self.ticks, "down", fixed.UNITS_END - 1)
+        self._max_ticks: Final = _count(instrument.max_price, self.ticks, "down", UNITS_END - 1)
         self._min_lots: Final = _count(instrument.min_amount, self.lots, "up", 1)
-        self._max_lots: Final = _count(instrument.max_amount, self.lots, "down", fixed.UNITS_END - 1)
+        self._max_lots: Final = _count(instrument.max_amount, self.lots, "down", UNITS_END - 1)
         self._limits: Final = (_money(instrument.min_notional), _money(instrument.max_notional))
 
     def price(self, value: str | float) -> str:

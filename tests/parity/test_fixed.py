@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from fix_hotpath import outcome, twins
 from hypothesis import example, given, settings
@@ -136,7 +138,41 @@ def test_grids_agree_on_counts(step: str, units: int) -> None:
 @many
 @given(steps, st.one_of(st.floats(), st.floats(-1e6, 1e6), st.integers(-(10**9), 10**9).map(lambda n: n / 2)))
 def test_grids_agree_on_floats(step: str, value: float) -> None:
-    assert outcome(compiled.Grid(step).from_float, value) == outcome(reference.Grid(step).from_float, value)
+    for name in ("from_float", "floor_float", "nearest_float"):
+        assert outcome(getattr(compiled.Grid(step), name), value) == outcome(
+            getattr(reference.Grid(step), name), value
+        ), name
+
+
+@settings(max_examples=2000, deadline=None)
+@given(steps, st.integers(-(10**16), 10**16), st.sampled_from([0, 1, 2, 4]), st.integers(-3, 3))
+@example("0.05", 3, 1, 0)
+@example("0.1", 999999999999999, 0, -1)
+@example("0.1", 9007199254740993, 0, 0)
+@example("0.000001", 8388608000000001, 0, 1)
+def test_grids_agree_on_floats_at_a_step_and_next_to_it(step: str, units: int, parts: int, away: int) -> None:
+    """The floats around a multiple, or around a half or a quarter of one, where a count is decided."""
+    left, right = compiled.Grid(step), reference.Grid(step)
+    value = (units + (parts and 1 / parts)) * right.mantissa / 10**right.decimals
+    for _ in range(abs(away)):
+        value = math.nextafter(value, math.inf if away > 0 else -math.inf)
+
+    for name in ("from_float", "floor_float", "nearest_float"):
+        assert outcome(getattr(left, name), value) == outcome(getattr(right, name), value), name
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.one_of(integers, st.integers(-(10**20), 10**20), st.integers(2**53 - 9, 2**53 + 9)))
+@example(2**100 - 1)
+@example(2**100)
+@example(-(2**53) - 1)
+@example((2**53 + 1) * 10**12)  # half way between two floats
+@example((2**53 + 1) * 10**12 + 1)
+@example((2**53 + 3) * 10**12)
+def test_money_floats_agree(units: int) -> None:
+    assert outcome(compiled.money_float, units) == outcome(reference.money_float, units)
+    if abs(units) < 2**100:
+        assert compiled.money_float(units) == float(reference.money_text(units))
 
 
 @many
