@@ -19,6 +19,24 @@ from __future__ import annotations
 from typing import Any, Final
 
 from live_runner.contracts.errors import LedgerOverflow, OurFault
+from live_runner.hotpath.constants import (
+    BORN,
+    CANCELLED,
+    EXACT_END,
+    FILLED,
+    LEG_FLAT,
+    LIMIT,
+    LIQUIDATION,
+    MARKET,
+    NO_CAP,
+    OCO,
+    ONE_WAY,
+    POST_ONLY,
+    STOP,
+    TAKE_PROFIT,
+    UNITS_END,
+)
+from live_runner.hotpath.reference.fixed import in_range
 
 __all__ = [
     "BORN",
@@ -35,32 +53,6 @@ __all__ = [
     "TAKE_PROFIT",
     "Book",
 ]
-
-# Kinds of orders.
-MARKET: Final = 0
-LIMIT: Final = 1
-POST_ONLY: Final = 2
-STOP: Final = 3
-TAKE_PROFIT: Final = 4
-
-# What happened: the first of every tuple that a book answers with.
-FILLED: Final = 0
-"""(FILLED, key, lots, ticks, reference ticks, maker)."""
-BORN: Final = 1
-"""(BORN, key, parent key, kind, lots, trigger ticks)."""
-CANCELLED: Final = 2
-"""(CANCELLED, key, why, 0, 0, 0)."""
-
-# Why an order was cancelled.
-OCO: Final = 0
-LEG_FLAT: Final = 1
-ONE_WAY: Final = 2
-LIQUIDATION: Final = 3
-
-UNITS_END: Final = 2**53
-"""Ticks and lots stay below this: they come from float64 observations."""
-NO_CAP: Final = -1
-"""Any quantity of a bar may be taken."""
 
 
 class _Order:
@@ -103,11 +95,14 @@ class _Order:
 class Book:
     """Resting and market orders of one symbol.
 
-    ``slip_up`` / ``slip_down`` over ``slip_base`` is the adverse factor of a buy and of a sell;
+    ``slip_up`` / ``slip_down`` over ``slip_base`` is the adverse factor of a buy and of a sell, below 2**63;
     ``through`` asks that a bar trades beyond a limit; ``one_way`` never holds both legs.
     """
 
     def __init__(self, slip_up: int, slip_down: int, slip_base: int, through: bool, one_way: bool) -> None:
+        if not (0 <= slip_up < UNITS_END and 0 <= slip_down < UNITS_END and 0 < slip_base < UNITS_END):
+            factors = f"{slip_up} and {slip_down} over {slip_base}"
+            raise LedgerOverflow(f"Slippage of {factors} is out of the book's range", remedy=_RANGE)
         self._slip_up: Final = slip_up
         self._slip_down: Final = slip_down
         self._slip_base: Final = slip_base
@@ -126,7 +121,7 @@ class Book:
     def add(self, leg: int, kind: int, reduce: bool, lots: int, ticks: int, stop: int, target: int, waits: bool) -> int:
         """One more order, taking part from the next bar on; its key. 0 ticks is no price."""
         for value in (lots, ticks, stop, target):
-            if not 0 <= value < UNITS_END:
+            if not 0 <= value < EXACT_END:
                 raise LedgerOverflow(f"{value} ticks or lots are out of the book's range", remedy=_RANGE)
         if not lots:
             raise OurFault("An order of no lots reached the book", remedy=_RANGE)
@@ -165,6 +160,8 @@ class Book:
     def inside(self, high: int, low: int) -> list[tuple[int, int, int, int, int, int]]:
         """The second half: stops, targets and limits against the extremes. Then every order has rested."""
         self._out = []
+        in_range(high)
+        in_range(low)
         for order in self._by_worst():
             if order.key not in self._orders or order.triggered:
                 continue
@@ -210,6 +207,8 @@ class Book:
 
     def _begin(self, open_ticks: int, cap: int, late: bool, long_lots: int, short_lots: int) -> None:
         self._out = []
+        for value in (open_ticks, cap, long_lots, short_lots):
+            in_range(value)
         self._position = [long_lots, short_lots]
         self._cap = cap
         self._open = open_ticks
@@ -261,8 +260,8 @@ class Book:
     def _slipped(self, order: _Order, price: int) -> int:
         """The price with adverse slippage, rounded adversely, at least one tick."""
         if order.buy:
-            return -(-price * self._slip_up // self._slip_base)
-        return max(price * self._slip_down // self._slip_base, 1)
+            return in_range(-(-price * self._slip_up // self._slip_base))
+        return in_range(max(price * self._slip_down // self._slip_base, 1))
 
     def _take(self, order: _Order, price: int, reference: int, maker: bool) -> None:
         """Fill what position, participation and mode allow, and what follows from it."""
@@ -281,9 +280,9 @@ class Book:
             return
         if lots <= 0:
             return
+        position[leg] = in_range(position[leg] + (-lots if order.reduce else lots))
         order.lots -= lots
         order.used += lots
-        position[leg] += -lots if order.reduce else lots
         self._out.append((FILLED, order.key, lots, price, reference, 1 if maker else 0))
         if not order.lots:
             del self._orders[order.key]

@@ -16,6 +16,7 @@ LONG = {
     "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",
     "hotpath/compiled/indicators.pyx": "seven small classes, each with its batch twin",
     "hotpath/compiled/ledger.pyx": "the account in C, and its shell for Python",
+    "hotpath/compiled/matching.pyx": "the book in C, and its shell for Python",
     "hotpath/reference/indicators.py": "the same",
 }
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "manager2")

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from fix_hotpath import outcome, twins
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+from live_runner.contracts.errors import LedgerOverflow
 
 compiled, reference = twins("matching")
 
@@ -34,7 +36,7 @@ steps = st.lists(
     ),
     max_size=40,
 )
-books = st.tuples(st.integers(0, 900), st.booleans(), st.booleans())
+books = st.tuples(st.one_of(st.just(0), st.integers(0, 900), st.integers(0, 100_000)), st.booleans(), st.booleans())
 
 
 def _make(module: Any, shape: tuple[int, bool, bool]) -> Any:
@@ -97,6 +99,59 @@ def _play(module: Any, shape: tuple[int, bool, bool], story: list[tuple[str, Any
 @given(shape=books, story=steps)
 def test_books_say_the_same(shape: tuple[int, bool, bool], story: list[tuple[str, Any]]) -> None:
     assert repr(_play(compiled, shape, story)) == repr(_play(reference, shape, story))
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [(2**63, 1, 1), (1, 2**63, 1), (1, 1, 2**63), (-1, 1, 1), (1, -1, 1), (1, 1, 0), (1, 1, -5), (2**200, 1, 1)],
+)
+def test_books_refuse_the_same_slippage(factors: tuple[int, int, int]) -> None:
+    left, right = (outcome(module.Book, *factors, False, False) for module in (compiled, reference))
+
+    assert left == right
+    assert left[0] is LedgerOverflow
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    factors=st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.integers(1, 2**63 - 1)),
+    kind=st.sampled_from([reference.MARKET, reference.LIMIT, reference.STOP]),
+    leg=st.integers(0, 1),
+    reduce=st.booleans(),
+    ticks=st.integers(0, 2**53 - 1),
+    bar=st.tuples(*[st.integers(-(2**63) - 1, 2**63 + 1)] * 3),
+    held=st.tuples(*[st.one_of(st.integers(0, 9), st.integers(2**63 - 9, 2**63 + 1))] * 2),
+)
+@example((2**63 - 1, 1, 1), 0, 0, False, 0, (2, 2, 2), (0, 0))
+@example((1, 1, 1), 0, 0, False, 0, (5, 5, 5), (2**63 - 4, 0))
+@example((1, 1, 1), 0, 0, True, 0, (0, 0, 0), (5, 0))
+@example((1, 2**63 - 1, 1), 0, 0, True, 0, (-(2**62), 0, 0), (5, 0))
+def test_books_agree_at_the_ends_of_the_range(
+    factors: tuple[int, int, int],
+    kind: int,
+    leg: int,
+    reduce: bool,
+    ticks: int,
+    bar: tuple[int, int, int],
+    held: tuple[int, int],
+) -> None:
+    said = []
+    for module in (compiled, reference):
+        book = module.Book(*factors, False, False)
+        book.add(leg, kind, reduce, 5, ticks, 3, 9, False)
+        first = outcome(book.at_open, bar[0], -1, False, *held)
+        said.append((first, first[0] is list and outcome(book.inside, bar[1], bar[2])))
+
+    assert said[0] == said[1]
+
+
+def test_an_order_that_is_not_on_the_book_cannot_fill_at_the_close() -> None:
+    left, right = (
+        outcome(_make(module, (0, False, False)).at_close, 7, 5, -1, 0, 0) for module in (compiled, reference)
+    )
+
+    assert left == right
+    assert left[0] is KeyError
 
 
 @pytest.mark.parametrize(
