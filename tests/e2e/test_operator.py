@@ -14,6 +14,9 @@ from live_runner.contracts import subjects
 from live_runner.contracts.messages import Command, Event, Filled, Incident, Refused, Requested, Settled
 from live_runner.services.runtime.bus import Bus
 
+ALWAYS_IN = "{module: live_runner.strategies.ema_cross, parameters: {fast: 5, slow: 20, short: true, notional: 500}}"
+"""From its first entry on it always holds a leg, so that there is one to close whenever a stop comes."""
+
 GATES = {"stop": "stopped", "kill": "killed", "flatten": "flattening", "resume": "open"}
 
 
@@ -88,7 +91,7 @@ class After:
 def test_commands_are_obeyed_recorded_and_replayed(new_house: Callable[[], House]) -> None:
     """S01, S02, S03: a stop outlives kill -9 of execution; what is refused is recorded; replay and compare agree."""
     house = new_house()
-    config = house.config("alpha", bars=RUN_FOR_EVER)
+    config = house.config("alpha", strategy=ALWAYS_IN, bars=RUN_FOR_EVER)
     run = house.start(config, "--verify", *SLOW)
     operator = Operator(house, "alpha")
     operator.waits_for_entry()

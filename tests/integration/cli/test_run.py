@@ -17,6 +17,8 @@ import pytest
 from live_runner.services.runtime.process import wait_until_gone
 
 LIMIT_S = 120.0
+OUTLASTS_EVERYTHING = 20_000
+"""Bars of a session that, at a hundred a second, has not ended when its test has waited as long as it may."""
 CONFIG = """\
 session: alpha
 strategy: {module: live_runner.strategies.ema_cross, parameters: {fast: 3, slow: 8, notional: 100}}
@@ -138,7 +140,7 @@ def test_a_killed_run_leaves_no_orphans_and_goes_on_when_run_again(terminal: Ter
 
 
 def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal: Terminal) -> None:
-    config = terminal.config(3000)
+    config = terminal.config(OUTLASTS_EVERYTHING)
     first = terminal.begin("run", config, "--stage", "paper", "--speed", "6000")
     terminal.until(lambda: terminal.status().get("sets", 0) > 10, first)
     below = terminal.children(first.pid)
@@ -150,7 +152,7 @@ def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal:
     assert all(wait_until_gone(pid, 30.0) for pid in below)
 
     changed = terminal.folder / "changed.yaml"
-    changed.write_text((CONFIG % 3000).replace("fast: 3", "fast: 4"))
+    changed.write_text((CONFIG % OUTLASTS_EVERYTHING).replace("fast: 3", "fast: 4"))
     code, _, err = terminal.do("run", str(changed), "--stage", "paper")
 
     assert code == 66
@@ -159,7 +161,7 @@ def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal:
 
 def test_a_detached_session_obeys_commands_from_elsewhere(terminal: Terminal) -> None:
     """S01, S02: stop and resume with author and reason in the log; `end` ends the session in order."""
-    config = terminal.config(20_000)
+    config = terminal.config(OUTLASTS_EVERYTHING)
     code, out, err = terminal.do("run", config, "--stage", "paper", "--speed", "6000", "--detach", "--json")
     assert code == 0, err
     pid = json.loads(out)["pid"]
