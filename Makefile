@@ -6,6 +6,7 @@
 #   make setup PYTHON=<python>      an interpreter of your choice
 
 BIN := .venv/bin
+FOLDERS := contracts hotpath services strategies
 COMPILED := pyproject.toml setup.py $(wildcard hotpath/compiled/*.pyx hotpath/compiled/*.pxd)
 PYTEST := $(BIN)/pytest
 # Test files run side by side, each file in one process, because fixtures start servers per file.
@@ -29,6 +30,7 @@ setup: .venv/compiled  ## make .venv, install the pinned packages, compile the h
 .venv/compiled: .venv/installed $(COMPILED)
 	@command -v $${CC:-cc} >/dev/null || { echo "The hot path is compiled and there is no C compiler. Install gcc or clang (Debian: apt-get install gcc libc6-dev), then run make again." >&2; exit 1; }
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(FOLDERS)
 	@touch $@
 
 check: setup  ## lint, formatting, types, import rules
@@ -66,6 +68,7 @@ peers: setup $(PEERS)  ## the engines that the bench compares with, each in an e
 	@touch $@
 
 bench: setup  ## the table of speeds, each beside its floor of the same run; QUICK=1 for a look
+	$(BIN)/python -m compileall -q $(FOLDERS)
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 lock: setup  ## resolve the packages anew (in an environment of the oldest Python)

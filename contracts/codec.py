@@ -8,7 +8,7 @@ last field: an int64 at the very end of the bytes, 0 in the canonical form. ``st
 from __future__ import annotations
 
 import operator
-from functools import reduce
+from functools import cache, reduce
 from typing import Final
 
 import msgspec
@@ -42,10 +42,15 @@ MESSAGE_TYPES: Final[dict[str, type[Event]]] = {
 """Every message by its ``type``."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(reduce(operator.or_, MESSAGE_TYPES.values()))
 _head_decoder: Final = msgspec.msgpack.Decoder(Head)
 
 _STAMPED_TAIL: Final = 9  # 0xcf and eight bytes
+
+
+@cache
+def _decoder() -> msgspec.msgpack.Decoder[Event]:
+    """Made when the first message is read: it takes as long as all the rest of a service's contracts."""
+    return msgspec.msgpack.Decoder(reduce(operator.or_, MESSAGE_TYPES.values()))
 
 
 def encode(event: Event) -> bytes:
@@ -68,14 +73,13 @@ def canonical(wire: bytes) -> bytes:
 def decode(data: bytes) -> Event:
     """The typed message; MessageError when the bytes are none of ours."""
     try:
-        event: Event = _decoder.decode(data)
+        return _decoder().decode(data)
     except msgspec.MsgspecError as error:
         raise MessageError(
             f"A message of {len(data)} bytes cannot be read: {error}",
             remedy="Check which program publishes on this subject and its version",
             size=len(data),
         ) from error
-    return event
 
 
 def head(data: bytes) -> Head:

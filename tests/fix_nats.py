@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live_runner.services.runtime.lean import import_lean
 from live_runner.services.runtime.nats_server import NatsServer, start_nats
 
 __all__ = ["BusFactory", "NatsServer"]
@@ -24,7 +23,6 @@ STREAM_BYTES_MAX = 256 * 1024 * 1024
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """The server, with its url, token and process id."""
-    import_lean("nats")
     server = start_nats(tmp_path_factory.mktemp("nats"))
     yield server
     assert server.process is not None

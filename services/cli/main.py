@@ -10,9 +10,8 @@ from typing import Final
 
 import typer
 
-from live_runner.contracts.errors import RunnerError
 from live_runner.services.cli import commands, config, data, database, doctor, inspect, ops, run, serve, verify
-from live_runner.services.cli.output import fail
+from live_runner.services.cli.ending import ended
 
 __all__ = ["app", "main"]
 
@@ -47,10 +46,6 @@ Examples:
   live-runner doctor
 """
 
-INTERRUPTED: Final = 130
-_IO_ERROR: Final = 74
-_OUR_FAULT: Final = 70
-
 app = typer.Typer(
     name="live-runner",
     help=EXAMPLES,
@@ -81,41 +76,7 @@ def main() -> None:
 
 def invoke(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every error becomes one line on stderr."""
-    as_json = "--json" in arguments
-    try:
-        code = app(arguments, standalone_mode=False, prog_name="live-runner")
-    except RunnerError as error:
-        return fail(error, as_json=as_json)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough, as with `| head`.
-        sys.stderr.close()
-        return 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        told = RunnerError(f"{where}{error.strerror or error}", remedy="Check the folder's space and rights")
-        fail(told, as_json=as_json)
-        return _IO_ERROR
-    except Exception as error:  # noqa: BLE001  # the last place: told as a fault of ours, with its traceback
-        return _unexpected(error)
-    if code == INTERRUPTED:
-        sys.stderr.write("interrupted\n")
-    return code if isinstance(code, int) else 0
-
-
-def _unexpected(error: Exception) -> int:
-    if hasattr(error, "show") and hasattr(error, "exit_code"):  # what typer raises for a wrong command line
-        error.show()
-        return int(error.exit_code)
-    if type(error).__name__ == "Abort":
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
-    import traceback
-
-    traceback.print_exception(error)
-    sys.stderr.write("error: this is a fault of live-runner. Please report it with the traceback above.\n")
-    return _OUR_FAULT
+    return ended(lambda: app(arguments, standalone_mode=False, prog_name="live-runner"), as_json="--json" in arguments)
 
 
 if __name__ == "__main__":

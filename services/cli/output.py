@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
-
-from live_runner.contracts.errors import RunnerError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-__all__ = ["console", "fail", "note", "print_json", "show", "stderr_console"]
+__all__ = ["console", "note", "print_json", "show", "stderr_console"]
 
 PLAIN_WIDTH: Final = 160
 """Columns of a table that goes into a file or another program."""
@@ -49,16 +46,3 @@ def note(text: str) -> None:
     """Say something about the way to the result."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
-
-
-def fail(error: RunnerError, *, as_json: bool) -> int:
-    """Print an error as one line, or as JSON; the exit code that goes with it."""
-    from live_runner.services.runtime.settings import masked
-
-    if as_json:
-        fields = {key: masked(value) if isinstance(value, str) else value for key, value in error.fields.items()}
-        told = {"code": error.code, "message": masked(str(error)), "fields": fields}
-        sys.stderr.write(json.dumps({"error": told}, default=str) + "\n")
-    else:
-        sys.stderr.write(f"error: {masked(' '.join(str(error).split()))}\n")
-    return error.exit_code

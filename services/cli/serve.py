@@ -1,19 +1,13 @@
-"""``serve``: one service, until it is asked to end."""
+"""``serve``: one service, until it is asked to end. Plainly asked for it starts in entry.py, without this module."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from live_runner.services.cli.options import HomeOption
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Coroutine
-
-    from live_runner.services.runtime.settings import Settings
 
 __all__ = ["register"]
 
@@ -51,63 +45,6 @@ def serve(
     `emulator` is a simulated exchange that speaks a venue's REST and WebSocket market data to ccxt;
     it needs neither NATS nor a database.
     """
-    import asyncio
+    from live_runner.services.cli.service import run_service
 
-    if service is Service.EMULATOR:
-        from live_runner.services.emulator.shell import run as run_emulator
-
-        asyncio.run(run_emulator())
-        return
-    from live_runner.services.runtime.lean import import_lean
-
-    import_lean("structlog")
-    import_lean("nats")
-    from live_runner.services.runtime import log
-    from live_runner.services.runtime.settings import Settings
-
-    settings = _pointed(Settings.from_environment(home=home), needs_database=service is Service.RECORDER)
-    log.configure(settings, service.value, to_file=log_to_file)
-    start = _entry(service)
-    # The strategies' own processes log beside it.
-    extra = {"log_to_file": log_to_file} if service is Service.STRATEGY else {}
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(start(settings, only=session, **extra))
-
-
-def _pointed(settings: Settings, *, needs_database: bool) -> Settings:
-    """With the embedded servers that run in the home folder where the environment names none."""
-    from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable
-    from live_runner.services.runtime.embedded import find
-
-    settings = find(settings)
-    if settings.nats_url is None:
-        raise BusUnavailable(
-            "NATS_URL is not set and no embedded NATS runs here",
-            remedy="Set NATS_URL, or let `live-runner run CONFIG --stage paper` start everything",
-        )
-    if needs_database and settings.timescale_dsn is None:
-        raise DatabaseUnavailable(
-            "TIMESCALE_DSN is not set and no embedded PostgreSQL runs here",
-            remedy="Set TIMESCALE_DSN, or let `live-runner run CONFIG --stage paper` start everything",
-        )
-    return settings
-
-
-def _entry(service: Service) -> Callable[..., Coroutine[Any, Any, None]]:
-    import importlib
-
-    module = importlib.import_module(f"live_runner.services.{service.value}.{_MODULES.get(service, 'shell')}")
-    entry: Callable[..., Coroutine[Any, Any, None]] = module.serve
-    return entry
-
-
-_MODULES: dict[Service, str] = {Service.STRATEGY: "service", Service.RECORDER: "service"}
-"""Where a service's ``serve`` stands, when not in its ``shell``."""
-
-
-def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None  # not built for this platform; asyncio's own loop does the same, slower
-    return uvloop.new_event_loop
+    run_service(service.value, session=session, log_to_file=log_to_file, home=None if home is None else str(home))

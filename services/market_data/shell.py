@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,8 +26,6 @@ from live_runner.contracts.messages import (
     VenueCall,
 )
 from live_runner.contracts.numbering import Numbering
-from live_runner.services.market_data.core.sets import Item
-from live_runner.services.market_data.feed import Source, open_source
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.market_data.progress import FeedProgress
 from live_runner.services.runtime import log
@@ -38,6 +36,10 @@ from live_runner.services.runtime.ownership import Ownership
 from live_runner.services.runtime.plain import plain
 from live_runner.services.runtime.publisher import Publisher
 from live_runner.services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from live_runner.services.market_data.core.sets import Item
+    from live_runner.services.market_data.feed import Source
 
 __all__ = ["MarketDataShell", "serve"]
 
@@ -123,6 +125,9 @@ class MarketDataShell:
         return has_joined
 
     async def _open(self, has_joined: bool) -> Source:
+        # With it comes numpy, which a service without a session has no use for.
+        from live_runner.services.market_data.feed import open_source
+
         try:
             source = await open_source(self._config, self._settings.home)
             plan = await source.plan(self._announced.warmup_bars)

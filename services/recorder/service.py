@@ -17,7 +17,6 @@ from live_runner.services.recorder.shell import Recorder, check_session
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.core_shell import send_beat
-from live_runner.services.runtime.database import migrate
 from live_runner.services.runtime.hosting import RECONNECT_EVERY_S, Host, instance_name, stop_on_signals
 from live_runner.services.runtime.ownership import Ownership
 from live_runner.services.runtime.settings import Settings
@@ -66,7 +65,7 @@ class RecorderService:
         said = False
         while True:
             try:
-                await asyncio.to_thread(migrate, self._dsn)
+                await asyncio.to_thread(_migrate, self._dsn)
                 return
             except DatabaseUnavailable as error:
                 if time.monotonic() > deadline or self._stop.is_set():
@@ -123,6 +122,13 @@ class RecorderService:
             await bus.publish(ownership.refusal(error, announcement=announced.id))
             raise
         await bus.publish(ownership.note(Joined, cause=announced.id, role=self.role, instance=self._instance))
+
+
+def _migrate(dsn: str) -> None:
+    # In a thread, where loading the database's driver keeps nobody waiting.
+    from live_runner.services.runtime.database import migrate
+
+    migrate(dsn)
 
 
 async def serve(settings: Settings, *, only: str | None = None) -> None:

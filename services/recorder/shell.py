@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from live_runner.contracts.errors import RunnerError, SessionRefused
 from live_runner.contracts.messages import Announced
@@ -19,11 +19,12 @@ from live_runner.services.recorder.core.batch import Batch, Packer
 from live_runner.services.recorder.core.position import Position, epoch_ns, first_to_read
 from live_runner.services.recorder.core.purge import purge_plan
 from live_runner.services.recorder.core.sequence import Sequences
-from live_runner.services.recorder.writer import Writer
 from live_runner.services.runtime import log
 from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.database import connect
 from live_runner.services.runtime.reader import Message
+
+if TYPE_CHECKING:
+    from live_runner.services.recorder.writer import Writer
 
 __all__ = ["LINGER_S", "Recorder", "check_session"]
 
@@ -86,6 +87,8 @@ class Recorder:
 
     async def run(self, bus: Bus, dsn: str, stop: asyncio.Event) -> None:
         """Record until ``stop``. Raises BusUnavailable, LogMismatch, OwnershipLost or another OurFault."""
+        from live_runner.services.recorder.writer import Writer
+
         self._stop = stop
         self._give_up_at: float | None = None
         self._linger_until = 0.0
@@ -258,6 +261,8 @@ def check_session(dsn: str, announced: Announced, stream_seq: int) -> None:
 
     Raises DatabaseUnavailable or SessionRefused. ``stream_seq`` is the announcement's own place.
     """
+    from live_runner.services.runtime.database import connect
+
     with connect(dsn) as connection:
         row = connection.execute(
             "select state, first_stream_seq from sessions where session = %s", (announced.session,)

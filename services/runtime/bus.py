@@ -11,33 +11,31 @@ import asyncio
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-import nats.errors
-import nats.js.errors
-from nats.aio.msg import Msg
-from nats.js.api import (
-    DiscardPolicy,
-    ObjectStoreConfig,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-)
-from nats.js.client import JetStreamContext
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
-from live_runner.services.runtime.nats_client import LeanClient
-from live_runner.services.runtime.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, refusal
+from live_runner.services.runtime.jetstream import (
+    REQUEST_TIMEOUT_S,
+    WRONG_LAST_SEQUENCE,
+    JetStream,
+    JetStreamError,
+    NotFoundError,
+)
+from live_runner.services.runtime.listener import Listener
+from live_runner.services.runtime.nats_address import addresses, without_secrets
+from live_runner.services.runtime.nats_client import NatsClient, NatsError, NoAnswerError, NobodyListensError
+from live_runner.services.runtime.object_store import ObjectStore
+from live_runner.services.runtime.publisher import Guard, Publisher, refusal
 from live_runner.services.runtime.reader import Handler, Reader
 
 __all__ = ["Bus", "LogState"]
 
 CONNECT_TIMEOUT_S: Final = 2.0
-REQUEST_TIMEOUT_S: Final = 5.0
-PENDING_BYTES: Final = 64 * 1024 * 1024
+CONNECT_RETRY_S: Final = 0.1
 SNAPSHOT_BUCKET: Final = "SNAPSHOTS"
 DEFAULT_MAX_BYTES: Final = 4 * 1024**3
 
@@ -63,9 +61,10 @@ class LogState:
 class Bus:
     """One connection. Make it with ``connect``."""
 
-    def __init__(self, client: LeanClient) -> None:
+    def __init__(self, client: NatsClient) -> None:
         self._client = client
-        self._jetstream: JetStreamContext = client.jetstream(timeout=REQUEST_TIMEOUT_S)
+        self._jetstream = JetStream(client)
+        self._snapshots = ObjectStore(self._jetstream, SNAPSHOT_BUCKET)
         # Of whoever still holds them: a service that hosts sessions for months keeps none of those that are over.
         self._publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
         self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
@@ -76,46 +75,40 @@ class Bus:
     async def connect(cls, url: str, *, token: str = "", name: str = "live-runner", wait_s: float = 0.0) -> Bus:
         """Connect, trying again for up to ``wait_s`` seconds; BusUnavailable after that."""
         deadline = time.monotonic() + wait_s
-        bus: Bus | None = None
-
-        async def on_closed() -> None:
-            if bus is not None:
-                bus._lose("the connection to NATS was closed")
-
-        async def on_error(error: Exception) -> None:
-            # Slow consumers and permission errors arrive here and nowhere else.
-            if bus is not None:
-                bus._lose(f"NATS reported {type(error).__name__}: {error}")
-
         while True:
-            client = LeanClient()
+            try:
+                return await cls._connect(url, token, name)
+            except (OSError, NatsError, TimeoutError, ValueError) as error:
+                if time.monotonic() >= deadline or isinstance(error, ValueError):
+                    raise BusUnavailable(
+                        f"NATS at {without_secrets(url)} does not answer: {str(error) or type(error).__name__}",
+                        remedy="Start it, or set NATS_URL (and NATS_TOKEN) to one that runs",
+                        url=without_secrets(url),
+                    ) from error
+                await asyncio.sleep(CONNECT_RETRY_S)
+
+    @classmethod
+    async def _connect(cls, url: str, token: str, name: str) -> Bus:
+        """Connect to the first server of the URL that answers."""
+        found: list[Bus] = []
+
+        def on_lost(why: str) -> None:
+            for bus in found:
+                bus._lose(why)
+
+        failure: Exception = ValueError("it names no server")
+        for address in addresses(url):
+            if token and address.token is None and address.user is None:
+                address = msgspec.structs.replace(address, token=token)
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await client.connect(
-                        url,
-                        token=token or None,
-                        name=name,
-                        allow_reconnect=False,
-                        max_reconnect_attempts=1,
-                        reconnect_time_wait=0,
-                        pending_size=PENDING_BYTES,
-                        closed_cb=on_closed,
-                        disconnected_cb=on_closed,
-                        error_cb=on_error,
-                    )
-                break
-            except (OSError, nats.errors.Error, TimeoutError) as error:
-                client.release()
-                await asyncio.sleep(0)  # the transport closes in the loop's next turn
-                if time.monotonic() >= deadline:
-                    raise BusUnavailable(
-                        f"NATS at {_without_secrets(url)} does not answer: {str(error) or type(error).__name__}",
-                        remedy="Start it, or set NATS_URL (and NATS_TOKEN) to one that runs",
-                        url=_without_secrets(url),
-                    ) from error
-                await asyncio.sleep(0.1)
-        bus = cls(client)
-        return bus
+                    client = await NatsClient.open(address, name, on_lost)
+            except (OSError, NatsError, TimeoutError) as error:
+                failure = error
+                continue
+            found.append(cls(client))
+            return found[0]
+        raise failure
 
     def _lose(self, why: str) -> None:
         if self.lost.done():
@@ -133,42 +126,35 @@ class Bus:
 
     async def ensure_stream(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         """Make the stream and the snapshot store, unless they are there."""
-        config = StreamConfig(
-            name=subjects.STREAM,
-            subjects=list(subjects.STREAM_SUBJECTS),
-            retention=RetentionPolicy.LIMITS,
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            max_bytes=max_bytes,
-            allow_direct=True,
-        )
+        config = {
+            "name": subjects.STREAM,
+            "subjects": subjects.STREAM_SUBJECTS,
+            "retention": "limits",
+            "max_consumers": -1,
+            "max_msgs": -1,
+            "max_bytes": max_bytes,
+            "discard": "new",
+            "storage": "file",
+            "num_replicas": 1,
+            "allow_direct": True,
+        }
         try:
-            try:
-                await self._jetstream.stream_info(subjects.STREAM)
-            except nats.js.errors.NotFoundError:
-                await self._jetstream.add_stream(config)
-            try:
-                await self._jetstream.object_store(SNAPSHOT_BUCKET)
-            except nats.js.errors.NotFoundError:
-                await self._jetstream.create_object_store(SNAPSHOT_BUCKET, config=ObjectStoreConfig())
-        except (nats.errors.Error, TimeoutError) as error:
+            await self._jetstream.make_stream(config)
+            await self._snapshots.make()
+        except NatsError as error:
             raise self._refused("The stream cannot be made", error) from error
 
     async def log_state(self) -> LogState:
         """Epoch, first and last sequence, and size of the stream."""
         try:
-            # The typed client drops the creation time, which is what tells one log from another.
-            answer = await self._client.request(
-                f"$JS.API.STREAM.INFO.{subjects.STREAM}", b"", timeout=REQUEST_TIMEOUT_S
-            )
-        except (nats.errors.Error, TimeoutError) as error:
-            raise self._refused("The stream's state cannot be read", error) from error
-        info = _json(answer.data)
-        if "error" in info:
+            info = await self._jetstream.ask(f"STREAM.INFO.{subjects.STREAM}")
+        except JetStreamError as error:
             raise BusUnavailable(
-                f"The stream {subjects.STREAM} cannot be read: {info['error'].get('description', '')}",
+                f"The stream {subjects.STREAM} cannot be read: {error}",
                 remedy="Start a service or `live-runner run`, which make it",
-            )
+            ) from error
+        except NatsError as error:
+            raise self._refused("The stream's state cannot be read", error) from error
         state = info["state"]
         return LogState(
             info["created"], state["first_seq"], state["last_seq"], state["bytes"], info["config"]["max_bytes"]
@@ -181,23 +167,18 @@ class Bus:
     async def last_message(self, subject: str) -> tuple[int, bytes] | None:
         """The last message on one subject (no wildcard), or None when there is none."""
         try:
-            message = await self._jetstream.get_last_msg(subjects.STREAM, subject)
-        except nats.js.errors.NotFoundError:
+            return await self._jetstream.last(subjects.STREAM, subject)
+        except NotFoundError:
             return None
-        except (nats.errors.Error, TimeoutError) as error:
+        except NatsError as error:
             raise self._refused(f"The last message on {subject} cannot be read", error) from error
-        return int(message.seq or 0), message.data or b""
 
     async def purge(self, subject_filter: str, up_to_seq: int) -> int:
         """Drop the messages of a filter below ``up_to_seq``; how many went."""
-        body = b'{"filter":"%b","seq":%d}' % (subject_filter.encode(), up_to_seq)
         try:
-            answer = await self._client.request(
-                f"$JS.API.STREAM.PURGE.{subjects.STREAM}", body, timeout=REQUEST_TIMEOUT_S
-            )
-        except (nats.errors.Error, TimeoutError) as error:
+            return await self._jetstream.purge(subjects.STREAM, subject_filter, up_to_seq)
+        except NatsError as error:
             raise self._refused("The stream cannot be purged", error) from error
-        return int(_json(answer.data).get("purged", 0))
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -211,24 +192,23 @@ class Bus:
             headers = {"Nats-Expected-Last-Subject-Sequence": str(expect_last_of_subject)}
         data = codec.stamp(codec.encode(event), time.time_ns())
         try:
-            ack = await self._jetstream.publish(subjects.of(event), data, headers=headers, timeout=REQUEST_TIMEOUT_S)
-        except nats.js.errors.APIError as error:
-            if error.err_code == WRONG_LAST_SEQUENCE:
+            return await self._jetstream.publish(subjects.of(event), data, headers)
+        except JetStreamError as error:
+            if error.code == WRONG_LAST_SEQUENCE:
                 raise OwnershipLost(
                     f"Another process published on {subjects.of(event)} first",
                     remedy="Nothing to do: the other one goes on",
                     subject=subjects.of(event),
                 ) from error
-            raise refusal(f"{event.id} was not stored", error.err_code or 0, error.description or str(error)) from error
-        except (nats.errors.Error, TimeoutError) as error:
+            raise refusal(f"{event.id} was not stored", error.code, error.description) from error
+        except NatsError as error:
             raise self._refused(f"{event.id} was not acknowledged", error) from error
-        return ack.seq
 
     async def publisher(self, guard: Guard | None = None) -> Publisher:
         """A window for publishing in order; every message asserts ``guard``."""
         try:
-            publisher = await Publisher.open(self._client, guard)
-        except nats.errors.Error as error:
+            publisher = Publisher.open(self._client, guard)
+        except NatsError as error:
             raise self._refused("Nothing can be published", error) from error
         self._publishers.add(publisher)
         return publisher
@@ -237,7 +217,7 @@ class Bus:
 
     async def reader(self, filters: Sequence[str], start_seq: int = 1, handler: Handler | None = None) -> Reader:
         """Read the stream in order from ``start_seq``: with ``async for``, or by ``handler``."""
-        reader = Reader(self._client, tuple(filters), start_seq, handler)
+        reader = Reader(self._jetstream, tuple(filters), start_seq, handler)
         self._readers.add(reader)
         await reader.start()
         return reader
@@ -247,53 +227,47 @@ class Bus:
     async def request(self, subject: str, data: bytes, timeout_s: float = REQUEST_TIMEOUT_S) -> bytes:
         """Ask and await one reply. ServiceUnavailable: nobody listens (``silent=False``) or none in time."""
         try:
-            return (await self._client.request(subject, data, timeout=timeout_s)).data
-        except nats.errors.NoRespondersError as error:
+            return (await self._client.request(subject, data, timeout_s)).data
+        except NobodyListensError as error:
             raise ServiceUnavailable(
                 f"Nobody answers on {subject}", remedy="Start the service", subject=subject, silent=False
             ) from error
-        except (nats.errors.TimeoutError, TimeoutError) as error:
+        except NoAnswerError as error:
             raise ServiceUnavailable(
                 f"No answer on {subject} within {timeout_s:g} s",
                 remedy="Look at the service's log",
                 subject=subject,
                 silent=True,
             ) from error
-        except nats.errors.Error as error:
+        except NatsError as error:
             raise self._refused(f"{subject} cannot be asked", error) from error
 
     async def on(
         self, subject: str, callback: Callable[[str, bytes], Awaitable[bytes | None]]
     ) -> Callable[[], Awaitable[None]]:
         """Call back on each message of a core subject; a returned value is the reply. Gives its undo."""
-
-        async def handle(message: Msg) -> None:
-            answer = await callback(message.subject, message.data)
-            if answer is not None and message.reply:
-                await message.respond(answer)
-
         try:
-            subscription = await self._client.subscribe(subject, cb=handle)
-            await self._client.flush(timeout=int(REQUEST_TIMEOUT_S))
-        except (nats.errors.Error, TimeoutError) as error:
+            listener = Listener(self._client, subject, callback)
+            await self._client.flush(REQUEST_TIMEOUT_S)
+        except NatsError as error:
             raise self._refused(f"{subject} cannot be listened to", error) from error
 
         async def undo() -> None:
-            if not self._client.is_closed:
-                await subscription.unsubscribe()
+            listener.close()
 
         return undo
 
     async def send(self, subject: str, data: bytes) -> None:
         """Publish on a core subject, not archived and not acknowledged."""
-        if not self._client.is_closed:
-            await self._client.publish(subject, data)
+        if self._client.is_connected:
+            self._client.publish(subject.encode(), data)
+            await self._client.writable()
 
     async def flush(self) -> None:
         """Wait until the server has what was sent; returns when it does not answer in time."""
         try:
-            await self._client.flush(timeout=int(REQUEST_TIMEOUT_S))
-        except (nats.errors.Error, TimeoutError):
+            await self._client.flush(REQUEST_TIMEOUT_S)
+        except NatsError:
             return  # only beats go unacknowledged, and lost beats matter to nobody
 
     # -- snapshots -----------------------------------------------------------------------------
@@ -301,33 +275,30 @@ class Bus:
     async def put_object(self, name: str, data: bytes) -> None:
         """Store an object under a name."""
         try:
-            store = await self._jetstream.object_store(SNAPSHOT_BUCKET)
-            await store.put(name, data)
-        except (nats.errors.Error, TimeoutError) as error:
+            await self._snapshots.put(name, data)
+        except NatsError as error:
             raise self._refused(f"The snapshot {name} cannot be stored", error) from error
 
     async def get_object(self, name: str) -> bytes:
         """Read an object; SnapshotMismatch when it is not there."""
         try:
-            store = await self._jetstream.object_store(SNAPSHOT_BUCKET)
-            return bytes((await store.get(name)).data or b"")
-        except nats.js.errors.NotFoundError as error:
+            return await self._snapshots.get(name)
+        except NotFoundError as error:
             raise SnapshotMismatch(
                 f"The snapshot {name} that the log names is not in the object store",
                 remedy="Restore the NATS store that belongs to this log",
                 object=name,
             ) from error
-        except (nats.errors.Error, TimeoutError) as error:
+        except NatsError as error:
             raise self._refused(f"The snapshot {name} cannot be read", error) from error
 
     async def delete_object(self, name: str) -> None:
         """Drop an object that nothing names any more."""
         try:
-            store = await self._jetstream.object_store(SNAPSHOT_BUCKET)
-            await store.delete(name)
-        except nats.js.errors.NotFoundError:
+            await self._snapshots.delete(name)
+        except NotFoundError:
             return
-        except (nats.errors.Error, TimeoutError) as error:
+        except NatsError as error:
             raise self._refused(f"The snapshot {name} cannot be dropped", error) from error
 
     async def close(self) -> None:
@@ -336,23 +307,10 @@ class Bus:
             reader.fail(None)
         if not self.lost.done():
             self.lost.cancel()
-        if not self._client.is_closed:
-            await self._client.close()
-        self._client.release()
-        await asyncio.sleep(0)  # the transport closes in the loop's next turn
+        await self._client.close()
 
     def _refused(self, what: str, error: BaseException) -> BusUnavailable:
         return BusUnavailable(
             f"{what}: {str(error) or type(error).__name__}",
             remedy="Check that NATS runs with JetStream enabled and has space left",
         )
-
-
-def _json(data: bytes) -> dict[str, Any]:
-    answer: dict[str, Any] = msgspec.json.decode(data)
-    return answer
-
-
-def _without_secrets(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

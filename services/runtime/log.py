@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.handlers
 import sys
 from collections import deque
-from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-
-import structlog
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.settings import Settings, masked
 
-__all__ = ["configure", "get", "log_path", "session_lines"]
+__all__ = ["Logger", "configure", "get", "log_path", "session_lines"]
 
 FILE_BYTES_MAX: Final = 50 * 1024 * 1024
 """A log file is turned over at this size."""
@@ -29,13 +26,49 @@ FILES_KEPT: Final = 3
 SESSION_LINES_MAX: Final = 10_000
 """Of one file; what happened last is what is asked for."""
 
-_NOISY: Final = ("nats", "asyncio", "psycopg", "psycopg.pool")
+_NOISY: Final = ("asyncio", "psycopg", "psycopg.pool")
+_COLOURS: Final = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
+_PLAIN: Final = "\x1b[0m"
+_EVENT_WIDTH: Final = 30
 
 
-def get(name: str = "") -> structlog.stdlib.BoundLogger:
+class Logger:
+    """Says events with fields through Python's own logging, which other libraries' lines take too."""
+
+    __slots__ = ("_fields", "_logger")
+
+    def __init__(self, logger: logging.Logger, fields: dict[str, Any]) -> None:
+        self._logger = logger
+        self._fields = fields
+
+    def bind(self, **fields: Any) -> Logger:
+        """A logger whose lines all have these fields."""
+        return Logger(self._logger, self._fields | fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Something went as it should."""
+        self._say(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Something to know about."""
+        self._say(logging.WARNING, event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Something to act on."""
+        self._say(logging.ERROR, event, fields)
+
+    def exception(self, event: str, **fields: Any) -> None:
+        """The error that is being handled, with its traceback."""
+        self._say(logging.ERROR, event, fields, with_traceback=True)
+
+    def _say(self, level: int, event: str, fields: dict[str, Any], *, with_traceback: bool = False) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, event, exc_info=with_traceback, extra={"fields": self._fields | fields})
+
+
+def get(name: str = "") -> Logger:
     """A logger; ``configure`` decides where its lines go."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name or "live_runner")
-    return logger
+    return Logger(logging.getLogger(name or "live_runner"), {})
 
 
 def log_path(settings: Settings, service: str) -> Path:
@@ -69,35 +102,11 @@ def _fields(line: str) -> dict[str, Any]:
 
 def configure(settings: Settings, service: str, *, to_file: bool = False) -> None:
     """Send every log line of this process to its place. Raises ConfigError when the file cannot be opened."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        structlog.processors.StackInfoRenderer(),
-        _ServiceName(service),
-        _mask,
-    ]
     console = not to_file and (
         settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
     )
-    last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if console
-        else [structlog.processors.format_exc_info, _mask, structlog.processors.JSONRenderer()]
-    )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
     handler = _handler(log_path(settings, service) if to_file else None)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-        )
-    )
+    handler.setFormatter(_Console(service, in_colour=sys.stderr.isatty()) if console else _JsonLines(service))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -111,11 +120,11 @@ def configure(settings: Settings, service: str, *, to_file: bool = False) -> Non
 def _handler(path: Path | None) -> logging.Handler:
     if path is None:
         return logging.StreamHandler(sys.stderr)
+    from logging.handlers import RotatingFileHandler
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return logging.handlers.RotatingFileHandler(
-            path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8"
-        )
+        return RotatingFileHandler(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"The log file {path} cannot be opened: {error.strerror}",
@@ -124,21 +133,56 @@ def _handler(path: Path | None) -> logging.Handler:
         ) from error
 
 
-class _ServiceName:
-    """Puts the service's name into each line."""
+class _JsonLines(logging.Formatter):
+    """One JSON object a line."""
 
     def __init__(self, service: str) -> None:
+        super().__init__()
         self._service = service
 
-    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event.setdefault("service", self._service)
-        return event
+    def format(self, record: logging.LogRecord) -> str:
+        """Called by logging."""
+        return json.dumps(_fields_of(record, self._service), default=str)
 
 
-def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = masked(value)
-        elif isinstance(value, BaseException) and key != "exc_info":
-            event[key] = masked(str(value))
-    return event
+class _Console(logging.Formatter):
+    """One line for people, and a traceback below it."""
+
+    def __init__(self, service: str, *, in_colour: bool) -> None:
+        super().__init__()
+        self._service = service
+        self._in_colour = in_colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Called by logging."""
+        fields = _fields_of(record, self._service)
+        time, level, event = fields.pop("time"), fields.pop("level"), fields.pop("event")
+        traceback = fields.pop("exception", None)
+        shown = f"{level:<8}"
+        if self._in_colour:
+            shown = f"{_COLOURS.get(level, '')}{shown}{_PLAIN}"
+        told = " ".join(f"{name}={value}" for name, value in fields.items())
+        line = f"{time} {shown} {event:<{_EVENT_WIDTH}} {told}"
+        return line if traceback is None else f"{line}\n{traceback}"
+
+
+def _fields_of(record: logging.LogRecord, service: str) -> dict[str, Any]:
+    """A line's fields, without the secrets in them."""
+    fields: dict[str, Any] = {
+        **getattr(record, "fields", {}),
+        "event": record.getMessage(),
+        "level": record.levelname.lower(),
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+    }
+    fields.setdefault("service", service)
+    if record.exc_info and record.exc_info[0] is not None:
+        fields["exception"] = logging.Formatter().formatException(record.exc_info)
+    if record.stack_info:
+        fields["stack"] = record.stack_info
+    return {name: _masked(value) for name, value in fields.items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    return masked(str(value)) if isinstance(value, BaseException) else value

@@ -12,22 +12,18 @@ from collections import deque
 from typing import Any, Final
 
 import msgspec
-from nats.aio.subscription import Subscription
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Event
-from live_runner.services.runtime.nats_client import LeanClient, header_block
+from live_runner.services.runtime.jetstream import WRONG_LAST_SEQUENCE
+from live_runner.services.runtime.nats_client import NatsClient, NatsError, header_block
 
-__all__ = ["ACK_TIMEOUT_S", "WINDOW", "WRONG_LAST_SEQUENCE", "Guard", "Publisher", "StreamFull", "refusal"]
+__all__ = ["ACK_TIMEOUT_S", "WINDOW", "Guard", "Publisher", "StreamFull", "refusal"]
 
 WINDOW: Final = 512
 """Messages that may wait for their acknowledgement."""
 ACK_TIMEOUT_S: Final = 10.0
-WRONG_LAST_SEQUENCE: Final = 10071
-"""The server's error code for a condition that no longer holds."""
-
-
 _NO_ROOM: Final = (10023, 10047, 10077)
 """Insufficient resources, insufficient storage, store failed (a size limit reached, or a disk that is full)."""
 
@@ -61,7 +57,7 @@ _ack_decoder: Final = msgspec.json.Decoder(_Ack)
 class Publisher:
     """Publishes events in order. Make it with ``Bus.publisher``."""
 
-    def __init__(self, client: LeanClient, guard: Guard | None) -> None:
+    def __init__(self, client: NatsClient, guard: Guard | None) -> None:
         self._client = client
         self._guard = guard
         self._block = header_block(guard.headers()) if guard else b""
@@ -70,17 +66,17 @@ class Publisher:
         self._acknowledged = 0
         self._sent_at: deque[float] = deque()
         self._changed = asyncio.Event()
-        self._subscription: Subscription | None = None
+        self._subscription: int | None = None
         self.error: RunnerError | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed.add_done_callback(lambda future: future.cancelled() or future.exception())
         self.last_stream_seq = 0
 
     @classmethod
-    async def open(cls, client: LeanClient, guard: Guard | None) -> Publisher:
+    def open(cls, client: NatsClient, guard: Guard | None) -> Publisher:
         """A publisher whose inbox is subscribed."""
         publisher = cls(client, guard)
-        publisher._subscription = await client.subscribe_direct(f"{publisher._inbox}.*", publisher._on_ack)
+        publisher._subscription = client.subscribe(f"{publisher._inbox.decode()}.*", publisher._on_ack)
         return publisher
 
     async def publish(self, event: Event) -> None:
@@ -95,11 +91,15 @@ class Publisher:
             await self._wait("the window to open")
         self._sent += 1
         self._sent_at.append(time.monotonic())
-        if not self._client.is_connected:
-            raise BusUnavailable("The connection to NATS is closed", remedy="The service starts anew from the log")
-        await self._client.publish_block(
-            subject, f"{self._inbox}.{self._sent}", self._block, codec.stamp(canonical, time.time_ns())
-        )
+        data = codec.stamp(canonical, time.time_ns())
+        try:
+            self._client.publish(subject.encode(), data, b"%b.%d" % (self._inbox, self._sent), self._block)
+            if self._client.is_congested:
+                await self._client.writable()
+        except NatsError as error:
+            raise BusUnavailable(
+                "The connection to NATS is closed", remedy="The service starts anew from the log"
+            ) from error
 
     async def flush(self) -> None:
         """Wait until everything sent so far is acknowledged."""
@@ -149,7 +149,7 @@ class Publisher:
         if not self.failed.done():
             self.failed.cancel()
         if self._subscription is not None:
-            await self._client.unsubscribe_direct(self._subscription)
+            self._client.unsubscribe(self._subscription)
 
     def _on_ack(self, _subject: bytes, _reply: bytes, data: bytes, headers: bytes | None) -> None:
         if headers:

@@ -13,13 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import msgspec
-import nats.errors
-from nats.aio.subscription import Subscription
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from live_runner.contracts.errors import BusUnavailable, RunnerError
 from live_runner.contracts.subjects import STREAM
-from live_runner.services.runtime.nats_client import LeanClient
+from live_runner.services.runtime.jetstream import JetStream
+from live_runner.services.runtime.nats_client import NatsError
 
 __all__ = ["Handler", "Message", "Reader"]
 
@@ -30,8 +28,14 @@ SILENCE_LIMIT_S: Final = 8.0
 """Without a message or heartbeat for so long, the consumer is made anew."""
 RESTART_LIMIT: Final = 5
 """Consumers made anew in a row without a message in between, before giving up."""
+INACTIVE_LIMIT_S: Final = 10.0
+"""After which the server drops a consumer that nobody listens to."""
 QUEUE_LIMIT: Final = 4096
 """Messages that wait for ``async for``."""
+_VERSION_BYTES: Final = len(b"NATS/1.0")
+_LINE_END: Final = 0x0D
+"""Follows the version in a message that was published with headers; in a status its code does."""
+_STALLED: Final = b"Nats-Consumer-Stalled:"
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -46,13 +50,15 @@ class Message(msgspec.Struct, frozen=True):
 class Reader:
     """Made with ``Bus.reader``. With a handler, its exception ends the reader and is in ``done``."""
 
-    def __init__(self, client: LeanClient, filters: tuple[str, ...], start_seq: int, handler: Handler | None) -> None:
-        self._client = client
+    def __init__(self, jetstream: JetStream, filters: tuple[str, ...], start_seq: int, handler: Handler | None) -> None:
+        self._jetstream = jetstream
+        self._client = jetstream.client
+        self._loop = asyncio.get_running_loop()
         self._filters = filters
         self._next_seq = max(1, start_seq)
         self._queue: asyncio.Queue[Message | None] = asyncio.Queue(QUEUE_LIMIT)
         self._handler: Handler = handler if handler is not None else self._enqueue
-        self._subscription: Subscription | None = None
+        self._subscription: int | None = None
         self._consumer = ""
         self._consumer_seq = 0
         self._heard = time.monotonic()
@@ -61,7 +67,7 @@ class Reader:
         self._pump: asyncio.Task[None] | None = None
         # Bounded by the server: it stalls until its flow control message, which stands in this queue, is answered.
         self._arrived: deque[tuple[bytes, bytes, bytes, bytes | None]] = deque()
-        self._wake = asyncio.Event()
+        self._is_handling = False
         self._error: RunnerError | None = None
         self._closed = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -71,7 +77,6 @@ class Reader:
         """Make the consumer; BusUnavailable when the stream refuses."""
         await self._subscribe()
         self._watch = asyncio.create_task(self._watch_silence())
-        self._pump = asyncio.create_task(self._handle_arrived())
 
     def __aiter__(self) -> AsyncIterator[Message]:
         return self
@@ -88,58 +93,56 @@ class Reader:
         await self._queue.put(message)
 
     async def _subscribe(self) -> None:
-        inbox = self._client.new_inbox()
+        inbox = self._client.new_inbox().decode()
         self._consumer_seq = 0
-        config = ConsumerConfig(
-            deliver_subject=inbox,
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._next_seq,
-            filter_subjects=list(self._filters),
-            flow_control=True,
-            idle_heartbeat=IDLE_HEARTBEAT_S,
-            inactive_threshold=10.0,
-            mem_storage=True,
-            num_replicas=1,
-        )
+        config = {
+            "deliver_subject": inbox,
+            "ack_policy": "none",
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": self._next_seq,
+            "replay_policy": "instant",
+            "filter_subjects": self._filters,
+            "flow_control": True,
+            "idle_heartbeat": int(IDLE_HEARTBEAT_S * 1e9),
+            "inactive_threshold": int(INACTIVE_LIMIT_S * 1e9),
+            "mem_storage": True,
+            "num_replicas": 1,
+        }
         try:
             self._arrived.clear()
-            self._subscription = await self._client.subscribe_direct(inbox, self._take)
-            info = await self._client.jetstream()._jsm.add_consumer(STREAM, config)
-        except (nats.errors.Error, TimeoutError) as error:
+            self._subscription = self._client.subscribe(inbox, self._take)
+            self._consumer = await self._jetstream.make_consumer(STREAM, config)
+        except NatsError as error:
             raise BusUnavailable(
                 f"The stream cannot be read: {str(error) or type(error).__name__}",
                 remedy="Check that NATS runs with JetStream enabled",
             ) from error
-        self._consumer = info.name
         self._heard = time.monotonic()
 
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         self._heard = time.monotonic()
         self._arrived.append((subject, reply, data, headers))
-        self._wake.set()
+        if not self._is_handling and not self._closed:
+            # Begun here and now: a handler that need not wait is done before the next message is even read.
+            self._pump = asyncio.Task(self._handle_arrived(), loop=self._loop, eager_start=True)
 
     async def _handle_arrived(self) -> None:
+        self._is_handling = True
         try:
-            while not self._closed:
-                if self._arrived:
-                    await self._on_message(*self._arrived.popleft())
-                else:
-                    self._wake.clear()
-                    await self._wake.wait()
+            while self._arrived and not self._closed:
+                await self._on_message(*self._arrived.popleft())
         except RunnerError as error:
             self.fail(error)
         except Exception as error:  # noqa: BLE001  # a handler's fault must end the reader, never vanish in a task
             self._closed = True
             if not self.done.done():
                 self.done.set_exception(error)
+        finally:
+            self._is_handling = False
 
     async def _on_message(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        status = await self._client.status_of(headers)
-        if status is not None:
-            answer = reply.decode() or status.get("Nats-Consumer-Stalled", "")
-            if answer:
-                await self._client.publish(answer)
+        if headers is not None and headers[_VERSION_BYTES] != _LINE_END:
+            self._on_status(reply, headers)
             return
         tokens = reply.split(b".")
         at = 5 if len(tokens) == 9 else 7
@@ -153,6 +156,13 @@ class Reader:
         self._next_seq = stream_seq + 1
         await self._handler(Message(stream_seq, subject.decode(), data, int(tokens[at + 3])))
 
+    def _on_status(self, reply: bytes, headers: bytes) -> None:
+        """Answer flow control, in its place after the messages before it; the server sends on after that."""
+        if not reply and _STALLED in headers:
+            reply = headers.partition(_STALLED)[2].partition(b"\r\n")[0].strip()
+        if reply and self._client.is_connected:
+            self._client.publish(reply, b"")
+
     async def _again(self) -> None:
         self._restarts += 1
         if self._restarts > RESTART_LIMIT:
@@ -164,7 +174,7 @@ class Reader:
             )
             return
         if self._subscription is not None:
-            await self._client.unsubscribe_direct(self._subscription)
+            self._client.unsubscribe(self._subscription)
         try:
             await self._subscribe()
         except BusUnavailable as error:
@@ -199,11 +209,9 @@ class Reader:
         """Stop reading and drop the consumer."""
         self.fail(None)
         if self._subscription is not None:
-            await self._client.unsubscribe_direct(self._subscription)
-        if self._client.is_closed:
-            return
-        if self._consumer:
+            self._client.unsubscribe(self._subscription)
+        if self._consumer and self._client.is_connected:
             try:
-                await self._client.jetstream().delete_consumer(STREAM, self._consumer)
-            except (nats.errors.Error, TimeoutError):
+                await self._jetstream.drop_consumer(STREAM, self._consumer)
+            except NatsError:
                 return  # the server drops it by itself after its inactivity threshold

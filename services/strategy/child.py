@@ -20,23 +20,13 @@ from live_runner.services.runtime.bus import Bus
 from live_runner.services.runtime.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.ownership import AlreadyOwned, Ownership
 from live_runner.services.runtime.settings import Settings
+from live_runner.services.strategy.orders import Orders
 from live_runner.services.strategy.shell import StrategyShell
 from live_runner.services.strategy.watch import BusyFlag
 
-__all__ = ["Orders", "main"]
+__all__ = ["main"]
 
 CONNECT_WAIT_S = 10.0
-
-
-class Orders(msgspec.Struct, forbid_unknown_fields=True):
-    """What the strategy service tells its child, as JSON in the first argument."""
-
-    session: str
-    stream_seq: int
-    busy_descriptor: int
-    trouble: str = ""
-    """Why the process before this one ended, for an incident."""
-    log_to_file: bool = False
 
 
 async def _run(orders: Orders, settings: Settings) -> None:

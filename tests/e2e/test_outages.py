@@ -143,8 +143,6 @@ async def _limit_stream(server: NatsServer, max_bytes: int) -> None:
     """Make the stream with this limit, or change the limit of the one that is there."""
     bus = await Bus.connect(server.url, token=server.token)
     await bus.ensure_stream(max_bytes=max_bytes)
-    jetstream = bus._client.jetstream()
-    info = await jetstream.stream_info(subjects.STREAM)
-    info.config.max_bytes = max_bytes
-    await jetstream.update_stream(info.config)
+    info = await bus._jetstream.ask(f"STREAM.INFO.{subjects.STREAM}")
+    await bus._jetstream.ask(f"STREAM.UPDATE.{subjects.STREAM}", info["config"] | {"max_bytes": max_bytes})
     await bus.close()

@@ -16,7 +16,6 @@ import pytest
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.embedded import Embedded, find, nats_folder, postgres_folder
-from live_runner.services.runtime.lean import import_lean
 from live_runner.services.runtime.nats_server import probe, start_nats
 from live_runner.services.runtime.postgres_server import start_postgres
 from live_runner.services.runtime.process import Process, is_alive, wait_until_gone
@@ -30,7 +29,6 @@ def start(home: Path, **servers: bool) -> Embedded:
 
 
 async def store(settings: Settings, data: bytes) -> None:
-    import_lean("nats")
     import nats
 
     client = await nats.connect(settings.nats_url or "", token=settings.nats_token)
@@ -41,7 +39,6 @@ async def store(settings: Settings, data: bytes) -> None:
 
 
 async def stored(settings: Settings) -> bytes | None:
-    import_lean("nats")
     import nats
 
     client = await nats.connect(settings.nats_url or "", token=settings.nats_token)

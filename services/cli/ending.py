@@ -1,0 +1,67 @@
+"""How a command ends: its exit code, and one line on stderr for what went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from live_runner.contracts.errors import RunnerError
+
+__all__ = ["INTERRUPTED", "ended", "fail"]
+
+INTERRUPTED: Final = 130
+_IO_ERROR: Final = 74
+_OUR_FAULT: Final = 70
+
+
+def ended(work: Callable[[], object], *, as_json: bool) -> int:
+    """Do the work; its exit code. Every error becomes one line on stderr."""
+    try:
+        code = work()
+    except RunnerError as error:
+        return fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as with `| head`.
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        told = RunnerError(f"{where}{error.strerror or error}", remedy="Check the folder's space and rights")
+        fail(told, as_json=as_json)
+        return _IO_ERROR
+    except Exception as error:  # noqa: BLE001  # the last place: told as a fault of ours, with its traceback
+        return _unexpected(error)
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted\n")
+    return code if isinstance(code, int) else 0
+
+
+def fail(error: RunnerError, *, as_json: bool) -> int:
+    """Print an error as one line, or as JSON; the exit code that goes with it."""
+    from live_runner.services.runtime.settings import masked
+
+    if as_json:
+        fields = {key: masked(value) if isinstance(value, str) else value for key, value in error.fields.items()}
+        told = {"code": error.code, "message": masked(str(error)), "fields": fields}
+        sys.stderr.write(json.dumps({"error": told}, default=str) + "\n")
+    else:
+        sys.stderr.write(f"error: {masked(' '.join(str(error).split()))}\n")
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> int:
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # what typer raises for a wrong command line
+        error.show()
+        return int(error.exit_code)
+    if type(error).__name__ == "Abort":
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    import traceback
+
+    traceback.print_exception(error)
+    sys.stderr.write("error: this is a fault of live-runner. Please report it with the traceback above.\n")
+    return _OUR_FAULT

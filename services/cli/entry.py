@@ -1,0 +1,60 @@
+"""Where the ``live-runner`` command begins.
+
+A service is started often and needs none of the command line's libraries: what `serve` is asked for
+plainly starts here. Everything else, `serve --help` and its mistakes included, goes to main.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from live_runner.services.cli.ending import ended
+
+__all__ = ["main"]
+
+_VALUES: Final = {"--session": "session", "--home": "home"}
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    arguments = sys.argv[1:]
+    plain = _plain_serve(arguments)
+    if plain is None:
+        from live_runner.services.cli.main import invoke
+
+        sys.exit(invoke(arguments))
+    from live_runner.services.cli.service import run_service
+
+    service, options, log_to_file = plain
+    sys.exit(ended(lambda: run_service(service, log_to_file=log_to_file, **options), as_json=False))
+
+
+def _plain_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | None:
+    """Service, options and whether it logs to a file; None when anything in the arguments is not plainly that."""
+    from live_runner.services.cli.service import SERVICES
+
+    if arguments[:1] != ["serve"]:
+        return None
+    services: list[str] = []
+    options: dict[str, str] = {}
+    log_to_file = False
+    rest = iter(arguments[1:])
+    for argument in rest:
+        name, is_joined, value = argument.partition("=")
+        if argument == "--log-to-file":
+            log_to_file = True
+        elif name in _VALUES:
+            given = value if is_joined else next(rest, "")
+            if not given:
+                return None
+            options[_VALUES[name]] = given
+        elif argument in SERVICES:
+            services.append(argument)
+        else:
+            return None
+    return (services[0], options, log_to_file) if len(services) == 1 else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""What the strategy service tells the child process of a session."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Orders"]
+
+
+class Orders(msgspec.Struct, forbid_unknown_fields=True):
+    """As JSON in the child's first argument."""
+
+    session: str
+    stream_seq: int
+    busy_descriptor: int
+    trouble: str = ""
+    """Why the process before this one ended, for an incident."""
+    log_to_file: bool = False
