@@ -14,10 +14,11 @@ LINES_MAX = 500
 LONG = {
     "contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom",
     "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",
-    "hotpath/compiled/indicators.pyx": "seven small classes, each with its batch twin",
     "hotpath/compiled/ledger.pyx": "the account in C, and its shell for Python",
     "hotpath/compiled/matching.pyx": "the book in C, and its shell for Python",
-    "hotpath/reference/indicators.py": "the same",
+    "hotpath/compiled/momentum.pyx": "a family of small classes, each with its batch twin",
+    "hotpath/compiled/moving.pyx": "the same",
+    "hotpath/compiled/ranges.pyx": "the same",
 }
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "manager2")
 INTERFACES = ("contracts/", "strategies/base.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 
@@ -13,46 +14,80 @@ from hypothesis import strategies as st
 
 compiled, reference = twins("indicators")
 
-INDICATORS = {
-    "Ema": ("close",),
-    "Sma": ("close",),
-    "Rsi": ("close",),
-    "Atr": ("high", "low", "close"),
+BARS = ("high", "low", "close")
+INDICATORS: dict[str, tuple[str, ...]] = {
+    "Adx": BARS,
+    "AnchoredVwap": (*BARS, "volume"),
+    "Atr": BARS,
     "Bollinger": ("close",),
-    "Macd": ("close",),
+    "Dema": ("close",),
     "Donchian": ("high", "low"),
+    "Ema": ("close",),
+    "Keltner": BARS,
+    "Macd": ("close",),
+    "Mfi": (*BARS, "volume"),
+    "Obv": ("close", "volume"),
+    "Roc": ("close",),
+    "Rsi": ("close",),
+    "Slope": ("close",),
+    "Sma": ("close",),
+    "Stddev": ("close",),
+    "Stochastic": BARS,
+    "Supertrend": BARS,
+    "Tema": ("close",),
+    "Vwap": (*BARS, "volume"),
+    "Wma": ("close",),
 }
+BATCHES = {"AnchoredVwap": "anchored_vwap"}
+WITHOUT_PERIOD = ("AnchoredVwap", "Obv")
 prices = st.one_of(
     st.floats(1e-8, 1e8), st.integers(0, 20).map(float), st.floats(-1e300, 1e300), st.sampled_from([0.0, -0.0, 1e-300])
 )
-walks = st.lists(st.tuples(prices, prices, prices), max_size=80)
+volumes = st.one_of(st.floats(0, 1e8), st.integers(0, 3).map(float), st.sampled_from([0.0, 1e-300, 1e300]))
+walks = st.lists(st.tuples(prices, prices, prices, volumes), max_size=80)
+type Bar = tuple[float, ...]
 periods = st.integers(1, 12)
 
 
 def _arguments(name: str, period: int) -> tuple[Any, ...]:
-    return {"Bollinger": (period, 2.0), "Macd": (period, period + 3, 4)}.get(name, (period,))
+    if name in WITHOUT_PERIOD:
+        return ()
+    return {
+        "Bollinger": (period, 2.0),
+        "Keltner": (period, period + 2, 1.5),
+        "Macd": (period, period + 3, 4),
+        "Slope": (period + 1,),
+        "Stochastic": (period, 3, 2),
+        "Supertrend": (period, 0.5),
+    }.get(name, (period,))
+
+
+def _batch(module: Any, name: str) -> Any:
+    return getattr(module, BATCHES.get(name, name.lower()))
 
 
 def _bits(value: Any) -> Any:
     """Floats as their bits: 0.0 and -0.0 differ, nan equals nan."""
     if isinstance(value, float):
-        return struct.pack("<d", value)
+        return "nan" if math.isnan(value) else struct.pack("<d", value)
     if isinstance(value, (list, tuple)):
         return type(value), [_bits(part) for part in value]
     return value
 
 
-def _bars(name: str, walk: list[tuple[float, float, float]]) -> list[tuple[float, ...]]:
-    columns = [("high", "low", "close").index(field) for field in INDICATORS[name]]
+def _column_bits(column: Any) -> bytes:
+    return np.where(np.isnan(column), np.nan, column).tobytes()
+
+
+def _bars(name: str, walk: list[Bar]) -> list[Bar]:
+    columns = [(*BARS, "volume").index(field) for field in INDICATORS[name]]
     return [tuple(bar[column] for column in columns) for bar in walk]
 
 
 @pytest.mark.parametrize("name", INDICATORS)
 @settings(max_examples=150, deadline=None)
 @given(period=periods, walk=walks, cut=st.integers(0, 80))
-def test_streams_states_and_columns_agree(
-    name: str, period: int, walk: list[tuple[float, float, float]], cut: int
-) -> None:
+def test_streams_states_and_columns_agree(name: str, period: int, walk: list[Bar], cut: int) -> None:
     """I03"""
     arguments = _arguments(name, period)
     left, right = getattr(compiled, name)(*arguments), getattr(reference, name)(*arguments)
@@ -75,13 +110,13 @@ def test_streams_states_and_columns_agree(
 
     columns = [np.array([bar[index] for bar in bars]) for index in range(len(INDICATORS[name]))]
     for module in (compiled, reference):
-        batch = getattr(module, name.lower())(*columns, *arguments)
+        batch = _batch(module, name)(*columns, *arguments)
         parts = batch if isinstance(batch, tuple) else (batch,)
         wanted = [
             [value[part] if isinstance(value, tuple) else value for value in column] for part in range(len(parts))
         ]
         for got, want in zip(parts, wanted, strict=True):
-            assert got.tobytes() == np.array([np.nan if v is None else v for v in want], dtype=np.float64).tobytes()
+            assert _column_bits(got) == _column_bits(np.array(want, dtype=np.float64))
 
 
 @pytest.mark.parametrize("name", INDICATORS)
@@ -101,10 +136,11 @@ def test_what_is_not_finite_is_refused_alike_and_changes_nothing(name: str, wron
 
         columns = [np.array([1.0, 2.0, value]) for value in bar]
         left, right = (
-            outcome(getattr(module, name.lower()), *columns, *_arguments(name, 3)) for module in (compiled, reference)
+            outcome(_batch(module, name), *columns, *_arguments(name, 3)) for module in (compiled, reference)
         )
         assert left == right
-        assert f"{'close' if name not in ('Atr', 'Donchian') else field}[2] is " in left[1]
+        assert left[0] is ValueError
+        assert left[1].startswith(f"{field}[2] is ")
 
 
 @pytest.mark.parametrize("name", INDICATORS)

@@ -1,0 +1,29 @@
+# The C side of reference/inputs.py: numbers are checked here, and refused there, so that there is one sentence for
+# each wrong input. Nothing but inline functions, so there is no inputs.pyx.
+
+from libc.math cimport NAN, isfinite
+
+
+cdef inline double finite(object value, str name) except? -1.0:
+    """A number that is neither nan nor infinite."""
+    cdef double number = value
+    if not isfinite(number):
+        from live_runner.hotpath.reference import inputs
+        inputs.finite(value, name)
+    return number
+
+
+cdef inline double volume_of(object value) except? -1.0:
+    """What was traded in a bar: finite, not negative."""
+    cdef double number = value
+    if not isfinite(number) or number < 0.0:
+        from live_runner.hotpath.reference import inputs
+        inputs.volume_of(value)
+    return number
+
+
+cdef inline void clear(double *out, Py_ssize_t rows, Py_ssize_t warmup) noexcept nogil:
+    """No value before the bar on which an indicator is warm."""
+    cdef Py_ssize_t index
+    for index in range(min(rows, warmup - 1)):
+        out[index] = NAN

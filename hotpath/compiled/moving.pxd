@@ -1,0 +1,88 @@
+# The C side: ``take`` is ``update`` for a number that is known to be finite. Read the value only when ``is_warm``.
+
+cimport cython
+
+from live_runner.hotpath.compiled.windows cimport Ramp, Sum
+
+
+cdef inline double smoothed(double value, double close, double factor) noexcept nogil:
+    return (close - value) * factor + value
+
+
+@cython.final
+cdef class Sma:
+    cdef readonly object period
+    cdef readonly object warmup
+    cdef Sum sum
+
+    cdef void take(self, double close) noexcept nogil
+    cdef bint is_warm(self) noexcept nogil
+    cdef double get(self) noexcept nogil
+
+
+@cython.final
+cdef class Ema:
+    cdef readonly object period
+    cdef readonly object warmup
+    cdef long long length
+    cdef long long count
+    cdef double factor
+    cdef double current
+
+    cdef void take(self, double close) noexcept nogil
+    cdef bint is_warm(self) noexcept nogil
+    cdef double get(self) noexcept nogil
+
+
+@cython.final
+cdef class Wma:
+    cdef readonly object period
+    cdef readonly object warmup
+    cdef double weights
+    cdef Ramp ramp
+
+    cdef void take(self, double close) noexcept nogil
+    cdef bint is_warm(self) noexcept nogil
+    cdef double get(self) noexcept nogil
+
+
+@cython.final
+cdef class Dema:
+    cdef readonly object period
+    cdef readonly object warmup
+    cdef Ema first
+    cdef Ema second
+
+    cdef void take(self, double close) noexcept nogil
+    cdef bint is_warm(self) noexcept nogil
+    cdef double get(self) noexcept nogil
+
+
+@cython.final
+cdef class Tema:
+    cdef readonly object period
+    cdef readonly object warmup
+    cdef Ema first
+    cdef Ema second
+    cdef Ema third
+
+    cdef void take(self, double close) noexcept nogil
+    cdef bint is_warm(self) noexcept nogil
+    cdef double get(self) noexcept nogil
+
+
+@cython.final
+cdef class Macd:
+    cdef readonly object fast
+    cdef readonly object slow
+    cdef readonly object signal
+    cdef readonly object warmup
+    cdef long long count
+    cdef double line
+    cdef Ema fast_average
+    cdef Ema slow_average
+    cdef Ema signal_average
+
+    cdef void take(self, double close) noexcept nogil
+    cdef bint is_warm(self) noexcept nogil
+    cdef void get(self, double *line, double *signal, double *histogram) noexcept nogil
