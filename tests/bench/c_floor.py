@@ -28,7 +28,10 @@ __all__ = ["FLAGS", "Fill", "Floor", "dual_lifo", "ema_cross", "rules_of"]
 
 _FOLDER = Path(__file__).parent / "floor"
 FLAGS = ("-O2", "-ffp-contract=off", "-fno-math-errno")
-_MONEY = ("realised", "unrealised", "cash", "equity", "fees", "slippage", "turnover", "drawdown_realised", "drawdown_equity")  # fmt: skip
+_MONEY = (
+    *("realised", "unrealised", "cash", "equity", "fees", "slippage", "turnover"),
+    *("drawdown_realised", "drawdown_equity"),
+)
 _CODES = {
     1: "an entry is refused",
     2: "an entry lacks margin",

@@ -55,4 +55,4 @@ def cross(bars: Bars, case: Case) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve({"cross": cross})
+    serve("backtrader", {"cross": cross})

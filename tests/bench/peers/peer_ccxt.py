@@ -28,4 +28,4 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve({"calls": calls})
+    serve("ccxt", {"calls": calls})

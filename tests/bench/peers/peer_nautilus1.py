@@ -192,4 +192,4 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve({"cross": cross, "indicators": indicators, "calls": calls})
+    serve("nautilus_trader", {"cross": cross, "indicators": indicators, "calls": calls})

@@ -29,4 +29,4 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve({"calls": calls})
+    serve("talipp", {"calls": calls})

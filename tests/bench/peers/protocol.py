@@ -17,6 +17,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
@@ -190,8 +191,8 @@ def load(folder: Path) -> tuple[Bars, Case]:
     return Bars(*(np.load(folder / f"{name}.npy") for name in Bars._fields)), case
 
 
-def serve(scenarios: Mapping[str, Scenario]) -> None:
-    """The command line of a peer."""
+def serve(package: str, scenarios: Mapping[str, Scenario]) -> None:
+    """The command line of a peer, whose answer also tells the version of its package."""
     name, folder, answer = sys.argv[1:]
     bars, case = load(Path(folder))
-    Path(answer).write_text(json.dumps(scenarios[name](bars, case)), encoding="utf-8")
+    Path(answer).write_text(json.dumps({"version": version(package), **scenarios[name](bars, case)}), encoding="utf-8")

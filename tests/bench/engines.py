@@ -1,0 +1,132 @@
+"""What runs a backtest, one entry each: an engine that is added here joins every comparison of the bench.
+
+A market is made once and given to every engine: configuration, rules, and columns of bars. What an engine does is
+timed from the columns to the summary, in processor time.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import process_time
+from typing import Any, NamedTuple
+
+from session_world import ENGINE
+
+from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
+from live_runner.services.backtest.session import (
+    MarketFacts,
+    load_strategy,
+    run_backtest,
+    warmup_needed,
+    with_defaults,
+)
+from live_runner.services.market_data.core import simulation
+from live_runner.services.market_data.core.candles import Candles
+from live_runner.services.market_data.core.sets import SetTimeline
+from live_runner.services.market_data.core.warmup import plan
+from live_runner.strategies import loader
+
+__all__ = ["ENGINES", "Contest", "Engine", "Ran", "contest"]
+
+_STRATEGIES = Path(__file__).parent / "strategies"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One strategy over one market, ready to be run."""
+
+    config: Config
+    source: loader.StrategySource
+    facts: MarketFacts
+    columns: Sequence[Candles]
+
+    @property
+    def bars(self) -> int:
+        """Of all symbols, warmup included."""
+        return sum(len(candles) for candles in self.columns)
+
+    @property
+    def first(self) -> int:
+        """Number of the first set that is traded."""
+        return self.facts.warmup_found
+
+    def timeline(self) -> SetTimeline:
+        """The bar sets, made anew."""
+        return SetTimeline(
+            self.columns,
+            self.config.market.timeframe,
+            begin_ns=int(self.columns[0].open_ns[0]),
+            first_open_ns=self.facts.first_open_ns,
+        )
+
+
+class Ran(NamedTuple):
+    """A finished backtest."""
+
+    seconds: float
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to run a backtest, and the strategies that it can run."""
+
+    name: str
+    strategies: Mapping[str, StrategyChoice]
+    """By what they do: ``ema_cross``, ``dual_lifo``, ``averages`` (no orders), ``every_so_often``."""
+    run: Callable[[Contest], Ran]
+    bars_at_most: int
+    """In one run of the scaling bench, so that it ends."""
+
+
+def contest(
+    choice: StrategyChoice, columns: Sequence[Candles], *, equity: str = "1000000", fee: str = "0.0004"
+) -> Contest:
+    """Candles of each symbol, hedge mode, market orders at the next open without slippage."""
+    config = Config(
+        session="bench",
+        strategy=choice,
+        market=Market(
+            venue="simulated",
+            source="simulated",
+            symbols=tuple(candles.symbol for candles in columns),
+            timeframe="1m",
+        ),
+        account=Account(equity=equity),
+        fills=Fills(slippage_bp="0"),
+        fees=Fees(maker=fee, taker=fee),
+    )
+    source = loader.collect(path=choice.path, module=choice.module, name=choice.name)
+    strategy = load_strategy(config, source)
+    config = with_defaults(config, strategy)
+    begins = plan(columns, "1m", warmup_needed(config, strategy), accept_holes=True)
+    facts = MarketFacts(
+        instruments=[simulation.instrument(candles.symbol, "simulated") for candles in columns],
+        dataset={"name": "made for the bench"},
+        warmup_found=begins.warmup_found,
+        first_open_ns=begins.first_open_ns,
+    )
+    return Contest(config, source, facts, [candles.between(begins.begin_ns, 2**62) for candles in columns])
+
+
+def _cores(given: Contest) -> Ran:
+    """The session's own cores in one process, as ``live-runner backtest`` runs them."""
+    gc.collect()
+    began = process_time()
+    result = run_backtest(given.config, given.source, given.facts, given.timeline().items(), ENGINE)
+    return Ran(process_time() - began, result.stopped.summary)
+
+
+_PYTHON = {
+    "ema_cross": StrategyChoice(module="live_runner.strategies.ema_cross", parameters={"quantity": 1.0}),
+    "dual_lifo": StrategyChoice(module="live_runner.strategies.dual_lifo"),
+    "averages": StrategyChoice(path=str(_STRATEGIES / "averages.py"), parameters={"quantity": 1.0}),
+    "every_so_often": StrategyChoice(path=str(_STRATEGIES / "every_so_often.py")),
+}
+
+ENGINES: Mapping[str, Engine] = {
+    "python": Engine("Python strategy", _PYTHON, _cores, bars_at_most=200_000),
+}
