@@ -6,19 +6,20 @@ would hand on ``NaN`` or ``Infinity``, NormalizationRefused is raised, with its 
 uses ``price_ticks`` and ``amount_lots``: counts on the instrument's grid, inside the market's limits,
 an amount never more than was asked for unless it says ``nearest``.
 
-Most venues count in steps (``tick_size``). A few count significant digits, or cut twice: those stand in
-``_VENUES``. ccxt computes with 28 digits, halves away from zero; so do we, and what needs more is refused.
+Which passes a venue makes stands in market_rules.py. ccxt computes with 28 digits, halves away from zero;
+so do we, and what needs more is refused.
 """
 
 from __future__ import annotations
 
 import decimal
 from decimal import Decimal
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from live_runner.contracts.errors import ConfigError, NormalizationRefused
 from live_runner.contracts.messages import Instrument
 from live_runner.hotpath.constants import CONTEXT_DIGITS, UNITS_END
+from live_runner.hotpath.market_rules import Step, limit_money, limit_units, rules
 from live_runner.hotpath.reference import fixed
 
 __all__ = ["NormalizationRefused", "Normalizer", "decimal_to_precision"]
@@ -140,47 +141,6 @@ def _unsigned_zero(text: str) -> str:
 # -- one market ----------------------------------------------------------------------------------
 
 
-class _Step(NamedTuple):
-    """One pass of ``decimal_to_precision``."""
-
-    rounding: str
-    precision: str
-    mode: str
-
-
-class _Rules(NamedTuple):
-    """How a market takes prices and amounts, and whether ccxt lets a zero through."""
-
-    price: tuple[_Step, ...]
-    amount: tuple[_Step, ...]
-    zero_price: bool = False
-    zero_amount: bool = False
-
-
-def _rules(instrument: Instrument) -> _Rules:
-    price_count = instrument.price_precision or instrument.tick_size
-    amount_count = instrument.amount_precision or instrument.lot_size
-    mode = instrument.precision_mode
-    price = _Step("round", price_count, mode)
-    if instrument.venue == "bitfinex":
-        # Significant digits, and never more than eight decimals; amounts have eight decimals.
-        eight = _Step("truncate", "8", "decimal_places")
-        amount = _Step("truncate", amount_count, "decimal_places")
-        return _Rules((price, eight), (amount,), zero_price=True, zero_amount=True)
-    if instrument.venue == "bithumb":
-        return _Rules((price,), (_Step("truncate", amount_count, "decimal_places"),), zero_amount=True)
-    if instrument.venue == "hyperliquid":
-        # Five significant digits, or all digits of the whole part, and decimals that the size leaves over.
-        decimals = (6 if instrument.contract else 8) - fixed.parse_decimal(amount_count)[1]
-        steps = (_Step("round", "", "significant_digits"), _Step("round", str(decimals), "decimal_places"))
-        return _Rules(steps, (_Step("round", amount_count, mode),), zero_price=True)
-    if instrument.venue == "polymarket":
-        five = _Step("round", "5", "significant_digits")
-        cut = _Step("truncate", "5", "significant_digits")
-        return _Rules((five, price), (cut, _Step("truncate", amount_count, mode)))
-    return _Rules((price,), (_Step("truncate", amount_count, mode),))
-
-
 @final
 class Normalizer:
     """The rules of one market, applied. Immutable.
@@ -209,12 +169,16 @@ class Normalizer:
         # A contract of an inverse market is worth its size in the quote currency, whatever the price.
         tick_size = "1" if instrument.inverse else instrument.tick_size
         self.valuation: Final = fixed.Valuation(tick_size, instrument.lot_size, instrument.contract_size)
-        self._rules: Final = _rules(instrument)
-        self._min_ticks: Final = _count(instrument.min_price, self.ticks, "up", 1)
-        self._max_ticks: Final = _count(instrument.max_price, self.ticks, "down", UNITS_END - 1)
-        self._min_lots: Final = _count(instrument.min_amount, self.lots, "up", 1)
-        self._max_lots: Final = _count(instrument.max_amount, self.lots, "down", UNITS_END - 1)
-        self._limits: Final = (_money(instrument.min_notional), _money(instrument.max_notional))
+        self._rules: Final = rules(instrument, fixed.parse_decimal)
+        parse, end = fixed.parse_decimal, UNITS_END - 1
+        self._min_ticks: Final = limit_units(instrument.min_price, self.ticks, "up", 1, parse)
+        self._max_ticks: Final = limit_units(instrument.max_price, self.ticks, "down", end, parse)
+        self._min_lots: Final = limit_units(instrument.min_amount, self.lots, "up", 1, parse)
+        self._max_lots: Final = limit_units(instrument.max_amount, self.lots, "down", end, parse)
+        self._limits: Final = (
+            limit_money(instrument.min_notional, parse),
+            limit_money(instrument.max_notional, parse),
+        )
 
     def price(self, value: str | float) -> str:
         """The price as ccxt would send it. A negative one is handed on, as ccxt does."""
@@ -222,7 +186,7 @@ class Normalizer:
         steps = self._rules.price
         if self.instrument.venue == "hyperliquid":
             whole = fixed.decimal_text(*fixed.parse_decimal(text)).partition(".")[0]
-            steps = (_Step("round", str(max(5, len(whole))), "significant_digits"), *steps[1:])
+            steps = (Step("round", str(max(5, len(whole))), "significant_digits"), *steps[1:])
         text = _through(steps, text, "price", "price_out_of_range")
         if text == "0" and not self._rules.zero_price:
             raise _refusal("price_out_of_range", f"A price of {value} is zero at the precision of the market")
@@ -238,9 +202,10 @@ class Normalizer:
             raise _refusal("amount_rounds_to_zero", f"An amount of {value} is zero at the precision of the market")
         return text
 
-    def price_ticks(self, text: str) -> int:
+    def price_ticks(self, value: str | float) -> int:
         """The price on the tick grid, inside the market's price limits."""
-        if fixed.parse_decimal(_text(text, "price"))[0] < 0:
+        text = _text(value, "price")
+        if fixed.parse_decimal(text)[0] < 0:
             raise _refusal("negative", f"A price of {text} is negative")
         count = _on_grid(self.ticks, self.price(text), "price_out_of_range")
         if not self._min_ticks <= count <= self._max_ticks:
@@ -252,14 +217,15 @@ class Normalizer:
             )
         return count
 
-    def amount_lots(self, text: str, rounding: str = "down", limits: bool = True) -> int:
+    def amount_lots(self, value: str | float, rounding: str = "down", limits: bool = True) -> int:
         """The amount on the lot grid: ``down``, never more than asked for, or ``nearest``.
 
         Without ``limits`` the minimum and maximum are not looked at: a close takes what is there.
         """
         if rounding not in ("down", "nearest"):
             raise ConfigError(f"'{rounding}' is no rounding of amounts", remedy="Use down or nearest", key="rounding")
-        if fixed.parse_decimal(_text(text, "amount"))[0] < 0:
+        text = _text(value, "amount")
+        if fixed.parse_decimal(text)[0] < 0:
             raise _refusal("negative", f"An amount of {text} is negative")
         how = "round" if rounding == "nearest" else "truncate"
         steps = tuple(step._replace(rounding=how) for step in self._rules.amount)
@@ -289,7 +255,7 @@ class Normalizer:
         return units
 
 
-def _through(steps: tuple[_Step, ...], text: str, name: str, reason: str) -> str:
+def _through(steps: tuple[Step, ...], text: str, name: str, reason: str) -> str:
     """The text after every pass."""
     asked = text
     try:
@@ -315,26 +281,6 @@ def _on_grid(grid: fixed.Grid, text: str, reason: str) -> int:
         return grid.units(text)
     except ValueError as error:
         raise _refusal(reason, f"{text} cannot be counted in steps of {grid.step}") from error
-
-
-def _count(limit: str, grid: fixed.Grid, direction: str, otherwise: int) -> int:
-    """A limit in steps; ``otherwise`` where there is none, or where it is beyond counting."""
-    if not limit:
-        return otherwise
-    try:
-        return grid.ceil(limit) if direction == "up" else grid.floor(limit)
-    except ValueError:
-        if fixed.parse_decimal(limit)[0] > 0 and direction == "down":
-            return otherwise
-        raise
-
-
-def _money(limit: str) -> int | None:
-    """A limit of notional in units of money, None where there is none."""
-    if not limit:
-        return None
-    mantissa, decimals = fixed.parse_decimal(limit)
-    return mantissa * 10**fixed.MONEY_DECIMALS // 10**decimals  # type: ignore[no-any-return]  # ints throughout
 
 
 def _refusal(reason: str, what: str, **fields: str) -> NormalizationRefused:

@@ -19,6 +19,7 @@ LONG = {
     "hotpath/compiled/momentum.pyx": "a family of small classes, each with its batch twin",
     "hotpath/compiled/moving.pyx": "the same",
     "hotpath/compiled/ranges.pyx": "the same",
+    "hotpath/compiled/normalize.pyx": "the rules in C, and their shell for Python",
 }
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "manager2")
 INTERFACES = ("contracts/", "strategies/base.py")

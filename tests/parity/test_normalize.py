@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from fix_hotpath import outcome, twins
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.messages import Instrument
 
 compiled, reference = twins("normalize")
@@ -25,7 +27,7 @@ def instruments(draw: st.DrawFn) -> Instrument:
     mode = draw(st.sampled_from(["tick_size", "tick_size", "decimal_places", "significant_digits"]))
     venue = draw(st.sampled_from(["binanceusdm", "okx", "bitfinex", "bithumb", "hyperliquid", "polymarket"]))
     tick, lot = draw(sizes), draw(sizes)
-    digits = st.integers(0, 10).map(str)
+    digits = st.integers(-3, 10).map(str)
     price, amount = (tick, lot) if mode == "tick_size" else (draw(digits), draw(digits))
     if venue in ("bitfinex", "bithumb"):
         amount = draw(digits)
@@ -83,8 +85,8 @@ def test_prices_and_amounts_agree(instrument: Instrument, given_: list[Any]) -> 
 
 
 @many
-@given(instruments(), st.lists(texts, min_size=1, max_size=8), st.booleans())
-def test_counts_and_refusals_agree(instrument: Instrument, given_: list[str], limited: bool) -> None:
+@given(instruments(), st.lists(values, min_size=1, max_size=8), st.booleans())
+def test_counts_and_refusals_agree(instrument: Instrument, given_: list[Any], limited: bool) -> None:
     assume(not issubclass(outcome(reference.Normalizer, instrument)[0], Exception))
     one, other = compiled.Normalizer(instrument), reference.Normalizer(instrument)
     for text in given_:
@@ -94,6 +96,60 @@ def test_counts_and_refusals_agree(instrument: Instrument, given_: list[str], li
                 other.amount_lots, text, rounding, limited
             ), (text, rounding)
         assert outcome(one.amount_lots, text) == outcome(other.amount_lots, text)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    instruments(), st.lists(st.one_of(ties.map(float), st.floats(), st.floats(1e-9, 1e9)), min_size=4), st.booleans()
+)
+def test_without_the_interpreter_a_float_is_counted_or_refused_the_same(
+    instrument: Instrument, given_: list[float], limited: bool
+) -> None:
+    """What the C functions are sure of is what the text of the float comes to, the reason of a refusal included."""
+    assume(not issubclass(outcome(reference.Normalizer, instrument)[0], Exception))
+    one, other = compiled.Normalizer(instrument), reference.Normalizer(instrument)
+
+    def said(name: str, *arguments: Any) -> Any:
+        try:
+            return getattr(other, name)(*arguments)
+        except NormalizationRefused as refused:
+            return refused.reason
+
+    for value in given_:
+        for name, more in (
+            ("price_ticks", ()),
+            ("amount_lots", ("down", limited)),
+            ("amount_lots", ("nearest", limited)),
+        ):
+            verdict = compiled._verdict(one, name, value, *more)
+            assert verdict is None or verdict == said(name, value, *more), (name, value, more)
+
+
+@pytest.mark.parametrize("venue", ["binanceusdm", "bitfinex", "hyperliquid", "polymarket"])
+def test_everyday_floats_need_no_text(venue: str) -> None:
+    """Every venue's rules are known to the C functions; only long numbers go to the text."""
+    # Significant digits are counted on the finest grid such a venue takes.
+    tick, lot, price, amount, mode = {
+        "bitfinex": ("0.00000001", "0.00000001", "5", "8", "significant_digits"),
+        "hyperliquid": ("0.001", "0.001", "", "0.001", "tick_size"),
+    }.get(venue, ("0.01", "0.001", "0.01", "0.001", "tick_size"))
+    market = Instrument(
+        symbol="A/B:B",
+        venue=venue,
+        base="A",
+        quote="B",
+        settle="B",
+        tick_size=tick,
+        lot_size=lot,
+        precision_mode=mode,
+        price_precision=price,
+        amount_precision=amount,
+    )
+    normalizer = compiled.Normalizer(market)
+
+    assert compiled._verdict(normalizer, "price_ticks", 64.125) == reference.Normalizer(market).price_ticks(64.125)
+    assert compiled._verdict(normalizer, "amount_lots", 0.0125) == reference.Normalizer(market).amount_lots(0.0125)
+    assert compiled._verdict(normalizer, "amount_lots", float("nan")) == "not_a_number"
 
 
 @many

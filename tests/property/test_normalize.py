@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import decimal
 import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import ccxt
@@ -26,9 +28,21 @@ numbers = st.one_of(
     st.builds("{}.{}".format, st.integers(0, 10**12), st.integers(0, 10**12)),
     st.integers(10**20, 10**29).map(lambda n: f"{n // 10**9}.{n % 10**9:09d}"),
 )
-grid_steps = st.sampled_from(
-    [1e-12, 1e-08, 1e-05, 0.0001, 0.0005, 0.001, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0, 100.0]
+grid_steps = st.one_of(
+    st.sampled_from(
+        [1e-18, 1e-12, 1e-08, 1e-05, 0.0001, 0.0005, 0.001, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0, 100.0]
+    ),
+    st.builds(lambda n, d: n / 10**d, st.integers(1, 99_999), st.integers(0, 12)),
 )
+
+
+@st.composite
+def at_a_step(draw: st.DrawFn, step: float) -> float:
+    """The float of a multiple of the step, of a half or a quarter of one, or one of its neighbours."""
+    value = draw(st.integers(0, 10**7)) * step * draw(st.sampled_from([1.0, 0.5, 0.25]))
+    for _ in range(draw(st.integers(0, 2))):
+        value = math.nextafter(value, draw(st.sampled_from([0.0, math.inf])))
+    return value
 
 
 @functools.cache
@@ -65,20 +79,39 @@ def test_every_venue_gets_what_ccxt_would_send(
     exchange.markets = {SYMBOL: market}
     instrument = instrument_from_ccxt(market, venue=venue, precision_mode=exchange.precisionMode)
     normalizer = normalize.Normalizer(instrument)
-    for ours, theirs in (
-        (normalizer.price, exchange.price_to_precision),
-        (normalizer.amount, exchange.amount_to_precision),
-    ):
-        with decimal.localcontext():  # ccxt changes the rounding of the thread
-            try:
-                wanted = theirs(SYMBOL, value)
-            except (ccxt.InvalidOrder, decimal.InvalidOperation):
-                wanted = None
-        if wanted is None:
-            with pytest.raises(NormalizationRefused):
-                ours(value)
-        else:
-            assert ours(value) == wanted
+    _same(normalizer.price, exchange.price_to_precision, value)
+    _same(normalizer.amount, exchange.amount_to_precision, value)
+
+
+def _same(ours: Callable[[Any], str], theirs: Callable[[str, Any], str], value: Any) -> None:
+    """Our text is ccxt's; we refuse where it raises."""
+    with decimal.localcontext():  # ccxt changes the rounding of the thread
+        try:
+            wanted = theirs(SYMBOL, value)
+        except (ccxt.InvalidOrder, decimal.InvalidOperation):
+            wanted = None
+    if wanted is None:
+        with pytest.raises(NormalizationRefused):
+            ours(value)
+    else:
+        assert ours(value) == wanted
+
+
+@settings(max_examples=1000, deadline=None)
+@given(data=st.data(), mode=st.sampled_from(sorted(PRECISION_MODES)), price=grid_steps, amount=grid_steps)
+def test_a_made_up_market_of_any_mode_gets_what_ccxt_would_send(
+    data: st.DataObject, mode: int, price: float, amount: float
+) -> None:
+    """Values on, half way between and next to the steps, where rounding is decided."""
+    digits = st.integers(-3, 12) if mode == ccxt.DECIMAL_PLACES else st.integers(1, 12)
+    counts = (price, amount) if mode == ccxt.TICK_SIZE else (data.draw(digits), data.draw(digits))
+    exchange, market = ccxt.okx({"precisionMode": mode}), _market("okx", counts[0], counts[1], 1, False)
+    exchange.markets = {SYMBOL: market}
+    assert exchange.precisionMode == mode
+    normalizer = normalize.Normalizer(instrument_from_ccxt(market, venue="okx", precision_mode=mode))
+    for value in (data.draw(at_a_step(price)), data.draw(at_a_step(amount)), data.draw(numbers)):
+        _same(normalizer.price, exchange.price_to_precision, value)
+        _same(normalizer.amount, exchange.amount_to_precision, value)
 
 
 @many
