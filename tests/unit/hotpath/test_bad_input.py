@@ -1,0 +1,204 @@
+"""Markets and numbers at the edge: the documented result or a named error, in both twins of the exact modules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from fix_hotpath import twins
+
+from live_runner.contracts.errors import ConfigError, LedgerOverflow, NormalizationRefused, OurFault
+from live_runner.contracts.messages import Instrument
+
+MONEY = 10**12
+
+
+@pytest.fixture(params=[0, 1], ids=["compiled", "reference"])
+def twin(request: pytest.FixtureRequest) -> Any:
+    """The module of a name, of one twin."""
+    return lambda name: twins(name)[request.param]
+
+
+def _ledger(twin: Any, *sizes: str, method: str = "lifo", equity: int = 10**6 * MONEY) -> Any:
+    account = twin("ledger").Ledger(equity, method)
+    account.add(twin("fixed").Valuation(*sizes))
+    return account
+
+
+# -- sizes of a market -------------------------------------------------------------------------------
+
+
+def test_a_tick_of_1e_18_counts_exactly(twin: Any) -> None:
+    grid = twin("fixed").Grid("1e-18")
+
+    assert grid.units("0.000000000000001234") == 1234
+    assert grid.text(1234) == "0.000000000000001234"
+    assert grid.to_float(1234) == 1.234e-15
+    assert grid.from_float(1.234e-15) == grid.floor_float(1.234e-15) == grid.nearest_float(1.234e-15) == 1234
+    assert grid.to_float(2**63 - 1) == 9.223372036854775807
+
+
+def test_a_price_that_fine_ticks_cannot_count_is_refused(twin: Any) -> None:
+    grid = twin("fixed").Grid("1e-18")
+
+    with pytest.raises(ValueError, match=r"1.0 cannot be counted in steps of 0.000000000000000001"):
+        grid.from_float(1.0)
+    with pytest.raises(ValueError, match="out of range"):
+        grid.floor_float(10.0)
+    assert grid.floor_float(9.2) == 9_200_000_000_000_000_000  # the text is exact beyond 2**53
+
+
+def test_money_of_fine_ticks_and_large_contracts_is_rounded_once(twin: Any) -> None:
+    value = twin("fixed").Valuation("1e-18", "1", "1000000")
+
+    assert (value.multiplier, value.divisor) == (1, 1)
+    assert value.notional(3, 5) == 15  # 1.5e-11
+    half = twin("fixed").Valuation("1e-18", "1", "500000")
+    assert [half.product(n) for n in (1, 2, 3, -1, -3)] == [0, 1, 2, 0, -2]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "1e-23", "9007199254740992", "nan", "", "one"])
+def test_a_size_that_is_no_step_is_named(twin: Any, size: str) -> None:
+    fixed = twin("fixed")
+    with pytest.raises(ConfigError, match=r"The step '.*' is"):
+        fixed.Grid(size)
+    for place, name in enumerate(("tick_size", "lot_size", "contract_size")):
+        sizes = ["1", "1", "1"]
+        sizes[place] = size
+        with pytest.raises(ConfigError, match=f"The {name} '{size}' is"):
+            fixed.Valuation(*sizes)
+
+
+def test_a_tick_of_a_lot_that_is_no_amount_is_refused(twin: Any) -> None:
+    with pytest.raises(ConfigError, match="no amount that can be kept"):
+        twin("fixed").Valuation("1000000", "1000000", "10000000")
+    with pytest.raises(ConfigError, match="no amount that can be kept"):
+        twin("fixed").Valuation("1e-22", "1e-22", "1e-10")
+
+
+def test_large_contracts_are_traded_to_the_last_unit(twin: Any) -> None:
+    account = _ledger(twin, "0.000000000000000001", "1", "1000000")
+    account.buy_in(0, 0, 1_000_000_007, 1_000_000_000_003, 1_000_000_000_003, 5, 4, False, None, 1, "a")
+    account.mark(0, 1_000_000_000_004)
+
+    assert account.unrealised == 1_000_000_007
+    assert account.fees_taker == 500_000_003_501_500_000  # 500000003501500000.0105
+
+
+# -- numbers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["from_float", "floor_float", "nearest_float"])
+def test_what_is_no_number_is_not_counted(twin: Any, name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=r"nan|inf"):
+        getattr(twin("fixed").Grid("0.1"), name)(value)
+
+
+@pytest.mark.parametrize(("quantity", "ticks"), [(0, 5), (5, 0), (-1, 5), (5, -1)])
+def test_a_fill_of_nothing_or_less_is_our_fault(twin: Any, quantity: int, ticks: int) -> None:
+    account = _ledger(twin, "0.1", "0.001", "1")
+    with pytest.raises(OurFault, match=f"A fill of {quantity} lots at {ticks} ticks is impossible"):
+        account.buy_in(0, 0, quantity, ticks, 5, 0, 0, True, None, 1, "a")
+
+
+@pytest.mark.parametrize("large", [2**53, 2**63, 2**70])
+def test_a_fill_beyond_the_range_is_an_overflow(twin: Any, large: int) -> None:
+    account = _ledger(twin, "0.1", "0.001", "1")
+    for quantity, ticks in ((large, 5), (5, large)):
+        with pytest.raises(LedgerOverflow, match=f"{large} ticks or lots are out of the ledger's range"):
+            account.buy_in(0, 0, quantity, ticks, 5, 0, 0, True, None, 1, "a")
+
+
+def test_an_amount_out_of_range_is_an_overflow(twin: Any) -> None:
+    account = _ledger(twin, "1", "1", "1")
+    with pytest.raises(LedgerOverflow, match=r"An amount of \d+ units of 1e-12 is out of range"):
+        account.buy_in(0, 0, 2**40, 2**40, 2**40, 0, 0, True, None, 1, "a")
+    with pytest.raises(LedgerOverflow, match="does not fit 128 bits"):
+        account.buy_in(0, 0, 2**52, 2**52, 2**52, 0, 0, True, None, 1, "a")
+
+
+@pytest.mark.parametrize("fee", [2**100, -(2**100), 2**127, -(2**200)])
+def test_a_fee_beyond_all_money_is_an_overflow(twin: Any, fee: int) -> None:
+    account = _ledger(twin, "1", "1", "1")
+    with pytest.raises(LedgerOverflow, match="A total of"):
+        account.buy_in(0, 0, 1, 1, 1, 0, 0, True, fee, 1, "a")
+
+
+@pytest.mark.parametrize("equity", [2**100, -(2**100), 2**130])
+def test_an_account_of_more_than_all_money_is_refused(twin: Any, equity: int) -> None:
+    with pytest.raises(LedgerOverflow, match=r"A total of|does not fit"):
+        twin("ledger").Ledger(equity, "lifo")
+
+
+def test_a_part_of_a_huge_lot_costs_its_price(twin: Any) -> None:
+    """Exact, though its cost times the part is beyond 128 bits."""
+    account = _ledger(twin, "1e-12", "1e-12", "1", equity=0)
+    account.buy_in(0, 0, 2**53 - 1, 2**40, 2**40, 0, 0, True, None, 1, "a")
+    account.sell_out(0, 0, 2**52, 2**40, 2**40, 0, 0, True, None)
+
+    assert account.lots(0, 0) == [(2**52 - 1, (2**52 - 1) * 2**40, 1, "a")]
+    assert account.realised == 0
+
+
+@pytest.mark.parametrize("instrument", [1, 2**31, 10**30])
+def test_an_instrument_that_was_not_added_is_an_error(twin: Any, instrument: int) -> None:
+    account = _ledger(twin, "1", "1", "1")
+    with pytest.raises(IndexError):
+        account.quantity(instrument, 0)
+
+
+@pytest.mark.parametrize("order", [(0, 5, 0, 0), (-1, 5, 0, 0), (2**53, 5, 0, 0), (1, -5, 0, 0), (1, 5, 2**60, 0)])
+def test_an_order_that_cannot_be_is_refused(twin: Any, order: tuple[int, ...]) -> None:
+    book = twin("matching").Book(1, 1, 1, False, False)
+    with pytest.raises((OurFault, LedgerOverflow), match=r"no lots|out of the book's range"):
+        book.add(0, 1, False, *order, False)
+    assert len(book) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (math.nan, "not_a_number"),
+        (math.inf, "not_a_number"),
+        (-1.0, "negative"),
+        (0.0, "amount_rounds_to_zero"),
+        (1e-30, "amount_rounds_to_zero"),
+        (5e-324, "amount_rounds_to_zero"),
+        (1e300, "above_max_amount"),
+        (1.7976931348623157e308, "above_max_amount"),
+    ],
+)
+def test_a_float_that_is_no_amount_is_refused_with_its_reason(twin: Any, value: float, reason: str) -> None:
+    market = Instrument(
+        symbol="A/B:B", venue="okx", base="A", quote="B", settle="B", tick_size="1e-18", lot_size="0.001"
+    )
+    with pytest.raises(NormalizationRefused) as caught:
+        twin("normalize").Normalizer(market).amount_lots(value)
+
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("method", ["lifo", "fifo", "average"])
+def test_what_fails_changes_nothing(method: str) -> None:
+    """Of the compiled account, which loops without the interpreter go on from."""
+    account = _ledger(lambda name: twins(name)[0], "1", "1", "1000", method=method)
+    for number in range(3):
+        account.buy_in(0, 0, 7 + number, 1000 + number, 1000, 5, 4, False, None, number, f"o{number}")
+    account.mark(0, 1100)
+    before = account.state()
+    failing: list[tuple[str, tuple[Any, ...]]] = [
+        ("buy_in", (0, 0, 2**52, 2**52, 2**52, 0, 0, True, None, 1, "x")),
+        ("sell_out", (0, 0, 12, 2**53 - 1, 1, 2**62, 0, True, None)),
+        ("sell_out", (0, 0, 12, 1000, 1000, 0, 0, True, 2**101)),
+        ("sell_out", (0, 0, 99, 1000, 1000, 0, 0, True, None)),
+        ("fund", (0, 0, 2**60, 2**62, 0)),
+        ("mark", (0, 2**62)),
+    ]
+
+    for call, arguments in failing:
+        with pytest.raises((LedgerOverflow, OurFault)):
+            getattr(account, call)(*arguments)
+        assert account.state() == before
+        assert account.unrealised == sum((7 + n) * (100 - n) for n in range(3)) * 1000 * MONEY
