@@ -1,0 +1,295 @@
+# cython: language_level=3, binding=True, embedsignature=False, auto_pickle=False
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
+"""The journal of the compiled execution as typed messages, word for word those of the execution core.
+
+services/execution/core says what each message holds; here the machine's numbers become that text.
+"""
+
+from typing import Any
+
+from hashlib import blake2b
+
+from libc.stdint cimport int64_t
+
+from live_runner.contracts.messages import (
+    Accepted,
+    Cancelled,
+    CancelRequested,
+    Expired,
+    Filled,
+    FundingPaid,
+    Incident,
+    Liquidated,
+    Refused,
+    Rejected,
+    Requested,
+)
+from live_runner.hotpath.compiled.execution cimport (
+    KIND_MARKET,
+    PART_LONG,
+    PART_NONE,
+    PART_STOP,
+    REASON_NONE,
+    STATE_FILLED,
+    TOLD_ACCEPTED,
+    TOLD_CANCEL_REQUESTED,
+    TOLD_CANCELLED,
+    TOLD_CROSSES,
+    TOLD_DROPPED,
+    TOLD_EXPIRED,
+    TOLD_FILLED,
+    TOLD_FUNDING,
+    TOLD_LIQUIDATED,
+    TOLD_MARGIN,
+    TOLD_REFUSED,
+    TOLD_REQUESTED,
+    Execution,
+    execution_t,
+    order_t,
+    row_t,
+)
+from live_runner.hotpath.compiled.fixed cimport Grid, int_of, money_text_c
+from live_runner.hotpath.compiled.fixed import float_text, money_text
+
+__all__ = ["ACTIONS", "KINDS", "LEGS", "STATES", "Journal"]
+
+LEGS = ("long", "short")
+ACTIONS = ("open", "add", "partial_close", "close")
+KINDS = ("market", "limit", "post_only", "stop", "take_profit")
+STATES = ("requested", "accepted", "partly_filled", "cancel_requested", "filled", "cancelled", "expired", "rejected")
+
+cdef tuple _LEGS = LEGS
+cdef tuple _ACTIONS = ACTIONS
+cdef tuple _KINDS = KINDS
+cdef tuple _STATES = STATES
+
+
+cdef class Journal:
+    """Messages of one session's machine; ``grids`` are tick and lot of each symbol."""
+
+    cdef Execution _machine
+    cdef str _session
+    cdef str _event_prefix
+    cdef tuple _symbols
+    cdef tuple _settles
+    cdef list _ticks
+    cdef list _lots
+
+    def __init__(
+        self, machine: Execution, session: str, symbols: tuple[str, ...], settles: tuple[str, ...], grids: list[Any]
+    ) -> None:
+        self._machine = machine
+        self._session = session
+        self._event_prefix = f"{session}/execution/"
+        self._symbols = symbols
+        self._settles = settles
+        self._ticks = [grid for grid, _ in grids]
+        self._lots = [grid for _, grid in grids]
+
+    def __len__(self) -> int:
+        return self._machine.x.told
+
+    def events(self, first: int, cause: str) -> list[Any]:
+        """The messages of the rows from number ``first`` on."""
+        cdef int64_t at
+        told = []
+        for at in range(first, self._machine.x.told):
+            told.append(self._message(&self._machine.x.journal[at], cause))
+        return told
+
+    def clear(self) -> None:
+        """Forget the rows that are told."""
+        self._machine.x.told = 0
+
+    def intent_id(self, order: int) -> str:
+        """The intent of an order."""
+        return self._intent_id(&self._machine.x.orders[order])
+
+    def order_id(self, order: int) -> str:
+        """The id of an order."""
+        return self._order_id(&self._machine.x.orders[order])
+
+    def rejection(self, backoff: dict[str, Any]) -> tuple[str, str]:
+        """Code and sentence of the last rejection of a leg."""
+        cdef order_t *order = &self._machine.x.orders[backoff["order"]]
+        if backoff["code"] == TOLD_MARGIN:
+            return "insufficient_margin", f"The account lacks {money_text(backoff['missing'])} of initial margin"
+        return self._crosses(order, backoff["close_ticks"])
+
+    cdef str _intent_id(self, const order_t *order):
+        if order.part >= PART_LONG:
+            return f"{self._event_prefix}{order.close_ns}"
+        return f"{self._session}/{order.close_ns}/{order.number}"
+
+    cdef str _order_id(self, const order_t *order):
+        cdef str name = f"{self._intent_id(order)}/{order.named_attempt}"
+        if order.part == PART_NONE:
+            return name
+        if order.part >= PART_LONG:
+            return name + <str>_LEGS[order.part - PART_LONG]
+        name += "sl" if order.part == PART_STOP else "tp"
+        return name if order.part_number == 1 else f"{name}{order.part_number}"
+
+    cdef tuple _crosses(self, const order_t *order, int64_t close_ticks):
+        cdef Grid grid = self._ticks[order.symbol]
+        side = "buy" if (order.leg == 0) != order.reduce else "sell"
+        return (
+            "post_only_would_cross",
+            f"A post-only {side} at {grid.text_c(order.price)} would take at {grid.text_c(close_ticks)}",
+        )
+
+    cdef object _message(self, const row_t *row, str cause):
+        cdef execution_t *x = &self._machine.x
+        cdef const order_t *order = NULL
+        cdef Grid ticks = self._ticks[row.symbol]
+        cdef Grid lots = self._lots[row.symbol]
+        cdef str symbol = self._symbols[row.symbol]
+        cdef str leg = _LEGS[row.leg]
+        cdef str id = f"{self._event_prefix}{row.seq}"
+        if row.order >= 0:
+            order = &x.orders[row.order]
+        if row.told == TOLD_REQUESTED:
+            return self._requested(row, order, id, cause)
+        if row.told == TOLD_ACCEPTED:
+            return Accepted(
+                self._order_id(order), symbol, f"paper-{row.number}",
+                id=id, session=self._session, source="execution", seq=row.seq, cause=cause, event_ns=row.at_ns,
+            )  # fmt: skip
+        if row.told == TOLD_FILLED:
+            return self._filled(row, order, id, cause)
+        envelope = {
+            "id": id,
+            "session": self._session,
+            "source": "execution",
+            "seq": row.seq,
+            "cause": cause,
+            "event_ns": row.at_ns,
+        }
+        if row.told == TOLD_CANCEL_REQUESTED:
+            return CancelRequested(self._order_id(order), symbol, self._machine.texts[row.reason], **envelope)
+        if row.told == TOLD_CANCELLED or row.told == TOLD_EXPIRED:
+            return (Cancelled if row.told == TOLD_CANCELLED else Expired)(
+                self._order_id(order),
+                self._intent_id(order),
+                symbol,
+                leg,
+                _ACTIONS[order.action],
+                lots.text_c(row.filled),
+                lots.text_c(order.quantity - row.filled),
+                self._machine.texts[row.reason],
+                **envelope,
+            )
+        if row.told == TOLD_CROSSES or row.told == TOLD_MARGIN:
+            if row.told == TOLD_CROSSES:
+                code, message = self._crosses(order, row.ticks)
+            else:
+                code = "insufficient_margin"
+                message = f"The account lacks {money_text_c(row.notional)} of initial margin"
+            return Rejected(
+                self._order_id(order), self._intent_id(order), symbol, leg, _ACTIONS[order.action], code, message,
+                **envelope,
+            )  # fmt: skip
+        if row.told == TOLD_DROPPED:
+            intent = self._intent_id(order)
+            return Incident(
+                "warning",
+                "fallback_blocked",
+                f"No further attempt is made at {intent}: backoff",
+                {"intent_id": intent, "symbol": symbol, "leg": leg, "reason": "backoff"},
+                **envelope,
+            )
+        if row.told == TOLD_REFUSED:
+            return self._refused(row, order, envelope)
+        if row.told == TOLD_FUNDING:
+            return FundingPaid(
+                symbol, leg, row.at_ns, self._machine.texts[row.number], ticks.text_c(row.ticks),
+                lots.text_c(row.lots), money_text_c(row.notional), **envelope,
+            )  # fmt: skip
+        return Liquidated(
+            symbol, ticks.text_c(row.ticks), money_text_c(row.notional), money_text_c(row.fee), **envelope
+        )
+
+    cdef object _requested(self, const row_t *row, const order_t *order, str id, str cause):
+        cdef Grid ticks = self._ticks[order.symbol]
+        cdef Grid lots = self._lots[order.symbol]
+        cdef str name = self._order_id(order)
+        asked = None
+        if order.text:
+            asked = self._machine.texts[order.text][1]
+        elif order.asked_given:
+            asked = float_text(order.asked)
+        return Requested(
+            name,
+            blake2b(name.encode(), digest_size=16).hexdigest(),
+            self._intent_id(order),
+            order.attempt,
+            self._symbols[order.symbol],
+            _LEGS[order.leg],
+            "buy" if (order.leg == 0) != order.reduce else "sell",
+            _ACTIONS[order.action],
+            _KINDS[order.kind],
+            lots.text_c(order.quantity),
+            ticks.text_c(order.price) if order.price else None,
+            bool(order.reduce),
+            ticks.text_c(order.reference),
+            order.expires_ns if order.expires_ns >= 0 else None,
+            self._machine.texts[order.reason],
+            asked,
+            id=id,
+            session=self._session,
+            source="execution",
+            seq=row.seq,
+            cause=cause,
+            event_ns=row.at_ns,
+        )
+
+    cdef object _filled(self, const row_t *row, const order_t *order, str id, str cause):
+        cdef Grid ticks = self._ticks[order.symbol]
+        cdef Grid lots = self._lots[order.symbol]
+        cdef str name = self._order_id(order)
+        return Filled(
+            name,
+            f"{name}/f{row.number}",
+            self._intent_id(order),
+            self._symbols[order.symbol],
+            _LEGS[order.leg],
+            "buy" if (order.leg == 0) != order.reduce else "sell",
+            _ACTIONS[order.action],
+            _KINDS[order.kind],
+            lots.text_c(row.lots),
+            ticks.text_c(row.ticks),
+            money_text_c(row.notional),
+            money_text_c(row.fee),
+            self._settles[order.symbol],
+            "maker" if row.maker else "taker",
+            money_text_c(row.realised),
+            ticks.text_c(row.reference),
+            money_text_c(row.slippage),
+            lots.text_c(row.filled),
+            lots.text_c(order.quantity - row.filled),
+            _STATES[row.state],
+            self._machine.texts[order.reason],
+            lots.text_c(row.leg_lots),
+            id=id,
+            session=self._session,
+            source="execution",
+            seq=row.seq,
+            cause=cause,
+            event_ns=row.at_ns,
+        )
+
+    cdef object _refused(self, const row_t *row, const order_t *order, dict envelope):
+        if order != NULL:  # a further attempt that is not made
+            intent = self._intent_id(order)
+            return Refused(
+                intent,
+                self._symbols[row.symbol],
+                _LEGS[row.leg],
+                _ACTIONS[order.action],
+                "backoff",
+                f"No further attempt is made at {intent}: backoff",
+                self._order_id(order),
+                **envelope,
+            )
+        _, symbol, leg, action, reason, message, intent, name = self._machine.texts[row.number]
+        return Refused(intent, symbol, leg, action, reason, message, name, **envelope)

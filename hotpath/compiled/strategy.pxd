@@ -1,0 +1,149 @@
+# What a compiled strategy is written against: docs/compiled_strategies.md goes through it step by step.
+#
+#     from live_runner.hotpath.compiled.strategy cimport CompiledStrategy, Desk, bar_t, fill_news_t
+
+from libc.stdint cimport int64_t
+
+from live_runner.hotpath.compiled.execution cimport Execution, execution_t
+from live_runner.hotpath.compiled.fixed cimport int128
+
+cdef enum:
+    # Legs.
+    LONG = 0
+    SHORT = 1
+
+cdef enum:
+    # What an intent asks for.
+    OPEN = 0
+    ADD = 1
+    PARTIAL_CLOSE = 2
+    CLOSE = 3
+
+cdef enum:
+    # Order styles, and the kinds that a venue makes of a stop and a target.
+    MARKET = 0
+    LIMIT = 1
+    POST_ONLY = 2
+    STOP = 3
+    TAKE_PROFIT = 4
+    UNNAMED = -1  # no style: the policy's for adds, market for closes
+
+ctypedef struct bar_t:
+    int symbol
+    int64_t open_ns
+    int64_t close_ns
+    double open
+    double high
+    double low
+    double close
+    double volume
+
+ctypedef struct rules_t:
+    # Of one market, as Python strategies see them; 0.0 where it has no limit.
+    double contract_size
+    double tick_size
+    double lot_size
+    double min_amount
+    double max_amount
+    double min_notional
+    double max_notional
+
+ctypedef struct fill_news_t:
+    int symbol
+    int leg
+    int action
+    int kind
+    double quantity
+    double price
+    double filled  # of the order, this fill included
+    double remaining
+    double leg_quantity
+    bint is_done
+    int64_t at_ns
+
+ctypedef struct rejection_news_t:
+    int symbol
+    int leg
+    int action
+    bint blocked  # held back by the strategy's own policy
+    bint refused  # by the runner; otherwise by the venue
+    bint retrying
+    bint restored
+    int64_t at_ns
+
+ctypedef struct asked_t:
+    # One intent, as the strategy said it.
+    int number
+    int symbol
+    int leg
+    int action
+    int style
+    int reason
+    double quantity  # 0.0 when none was given
+    double limit_price
+    int64_t time_to_live_ns
+    bint blocked
+
+
+cdef class Desk:
+    # The account at one close, and the place to ask for orders. Numbers are those of a Python strategy's view.
+    cdef Execution machine
+    cdef execution_t *x
+    cdef rules_t *rules
+    cdef asked_t *asked
+    cdef int asked_count
+    cdef int asked_capacity
+    cdef int status
+    cdef int64_t now_ns
+    cdef double *averages
+    cdef bint *averaged
+    cdef bint equity_known
+    cdef double equity_now
+
+    # -- the account
+    cdef double equity(self) noexcept nogil
+    cdef double cash(self) noexcept nogil
+    cdef double quantity(self, int symbol, int leg) noexcept nogil
+    cdef double average(self, int symbol, int leg) noexcept nogil  # 0.0 while flat
+    cdef int lots(self, int symbol, int leg) noexcept nogil
+    cdef double lot_quantity(self, int symbol, int leg, int lot) noexcept nogil  # 0 is the oldest
+    cdef double lot_price(self, int symbol, int leg, int lot) noexcept nogil
+    cdef bint is_open(self, int symbol, int leg) noexcept nogil
+    cdef bint is_entering(self, int symbol, int leg) noexcept nogil  # an open or add is pending
+    cdef bint is_leaving(self, int symbol, int leg) noexcept nogil  # a close is pending, brackets apart
+    # The least whole number of lots at or above a quantity, as base units.
+    cdef double whole_lots(self, int symbol, double quantity) noexcept nogil
+    cdef double smallest_quantity(self, int symbol, double price) noexcept nogil
+
+    # -- intents
+    cdef void open(self, int symbol, int leg, double quantity, int reason) noexcept nogil
+    cdef void open_limit(
+        self, int symbol, int leg, double quantity, int style, double limit_price, int64_t time_to_live_ns, int reason
+    ) noexcept nogil
+    cdef void add(self, int symbol, int leg, double quantity, int reason) noexcept nogil
+    cdef void partial_close(self, int symbol, int leg, double quantity, int reason) noexcept nogil
+    cdef void close(self, int symbol, int leg, int reason) noexcept nogil
+
+    cdef void begin(self, int64_t now_ns) noexcept nogil
+    cdef void forget_averages(self, int symbol, int leg) noexcept nogil
+    cdef asked_t *ask(self, int symbol, int leg, int action, int style, double quantity, int reason) noexcept nogil
+    cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil
+
+
+cdef class CompiledStrategy:
+    # Base of every compiled strategy. Subclasses override what they need.
+    cdef readonly object parameters
+    cdef readonly tuple symbols
+    cdef readonly str timeframe
+    cdef readonly list reasons  # texts of the reasons that intents name by number
+    cdef char *legs  # state of each leg, ``leg_bytes`` each, long then short of each symbol: what intents may change
+    cdef int leg_bytes
+
+    cdef int observe(self, const bar_t *bar) noexcept nogil
+    cdef int on_bar(self, const bar_t *bar, Desk desk) noexcept nogil
+    cdef int on_fill(self, const fill_news_t *fill, Desk desk) noexcept nogil
+    cdef int on_rejection(self, const rejection_news_t *news, Desk desk) noexcept nogil
+    # State per leg: plain C data without pointers, zeroed at the start. Gives the memory, for ``legs``.
+    cdef char *keep_legs(self, int bytes_per_leg) except NULL
+    cdef inline char *leg(self, int symbol, int side) noexcept nogil:
+        return self.legs + (2 * symbol + side) * self.leg_bytes

@@ -1,0 +1,248 @@
+# cython: language_level=3, binding=True, embedsignature=False, auto_pickle=False
+# cython: annotation_typing=False, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""What a compiled strategy is written against: its base, and the desk that it sees and asks.
+
+The contract is that of strategies/base.py, call for call: ``observe`` for every symbol, news, ``on_bar`` for
+every symbol in configured order. A compiled strategy is the twin of a Python one, which goes on running
+live; in a backtest it gives the same intents, faster.
+"""
+
+from typing import Any
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memset
+
+from live_runner.hotpath.compiled.execution cimport (
+    ACTION_ADD,
+    KIND_STOP,
+    Execution,
+    position_of,
+)
+from live_runner.hotpath.compiled.fixed cimport (
+    ST_FAULT,
+    ST_OK,
+    ST_OUT_OF_MEMORY,
+    ST_OVERFLOW,
+    c_div_half_even,
+    c_lots_floor,
+    c_money_float,
+    c_to_float,
+    int128,
+    multiply_overflows,
+    power_of_ten,
+)
+from live_runner.hotpath.compiled.ledger cimport ledger_equity, leg_t, lot_t
+
+__all__ = ["CompiledStrategy", "Desk"]
+
+cdef enum:
+    FIRST_ASKED = 16
+    MONEY_DECIMALS = 12
+
+
+cdef class Desk:
+    """The account at one close, and the place to ask for orders."""
+
+    def __init__(self, machine: Execution, rules: list[tuple[float, ...]]) -> None:
+        cdef int at
+        self.machine = machine
+        self.x = &machine.x
+        self.rules = <rules_t *>malloc(len(rules) * sizeof(rules_t))
+        self.asked = <asked_t *>malloc(FIRST_ASKED * sizeof(asked_t))
+        self.asked_capacity = FIRST_ASKED
+        self.averages = <double *>calloc(2 * len(rules), sizeof(double))
+        self.averaged = <bint *>calloc(2 * len(rules), sizeof(bint))
+        if self.rules == NULL or self.asked == NULL or self.averages == NULL or self.averaged == NULL:
+            raise MemoryError
+        for at, row in enumerate(rules):
+            self.rules[at] = rules_t(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
+
+    def __dealloc__(self):
+        free(self.rules)
+        free(self.asked)
+        free(self.averages)
+        free(self.averaged)
+
+    cdef void begin(self, int64_t now_ns) noexcept nogil:
+        """The next close: nothing asked yet."""
+        self.now_ns = now_ns
+        self.asked_count = 0
+        self.equity_known = False
+
+    cdef void forget_averages(self, int symbol, int leg) noexcept nogil:
+        self.averaged[2 * symbol + leg] = False
+
+    cdef double equity(self) noexcept nogil:
+        if not self.equity_known:
+            self.equity_now = c_money_float(ledger_equity(&self.x.ledger))
+            self.equity_known = True
+        return self.equity_now
+
+    cdef double cash(self) noexcept nogil:
+        return c_money_float(self.x.ledger.cash)
+
+    cdef double quantity(self, int symbol, int leg) noexcept nogil:
+        return c_to_float(&self.x.markets[symbol].lot_grid, position_of(self.x, symbol, leg))
+
+    cdef bint is_open(self, int symbol, int leg) noexcept nogil:
+        return position_of(self.x, symbol, leg) > 0
+
+    cdef double average(self, int symbol, int leg) noexcept nogil:
+        cdef int at = 2 * symbol + leg
+        cdef leg_t *book = &self.x.ledger.legs[at]
+        if not self.averaged[at]:
+            self.averages[at] = self.average_of(symbol, book.cost, book.quantity) if book.quantity else 0.0
+            self.averaged[at] = True
+        return self.averages[at]
+
+    cdef int lots(self, int symbol, int leg) noexcept nogil:
+        return self.x.ledger.legs[2 * symbol + leg].count
+
+    cdef double lot_quantity(self, int symbol, int leg, int lot) noexcept nogil:
+        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
+        return c_to_float(&self.x.markets[symbol].lot_grid, book.lots[book.head + lot].quantity)
+
+    cdef double lot_price(self, int symbol, int leg, int lot) noexcept nogil:
+        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
+        cdef lot_t *held = &book.lots[book.head + lot]
+        return self.average_of(symbol, held.cost, held.quantity)
+
+    cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil:
+        """Mean entry price, rounded half-even to 1e-12 as every account shows it."""
+        cdef int shift = MONEY_DECIMALS - self.x.markets[symbol].grid.decimals
+        cdef int128 numerator
+        cdef int128 denominator = quantity
+        cdef int128 units
+        if shift > 26 or shift < -12 or multiply_overflows(cost, self.x.markets[symbol].grid.mantissa, &numerator):
+            self.status = ST_OVERFLOW
+            return 0.0
+        if shift > 0 and multiply_overflows(numerator, power_of_ten(shift), &numerator):
+            self.status = ST_OVERFLOW
+            return 0.0
+        if shift < 0 and multiply_overflows(denominator, power_of_ten(-shift), &denominator):
+            self.status = ST_OVERFLOW
+            return 0.0
+        if c_div_half_even(numerator, denominator, &units) != ST_OK:
+            self.status = ST_OVERFLOW
+            return 0.0
+        return c_money_float(units)
+
+    cdef bint is_entering(self, int symbol, int leg) noexcept nogil:
+        cdef int64_t at = self.x.markets[symbol].first
+        while at >= 0:
+            if self.x.orders[at].leg == leg and self.x.orders[at].action <= ACTION_ADD:
+                return True
+            at = self.x.orders[at].next_on_market
+        return False
+
+    cdef bint is_leaving(self, int symbol, int leg) noexcept nogil:
+        cdef int64_t at = self.x.markets[symbol].first
+        while at >= 0:
+            if (
+                self.x.orders[at].leg == leg
+                and self.x.orders[at].action > ACTION_ADD
+                and self.x.orders[at].kind < KIND_STOP
+            ):
+                return True
+            at = self.x.orders[at].next_on_market
+        return False
+
+    cdef double smallest_quantity(self, int symbol, double price) noexcept nogil:
+        cdef rules_t *rules = &self.rules[symbol]
+        cdef double by_notional = 0.0
+        cdef double least = rules.min_amount
+        if price > 0:
+            by_notional = rules.min_notional / (price * rules.contract_size)
+        if rules.lot_size > least:
+            least = rules.lot_size
+        if by_notional > least:
+            least = by_notional
+        return least
+
+    cdef double whole_lots(self, int symbol, double quantity) noexcept nogil:
+        cdef int64_t lots = 0
+        cdef bint sure = False
+        if c_lots_floor(&self.x.markets[symbol].lot_grid, quantity, &lots, &sure) != ST_OK or not sure:
+            self.status = ST_FAULT
+            return 0.0
+        if c_to_float(&self.x.markets[symbol].lot_grid, lots) != quantity:
+            lots += 1
+        return c_to_float(&self.x.markets[symbol].lot_grid, lots)
+
+    cdef asked_t *ask(self, int symbol, int leg, int action, int style, double quantity, int reason) noexcept nogil:
+        cdef asked_t *grown
+        cdef asked_t *asked
+        if self.asked_count == self.asked_capacity:
+            grown = <asked_t *>realloc(self.asked, 2 * self.asked_capacity * sizeof(asked_t))
+            if grown == NULL:
+                self.status = ST_OUT_OF_MEMORY
+                return NULL
+            self.asked = grown
+            self.asked_capacity *= 2
+        asked = &self.asked[self.asked_count]
+        self.asked_count += 1
+        memset(asked, 0, sizeof(asked_t))
+        asked.number = self.asked_count
+        asked.symbol = symbol
+        asked.leg = leg
+        asked.action = action
+        asked.style = style
+        asked.quantity = quantity
+        asked.reason = reason
+        return asked
+
+    cdef void open(self, int symbol, int leg, double quantity, int reason) noexcept nogil:
+        self.ask(symbol, leg, OPEN, MARKET, quantity, reason)
+
+    cdef void open_limit(
+        self, int symbol, int leg, double quantity, int style, double limit_price, int64_t time_to_live_ns, int reason
+    ) noexcept nogil:
+        cdef asked_t *asked = self.ask(symbol, leg, OPEN, style, quantity, reason)
+        if asked != NULL:
+            asked.limit_price = limit_price
+            asked.time_to_live_ns = time_to_live_ns
+
+    cdef void add(self, int symbol, int leg, double quantity, int reason) noexcept nogil:
+        self.ask(symbol, leg, ADD, UNNAMED, quantity, reason)
+
+    cdef void partial_close(self, int symbol, int leg, double quantity, int reason) noexcept nogil:
+        self.ask(symbol, leg, PARTIAL_CLOSE, UNNAMED, quantity, reason)
+
+    cdef void close(self, int symbol, int leg, int reason) noexcept nogil:
+        self.ask(symbol, leg, CLOSE, UNNAMED, 0.0, reason)
+
+
+cdef class CompiledStrategy:
+    """Base of every compiled strategy: ``__init__`` takes what a Python strategy takes.
+
+    ``reasons`` are the texts that intents name by number. A call that gives a negative status ends the run.
+    """
+
+    def __init__(self, parameters: Any, symbols: tuple[str, ...], timeframe: str) -> None:
+        self.parameters = parameters
+        self.symbols = symbols
+        self.timeframe = timeframe
+        self.reasons = [""]
+
+    def __dealloc__(self):
+        free(self.legs)
+
+    cdef char *keep_legs(self, int bytes_per_leg) except NULL:
+        self.legs = <char *>calloc(2 * len(self.symbols), bytes_per_leg)
+        if self.legs == NULL:
+            raise MemoryError
+        self.leg_bytes = bytes_per_leg
+        return self.legs
+
+    cdef int observe(self, const bar_t *bar) noexcept nogil:
+        return ST_OK
+
+    cdef int on_bar(self, const bar_t *bar, Desk desk) noexcept nogil:
+        return ST_OK
+
+    cdef int on_fill(self, const fill_news_t *fill, Desk desk) noexcept nogil:
+        return ST_OK
+
+    cdef int on_rejection(self, const rejection_news_t *news, Desk desk) noexcept nogil:
+        return ST_OK
