@@ -249,6 +249,7 @@ cdef int run_bar(
     int64_t open_ns, int64_t close_ns,
 ) noexcept nogil
 cdef int end_set(execution_t *x) noexcept nogil
+cdef int await_rate(execution_t *x, int symbol, const rate_t *rate) noexcept nogil
 
 cdef inline bint is_busy(execution_t *x, int symbol) noexcept nogil:
     # Whether a bar can change anything here: orders, funding due or a position.
@@ -270,6 +271,9 @@ cdef int request(execution_t *x, const order_t *order) noexcept nogil
 cdef int place_lots(
     execution_t *x, const intent_t *intent, int64_t close_ns, int64_t lots, int64_t reference, int64_t text
 ) noexcept nogil
+cdef int place_exact(
+    execution_t *x, const intent_t *intent, int64_t close_ns, int128 mantissa, int decimals, int64_t text
+) noexcept nogil
 cdef int judge_entry(execution_t *x, const intent_t *intent, int64_t held, int64_t reference, int64_t lots) noexcept nogil
 cdef bint closes_whole_leg(execution_t *x, int symbol, int leg) noexcept nogil
 cdef bint in_backoff(execution_t *x, int symbol, int leg) noexcept nogil
@@ -285,3 +289,6 @@ cdef class Execution:
 
     cdef int _set_up(self, dict session) except -1
     cdef int64_t text(self, object words)
+    cdef int await_text_rate(
+        self, int symbol, int64_t funding_ns, object mantissa, int decimals, object mark, object text, rate_t *rate
+    ) except -1

@@ -14,8 +14,7 @@ cores, which name what is wrong.
 
 from typing import Any
 
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.math cimport isfinite
+from libc.math cimport NAN, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
@@ -27,20 +26,22 @@ from live_runner.hotpath.compiled.fixed cimport (
     ST_OVERFLOW,
     Grid,
     Valuation,
-    add_overflows,
     c_div_half_even,
     c_from_float,
     c_lots_floor,
+    c_money_float,
     c_notional,
     grid_t,
     int128,
     int128_of,
     int_of,
     multiply_overflows,
+    POWERS,
     valuation_t,
 )
 from live_runner.hotpath.compiled.ledger cimport (
     fill_t,
+    leg_t,
     ledger_buy_in,
     ledger_equity,
     ledger_free,
@@ -52,6 +53,7 @@ from live_runner.hotpath.compiled.ledger cimport (
     ledger_set_valuation,
     ledger_settle,
     ledger_unrealised_at,
+    lot_t,
 )
 from live_runner.hotpath.compiled.matching cimport (
     book_add,
@@ -709,7 +711,8 @@ cdef int cover_at(
     status = ledger_notional_at(&x.ledger, symbol, ticks, &amount)
     if status != ST_OK:
         return status
-    if multiply_overflows(exposure + amount, x.maintenance_mantissa, &amount):
+    amount += exposure
+    if multiply_overflows(amount, x.maintenance_mantissa, &amount):
         return ST_OVERFLOW
     return c_div_half_even(amount, x.maintenance_scale, maintenance)
 
@@ -805,6 +808,23 @@ cdef int liquidate(
         status = fill(x, x.orders_count - 1, lots, ticks, ticks, False, at_ns)
         if status != ST_OK:
             return status
+    return ST_OK
+
+
+cdef int await_rate(execution_t *x, int symbol, const rate_t *rate) noexcept nogil:
+    """One more rate that waits for the symbol's next bar; ST_FAULT beyond what may wait."""
+    cdef market_t *m = &x.markets[symbol]
+    cdef rate_t *grown
+    if m.rates_count >= FUNDING_WAITING_MAX:
+        return ST_FAULT
+    if m.rates_count == m.rates_capacity:
+        grown = <rate_t *>realloc(m.rates, (2 * m.rates_capacity + 4) * sizeof(rate_t))
+        if grown == NULL:
+            return ST_OUT_OF_MEMORY
+        m.rates = grown
+        m.rates_capacity = 2 * m.rates_capacity + 4
+    m.rates[m.rates_count] = rate[0]
+    m.rates_count += 1
     return ST_OK
 
 
@@ -953,6 +973,42 @@ cdef int place(execution_t *x, const intent_t *intent, int64_t close_ns) noexcep
     return place_lots(x, intent, close_ns, lots, reference, 0)
 
 
+cdef int place_exact(
+    execution_t *x, const intent_t *intent, int64_t close_ns, int128 mantissa, int decimals, int64_t text
+) noexcept nogil:
+    """As ``place``, of a quantity given as mantissa / 10**decimals."""
+    cdef market_t *m = &x.markets[intent.symbol]
+    cdef int64_t held = position_of(x, intent.symbol, intent.leg)
+    cdef int shift = m.lot_grid.decimals - decimals
+    cdef int128 step = m.lot_grid.mantissa
+    cdef int128 counted
+    cdef int64_t reference
+    cdef int64_t lots
+    cdef int status
+    if not m.bar_set or not x.policies[0].plain or not m.plain_amounts or mantissa <= 0 or shift > 37 or shift < -37:
+        return NOT_PLAIN
+    if shift > 0:
+        if multiply_overflows(mantissa, POWERS[shift], &mantissa):
+            return NOT_PLAIN
+    elif multiply_overflows(step, POWERS[-shift], &step):
+        return NOT_PLAIN
+    counted = mantissa // step
+    if counted <= 0 or counted < m.min_lots or counted > m.max_lots:
+        return NOT_PLAIN
+    lots = <int64_t>counted
+    status = ticks_of(m, m.close, &reference)
+    if status != ST_OK:
+        return status
+    if intent.action <= ACTION_ADD:
+        if judge_entry(x, intent, held, reference, lots) != PLACED:
+            return NOT_PLAIN
+    elif not held or closes_whole_leg(x, intent.symbol, intent.leg):
+        return NOT_PLAIN
+    elif lots > held:
+        lots = held
+    return place_lots(x, intent, close_ns, lots, reference, text)
+
+
 cdef int place_lots(
     execution_t *x, const intent_t *intent, int64_t close_ns, int64_t lots, int64_t reference, int64_t text
 ) noexcept nogil:
@@ -1013,7 +1069,9 @@ cdef class Execution:
         x.kept = <row_t *>malloc(FIRST_CAPACITY * sizeof(row_t))
         if x.markets != NULL:
             memset(x.markets, 0, x.symbols * sizeof(market_t))
-        if NULL in (x.markets, x.backoffs, x.changed, x.orders, x.journal, x.kept):
+        if x.markets == NULL or x.backoffs == NULL or x.changed == NULL:
+            raise MemoryError
+        if x.orders == NULL or x.journal == NULL or x.kept == NULL:
             raise MemoryError
         memset(x.backoffs, 0, 2 * x.symbols * sizeof(backoff_t))
         memset(x.changed, 0, 2 * x.symbols * sizeof(bint))
@@ -1106,24 +1164,16 @@ cdef class Execution:
         self._policies.append(policy)
         return len(self._policies) - 1
 
-    def await_funding(
-        self, symbol: int, funding_ns: int, mantissa: int, decimals: int, mark: float | None, text: str
-    ) -> None:
-        """One more rate that waits for the symbol's next bar; OverflowError beyond what may wait."""
-        cdef market_t *m = &self.x.markets[symbol]
-        cdef rate_t *grown
-        if m.rates_count >= FUNDING_WAITING_MAX:
-            raise OverflowError("too many funding rates wait for a bar")
-        if m.rates_count == m.rates_capacity:
-            grown = <rate_t *>realloc(m.rates, max(4, 2 * m.rates_capacity) * sizeof(rate_t))
-            if grown == NULL:
-                raise MemoryError
-            m.rates = grown
-            m.rates_capacity = max(4, 2 * m.rates_capacity)
-        m.rates[m.rates_count] = rate_t(
-            funding_ns, int128_of(mantissa), decimals, float("nan") if mark is None else mark, self.text(text)
-        )
-        m.rates_count += 1
+    cdef int await_text_rate(
+        self, int symbol, int64_t funding_ns, object mantissa, int decimals, object mark, object text, rate_t *rate
+    ) except -1:
+        """A funding rate as the machine keeps it."""
+        rate.funding_ns = funding_ns
+        rate.mantissa = int128_of(mantissa)
+        rate.decimals = decimals
+        rate.mark = NAN if mark is None else mark
+        rate.text = self.text(text)
+        return 0
 
     # -- for the desk, which judges what is not plain ---------------------------------------------------
 
@@ -1206,18 +1256,96 @@ cdef class Execution:
         order.text = 0 if asked is None else self.text(("asked", asked))
         return request(&self.x, &order)
 
-    def refuse(self, refusal: tuple[Any, ...]) -> int:
+    def margin(self) -> float:
+        """Initial margin of what is open."""
+        cdef int128 margin = 0
+        if initial_margin(&self.x, self.x.ledger.exposure, &margin) != ST_OK:
+            raise OverflowError("the margin is out of range")
+        return c_money_float(margin)
+
+    def refuse(self, refusal: tuple[Any, ...], symbol: int, leg: int, close_ns: int, number: int) -> int:
         """Write down a refusal: symbol, leg and action as said, reason, message, intent id, order id."""
         cdef row_t *row = tell(&self.x, TOLD_REFUSED, -1, self.x.now_ns)
         if row == NULL:
             return ST_OUT_OF_MEMORY
         self.x.refused += 1
+        row.symbol, row.leg = symbol, leg
+        row.extra_ns, row.lots = close_ns, number
         row.number = self.text(("refusal", *refusal))
         return ST_OK
 
     def cancel(self, order: int, reason: str) -> int:
         """Take an order off the book; the machine's status."""
         return cancel_order(&self.x, order, self.text(reason))
+
+    # -- what hosts read --------------------------------------------------------------------------------
+
+    def changed(self) -> list[tuple[int, int]]:
+        """Legs that changed since ``forget_changes``, long before short."""
+        cdef int at
+        return [(at // 2, at % 2) for at in range(2 * self.x.symbols) if self.x.changed[at]]
+
+    def forget_changes(self) -> None:
+        """Every change has been read."""
+        memset(self.x.changed, 0, 2 * self.x.symbols * sizeof(bint))
+        self.x.changes = 0
+
+    def lots(self, symbol: int, leg: int) -> list[tuple[int, int, int, int]]:
+        """Open lots of a leg, oldest first: quantity, cost, time of the entry, number of its order."""
+        cdef leg_t *book = &self.x.ledger.legs[2 * <int>symbol + <int>leg]
+        cdef lot_t *lot
+        cdef int at
+        found = []
+        for at in range(book.count):
+            lot = &book.lots[book.head + at]
+            found.append((lot.quantity, int_of(lot.cost), lot.opened_ns, lot.order))
+        return found
+
+    def leg(self, symbol: int, leg: int) -> tuple[int, int, int]:
+        """Of a leg: open lots, their cost, and what it has realised."""
+        cdef leg_t *book = &self.x.ledger.legs[2 * <int>symbol + <int>leg]
+        return book.quantity, int_of(book.cost), int_of(book.realised)
+
+    def last_bar(self, symbol: int) -> tuple[float, float, bool, int]:
+        """Close, volume, lateness and set of the symbol's last bar."""
+        cdef market_t *m = &self.x.markets[<int>symbol]
+        return m.close, m.volume, bool(m.late), m.bar_set
+
+    def count_decision(self, intents: int) -> None:
+        """So many intents of a decision have been carried out; their last event is ``executed``."""
+        self.x.intents += intents
+        if intents:
+            next_event(&self.x)
+
+    @property
+    def seq(self) -> int:
+        """Number of the last event of the execution core."""
+        return self.x.seq
+
+    @property
+    def now_ns(self) -> int:
+        """The largest time folded so far."""
+        return self.x.now_ns
+
+    @property
+    def bar_set(self) -> int:
+        """Number of the last bar set."""
+        return self.x.bar_set
+
+    def fills(self) -> list[tuple[int, int, int, int, int, int, int, int]]:
+        """Kept fills: order, time, lots, ticks, notional, fee, realised, slippage."""
+        cdef int64_t at
+        cdef row_t *row
+        found = []
+        for at in range(self.x.kept_count):
+            row = &self.x.kept[at]
+            found.append(
+                (
+                    row.order, row.at_ns, row.lots, row.ticks, int_of(row.notional), int_of(row.fee),
+                    int_of(row.realised), int_of(row.slippage),
+                )
+            )  # fmt: skip
+        return found
 
     # -- results ----------------------------------------------------------------------------------------
 

@@ -76,8 +76,8 @@ cdef class Journal:
     cdef list _lots
 
     def __init__(
-        self, machine: Execution, session: str, symbols: tuple[str, ...], settles: tuple[str, ...], grids: list[Any]
-    ) -> None:
+        self, Execution machine not None, str session, tuple symbols, tuple settles, list grids
+    ):
         self._machine = machine
         self._session = session
         self._event_prefix = f"{session}/execution/"
@@ -115,6 +115,38 @@ cdef class Journal:
         if backoff["code"] == TOLD_MARGIN:
             return "insufficient_margin", f"The account lacks {money_text(backoff['missing'])} of initial margin"
         return self._crosses(order, backoff["close_ticks"])
+
+    def pending(self, kind: Any, texts: bool) -> list[Any]:
+        """Every open order, oldest first, as ``kind``: numbers as decimal text, or as floats."""
+        cdef execution_t *x = &self._machine.x
+        cdef int64_t at = x.first
+        cdef order_t *order
+        cdef Grid ticks
+        cdef Grid lots
+        found = []
+        while at >= 0:
+            order = &x.orders[at]
+            ticks = self._ticks[order.symbol]
+            lots = self._lots[order.symbol]
+            remaining = lots.text_c(order.quantity - order.filled)
+            price = ticks.text_c(order.price) if order.price else None
+            found.append(
+                kind(
+                    order_id=self._order_id(order),
+                    intent_id=self._intent_id(order),
+                    symbol=self._symbols[order.symbol],
+                    leg=_LEGS[order.leg],
+                    side="buy" if (order.leg == 0) != order.reduce else "sell",
+                    kind=_KINDS[order.kind],
+                    action=_ACTIONS[order.action],
+                    remaining=remaining if texts else float(remaining),
+                    price=price if texts or price is None else float(price),
+                    status=_STATES[order.state],
+                    expires_ns=order.expires_ns if order.expires_ns >= 0 else None,
+                )
+            )
+            at = order.next
+        return found
 
     cdef str _intent_id(self, const order_t *order):
         if order.part >= PART_LONG:

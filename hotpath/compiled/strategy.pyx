@@ -30,7 +30,7 @@ from live_runner.hotpath.compiled.fixed cimport (
     c_to_float,
     int128,
     multiply_overflows,
-    power_of_ten,
+    POWERS,
 )
 from live_runner.hotpath.compiled.ledger cimport ledger_equity, leg_t, lot_t
 
@@ -44,7 +44,7 @@ cdef enum:
 cdef class Desk:
     """The account at one close, and the place to ask for orders."""
 
-    def __init__(self, machine: Execution, rules: list[tuple[float, ...]]) -> None:
+    def __init__(self, Execution machine not None, list rules not None):
         cdef int at
         self.machine = machine
         self.x = &machine.x
@@ -117,10 +117,10 @@ cdef class Desk:
         if shift > 26 or shift < -12 or multiply_overflows(cost, self.x.markets[symbol].grid.mantissa, &numerator):
             self.status = ST_OVERFLOW
             return 0.0
-        if shift > 0 and multiply_overflows(numerator, power_of_ten(shift), &numerator):
+        if shift > 0 and multiply_overflows(numerator, POWERS[shift], &numerator):
             self.status = ST_OVERFLOW
             return 0.0
-        if shift < 0 and multiply_overflows(denominator, power_of_ten(-shift), &denominator):
+        if shift < 0 and multiply_overflows(denominator, POWERS[-shift], &denominator):
             self.status = ST_OVERFLOW
             return 0.0
         if c_div_half_even(numerator, denominator, &units) != ST_OK:

@@ -46,12 +46,13 @@ class Desk:
         self.intents += len(decided.intents)
         for intent in decided.intents:
             if intent.action in FIRST:
-                self._one(intent)
+                self.one(intent)
         for intent in decided.intents:
             if intent.action not in FIRST:
-                self._one(intent)
+                self.one(intent)
 
-    def _one(self, intent: Intent) -> None:
+    def one(self, intent: Intent) -> None:
+        """One intent: requested, refused, or nothing to do."""
         try:
             market = self._session.markets.get(intent.symbol)
             if market is None:

@@ -311,7 +311,9 @@ class OrderManager(OpenOrders):
         if self._next_expiry is None or now < self._next_expiry:
             return
         for order in list(self.orders.values()):
-            if order.expires_ns is not None and order.expires_ns <= now and not order.cancel_reason:
+            if order.is_closed or order.cancel_reason:
+                continue
+            if order.expires_ns is not None and order.expires_ns <= now:
                 self.gateway.expire(order)
         times = [o.expires_ns for o in self.orders.values() if o.expires_ns is not None and not o.cancel_reason]
         self._next_expiry = min(times, default=None)

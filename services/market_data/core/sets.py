@@ -75,6 +75,26 @@ class SetTimeline:
         """Number of sets before the first tradable bar."""
         return int(np.searchsorted(self._grid, self._first_open_ns))
 
+    @property
+    def columns(self) -> list[Candles]:
+        """The session's candles, warmup included, in configured symbol order."""
+        return self._columns
+
+    @property
+    def opens_ns(self) -> Times:
+        """Open time of every set."""
+        return self._grid
+
+    @property
+    def length_ns(self) -> int:
+        """From the open of a bar to its close."""
+        return self._length_ns
+
+    @property
+    def funding(self) -> Mapping[int, list[FundingRate]]:
+        """Rates by the open time of the set that brings them."""
+        return self._funding
+
     def items(self, after_close_ns: int | None = None, number: int = 0) -> Iterator[Item]:
         """Everything after the set of ``after_close_ns``, the ``number``-th; from the first one for None."""
         start = 0

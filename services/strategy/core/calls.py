@@ -31,7 +31,7 @@ class Calls:
         self._legs = legs
         self._failures = failures
         self._symbols = strategy.symbols
-        self._selects = type(strategy).select is not Strategy.select
+        self.selects = type(strategy).select is not Strategy.select
         hooks = ("on_fill", "on_rejection", "on_order_update")
         self._heard = {name for name in hooks if getattr(type(strategy), name) is not getattr(Strategy, name)}
         self.trouble = ""
@@ -59,9 +59,19 @@ class Calls:
         drafts: tuple[Draft, ...] = () if answer is _FAILED else answer
         return drafts
 
+    def take(self, answer: Any, bar: Bar) -> tuple[Draft, ...]:
+        """The same for an answer that has been given already; generators run here."""
+        taken = self._guarded(bar.symbol, "on_bar", lambda: drafts_of(answer, bar.symbol))
+        drafts: tuple[Draft, ...] = () if taken is _FAILED else taken
+        return drafts
+
+    def failed(self, symbol: str, call: str, error: BaseException) -> None:
+        """Note a call that raised and left no leg changed."""
+        self._fail(symbol, call, error)
+
     def select(self, bars: Sequence[Bar], view: View, in_use: Callable[[], set[str]]) -> Sequence[Bar]:
         """The bars to decide for: chosen by the strategy, or in use. All of them when it does not choose or fails."""
-        if not self._selects:
+        if not self.selects:
             return bars
         try:
             answer = self._strategy.select(tuple(bars), view)

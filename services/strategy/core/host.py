@@ -28,22 +28,20 @@ from live_runner.contracts.messages import (
     Event,
     FailedCall,
     FeedEnded,
-    Filled,
     Finished,
-    Rejected,
     Settled,
     Started,
 )
 from live_runner.contracts.numbering import Numbering
-from live_runner.contracts.policy import ENTRIES, BackoffState, after_fill, after_rejection
+from live_runner.contracts.policy import BackoffState
 from live_runner.services.strategy.core import stored
 from live_runner.services.strategy.core.account import Account
 from live_runner.services.strategy.core.calls import Calls
 from live_runner.services.strategy.core.decision import Decision
 from live_runner.services.strategy.core.failures import Failures
 from live_runner.services.strategy.core.legs import LegBook, LegKey
-from live_runner.services.strategy.core.news import NEWS, told
-from live_runner.services.strategy.core.open_intents import Blocked, Notice, OpenIntents
+from live_runner.services.strategy.core.news import NEWS, fold_backoffs, tell
+from live_runner.services.strategy.core.open_intents import Blocked, OpenIntents
 from live_runner.strategies.base import Bar, Strategy, View
 from live_runner.strategies.parameters import create
 
@@ -184,9 +182,9 @@ class StrategyCore:
         self._account.fold(settled)
         held, self._held = self._held, []
         notices = self._intents.read(held)
-        self._fold_backoffs(notices)
+        self._now_ns = max(self._now_ns, fold_backoffs(self._backoffs, notices))
         view = self._account.view(self._now_ns, self._backoffs)
-        self._tell(notices, view)
+        tell(notices, self._legs, self._calls, view)
         self._intents.forget(self._legs.versions)
         outputs: list[Event] = [self._decide(current, settled, view)]
         self._current = None
@@ -208,37 +206,6 @@ class StrategyCore:
         return [self._numbering.close(Finished, cause=ended.id, event_ns=ended.close_ns, state_hash=state_hash)]
 
     # -- news -----------------------------------------------------------------------------------
-
-    def _fold_backoffs(self, notices: list[Notice]) -> None:
-        for notice in notices:
-            event, key = notice.event, notice.key
-            if isinstance(event, Blocked):
-                continue
-            self._now_ns = max(self._now_ns, event.event_ns)
-            if isinstance(event, Rejected) and event.action in ENTRIES:
-                self._backoffs[key] = after_rejection(
-                    self._backoffs.get(key, BackoffState()),
-                    notice.policy,
-                    event_id=event.id,
-                    detail=f"{event.code}: {event.message}" if event.message else event.code,
-                    at_ns=event.event_ns,
-                )
-            elif isinstance(event, Filled) and key in self._backoffs:
-                cleared = after_fill(self._backoffs[key], event.action)
-                if cleared.failures:
-                    self._backoffs[key] = cleared
-                else:
-                    del self._backoffs[key]
-
-    def _tell(self, notices: list[Notice], view: View) -> None:
-        for notice in notices:
-            group = notice.puts_back
-            if group is not None and group.version == self._legs.versions[notice.key]:
-                self._legs.restore_leg(notice.key, group.before)
-                group.restored = True
-            hook = "on_rejection" if isinstance(notice.event, Blocked) else NEWS[type(notice.event)]
-            if self._calls.hears(hook):
-                self._calls.tell(hook, told(notice), view)
 
     # -- decision -------------------------------------------------------------------------------
 

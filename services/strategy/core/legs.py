@@ -33,7 +33,7 @@ class LegBook:
         self._states: dict[LegKey, LegState] = strategy.leg_states
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(kind).decode
-        self._has_fields = bool(kind.__struct_fields__)
+        self.has_fields = bool(kind.__struct_fields__)
         self._keys: dict[str, tuple[LegKey, LegKey]] = {
             symbol: ((symbol, SIDES[0]), (symbol, SIDES[1])) for symbol in strategy.symbols
         }
@@ -46,14 +46,14 @@ class LegBook:
 
     def copy(self, symbol: str) -> Copies:
         """The states of a symbol's two legs as they are now."""
-        if not self._has_fields:
+        if not self.has_fields:
             return _NOTHING
         long, short = self._keys[symbol]
         return self._known[long], self._known[short]
 
     def accept(self, symbol: str) -> None:
         """Take over what strategy code left in the symbol's legs; StrategyError for a value of a wrong type."""
-        if not self._has_fields:
+        if not self.has_fields:
             return
         for key in self._keys[symbol]:
             state = self._states[key]
@@ -73,13 +73,13 @@ class LegBook:
 
     def put_back(self, symbol: str, copies: Copies) -> None:
         """Undo what a failed call did to the symbol's legs."""
-        if self._has_fields:
+        if self.has_fields:
             for key, data in zip(self._keys[symbol], copies, strict=True):
                 self.restore_leg(key, data)
 
     def restore_leg(self, key: LegKey, data: bytes) -> None:
         """Put one leg back to a copy."""
-        if self._has_fields:
+        if self.has_fields:
             self._write(key, self._decode(data))
 
     def _write(self, key: LegKey, typed: LegState) -> None:

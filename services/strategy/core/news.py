@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from live_runner.contracts.messages import (
@@ -17,10 +18,13 @@ from live_runner.contracts.messages import (
     Submitted,
     Unknown,
 )
+from live_runner.contracts.policy import ENTRIES, BackoffState, after_fill, after_rejection
+from live_runner.services.strategy.core.calls import Calls
+from live_runner.services.strategy.core.legs import LegBook, LegKey
 from live_runner.services.strategy.core.open_intents import Blocked, Notice
-from live_runner.strategies.base import Fill, OrderUpdate, Rejection
+from live_runner.strategies.base import Fill, OrderUpdate, Rejection, View
 
-__all__ = ["NEWS", "told"]
+__all__ = ["NEWS", "fold_backoffs", "tell", "told"]
 
 NEWS: Final[dict[type[Event], str]] = {
     Filled: "on_fill",
@@ -45,6 +49,43 @@ _STATUSES: Final[dict[type[Event], str]] = {
     Expired: "expired",
     Unknown: "unknown",
 }
+
+
+def fold_backoffs(backoffs: dict[LegKey, BackoffState], notices: Iterable[Notice]) -> int:
+    """Rejections in a row after this news, written into ``backoffs``; the largest time in it."""
+    now_ns = 0
+    for notice in notices:
+        event, key = notice.event, notice.key
+        if isinstance(event, Blocked):
+            continue
+        now_ns = max(now_ns, event.event_ns)
+        if isinstance(event, Rejected) and event.action in ENTRIES:
+            backoffs[key] = after_rejection(
+                backoffs.get(key, BackoffState()),
+                notice.policy,
+                event_id=event.id,
+                detail=f"{event.code}: {event.message}" if event.message else event.code,
+                at_ns=event.event_ns,
+            )
+        elif isinstance(event, Filled) and key in backoffs:
+            cleared = after_fill(backoffs[key], event.action)
+            if cleared.failures:
+                backoffs[key] = cleared
+            else:
+                del backoffs[key]
+    return now_ns
+
+
+def tell(notices: Iterable[Notice], legs: LegBook, calls: Calls, view: View) -> None:
+    """Bring the news in its order; a leg whose intents all came to nothing is put back before."""
+    for notice in notices:
+        group = notice.puts_back
+        if group is not None and group.version == legs.versions[notice.key]:
+            legs.restore_leg(notice.key, group.before)
+            group.restored = True
+        hook = "on_rejection" if isinstance(notice.event, Blocked) else NEWS[type(notice.event)]
+        if calls.hears(hook):
+            calls.tell(hook, told(notice), view)
 
 
 def told(notice: Notice) -> Fill | Rejection | OrderUpdate:

@@ -1,0 +1,940 @@
+# cython: language_level=3, binding=True, embedsignature=False, auto_pickle=False
+# cython: annotation_typing=False, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The five steps of a bar over columns, without an event per bar.
+
+The specification is the cores in one process (services/backtest/loop.py): a set is matched and marked,
+every symbol observed, news told, every symbol asked, the decision carried out, closes first. A set is one close
+time at which at least one symbol has a bar.
+
+``CompiledHost`` calls a compiled strategy without the GIL, so that several sessions use several cores;
+``run_python`` calls a Python one, and makes Python objects of a bar for it alone. Whatever is not plain goes to the
+host object, which judges it with the services' own code.
+"""
+
+from typing import Any
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport PyObject
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from live_runner.hotpath.compiled.execution cimport (
+    ACTION_ADD,
+    FALLBACK_REJECT,
+    FALLBACK_TIMEOUT,
+    KIND_LIMIT,
+    KIND_MARKET,
+    KIND_POST_ONLY,
+    NOT_PLAIN,
+    PART_LONG,
+    PLACED,
+    REASON_TIMEOUT,
+    REASON_TIME_TO_LIVE,
+    TOLD_CANCELLED,
+    TOLD_CROSSES,
+    TOLD_EXPIRED,
+    TOLD_FILLED,
+    TOLD_MARGIN,
+    TOLD_REFUSED,
+    Execution,
+    await_rate,
+    begin_set,
+    end_set,
+    in_backoff,
+    intent_t,
+    is_busy,
+    next_event,
+    note,
+    order_t,
+    place,
+    place_exact,
+    row_t,
+    run_bar,
+)
+from live_runner.hotpath.compiled.fixed cimport (
+    ST_FAULT,
+    ST_OK,
+    ST_OUT_OF_MEMORY,
+    c_money_float,
+    c_to_float,
+    int128,
+    parse_c,
+)
+from live_runner.hotpath.compiled.ledger cimport ledger_equity
+from live_runner.hotpath.compiled.strategy cimport CompiledStrategy, Desk, asked_t, fill_news_t, rejection_news_t
+
+__all__ = ["BarLoop", "CompiledHost", "LiveView", "run_python"]
+
+cdef extern from "Python.h":
+    Py_ssize_t Py_REFCNT(PyObject *object) nogil
+
+cdef enum:
+    PAUSE_SETS = 16384  # between two looks at signals and the progress display
+    GROUPS_PER_LEG_MAX = 100
+
+cdef enum:
+    INTENT_OPEN = 0
+    INTENT_VOID = 1
+    INTENT_ACTED = 2
+
+cdef enum:
+    LEG_WAITS = 0
+    LEG_KEPT = 1
+    LEG_PUT_BACK = 2
+
+
+cdef class BarLoop:
+    """The columns of a session and where it stands in them.
+
+    ``columns`` are, per symbol, open times in nanoseconds (int64) and open, high, low, close, volume (float64), each
+    contiguous; ``grid`` the open times of all sets; ``due`` the funding rates by set. ``error`` is what a host
+    raised.
+    """
+
+    def __init__(
+        self,
+        Execution machine not None,
+        columns: list[tuple[Any, ...]],
+        grid: Any,
+        length_ns: int,
+        warmup_sets: int,
+        due: list[tuple[int, int, int, int, int, float | None, str]],
+        progress: Any = None,
+        recorder: Any = None,
+    ) -> None:
+        cdef const int64_t[::1] times
+        cdef const double[::1] values
+        cdef int at
+        cdef int64_t number
+        self.machine = machine
+        self.x = &machine.x
+        self._symbols = len(columns)
+        self._columns = <column_t *>calloc(self._symbols, sizeof(column_t))
+        self._bars = <bar_t *>calloc(self._symbols, sizeof(bar_t))
+        self._due = <due_t *>calloc(len(due) + 1, sizeof(due_t))
+        if self._columns == NULL or self._bars == NULL or self._due == NULL:
+            raise MemoryError
+        self._kept_alive = [columns, grid]
+        for at, (opens_ns, *prices) in enumerate(columns):
+            times = opens_ns
+            self._columns[at].rows = len(times)
+            if len(times) == 0:
+                continue
+            self._columns[at].opens_ns = &times[0]
+            for column in prices:
+                if len(column) != len(times):
+                    raise ValueError("the columns of a symbol have different lengths")
+            values = prices[0]
+            self._columns[at].open = &values[0]
+            values = prices[1]
+            self._columns[at].high = &values[0]
+            values = prices[2]
+            self._columns[at].low = &values[0]
+            values = prices[3]
+            self._columns[at].close = &values[0]
+            values = prices[4]
+            self._columns[at].volume = &values[0]
+        times = grid
+        self.sets = len(times)
+        if self.sets:
+            self._grid = &times[0]
+        self.warmup_sets = warmup_sets
+        self._length_ns = length_ns
+        self._due_count = len(due)
+        for number, (at_set, symbol, funding_ns, mantissa, decimals, mark, text) in enumerate(due):
+            self._due[number].set = at_set
+            self._due[number].symbol = symbol
+            machine.await_text_rate(symbol, funding_ns, mantissa, decimals, mark, text, &self._due[number].rate)
+        self._progress = progress
+        self._recorder = recorder
+
+    def __dealloc__(self):
+        free(self._columns)
+        free(self._bars)
+        free(self._due)
+
+    cdef int _set(self, int64_t number) noexcept nogil:
+        """Match and mark one set; its bars stand in ``_bars`` then."""
+        cdef int64_t open_ns = self._grid[number]
+        cdef int64_t close_ns = open_ns + self._length_ns
+        cdef bint tradable = number >= self.warmup_sets
+        cdef column_t *column
+        cdef bar_t *bar
+        cdef int symbol
+        cdef int status
+        begin_set(self.x, close_ns, number + 1)
+        while self._due_at < self._due_count and self._due[self._due_at].set <= number:
+            if tradable:
+                status = await_rate(self.x, self._due[self._due_at].symbol, &self._due[self._due_at].rate)
+                if status != ST_OK:
+                    return status
+            self._due_at += 1
+        self._present = 0
+        for symbol in range(self._symbols):
+            column = &self._columns[symbol]
+            if column.at == column.rows or column.opens_ns[column.at] != open_ns:
+                continue
+            bar = &self._bars[self._present]
+            self._present += 1
+            bar.symbol = symbol
+            bar.open_ns = open_ns
+            bar.close_ns = close_ns
+            bar.open = column.open[column.at]
+            bar.high = column.high[column.at]
+            bar.low = column.low[column.at]
+            bar.close = column.close[column.at]
+            bar.volume = column.volume[column.at]
+            column.at += 1
+            note(self.x, symbol, bar.close, bar.volume, False)
+            if tradable:
+                if self.x.capped:
+                    status = self._cap(symbol, bar.volume)
+                    if status != ST_OK:
+                        return status
+                if is_busy(self.x, symbol):
+                    status = run_bar(
+                        self.x, symbol, bar.open, bar.high, bar.low, bar.close, False, open_ns, close_ns
+                    )
+                    if status != ST_OK:
+                        return status
+        if tradable:
+            return end_set(self.x)
+        return ST_OK
+
+    cdef int _cap(self, int symbol, double volume) noexcept with gil:
+        try:
+            self.x.markets[symbol].cap = self.machine.cap_of(symbol, volume)
+        except BaseException as error:
+            self.error = error
+            return ST_FAULT
+        return ST_OK
+
+    cdef int _pause(self) noexcept with gil:
+        try:
+            PyErr_CheckSignals()
+            if self._progress is not None:
+                self._progress(self.at)
+        except BaseException as error:
+            self.error = error
+            return ST_FAULT
+        return ST_OK
+
+
+cdef class CompiledHost:
+    """Calls one compiled strategy. ``judge_asked``, ``settled`` and ``decided`` of ``host`` are Python's part."""
+
+    def __init__(
+        self, BarLoop loop not None, CompiledStrategy strategy not None, Desk desk not None, object host, bint adds_at_market
+    ):
+        cdef int legs = 2 * loop._symbols
+        cdef int at
+        self.loop = loop
+        self.x = loop.x
+        self.strategy = strategy
+        self.desk = desk
+        loop._host = host
+        self.adds_at_market = adds_at_market
+        self.reasons = <int *>malloc((len(strategy.reasons) + 1) * sizeof(int))
+        if self.reasons == NULL:
+            raise MemoryError
+        for at, text in enumerate(strategy.reasons):
+            self.reasons[at] = <int>loop.machine.text(text)
+        self.versions = <int64_t *>calloc(legs, sizeof(int64_t))
+        self.groups = <group_t **>calloc(legs, sizeof(group_t *))
+        if self.versions == NULL or self.groups == NULL:
+            raise MemoryError
+        if strategy.leg_bytes:
+            self.known = <char *>malloc(legs * strategy.leg_bytes)
+            if self.known == NULL:
+                raise MemoryError
+            memcpy(self.known, strategy.legs, legs * strategy.leg_bytes)
+
+    def __dealloc__(self):
+        cdef int leg
+        cdef group_t *group
+        if self.groups != NULL:
+            for leg in range(2 * self.loop._symbols):
+                while self.groups[leg] != NULL:
+                    group = self.groups[leg]
+                    self.groups[leg] = group.next
+                    self.drop(group)
+        while self.ended != NULL:
+            group = self.ended
+            self.ended = group.next
+            self.drop(group)
+        free(self.known)
+        free(self.reasons)
+        free(self.versions)
+        free(self.groups)
+        free(self.blocked)
+        free(self.blocked_ns)
+        free(self.notices)
+
+    def run_all(self) -> int:
+        """Every set, without the GIL; the machine's status."""
+        cdef int status
+        with nogil:
+            status = self.run()
+        return status
+
+    cdef int run(self) noexcept nogil:
+        cdef int64_t number
+        cdef int at
+        cdef int status
+        cdef bint records = self.loop._recorder is not None
+        cdef bar_t *bars = self.loop._bars
+        for number in range(self.loop.sets):
+            self.loop.at = number
+            if number % PAUSE_SETS == 0:
+                status = self.loop._pause()
+                if status != ST_OK:
+                    return status
+            status = self.loop._set(number)
+            if status != ST_OK:
+                return status
+            for at in range(self.loop._present):
+                status = self.strategy.observe(&bars[at])
+                if status < 0:
+                    return status
+            if number < self.loop.warmup_sets:
+                continue
+            if records:
+                status = self.settled(number)
+                if status != ST_OK:
+                    return status
+            next_event(self.x)  # settled
+            if self.x.changes:
+                for at in range(2 * self.loop._symbols):
+                    if self.x.changed[at]:
+                        self.x.changed[at] = False
+                        self.desk.forget_averages(at // 2, at % 2)
+                self.x.changes = 0
+            self.desk.begin(self.x.now_ns)
+            if self.x.told or self.blocked_count or self.open_groups:
+                status = self.news()
+                if status != ST_OK:
+                    return status
+                self.x.told = 0
+            status = self.decide(self.loop._grid[number], self.x.close_ns)
+            if status != ST_OK:
+                return status
+            if records:
+                status = self.decided(number)
+                if status != ST_OK:
+                    return status
+            if self.desk.status != ST_OK:
+                return self.desk.status
+        self.loop.at = self.loop.sets
+        return self.loop._pause()
+
+    # -- decision ---------------------------------------------------------------------------------------
+
+    cdef int decide(self, int64_t open_ns, int64_t close_ns) noexcept nogil:
+        cdef bar_t *bars = self.loop._bars
+        cdef int at
+        cdef int first
+        cdef int status
+        for at in range(self.loop._present):
+            first = self.desk.asked_count
+            status = self.strategy.on_bar(&bars[at], self.desk)
+            if status < 0:
+                return status
+            if self.desk.asked_count > first:
+                status = self.ask(bars[at].symbol, first, close_ns)
+                if status != ST_OK:
+                    return status
+            elif self.strategy.leg_bytes:
+                self.accept(bars[at].symbol)
+        if self.desk.asked_count:
+            return self.carry_out(open_ns, close_ns)
+        return ST_OK
+
+    cdef int ask(self, int symbol, int first, int64_t close_ns) noexcept nogil:
+        """Hold back what a backoff forbids, and remember the legs as they were before."""
+        cdef asked_t *asked
+        cdef int at
+        cdef int leg
+        cdef int status
+        for at in range(first, self.desk.asked_count):
+            asked = &self.desk.asked[at]
+            if asked.action <= ACTION_ADD and in_backoff(self.x, asked.symbol, asked.leg):
+                asked.blocked = True
+                status = self.block(asked, close_ns)
+                if status != ST_OK:
+                    return status
+        for leg in range(2):
+            status = self.group_asked(symbol, leg, first, close_ns)
+            if status != ST_OK:
+                return status
+        if self.strategy.leg_bytes:
+            self.accept(symbol)
+        for leg in range(2):
+            if self.groups[2 * symbol + leg] != NULL and self.groups[2 * symbol + leg].version < 0:
+                self.groups[2 * symbol + leg].version = self.versions[2 * symbol + leg]
+        return ST_OK
+
+    cdef int group_asked(self, int symbol, int leg, int first, int64_t close_ns) noexcept nogil:
+        """The intents of one leg as a group, with the leg's state before; its version is set afterwards."""
+        cdef int size = self.strategy.leg_bytes
+        cdef int index = 2 * symbol + leg
+        cdef int count = 0
+        cdef int at
+        cdef group_t *group
+        for at in range(first, self.desk.asked_count):
+            count += self.desk.asked[at].leg == leg
+        if count == 0:
+            return ST_OK
+        group = <group_t *>calloc(1, sizeof(group_t))
+        if group == NULL:
+            return ST_OUT_OF_MEMORY
+        group.before = <char *>malloc(size + 1)
+        group.numbers = <int *>malloc(count * sizeof(int))
+        group.outcomes = <char *>calloc(count, 1)
+        if group.before == NULL or group.numbers == NULL or group.outcomes == NULL:
+            self.drop(group)
+            return ST_OUT_OF_MEMORY
+        if size:
+            memcpy(group.before, self.known + index * size, size)
+        group.close_ns = close_ns
+        group.version = -1
+        group.first_notice = -1
+        for at in range(first, self.desk.asked_count):
+            if self.desk.asked[at].leg == leg:
+                group.numbers[group.count] = self.desk.asked[at].number
+                group.count += 1
+        group.next = self.groups[index]
+        self.groups[index] = group
+        self.open_groups += 1
+        return ST_OK
+
+    cdef int block(self, const asked_t *asked, int64_t close_ns) noexcept nogil:
+        """An intent that is held back; the strategy is told with the next news."""
+        cdef asked_t *grown
+        cdef int64_t *times
+        if self.blocked_count == self.blocked_capacity:
+            grown = <asked_t *>realloc(self.blocked, (2 * self.blocked_capacity + 8) * sizeof(asked_t))
+            if grown == NULL:
+                return ST_OUT_OF_MEMORY
+            self.blocked = grown
+            times = <int64_t *>realloc(self.blocked_ns, (2 * self.blocked_capacity + 8) * sizeof(int64_t))
+            if times == NULL:
+                return ST_OUT_OF_MEMORY
+            self.blocked_ns = times
+            self.blocked_capacity = 2 * self.blocked_capacity + 8
+        self.blocked[self.blocked_count] = asked[0]
+        self.blocked_ns[self.blocked_count] = close_ns
+        self.blocked_count += 1
+        return ST_OK
+
+    cdef int carry_out(self, int64_t open_ns, int64_t close_ns) noexcept nogil:
+        """Closes first, then opens and adds, each group in the order said."""
+        cdef asked_t *asked
+        cdef int passing
+        cdef int at
+        cdef int64_t said = 0
+        cdef int status
+        for passing in range(2):
+            for at in range(self.desk.asked_count):
+                asked = &self.desk.asked[at]
+                if asked.blocked or (asked.action <= ACTION_ADD) != (passing == 1):
+                    continue
+                said += 1
+                status = self.place_asked(asked, open_ns, close_ns)
+                if status != ST_OK:
+                    return status
+        self.x.intents += said
+        if said:
+            next_event(self.x)  # executed
+        return ST_OK
+
+    cdef int place_asked(self, const asked_t *asked, int64_t open_ns, int64_t close_ns) noexcept nogil:
+        cdef intent_t intent
+        cdef int status = NOT_PLAIN
+        if asked.style == KIND_MARKET or (asked.style < 0 and (asked.action > ACTION_ADD or self.adds_at_market)):
+            intent.number = asked.number
+            intent.symbol = asked.symbol
+            intent.leg = asked.leg
+            intent.action = asked.action
+            intent.kind = KIND_MARKET
+            intent.reason = self.reasons[asked.reason]
+            intent.quantity = asked.quantity
+            intent.limit_price = asked.limit_price
+            status = place(self.x, &intent, close_ns)
+        if status == NOT_PLAIN:
+            return self.judge(asked, open_ns, close_ns)
+        return status
+
+    cdef int judge(self, const asked_t *asked, int64_t open_ns, int64_t close_ns) noexcept with gil:
+        """Let the desk decide on what is not plain."""
+        try:
+            self.loop._host.judge_asked(_asked_row(asked, self.strategy), open_ns, close_ns)
+        except BaseException as error:
+            self.loop.error = error
+            return ST_FAULT
+        return ST_OK
+
+    cdef int settled(self, int64_t number) noexcept with gil:
+        try:
+            self.loop._recorder.settled(number)
+        except BaseException as error:
+            self.loop.error = error
+            return ST_FAULT
+        return ST_OK
+
+    cdef int decided(self, int64_t number) noexcept with gil:
+        cdef int at
+        try:
+            asked = [_asked_row(&self.desk.asked[at], self.strategy) for at in range(self.desk.asked_count)]
+            self.loop._recorder.decided(number, asked)
+        except BaseException as error:
+            self.loop.error = error
+            return ST_FAULT
+        return ST_OK
+
+    # -- news -------------------------------------------------------------------------------------------
+
+    cdef int news(self) noexcept nogil:
+        """Say what happened since the last decision, in its order; put legs back where all came to nothing."""
+        cdef int64_t count = 0
+        cdef int64_t at
+        cdef group_t *group
+        cdef int status = self.read(&count)
+        if status != ST_OK:
+            return status
+        for at in range(count):
+            status = self.tell_one(&self.notices[at])
+            if status < 0:
+                return status
+        self.forget()
+        while self.ended != NULL:
+            group = self.ended
+            self.ended = group.next
+            self.drop(group)
+        self.blocked_count = 0
+        return ST_OK
+
+    cdef int read(self, int64_t *count) noexcept nogil:
+        """What each piece of news means for the group of its intent."""
+        cdef int64_t items = self.blocked_count + self.x.told
+        cdef int64_t at
+        cdef notice_t *grown
+        cdef notice_t *notice
+        cdef row_t *row
+        cdef order_t *order
+        cdef group_t *group
+        cdef group_t *following
+        cdef int place = 0
+        cdef int leg
+        cdef int outcome
+        if items > self.notices_capacity:
+            grown = <notice_t *>realloc(self.notices, 2 * items * sizeof(notice_t))
+            if grown == NULL:
+                return ST_OUT_OF_MEMORY
+            self.notices = grown
+            self.notices_capacity = 2 * items
+        count[0] = items
+        for at in range(items):
+            notice = &self.notices[at]
+            memset(notice, 0, sizeof(notice_t))
+            if at < self.blocked_count:
+                notice.row = -1 - at
+                leg = 2 * self.blocked[at].symbol + self.blocked[at].leg
+                group = self.group_of(leg, self.blocked_ns[at], self.blocked[at].number, &place)
+                if group != NULL:
+                    group.outcomes[place] = INTENT_VOID
+            else:
+                notice.row = at - self.blocked_count
+                row = &self.x.journal[notice.row]
+                leg = 2 * row.symbol + row.leg
+                outcome = INTENT_OPEN
+                group = NULL
+                if row.told == TOLD_REFUSED and row.order < 0:
+                    outcome = INTENT_VOID
+                    group = self.group_of(leg, row.extra_ns, <int>row.lots, &place)
+                elif row.told == TOLD_REFUSED or row.told == TOLD_FILLED or row.told == TOLD_CANCELLED or (
+                    row.told == TOLD_EXPIRED or row.told == TOLD_CROSSES or row.told == TOLD_MARGIN
+                ):
+                    order = &self.x.orders[row.order]
+                    if order.part < PART_LONG:
+                        group = self.group_of(leg, order.close_ns, order.number, &place)
+                    notice.retrying = _further_try(row, order)
+                    if row.told == TOLD_FILLED or (
+                        (row.told == TOLD_CANCELLED or row.told == TOLD_EXPIRED) and row.filled > 0
+                    ):
+                        outcome = INTENT_ACTED
+                    elif row.told == TOLD_REFUSED or not notice.retrying:
+                        outcome = INTENT_VOID
+                if group != NULL and group.outcomes[place] == INTENT_ACTED:
+                    group = NULL
+                if group != NULL:
+                    group.outcomes[place] = outcome
+            notice.group = group
+            if group != NULL:
+                if group.first_notice < 0:
+                    group.first_notice = <int>at
+                if self.verdict(group) == LEG_PUT_BACK:
+                    self.notices[group.first_notice].puts_back = group
+            if notice.row >= 0 and self.x.journal[notice.row].told == TOLD_FILLED:
+                row = &self.x.journal[notice.row]
+                order = &self.x.orders[row.order]
+                group = self.groups[leg]
+                self.groups[leg] = NULL
+                while group != NULL:
+                    following = group.next
+                    group.filled_since = True
+                    if group.first_notice >= 0 and group.close_ns == order.close_ns:
+                        for place in range(group.count):
+                            if group.numbers[place] == order.number:
+                                self.notices[group.first_notice].puts_back = NULL
+                    group.next = self.ended
+                    self.ended = group
+                    self.open_groups -= 1
+                    group = following
+        return ST_OK
+
+    cdef int tell_one(self, const notice_t *notice) noexcept nogil:
+        cdef row_t *row
+        cdef order_t *order
+        cdef asked_t *asked
+        cdef fill_news_t fill
+        cdef rejection_news_t rejection
+        cdef group_t *group = notice.puts_back
+        cdef int leg
+        cdef int status
+        if notice.row < 0:
+            asked = &self.blocked[-1 - notice.row]
+            leg = 2 * asked.symbol + asked.leg
+        else:
+            row = &self.x.journal[notice.row]
+            leg = 2 * row.symbol + row.leg
+        if group != NULL and group.version == self.versions[leg]:
+            if self.strategy.leg_bytes:
+                self.put_back(leg, group.before)
+            group.restored = True
+        if notice.row >= 0 and row.told == TOLD_FILLED:
+            order = &self.x.orders[row.order]
+            fill.symbol = row.symbol
+            fill.leg = row.leg
+            fill.action = order.action
+            fill.kind = order.kind
+            fill.quantity = c_to_float(&self.x.markets[row.symbol].lot_grid, row.lots)
+            fill.price = c_to_float(&self.x.markets[row.symbol].grid, row.ticks)
+            fill.filled = c_to_float(&self.x.markets[row.symbol].lot_grid, row.filled)
+            fill.remaining = c_to_float(&self.x.markets[row.symbol].lot_grid, order.quantity - row.filled)
+            fill.leg_quantity = c_to_float(&self.x.markets[row.symbol].lot_grid, row.leg_lots)
+            fill.is_done = order.quantity == row.filled
+            fill.at_ns = row.at_ns
+            status = self.strategy.on_fill(&fill, self.desk)
+        elif notice.row < 0 or row.told == TOLD_REFUSED or row.told == TOLD_CROSSES or row.told == TOLD_MARGIN:
+            memset(&rejection, 0, sizeof(rejection_news_t))
+            rejection.symbol = leg // 2
+            rejection.leg = leg % 2
+            rejection.blocked = notice.row < 0
+            rejection.refused = notice.row >= 0 and row.told == TOLD_REFUSED
+            rejection.retrying = notice.retrying
+            rejection.restored = notice.group != NULL and notice.group.restored
+            rejection.at_ns = self.blocked_ns[-1 - notice.row] if notice.row < 0 else row.at_ns
+            rejection.action = -1
+            if notice.row < 0:
+                rejection.action = asked.action
+            elif row.order >= 0:
+                rejection.action = self.x.orders[row.order].action
+            status = self.strategy.on_rejection(&rejection, self.desk)
+        else:
+            return ST_OK
+        if self.strategy.leg_bytes:
+            self.accept(leg // 2)
+        return status
+
+    cdef group_t *group_of(self, int leg, int64_t close_ns, int number, int *place) noexcept nogil:
+        """The group of an intent, and its place in it; NULL when nothing can be put back any more."""
+        cdef group_t *group = self.groups[leg]
+        while group != NULL:
+            if group.close_ns == close_ns:
+                for place[0] in range(group.count):
+                    if group.numbers[place[0]] == number:
+                        return group
+            group = group.next
+        return NULL
+
+    cdef int verdict(self, const group_t *group) noexcept nogil:
+        cdef bint is_open = False
+        cdef int at
+        if group.filled_since:
+            return LEG_KEPT
+        for at in range(group.count):
+            if group.outcomes[at] == INTENT_ACTED:
+                return LEG_KEPT
+            is_open = is_open or group.outcomes[at] == INTENT_OPEN
+        return LEG_WAITS if is_open else LEG_PUT_BACK
+
+    cdef void accept(self, int symbol) noexcept nogil:
+        """What the strategy left in the symbol's legs is their state now."""
+        cdef int size = self.strategy.leg_bytes
+        cdef int leg
+        for leg in range(2 * symbol, 2 * symbol + 2):
+            if memcmp(self.known + leg * size, self.strategy.legs + leg * size, size) != 0:
+                memcpy(self.known + leg * size, self.strategy.legs + leg * size, size)
+                self.versions[leg] += 1
+
+    cdef void put_back(self, int leg, const char *before) noexcept nogil:
+        cdef int size = self.strategy.leg_bytes
+        memcpy(self.strategy.legs + leg * size, before, size)
+        if memcmp(self.known + leg * size, before, size) != 0:
+            memcpy(self.known + leg * size, before, size)
+            self.versions[leg] += 1
+
+    cdef void forget(self) noexcept nogil:
+        """Drop the groups that are finished, or whose leg has changed since."""
+        cdef group_t *group
+        cdef group_t **link
+        cdef int leg
+        cdef int count
+        if not self.open_groups:
+            return
+        for leg in range(2 * self.loop._symbols):
+            link = &self.groups[leg]
+            count = 0
+            while link[0] != NULL:
+                group = link[0]
+                group.first_notice = -1
+                if (
+                    group.version == self.versions[leg]
+                    and self.verdict(group) == LEG_WAITS
+                    and count < GROUPS_PER_LEG_MAX
+                ):
+                    count += 1
+                    link = &group.next
+                else:
+                    link[0] = group.next
+                    self.open_groups -= 1
+                    self.drop(group)
+
+    cdef void drop(self, group_t *group) noexcept nogil:
+        free(group.before)
+        free(group.numbers)
+        free(group.outcomes)
+        free(group)
+
+
+cdef bint _further_try(const row_t *row, const order_t *order) noexcept nogil:
+    """Whether the order manager tries again by itself after this, as intent and policy allow."""
+    if order.kind != KIND_LIMIT and order.kind != KIND_POST_ONLY:
+        return False
+    if row.told == TOLD_CROSSES or row.told == TOLD_MARGIN:
+        return (order.fallback & FALLBACK_REJECT) != 0
+    if row.told == TOLD_EXPIRED:
+        return (order.fallback & FALLBACK_TIMEOUT) != 0
+    if row.told == TOLD_CANCELLED and (row.reason == REASON_TIMEOUT or row.reason == REASON_TIME_TO_LIVE):
+        return (order.fallback & FALLBACK_TIMEOUT) != 0
+    return False
+
+
+cdef tuple _asked_row(const asked_t *asked, CompiledStrategy strategy):
+    return (
+        asked.number,
+        asked.symbol,
+        asked.leg,
+        asked.action,
+        asked.style,
+        asked.quantity,
+        asked.limit_price,
+        asked.time_to_live_ns,
+        strategy.reasons[asked.reason],
+        bool(asked.blocked),
+    )
+
+
+# -- Python strategies ------------------------------------------------------------------------------
+
+
+cdef class LiveView:
+    """What a Python strategy is shown of its account, read from the machine when it is asked for.
+
+    It stands for ``strategies.view.View`` and is good for one close; one that strategy code keeps is frozen, and
+    the next close gets another.
+    """
+
+    cdef Execution _machine
+    cdef bint _frozen
+    cdef double _equity
+    cdef double _cash
+    cdef double _exposure
+    cdef double _margin
+    cdef object _flat
+    cdef object _no_backoff
+    cdef readonly int64_t now_ns
+    cdef readonly str gate
+    cdef readonly object legs
+    cdef readonly object orders
+    cdef readonly object rules
+    cdef readonly object backoffs
+
+    def __init__(self, Execution machine not None, object rules, object flat, object no_backoff):
+        self._machine = machine
+        self.gate = "open"
+        self.legs = self.orders = self.backoffs = {}
+        self.rules = rules
+        self._flat = flat
+        self._no_backoff = no_backoff
+
+    def show(self, legs: Any, orders: Any, backoffs: Any) -> None:
+        """Take over the mappings of the close that is being decided."""
+        self.legs = legs
+        self.orders = orders
+        self.backoffs = backoffs
+
+    def renewed(self) -> "LiveView":
+        """Freeze this one; another for the next close."""
+        cdef LiveView view = LiveView(self._machine, self.rules, self._flat, self._no_backoff)
+        view.show(self.legs, self.orders, self.backoffs)
+        self._equity, self._cash, self._exposure, self._margin = self.equity, self.cash, self.exposure, self.margin
+        self._frozen = True
+        return view
+
+    @property
+    def equity(self) -> float:
+        """Mark to market."""
+        return self._equity if self._frozen else c_money_float(ledger_equity(&self._machine.x.ledger))
+
+    @property
+    def cash(self) -> float:
+        """Starting equity + realised - fees + funding."""
+        return self._cash if self._frozen else c_money_float(self._machine.x.ledger.cash)
+
+    @property
+    def exposure(self) -> float:
+        """Sum of the open notional of all legs."""
+        return self._exposure if self._frozen else c_money_float(self._machine.x.ledger.exposure)
+
+    @property
+    def margin(self) -> float:
+        """What the open notional binds."""
+        return self._margin if self._frozen else self._machine.margin()
+
+    def leg(self, symbol: str, side: str) -> Any:
+        """The leg; flat when there is no position."""
+        return self.legs.get((symbol, side), self._flat)
+
+    def pending(self, symbol: str) -> Any:
+        """Orders of the symbol that are not finished, oldest first."""
+        return self.orders.get(symbol, ())
+
+    def instrument(self, symbol: str) -> Any:
+        """The market's rules."""
+        return self.rules[symbol]
+
+    def backoff(self, symbol: str, side: str) -> Any:
+        """The leg's rejections in a row."""
+        return self.backoffs.get((symbol, side), self._no_backoff)
+
+
+def run_python(BarLoop bars_of not None, object host, object bar_type, tuple symbols not None):
+    """Every set with a Python strategy; the machine's status.
+
+    ``host`` has the strategy, its ``view``, and what happens on the few sets that are not quiet: ``settle``,
+    ``take``, ``carry_out``. Its flags: ``busy`` while there is something to tell, ``asked`` after intents,
+    ``plain`` when nothing has to be done around a call of ``on_bar`` that asks for nothing.
+    """
+
+    cdef LiveView view = host.view
+    cdef Py_ssize_t owners
+    cdef bar_t *bar
+    cdef int64_t number
+    cdef int at
+    cdef int status
+    cdef bint plain = host.plain
+    cdef object recorder = bars_of._recorder
+    cdef object observe = host.strategy.observe
+    cdef object on_bar = host.strategy.on_bar
+    cdef list bars
+    owners = Py_REFCNT(<PyObject *>view)
+    for number in range(bars_of.sets):
+        bars_of.at = number
+        if number % PAUSE_SETS == 0:
+            status = bars_of._pause()
+            if status != ST_OK:
+                return status
+        status = bars_of._set(number)
+        if status != ST_OK:
+            return status
+        bars = []
+        for at in range(bars_of._present):
+            bar = &bars_of._bars[at]
+            shown = bar_type(
+                symbols[bar.symbol], bar.open_ns, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume
+            )
+            bars.append(shown)
+            try:
+                answer = observe(shown)
+            except (Exception, SystemExit) as error:
+                host.failed(shown, "observe", error)
+            else:
+                if answer is not None:
+                    host.answered(shown, answer)
+        if number < bars_of.warmup_sets:
+            continue
+        if recorder is not None:
+            recorder.settled(number)
+        next_event(bars_of.x)  # settled
+        view.now_ns = bars_of.x.now_ns
+        if bars_of.x.told or bars_of.x.changes or host.busy:
+            host.settle()
+            bars_of.x.told = 0
+        if plain:
+            for shown in bars:
+                try:
+                    answer = on_bar(shown, view)
+                except (Exception, SystemExit) as error:
+                    host.failed(shown, "on_bar", error)
+                    continue
+                if answer is None or (type(answer) is list and not answer):
+                    continue
+                host.take(shown, answer)
+        else:
+            host.ask(bars)
+        if host.asked:
+            host.carry_out()
+        if recorder is not None:
+            recorder.decided(number, None)
+        shown = None
+        if Py_REFCNT(<PyObject *>view) > owners:
+            view = host.renew_view()
+            owners = Py_REFCNT(<PyObject *>view)
+    bars_of.at = bars_of.sets
+    return bars_of._pause()
+
+
+def place_text(
+    Execution machine not None,
+    symbol: int,
+    leg: int,
+    action: int,
+    quantity: str | None,
+    reason: str,
+    number: int,
+    close_ns: int,
+) -> bool:
+    """Request the market order of an intent against which nothing speaks; False for one that the desk has to judge.
+
+    OverflowError when the machine gives up.
+    """
+    cdef intent_t intent
+    cdef int128 mantissa
+    cdef int decimals = 0
+    cdef int64_t lots
+    cdef int status
+    memset(&intent, 0, sizeof(intent_t))
+    intent.number, intent.symbol, intent.leg, intent.action = number, symbol, leg, action
+    intent.reason = <int>machine.text(reason)
+    intent.kind = KIND_MARKET
+    if quantity is None:
+        status = place(&machine.x, &intent, close_ns)
+    else:
+        if not parse_c(quantity, &mantissa, &decimals):
+            return False
+        status = place_exact(&machine.x, &intent, close_ns, mantissa, decimals, machine.text(("asked", quantity)))
+    if status < 0:
+        raise OverflowError("the machine gave up")
+    return status == PLACED
