@@ -98,6 +98,8 @@ class Strategy[P: Parameters, L: LegState]:
 
     Params: ClassVar[type[Parameters]] = Parameters
     Leg: ClassVar[type[LegState]] = LegState
+    compiled: ClassVar[str | None] = None
+    """Its compiled twin, ``module:class``: the same intents, faster, for backtests."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Take ``Params`` and ``Leg`` from the brackets, unless the class names them itself."""

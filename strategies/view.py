@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["FLAT", "BackoffView", "LegView", "LotView", "OrderView", "Rules", "View"]
+__all__ = ["FLAT", "NO_BACKOFF", "BackoffView", "LegView", "LotView", "OrderView", "Rules", "View"]
 
 
 class LotView(msgspec.Struct, frozen=True):
@@ -131,7 +131,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     def backoff(self, symbol: str, side: str) -> BackoffView:
         """The leg's rejections in a row."""
-        return self.backoffs.get((symbol, side), _NO_BACKOFF)
+        return self.backoffs.get((symbol, side), NO_BACKOFF)
 
 
-_NO_BACKOFF = BackoffView()
+NO_BACKOFF = BackoffView()

@@ -128,8 +128,8 @@ cdef class Journal:
             order = &x.orders[at]
             ticks = self._ticks[order.symbol]
             lots = self._lots[order.symbol]
-            remaining = lots.text_c(order.quantity - order.filled)
-            price = ticks.text_c(order.price) if order.price else None
+            remaining = lots.text(order.quantity - order.filled)
+            price = ticks.text(order.price) if order.price else None
             found.append(
                 kind(
                     order_id=self._order_id(order),
@@ -167,7 +167,7 @@ cdef class Journal:
         side = "buy" if (order.leg == 0) != order.reduce else "sell"
         return (
             "post_only_would_cross",
-            f"A post-only {side} at {grid.text_c(order.price)} would take at {grid.text_c(close_ticks)}",
+            f"A post-only {side} at {grid.text(order.price)} would take at {grid.text(close_ticks)}",
         )
 
     cdef object _message(self, const row_t *row, str cause):
@@ -206,8 +206,8 @@ cdef class Journal:
                 symbol,
                 leg,
                 _ACTIONS[order.action],
-                lots.text_c(row.filled),
-                lots.text_c(order.quantity - row.filled),
+                lots.text(row.filled),
+                lots.text(order.quantity - row.filled),
                 self._machine.texts[row.reason],
                 **envelope,
             )
@@ -234,11 +234,11 @@ cdef class Journal:
             return self._refused(row, order, envelope)
         if row.told == TOLD_FUNDING:
             return FundingPaid(
-                symbol, leg, row.at_ns, self._machine.texts[row.number], ticks.text_c(row.ticks),
-                lots.text_c(row.lots), money_text_c(row.notional), **envelope,
+                symbol, leg, row.at_ns, self._machine.texts[row.number], ticks.text(row.ticks),
+                lots.text(row.lots), money_text_c(row.notional), **envelope,
             )  # fmt: skip
         return Liquidated(
-            symbol, ticks.text_c(row.ticks), money_text_c(row.notional), money_text_c(row.fee), **envelope
+            symbol, ticks.text(row.ticks), money_text_c(row.notional), money_text_c(row.fee), **envelope
         )
 
     cdef object _requested(self, const row_t *row, const order_t *order, str id, str cause):
@@ -260,10 +260,10 @@ cdef class Journal:
             "buy" if (order.leg == 0) != order.reduce else "sell",
             _ACTIONS[order.action],
             _KINDS[order.kind],
-            lots.text_c(order.quantity),
-            ticks.text_c(order.price) if order.price else None,
+            lots.text(order.quantity),
+            ticks.text(order.price) if order.price else None,
             bool(order.reduce),
-            ticks.text_c(order.reference),
+            ticks.text(order.reference),
             order.expires_ns if order.expires_ns >= 0 else None,
             self._machine.texts[order.reason],
             asked,
@@ -288,20 +288,20 @@ cdef class Journal:
             "buy" if (order.leg == 0) != order.reduce else "sell",
             _ACTIONS[order.action],
             _KINDS[order.kind],
-            lots.text_c(row.lots),
-            ticks.text_c(row.ticks),
+            lots.text(row.lots),
+            ticks.text(row.ticks),
             money_text_c(row.notional),
             money_text_c(row.fee),
             self._settles[order.symbol],
             "maker" if row.maker else "taker",
             money_text_c(row.realised),
-            ticks.text_c(row.reference),
+            ticks.text(row.reference),
             money_text_c(row.slippage),
-            lots.text_c(row.filled),
-            lots.text_c(order.quantity - row.filled),
+            lots.text(row.filled),
+            lots.text(order.quantity - row.filled),
             _STATES[row.state],
             self._machine.texts[order.reason],
-            lots.text_c(row.leg_lots),
+            lots.text(row.leg_lots),
             id=id,
             session=self._session,
             source="execution",

@@ -27,7 +27,7 @@ from live_runner.services.execution.core.market import FUNDING_WAITING_MAX, LEGS
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import REPORT_IT, Session
 
-__all__ = ["PaperVenue"]
+__all__ = ["PaperVenue", "funding_number"]
 
 RATE_DECIMALS: Final = 18
 """Of a funding rate; venues give eight."""
@@ -228,7 +228,7 @@ class PaperVenue:
         market.funding = [rate for rate in market.funding if rate.funding_ns >= before_ns]
         for rate in due:
             ticks = price if rate.mark is None else market.ticks(rate.mark)
-            mantissa, decimals = _rate(rate.rate)
+            mantissa, decimals = funding_number(rate.rate)
             for side, lots in enumerate(self._position(market)):
                 if not lots:
                     continue
@@ -274,7 +274,7 @@ class PaperVenue:
         self.numbered, self.liquidations = state
 
 
-def _rate(text: str) -> tuple[int, int]:
+def funding_number(text: str) -> tuple[int, int]:
     """A funding rate with at most ``RATE_DECIMALS``: an observation, rounded once, half-even."""
     mantissa, decimals = fixed.parse_decimal(text)
     if decimals <= RATE_DECIMALS:

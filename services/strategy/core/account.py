@@ -18,7 +18,7 @@ from live_runner.services.strategy.core.legs import LegKey
 from live_runner.strategies.base import LegView, LotView, OrderView, Rules, View
 from live_runner.strategies.view import BackoffView
 
-__all__ = ["Account", "Totals", "rules_of"]
+__all__ = ["Account", "Totals", "backoff_view", "rules_of"]
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ class Account:
             legs=self._leg_views,
             orders=self._order_views,
             rules=self._rules,
-            backoffs=MappingProxyType({key: _backoff_view(state, now_ns) for key, state in backoffs.items()}),
+            backoffs=MappingProxyType({key: backoff_view(state, now_ns) for key, state in backoffs.items()}),
         )
 
     def snapshot(self) -> dict[str, Any]:
@@ -160,5 +160,6 @@ def _order_views(pending: list[Pending]) -> Mapping[str, tuple[OrderView, ...]]:
     return MappingProxyType({symbol: tuple(orders) for symbol, orders in views.items()})
 
 
-def _backoff_view(state: BackoffState, now_ns: int) -> BackoffView:
+def backoff_view(state: BackoffState, now_ns: int) -> BackoffView:
+    """One leg's rejections as a strategy sees them at ``now_ns``."""
     return BackoffView(state.failures, is_blocked(state, now_ns), state.blocked_until_ns, state.detail)

@@ -1,0 +1,249 @@
+"""A Python strategy in the compiled bar loop: what has to be done on the few sets that are not quiet.
+
+The parts are those of the strategy service's host, used in the same order: news, legs put back, calls and
+decisions. Only the account is read from the machine instead of from ``settled``.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, Final
+
+from live_runner.contracts.config import Config
+from live_runner.contracts.errors import StrategyError
+from live_runner.contracts.messages import BlockedIntent, FailedCall, Intent, Started
+from live_runner.contracts.policy import BackoffState
+from live_runner.hotpath.compiled.barloop import LiveView, place_text
+from live_runner.hotpath.compiled.execution import Execution
+from live_runner.hotpath.compiled.journal import ACTIONS, LEGS, Journal
+from live_runner.services.backtest.judge import Judge
+from live_runner.services.execution.core.desk import FIRST
+from live_runner.services.strategy.core.account import backoff_view, rules_of
+from live_runner.services.strategy.core.calls import Calls
+from live_runner.services.strategy.core.decision import Decision
+from live_runner.services.strategy.core.failures import Failures
+from live_runner.services.strategy.core.legs import Copies, LegBook, LegKey
+from live_runner.services.strategy.core.news import NEWS, fold_backoffs, tell
+from live_runner.services.strategy.core.open_intents import Blocked, OpenIntents
+from live_runner.strategies.base import Bar, Draft, LegView, LotView, OrderView, Strategy
+from live_runner.strategies.parameters import create
+from live_runner.strategies.view import FLAT, NO_BACKOFF
+
+__all__ = ["PythonHost"]
+
+_NO_STRATEGY_REMEDY: Final = "Return nothing; intents come from on_bar only"
+
+
+class PythonHost:
+    """One Python strategy over one machine.
+
+    ``busy``: something has to be told at the next close, whatever happens there. ``asked``: the decision has
+    intents. ``plain``: around a call of ``on_bar`` that asks for nothing nothing has to be done.
+    """
+
+    def __init__(
+        self, started: Started, config: Config, kind: type[Strategy[Any, Any]], machine: Execution, judge: Judge
+    ) -> None:
+        self.strategy: Final = create(kind, config.strategy.parameters, config.market.symbols, config.market.timeframe)
+        self._session: Final = started.session
+        self._machine: Final = machine
+        self._judge: Final = judge
+        self._journal: Final[Journal] = judge.journal
+        self._length_ns = 0
+        self._legs: Final = LegBook(self.strategy)
+        self._failures: Final = Failures()
+        self._calls: Final = Calls(self.strategy, self._legs, self._failures)
+        self._intents: Final = OpenIntents(started.policy)
+        self._adds_at_market: Final = started.policy.add_style == "market"
+        self._index: Final = {symbol: at for at, symbol in enumerate(judge.symbols)}
+        self._backoffs: dict[LegKey, BackoffState] = {}
+        self._leg_views: dict[LegKey, LegView] = {}
+        self._lots: dict[LegKey, list[tuple[int, int, int, int]]] = {}
+        self._orders: dict[str, tuple[OrderView, ...]] = {}
+        self._blocked: list[Blocked] = []
+        self._decision: Decision | None = None
+        self._bar: Bar | None = None
+        rules = {instrument.symbol: rules_of(instrument) for instrument in started.instruments}
+        self.view = LiveView(machine, MappingProxyType(rules), FLAT, NO_BACKOFF)
+        self.plain: Final = not self._legs.has_fields and not self._calls.selects
+        self.busy = False
+        self.asked = False
+        self.said: tuple[list[Intent], list[BlockedIntent], list[FailedCall]] = ([], [], [])
+        """Of the last decision: intents, blocked ones, failed calls. For whoever records."""
+
+    # -- news -----------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """After a set in which something happened: the account as it is now, and the news."""
+        machine = self._machine
+        events = [event for event in self._journal.events(0, "") if type(event) in NEWS]
+        for symbol, side in machine.changed():
+            self._read_leg(symbol, side)
+        machine.forget_changes()
+        self._read_orders()
+        held = [*self._blocked, *events]
+        self._blocked.clear()
+        notices = self._intents.read(held)
+        fold_backoffs(self._backoffs, notices)
+        now_ns = machine.now_ns
+        backoffs = {key: backoff_view(state, now_ns) for key, state in self._backoffs.items()}
+        self.view.show(MappingProxyType(self._leg_views), MappingProxyType(self._orders), MappingProxyType(backoffs))
+        # The live view stands for View: it has the same attributes and methods.
+        view: Any = self.view
+        tell(notices, self._legs, self._calls, view)
+        self._intents.forget(self._legs.versions)
+        self.busy = bool(self._orders or self._backoffs or self._intents.groups)
+
+    def _read_leg(self, symbol: int, side: int) -> None:
+        """One leg as the strategy sees it; older lots are taken over as they are."""
+        market = self._judge.session.markets[self._judge.symbols[symbol]]
+        key = (market.symbol, LEGS[side])
+        quantity, cost, realised = self._machine.leg(symbol, side)
+        lots = self._machine.lots(symbol, side)
+        shown = self._leg_views.get(key)
+        before = self._lots.get(key, [])
+        same = 0
+        while same < min(len(lots), len(before)) and lots[same] == before[same]:
+            same += 1
+        older = shown.lots[:same] if shown is not None else ()
+        newer = tuple(
+            LotView(
+                market.lot_grid.to_float(held),
+                float(market.average_text(paid, held)),
+                opened_ns,
+                self._journal.order_id(order),
+            )
+            for held, paid, opened_ns, order in lots[same:]
+        )
+        self._lots[key] = lots
+        # A new mapping each time: strategy code may keep the old one.
+        self._leg_views = {
+            **self._leg_views,
+            key: LegView(
+                quantity=market.lot_grid.to_float(quantity),
+                average=float(market.average_text(cost, quantity)) if lots else None,
+                lots=older + newer,
+                realised=money_float(realised),
+                blocked="backoff" if self._machine.in_backoff(symbol, side) else "",
+            ),
+        }
+
+    def _read_orders(self) -> None:
+        views: dict[str, list[OrderView]] = {}
+        for order in self._journal.pending(OrderView, False):
+            views.setdefault(order.symbol, []).append(order)
+        self._orders = {symbol: tuple(orders) for symbol, orders in views.items()}
+
+    def renew_view(self) -> LiveView:
+        """Another view, because strategy code has kept this one."""
+        self.view = self.view.renewed()
+        return self.view
+
+    # -- calls ----------------------------------------------------------------------------------
+
+    def failed(self, bar: Bar, call: str, error: BaseException) -> None:
+        """A call that raised."""
+        self._calls.failed(bar.symbol, call, error)
+        self.asked = True
+
+    def answered(self, bar: Bar, answer: object) -> None:
+        """``observe`` gave something."""
+        error = StrategyError(f"observe gave a {type(answer).__name__}", remedy=_NO_STRATEGY_REMEDY)
+        self._calls.failed(bar.symbol, "observe", error)
+        self.asked = True
+
+    def take(self, bar: Bar, answer: object) -> None:
+        """What ``on_bar`` gave."""
+        self._take(bar, self._legs.copy(bar.symbol), self._calls.take(answer, bar))
+
+    def ask(self, bars: list[Bar]) -> None:
+        """Ask every symbol, of a strategy whose legs have a state or that selects."""
+        view: Any = self.view
+        for bar in self._calls.select(bars, view, self._in_use):
+            copies = self._legs.copy(bar.symbol)
+            drafts = self._calls.ask(bar, view)
+            if drafts:
+                self._take(bar, copies, drafts)
+        self.asked = self.asked or bool(self._failures.calls)
+
+    def _in_use(self) -> set[str]:
+        return {symbol for (symbol, _), view in self._leg_views.items() if view.lots} | set(self._orders)
+
+    def _take(self, bar: Bar, copies: Copies, drafts: tuple[Draft, ...]) -> None:
+        self.asked = True
+        if not drafts:
+            return
+        if self._decision is None:
+            self._bar = bar
+            self._decision = Decision(self._session, bar.open_ns, bar.close_ns, self._machine.now_ns, self._backoffs)
+        for key, intents in self._decision.take(drafts, self._calls.trouble).items():
+            before = copies[0] if key[1] == "long" else copies[1]
+            self._intents.ask(key, intents, before, self._legs.versions[key])
+
+    # -- decision -------------------------------------------------------------------------------
+
+    def carry_out(self) -> None:
+        """The decision's intents, closes first."""
+        decision, bar = self._decision, self._bar
+        failed = self._failures.take()
+        self._failures.tracebacks.clear()
+        self.asked = False
+        self.said = ([], [], failed)
+        if decision is None or bar is None:
+            return
+        self._decision = None
+        self.said = (decision.intents, decision.blocked, failed)
+        self._blocked.extend(Blocked(blocked, bar.close_ns) for blocked in decision.blocked)
+        for intent in decision.intents:
+            if intent.action in FIRST:
+                self._one(intent, bar)
+        for intent in decision.intents:
+            if intent.action not in FIRST:
+                self._one(intent, bar)
+        self._machine.count_decision(len(decision.intents))
+        self.busy = True
+
+    def said_nothing(self) -> None:
+        """The recorder has taken what was said."""
+        self.said = ([], [], [])
+
+    def _one(self, intent: Intent, bar: Bar) -> None:
+        if self._is_plain(intent) and place_text(
+            self._machine,
+            self._index[intent.symbol],
+            LEGS.index(intent.leg),
+            ACTIONS.index(intent.action),
+            intent.quantity,
+            intent.reason,
+            int(intent.id.rpartition("/")[2]),
+            bar.close_ns,
+        ):
+            return
+        self._judge.judge(intent)
+
+    def _is_plain(self, intent: Intent) -> bool:
+        """A market order of an explicit quantity, or of the whole leg, under the strategy's own policy."""
+        if intent.style is None:
+            if intent.action == "add" and not self._adds_at_market:
+                return False
+        elif intent.style != "market":
+            return False
+        if intent.action == "close":
+            if intent.quantity is not None:
+                return False
+        elif intent.action not in ACTIONS or intent.quantity is None:
+            return False
+        return (
+            intent.policy is None
+            and intent.fraction is None
+            and intent.sizing == "explicit"
+            and intent.take_profit is None
+            and intent.stop_loss is None
+            and not intent.fallback
+            and intent.limit_price is None
+        )
+
+
+def money_float(units: int) -> float:
+    """The float nearest to an amount of money in units of 1e-12."""
+    return units / 10**12
