@@ -13,6 +13,7 @@ host object, which judges it with the services' own code.
 
 from typing import Any
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
@@ -64,7 +65,7 @@ from live_runner.hotpath.compiled.fixed cimport (
 from live_runner.hotpath.compiled.ledger cimport ledger_equity
 from live_runner.hotpath.compiled.strategy cimport CompiledStrategy, Desk, asked_t, fill_news_t, rejection_news_t
 
-__all__ = ["BarLoop", "CompiledHost", "LiveView", "run_python"]
+__all__ = ["BarLoop", "CompiledHost", "LiveBar", "LiveView", "place_text", "run_python"]
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *object) nogil
@@ -749,6 +750,51 @@ cdef tuple _asked_row(const asked_t *asked, CompiledStrategy strategy):
 # -- Python strategies ------------------------------------------------------------------------------
 
 
+@cython.freelist(64)
+@cython.final
+cdef class LiveBar:
+    """What a Python strategy is shown of one bar: the attributes of ``strategies.base.Bar``, made when asked for."""
+
+    cdef readonly str symbol
+    cdef readonly int64_t open_ns
+    cdef readonly int64_t close_ns
+    cdef readonly double open
+    cdef readonly double high
+    cdef readonly double low
+    cdef readonly double close
+    cdef readonly double volume
+    cdef readonly bint late
+
+    def _row(self):
+        return (
+            self.symbol, self.open_ns, self.close_ns, self.open, self.high, self.low, self.close, self.volume, self.late
+        )  # fmt: skip
+
+    def __eq__(self, other):
+        if isinstance(other, LiveBar):
+            return self._row() == other._row()
+        return NotImplemented
+
+    def __hash__(self):
+        return hash(self._row())
+
+    def __repr__(self):
+        return "Bar(symbol=%r, open_ns=%r, close_ns=%r, open=%r, high=%r, low=%r, close=%r, volume=%r, late=%r)" % self._row()
+
+
+cdef LiveBar _live_bar(const bar_t *bar, str symbol):
+    cdef LiveBar shown = LiveBar.__new__(LiveBar)
+    shown.symbol = symbol
+    shown.open_ns = bar.open_ns
+    shown.close_ns = bar.close_ns
+    shown.open = bar.open
+    shown.high = bar.high
+    shown.low = bar.low
+    shown.close = bar.close
+    shown.volume = bar.volume
+    return shown
+
+
 cdef class LiveView:
     """What a Python strategy is shown of its account, read from the machine when it is asked for.
 
@@ -830,7 +876,7 @@ cdef class LiveView:
         return self.backoffs.get((symbol, side), self._no_backoff)
 
 
-def run_python(BarLoop bars_of not None, object host, object bar_type, tuple symbols not None):
+def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
     """Every set with a Python strategy; the machine's status.
 
     ``host`` has the strategy, its ``view``, and what happens on the few sets that are not quiet: ``settle``,
@@ -862,9 +908,7 @@ def run_python(BarLoop bars_of not None, object host, object bar_type, tuple sym
         bars = []
         for at in range(bars_of._present):
             bar = &bars_of._bars[at]
-            shown = bar_type(
-                symbols[bar.symbol], bar.open_ns, bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume
-            )
+            shown = _live_bar(bar, <str>symbols[bar.symbol])
             bars.append(shown)
             try:
                 answer = observe(shown)

@@ -1323,6 +1323,11 @@ cdef class Execution:
         return self.x.seq
 
     @property
+    def rejected(self) -> int:
+        """Orders that the venue has rejected so far."""
+        return self.x.rejected
+
+    @property
     def now_ns(self) -> int:
         """The largest time folded so far."""
         return self.x.now_ns

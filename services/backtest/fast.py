@@ -49,7 +49,7 @@ from live_runner.services.execution.core.paper import funding_number
 from live_runner.services.execution.core.session import Session
 from live_runner.services.market_data.core.sets import SetTimeline
 from live_runner.services.strategy.core.account import rules_of
-from live_runner.strategies.base import Bar, Strategy
+from live_runner.strategies.base import Strategy
 from live_runner.strategies.loader import StrategySource
 from live_runner.strategies.parameters import create
 
@@ -152,7 +152,7 @@ class FastBacktest:
     def run(self) -> Stopped | None:
         """Every set; how the session stopped, or None when the machine gave up."""
         if self._python is not None:
-            status = run_python(self._loop, self._python, Bar, tuple(self._session.markets))
+            status = run_python(self._loop, self._python, tuple(self._session.markets))
         else:
             assert self._compiled is not None
             status = self._compiled.run_all()

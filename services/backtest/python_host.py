@@ -66,6 +66,9 @@ class PythonHost:
         rules = {instrument.symbol: rules_of(instrument) for instrument in started.instruments}
         self.view = LiveView(machine, MappingProxyType(rules), FLAT, NO_BACKOFF)
         self.plain: Final = not self._legs.has_fields and not self._calls.selects
+        self._is_deaf: Final = not self._legs.has_fields and not any(map(self._calls.hears, NEWS.values()))
+        """No news is told and no leg put back: only rejections in a row have to be followed."""
+        self._rejected = 0
         self.busy = False
         self.asked = False
         self.said: tuple[list[Intent], list[BlockedIntent], list[FailedCall]] = ([], [], [])
@@ -76,11 +79,17 @@ class PythonHost:
     def settle(self) -> None:
         """After a set in which something happened: the account as it is now, and the news."""
         machine = self._machine
-        events = [event for event in self._journal.events(0, "") if type(event) in NEWS]
         for symbol, side in machine.changed():
             self._read_leg(symbol, side)
         machine.forget_changes()
         self._read_orders()
+        if self._is_deaf and not self._backoffs and machine.rejected == self._rejected:
+            self._blocked.clear()
+            self.view.show(MappingProxyType(self._leg_views), MappingProxyType(self._orders), {})
+            self.busy = bool(self._orders)
+            return
+        self._rejected = machine.rejected
+        events = [event for event in self._journal.events(0, "") if type(event) in NEWS]
         held = [*self._blocked, *events]
         self._blocked.clear()
         notices = self._intents.read(held)
@@ -177,6 +186,8 @@ class PythonHost:
             self._bar = bar
             self._decision = Decision(self._session, bar.open_ns, bar.close_ns, self._machine.now_ns, self._backoffs)
         for key, intents in self._decision.take(drafts, self._calls.trouble).items():
+            if self._is_deaf and all(intent.policy is None for intent in intents):
+                continue
             before = copies[0] if key[1] == "long" else copies[1]
             self._intents.ask(key, intents, before, self._legs.versions[key])
 
