@@ -24,7 +24,7 @@ from live_runner.services.backtest.session import (
 from live_runner.services.market_data.core import simulation
 from live_runner.services.market_data.core.candles import Candles
 from live_runner.services.market_data.core.sets import Item, SetTimeline
-from live_runner.services.market_data.core.warmup import plan
+from live_runner.services.market_data.core.warmup import Plan, plan
 from live_runner.strategies import loader
 
 ENGINE = Engine(version="0.1.0", hash="e" * 32, platform={"architecture": "test", "numpy": "2"})
@@ -49,23 +49,30 @@ class World:
     def strategy_class(self) -> type[Any]:
         return load_strategy(self.config, self.source)
 
-    def facts_and_items(self) -> tuple[MarketFacts, list[Item]]:
+    def _plan(self) -> Plan:
         needed = warmup_needed(self.config, self.strategy_class)
-        begins = plan(self.columns, self.config.market.timeframe, needed, accept_holes=True)
-        timeline = SetTimeline(
+        return plan(self.columns, self.config.market.timeframe, needed, accept_holes=True)
+
+    def timeline(self) -> SetTimeline:
+        """The market's bar sets over its columns."""
+        begins = self._plan()
+        return SetTimeline(
             self.columns,
             self.config.market.timeframe,
             begin_ns=begins.begin_ns,
             first_open_ns=begins.first_open_ns,
             funding=self.funding,
         )
+
+    def facts_and_items(self) -> tuple[MarketFacts, list[Item]]:
+        begins = self._plan()
         facts = MarketFacts(
             instruments=[simulation.instrument(symbol, "simulated") for symbol in self.config.market.symbols],
             dataset={"name": "made for a test"},
             warmup_found=begins.warmup_found,
             first_open_ns=begins.first_open_ns,
         )
-        return facts, list(timeline.items())
+        return facts, list(self.timeline().items())
 
     def market(self) -> list[Event]:
         """The numbered events of the market."""

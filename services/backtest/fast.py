@@ -56,6 +56,8 @@ from live_runner.strategies.parameters import create
 __all__ = ["FastBacktest", "compiled_twin", "run_fast"]
 
 _METHODS: Final = {"lifo": 0, "fifo": 1, "average": 2}
+_MOST_LOTS: Final = 2**53 - 1
+"""Of an order whose market names no maximum: what the book takes."""
 _ODD_VENUES: Final = ("bitfinex", "bithumb", "hyperliquid", "polymarket")
 """Venues whose amounts are not simply cut to the lot."""
 
@@ -249,7 +251,7 @@ def _market_row(market: Market, config: Config) -> tuple[Any, ...]:
         market.lot_grid,
         market.valuation,
         max(1, _lots(market, instrument.min_amount, "ceil", 1)),
-        _lots(market, instrument.max_amount, "floor", fixed.UNITS_END - 1),
+        _lots(market, instrument.max_amount, "floor", _MOST_LOTS),
         _money(instrument.min_notional),
         _money(instrument.max_notional),
         instrument.venue not in _ODD_VENUES

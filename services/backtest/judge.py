@@ -52,7 +52,7 @@ def fallback_bits(words: tuple[str, ...]) -> int:
 
 
 def policy_row(policy: ExecutionPolicy) -> tuple[int, int | None, int, bool]:
-    """A policy as the machine keeps it: most failures, backoff, fallback, and whether the machine may apply it itself."""
+    """A policy as the machine keeps it: most failures, backoff, fallback, and whether it is plain."""
     backoff_ns = None if policy.backoff_s is None else round(policy.backoff_s * 1e9)
     plain = policy.open_rounding == "down" and all(word in FALLBACKS for word in policy.fallback)
     return policy.max_failures, backoff_ns, fallback_bits(policy.fallback), plain

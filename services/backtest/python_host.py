@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import StrategyError
-from live_runner.contracts.messages import BlockedIntent, FailedCall, Intent, Started
+from live_runner.contracts.messages import BlockedIntent, Event, FailedCall, Intent, Started
 from live_runner.contracts.policy import BackoffState
 from live_runner.hotpath.compiled.barloop import LiveView, place_text
 from live_runner.hotpath.compiled.execution import Execution
@@ -90,7 +90,7 @@ class PythonHost:
             return
         self._rejected = machine.rejected
         events = [event for event in self._journal.events(0, "") if type(event) in NEWS]
-        held = [*self._blocked, *events]
+        held: list[Event | Blocked] = [*self._blocked, *events]
         self._blocked.clear()
         notices = self._intents.read(held)
         fold_backoffs(self._backoffs, notices)
@@ -235,7 +235,7 @@ class PythonHost:
     def _is_plain(self, intent: Intent) -> bool:
         """A market order of an explicit quantity, or of the whole leg, under the strategy's own policy."""
         if intent.style is None:
-            if intent.action == "add" and not self._adds_at_market:
+            if intent.action == "open" or (intent.action == "add" and not self._adds_at_market):
                 return False
         elif intent.style != "market":
             return False

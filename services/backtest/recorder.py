@@ -164,9 +164,8 @@ class Recorder:
         for row in asked or ():
             intent = asked_intent(row, self._session, self._judge.symbols, bars.open_ns, bars.close_ns)
             if row[-1]:
-                blocked.append(
-                    BlockedIntent(intent=intent, reason="backoff", detail=self._judge.backoff_detail(intent))
-                )
+                detail = self._judge.backoff_detail(intent)
+                blocked.append(BlockedIntent(intent=intent, reason="backoff", detail=detail))
             else:
                 intents.append(intent)
         return intents, blocked, []

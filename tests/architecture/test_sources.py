@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 LINES_MAX = 500
 LONG = {
+    "hotpath/compiled/barloop.pyx": "two ways through one loop, one compilation unit",
+    "hotpath/compiled/execution.pyx": "the paper stage of the execution core as one machine of C structs",
     "contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom",
     "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",
     "hotpath/compiled/ledger.pyx": "the account in C, and its shell for Python",

@@ -1,0 +1,110 @@
+"""The compiled bar loop against the cores: every event of a session, whatever it trades and asks for."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import session_world
+from session_world import ENGINE, World
+
+from live_runner.contracts.config import Account, Fills, StrategyChoice
+from live_runner.contracts.messages import Event
+from live_runner.services.backtest.fast import run_fast
+from live_runner.services.backtest.session import run_backtest
+
+WILFUL = str(Path(__file__).parents[1] / "wilful.py")
+
+
+def events_of_cores(world: World) -> tuple[list[Event], dict[str, Any]]:
+    facts, items = world.facts_and_items()
+    events: list[Event] = []
+    result = run_backtest(world.config, world.source, facts, items, ENGINE, sink=events.append)
+    return events, result.stopped.summary
+
+
+def agree(world: World) -> dict[str, Any]:
+    """Both give the same events, and the loop the same end without them; the summary."""
+    facts, _ = world.facts_and_items()
+    expected, summary = events_of_cores(world)
+    events: list[Event] = []
+    assert run_fast(world.config, world.source, facts, world.timeline(), ENGINE, sink=events.append) is not None
+    for number, (event, right) in enumerate(zip(events, expected, strict=False)):
+        assert event == right, number
+    assert len(events) == len(expected)
+    quiet = run_fast(world.config, world.source, facts, world.timeline(), ENGINE)
+    assert quiet is not None
+    assert quiet.stopped == expected[-1]
+    return summary
+
+
+@pytest.mark.parametrize("choice", [session_world.EMA, session_world.LADDER], ids=["ema_cross", "dual_lifo"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shipped_strategy_trades_alike_in_both(choice: StrategyChoice, seed: int) -> None:
+    world = session_world.make_world(choice, market_seed=seed, bars=2500)
+    assert agree(world)["fills"] > 100
+
+
+def test_an_account_that_runs_out_of_margin_is_rejected_and_liquidated_alike() -> None:
+    account = Account(equity="200", leverage="50", maintenance_margin="0.019")
+    choice = StrategyChoice(path=WILFUL, parameters={"seed": 4, "ask_percent": 80, "max_failures": 0})
+    summary = agree(session_world.make_world(choice, market_seed=6, bars=1500, account=account))
+    assert summary["rejected"] > 0
+    assert summary["liquidations"] > 0
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_a_strategy_asks_for_is_judged_and_told_alike(seed: int) -> None:
+    draw = random.Random(seed)
+    parameters = {
+        "seed": seed,
+        "ask_percent": draw.choice([5, 20, 50]),
+        "fails": draw.random() < 0.3,
+        "max_failures": draw.choice([0, 1, 3]),
+        "backoff_s": draw.choice([None, 120.0]),
+        "open_rounding": draw.choice(["down", "nearest"]),
+        "add_style": draw.choice([None, "market", "limit"]),
+        "fallback": draw.choice([(), ("reject",), ("timeout", "reject")]),
+        "time_to_live_s": draw.choice([None, 180.0]),
+    }
+    world = session_world.make_world(
+        StrategyChoice(path=WILFUL, parameters=parameters),
+        market_seed=seed,
+        bars=draw.choice([60, 300]),
+        account=Account(
+            equity=draw.choice(["50", "1000", "10000"]),
+            leverage=draw.choice(["1", "10", "50"]),
+            position_mode=draw.choice(["hedge", "one_way"]),
+            lots=draw.choice(["lifo", "fifo", "average"]),
+            maintenance_margin=draw.choice(["0", "0.005", "0.05"]),
+        ),
+        fills=Fills(
+            market=draw.choice(["next_open", "bar_close"]),
+            limit=draw.choice(["touch", "through"]),
+            slippage_bp=draw.choice(["0", "2.5"]),
+            participation=draw.choice([None, "0.0001", "0.01"]),
+        ),
+    )
+    assert agree(world)["intents"] > 0
+
+
+def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "keeper.py"
+    path.write_text(
+        "from live_runner.strategies.base import *\n"
+        "class Given(Parameters, frozen=True, kw_only=True):\n    pass\n"
+        "class Keeper(Strategy[Given, LegState]):\n"
+        "    def __init__(self, *given):\n        super().__init__(*given)\n        self.kept = []\n"
+        "    def on_bar(self, bar, view):\n"
+        "        self.kept.append((bar, view))\n"
+        "        old_bar, old_view = self.kept[-5:][0]\n"
+        "        if len(self.kept) % 7:\n            return None\n"
+        "        side = 'long' if old_bar.close < bar.close else 'short'\n"
+        "        if view.leg(bar.symbol, side).is_open:\n"
+        "            return [intent.close(bar.symbol, side, reason=str(old_view.equity))]\n"
+        "        return [intent.open(bar.symbol, side, 100.0 / bar.close, reason=str(old_view.cash))]\n"
+    )
+    world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=300)
+    assert agree(world)["fills"] > 20
