@@ -12,7 +12,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from bench.peers import peer_backtesting, peer_backtrader
+from bench import bench_peers
+from bench.engines import ENGINES
+from bench.peers import peer_backtesting, peer_backtrader, peer_live_runner
 from bench.peers.protocol import Answer, Bars, Case, Clock, averages
 from crossing_series import KINDS, SCALES, Scale, bars
 from msgspec.structs import replace
@@ -123,3 +125,14 @@ def test_the_flat_series_has_bars_on_which_both_averages_are_equal(seed: int) ->
 
     assert np.count_nonzero(~apart) > 100
     assert np.count_nonzero(met_again) > 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("count", "fills", "equity"), [(5_000, 90, 1_000_072.38), (20_000, 387, 999_505.36)])
+def test_every_engine_gives_what_all_peers_gave_on_the_market_of_the_bench(
+    engine: str, count: int, fills: int, equity: float
+) -> None:
+    """backtesting.py, backtrader, vectorbt and the C loop came to these figures; the bench prints them each time."""
+    answer = peer_live_runner.run(bench_peers.market(count), Case(), engine, "ema_cross")
+
+    assert (answer["fills"], round(answer["equity"], 2)) == (fills, equity)
