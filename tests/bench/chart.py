@@ -10,7 +10,9 @@ from math import ceil, floor, log10
 __all__ = ["Line", "Panel", "chart"]
 
 _WIDTH, _HEIGHT = 360, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 40, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 52, 46
+_LETTER = 6.0
+"""Width of one, about."""
 _COLOURS = ("#1f6fb4", "#d9480f", "#2b8a3e", "#862e9c", "#5c5f66")
 
 
@@ -63,7 +65,7 @@ def _panel(panel: Panel, up: str, low: int, high: int) -> list[str]:
     def y_of(value: float) -> float:
         return _HEIGHT - _BOTTOM - (log10(value) - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
-    drawn = [f'<text x="{_LEFT}" y="{_TOP - 14}" font-weight="bold">{escape(panel.title)}</text>']
+    drawn = [f'<text x="{_LEFT}" y="{_TOP - 26}" font-weight="bold">{escape(panel.title)}</text>']
     for power in range(low, high + 1):
         y = y_of(10.0**power)
         drawn.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" stroke="#ddd"/>')
@@ -76,19 +78,19 @@ def _panel(panel: Panel, up: str, low: int, high: int) -> list[str]:
     drawn.append(f'<text transform="translate(14,{middle}) rotate(-90)" text-anchor="middle">{escape(up)}</text>')
     centre = (_LEFT + _WIDTH - _RIGHT) / 2
     drawn.append(f'<text x="{centre}" y="{_HEIGHT - 12}" text-anchor="middle">{escape(panel.across)}</text>')
+    name_at = float(_LEFT)
     for number, line in enumerate(panel.lines):
-        drawn += _line(line, _COLOURS[number % len(_COLOURS)], number, [(x_of(x), y_of(y)) for x, y in line.points])
+        points = [(x_of(x), y_of(y)) for x, y in line.points]
+        drawn += _line(line, _COLOURS[number % len(_COLOURS)], name_at, points)
+        name_at += len(line.name) * _LETTER + 14
     return drawn
 
 
-def _line(line: Line, colour: str, number: int, points: list[tuple[float, float]]) -> list[str]:
+def _line(line: Line, colour: str, name_at: float, points: list[tuple[float, float]]) -> list[str]:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     drawn = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>']
     drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
-    at = _TOP + 14 + 15 * number
-    drawn.append(
-        f'<text x="{_WIDTH - _RIGHT - 4}" y="{at}" text-anchor="end" fill="{colour}">{escape(line.name)}</text>'
-    )
+    drawn.append(f'<text x="{name_at:.0f}" y="{_TOP - 8}" fill="{colour}">{escape(line.name)}</text>')
     return drawn
 
 
