@@ -42,15 +42,17 @@ _GOALS: dict[tuple[str, str, str], tuple[float, Literal["ratio", "figure"]]] = {
 
 def rows(quick: bool) -> list[Row]:
     """Every engine with both strategies; of twelve symbols a sixth of the sets."""
-    count = 4_000 if quick else 60_000
-    one = [simulation.simulate(_SEED, _SYMBOL, "1m", 0, count)]
-    twelve = [simulation.simulate(_SEED, symbol, "1m", 0, max(count // 6, 2_000)) for symbol in SYMBOLS]
     found: list[Row] = []
     for name, engine in ENGINES.items():
+        count = min(20_000 if quick else 500_000, engine.bars_at_most)
+        one = [simulation.simulate(_SEED, _SYMBOL, "1m", 0, count)]
+        twelve = [simulation.simulate(_SEED, symbol, "1m", 0, count // 6) for symbol in SYMBOLS]
         for strategy in ("ema_cross", "dual_lifo"):
-            found.append(_one_symbol(name, engine, strategy, one, "1 symbol"))
-            found.append(_many_symbols(engine, strategy, twelve))
-        found += _recorded(name, engine, count)
+            if strategy in engine.strategies:
+                found.append(_one_symbol(name, engine, strategy, one, "1 symbol"))
+                found.append(_many_symbols(engine, strategy, twelve))
+        if "dual_lifo" in engine.strategies:
+            found += _recorded(name, engine, count)
     return found
 
 

@@ -70,6 +70,10 @@ def _row(panel: Panel, line: Line) -> Row:
     )
 
 
+def _that_run(strategy: str) -> list[Engine]:
+    return [engine for engine in ENGINES.values() if strategy in engine.strategies]
+
+
 def _most(engine: Engine, quick: bool) -> int:
     return engine.bars_at_most // (_QUICK_PART if quick else 1)
 
@@ -91,7 +95,7 @@ def _cost(engine: Engine, strategy: str, columns: Sequence[Candles], **parameter
 
 def _along_bars(quick: bool) -> list[Line]:
     lines = []
-    for engine in ENGINES.values():
+    for engine in _that_run("ema_cross"):
         counts = [bars for bars in _BARS if bars <= max(_most(engine, quick), _BARS[1])]
         note(f"{engine.name}: {counts[0]:,} to {counts[-1]:,} bars")
         lines.append(Line(engine.name, [(n, _cost(engine, "ema_cross", _market(1, n))) for n in counts]))
@@ -109,7 +113,7 @@ def _floor_cost(bars: int) -> float:
 
 def _along_symbols(quick: bool) -> list[Line]:
     lines = []
-    for engine in ENGINES.values():
+    for engine in _that_run("ema_cross"):
         total = min(_most(engine, quick), 1_000_000)
         note(f"{engine.name}: {_SYMBOLS[0]} to {_SYMBOLS[-1]} symbols, {total:,} bars")
         points = [(float(n), _cost(engine, "ema_cross", _market(n, max(total // n, _SETS_LEAST)))) for n in _SYMBOLS]
@@ -119,9 +123,7 @@ def _along_symbols(quick: bool) -> list[Line]:
 
 def _along_orders(quick: bool) -> list[Line]:
     lines = []
-    for engine in ENGINES.values():
-        if "every_so_often" not in engine.strategies:
-            continue
+    for engine in _that_run("every_so_often"):
         columns = _market(1, min(_most(engine, quick) // 4, 1_000_000))
         note(f"{engine.name}: orders on 0 to 50 % of {len(columns[0]):,} bars")
         points: Points = [

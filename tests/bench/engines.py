@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 from session_world import ENGINE
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
+from live_runner.services.backtest.fast import run_fast
 from live_runner.services.backtest.session import (
+    BacktestResult,
     MarketFacts,
     load_strategy,
     run_backtest,
@@ -31,7 +33,7 @@ from live_runner.strategies import loader
 
 __all__ = ["ENGINES", "Contest", "Engine", "Ran", "contest"]
 
-_STRATEGIES = Path(__file__).parent / "strategies"
+_FOLDER = Path(__file__).parent / "strategies"
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,19 @@ class Engine:
     name: str
     strategies: Mapping[str, StrategyChoice]
     """By what they do: ``ema_cross``, ``dual_lifo``, ``averages`` (no orders), ``every_so_often``."""
-    run: Callable[[Contest], Ran]
+    play: Callable[[Contest], BacktestResult | None]
     bars_at_most: int
-    """In one run of the scaling bench, so that it ends."""
+    """In one run, so that it ends."""
+
+    def run(self, given: Contest) -> Ran:
+        """Play it once; RuntimeError where the engine gave up."""
+        gc.collect()
+        began = process_time()
+        result = self.play(given)
+        seconds = process_time() - began
+        if result is None:
+            raise RuntimeError(f"The engine '{self.name}' gave up on {given.config.strategy}")
+        return Ran(seconds, result.stopped.summary)
 
 
 def contest(
@@ -112,21 +124,42 @@ def contest(
     return Contest(config, source, facts, [candles.between(begins.begin_ns, 2**62) for candles in columns])
 
 
-def _cores(given: Contest) -> Ran:
-    """The session's own cores in one process, as ``live-runner backtest`` runs them."""
-    gc.collect()
-    began = process_time()
-    result = run_backtest(given.config, given.source, given.facts, given.timeline().items(), ENGINE)
-    return Ran(process_time() - began, result.stopped.summary)
+def _loop(given: Contest) -> BacktestResult | None:
+    """The compiled bar loop with a strategy in Python."""
+    return run_fast(given.config, given.source, given.facts, given.timeline(), ENGINE)
 
 
-_PYTHON = {
+def _twin(given: Contest) -> BacktestResult | None:
+    """The compiled bar loop with the strategy's compiled twin."""
+    return run_fast(given.config, given.source, given.facts, given.timeline(), ENGINE, compiled=True)
+
+
+def _cores(given: Contest) -> BacktestResult:
+    """The session's own cores in one process."""
+    return run_backtest(given.config, given.source, given.facts, given.timeline().items(), ENGINE)
+
+
+_STRATEGIES: Mapping[str, StrategyChoice] = {
     "ema_cross": StrategyChoice(module="live_runner.strategies.ema_cross", parameters={"quantity": 1.0}),
     "dual_lifo": StrategyChoice(module="live_runner.strategies.dual_lifo"),
-    "averages": StrategyChoice(path=str(_STRATEGIES / "averages.py"), parameters={"quantity": 1.0}),
-    "every_so_often": StrategyChoice(path=str(_STRATEGIES / "every_so_often.py")),
+    "averages": StrategyChoice(path=str(_FOLDER / "averages.py"), parameters={"quantity": 1.0}),
+    "every_so_often": StrategyChoice(path=str(_FOLDER / "every_so_often.py")),
 }
 
+
+def _with_twin() -> dict[str, StrategyChoice]:
+    """Those that name a compiled twin."""
+    found = {}
+    for name, choice in _STRATEGIES.items():
+        source = loader.collect(path=choice.path, module=choice.module, name=choice.name)
+        if loader.load(source.strategy, source.sources).compiled is not None:
+            found[name] = choice
+    return found
+
+
 ENGINES: Mapping[str, Engine] = {
-    "python": Engine("Python strategy", _PYTHON, _cores, bars_at_most=200_000),
+    "compiled": Engine("compiled strategy", _with_twin(), _twin, bars_at_most=10_000_000),
+    "python": Engine("Python strategy", _STRATEGIES, _loop, bars_at_most=3_000_000),
+    "cores": Engine("Python strategy in the cores", _STRATEGIES, _cores, bars_at_most=100_000),
 }
+"""The cores are what a session is made of, and what the compiled loop is held to."""

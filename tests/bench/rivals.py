@@ -77,7 +77,7 @@ class Rival:
 OURS = Rival("live-runner", "peer_live_runner.py")
 RIVALS = (
     Rival("NautilusTrader 2", "peer_nautilus2.py", "nautilus2", event_driven=True),
-    Rival("NautilusTrader 1", "peer_nautilus1.py", "nautilus1", event_driven=True),
+    Rival("NautilusTrader 1", "peer_nautilus1.py", "nautilus1", event_driven=True, bars_at_most=500_000),
     Rival("backtesting.py", "peer_backtesting.py", event_driven=True),
     Rival("backtrader", "peer_backtrader.py", event_driven=True, bars_at_most=100_000),
     Rival("vectorbt", "peer_vectorbt.py", "vectorbt"),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from bench import c_floor
+from bench.engines import ENGINES, contest
 
 from live_runner.contracts.config import Fills, StrategyChoice
 from live_runner.contracts.messages import BarSet, Event, Filled
 from live_runner.hotpath import fixed
 from live_runner.services.backtest.session import run_backtest
+from live_runner.services.market_data.core import simulation
 
 if TYPE_CHECKING:
     from session_world import World
@@ -22,6 +24,7 @@ _SYMBOLS = ("BTC/USDT:USDT", "DOGE/USDT:USDT")
 _EMA = StrategyChoice(module="live_runner.strategies.ema_cross", parameters={"fast": 9, "slow": 21, "quantity": 0.25})
 _LADDER = StrategyChoice(module="live_runner.strategies.dual_lifo")
 _ROOM = 20_000
+_LOOPS = ("ema_cross", "dual_lifo")
 
 
 def played(world: World) -> tuple[list[c_floor.Fill], dict[str, object], int]:
@@ -86,3 +89,21 @@ def test_the_loop_of_dual_lifo(make_world: MakeWorld, market_seed: int, slippage
     assert {leg for _, leg, _, _ in fills} == {0, 1}
     assert floor.fills == fills
     assert {name: summary[name] for name in floor.totals} == floor.totals
+
+
+@pytest.mark.parametrize(
+    ("engine", "strategy"),
+    [(name, strategy) for name, one in ENGINES.items() for strategy in one.strategies if strategy in _LOOPS],
+)
+def test_every_engine_comes_to_the_money_of_the_loop(engine: str, strategy: str) -> None:
+    choice = ENGINES[engine].strategies[strategy]
+    given = contest(choice, [simulation.simulate(17, "ETH/USDT:USDT", "1m", 0, 5_000)])
+
+    summary = ENGINES[engine].run(given).summary
+
+    market = (given.config, given.facts.instruments[0], given.columns[0], given.first)
+    if strategy == "ema_cross":
+        totals = c_floor.ema_cross(*market, fast=20, slow=50).totals
+    else:
+        totals = c_floor.dual_lifo(*market).totals
+    assert {name: summary[name] for name in totals} == totals

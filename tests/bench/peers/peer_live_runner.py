@@ -91,9 +91,11 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
 
 def _scenarios() -> dict[str, Scenario]:
     found: dict[str, Scenario] = {"calls": calls}
-    for engine in ENGINES:
-        found[f"cross {engine}"] = partial(run, engine=engine, strategy="ema_cross")
-        found[f"indicators {engine}"] = partial(run, engine=engine, strategy="averages")
+    for engine, chosen in ENGINES.items():
+        if "ema_cross" in chosen.strategies:
+            found[f"cross {engine}"] = partial(run, engine=engine, strategy="ema_cross")
+        if "averages" in chosen.strategies:
+            found[f"indicators {engine}"] = partial(run, engine=engine, strategy="averages")
     return found
 
 
