@@ -63,6 +63,8 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     settled: Settled | None
     """The account at the last close; None when no bar was tradable."""
     sets: int
+    failure: str = ""
+    """The first call into strategy code that raised; from there on nothing was opened. "" when none did."""
 
 
 def load_strategy(config: Config, source: StrategySource) -> type[Strategy[Any, Any]]:
@@ -138,7 +140,12 @@ def run_backtest(
         sink(announced)
     backtest = Backtest(started, strategy_class, hashing=hashing, sink=sink)
     stopped = backtest.run(numbered(config.session, items))
-    return BacktestResult(started=started, stopped=stopped, settled=backtest.settled, sets=backtest.sets)
+    failures = backtest.strategy.failures
+    failed = failures[0][0] if failures else None
+    failure = f"{failed.call} {failed.symbol}: {failed.error}" if failed else ""
+    return BacktestResult(
+        started=started, stopped=stopped, settled=backtest.settled, sets=backtest.sets, failure=failure
+    )
 
 
 def _made(config: Config, strategy_class: type[Strategy[Any, Any]]) -> Strategy[Any, Any]:

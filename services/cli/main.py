@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from live_runner.services.cli import commands, config, data, database, doctor, inspect, ops, run, serve, verify
+from live_runner.services.cli import commands, config, data, database, doctor, inspect, ops, run, serve, sweep, verify
 from live_runner.services.cli.ending import ended
 
 __all__ = ["app", "main"]
@@ -20,7 +20,7 @@ Exit codes:
 
 \b
   0    done, and where something was compared: no difference
-  1    a comparison, replay or check found a difference or a problem
+  1    a comparison, replay or check found a difference or a problem, or a run of a sweep failed
   2    the command line is wrong
   64   the configuration is wrong, or a port or folder cannot be used
   65   a strategy, dataset, candle file or recorded session is missing or unusable
@@ -59,6 +59,7 @@ app = typer.Typer(
 
 run.register(app)
 verify.register(app)
+sweep.register(app)
 inspect.register(app)
 ops.register(app)
 serve.register(app)

@@ -19,7 +19,7 @@ import yaml
 
 from live_runner.contracts.errors import ConfigError
 
-__all__ = ["Tree"]
+__all__ = ["Tree", "nearest", "read_text", "whole"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG: Final = "tag:yaml.org,2002:"
@@ -41,8 +41,18 @@ DEPTH_MAX: Final = 16
 class Tree:
     """One YAML document, the lines of its keys, and typed access to it."""
 
-    def __init__(self, text: str, *, name: str, is_exact: Callable[[str], bool] = lambda _: False) -> None:
-        """``is_exact`` tells of a key path whether a bare number there is meant as text."""
+    def __init__(
+        self,
+        text: str,
+        *,
+        name: str,
+        is_exact: Callable[[str], bool] = lambda _: False,
+        begin: str = "Begin with `session: <name>`; see `live-runner config schema`",
+    ) -> None:
+        """``is_exact`` tells of a key path whether a bare number there is meant as text.
+
+        ``begin`` is the remedy for a document without keys.
+        """
         self.name = name
         self._lines: dict[str, int] = {}
         self._is_exact = is_exact
@@ -58,9 +68,7 @@ class Tree:
                 line=mark.line + 1 if mark else 0,
             ) from None
         if not isinstance(root, yaml.MappingNode):
-            raise self._error(
-                "", "it holds no keys", "Begin with `session: <name>`; see `live-runner config schema`", line=1
-            )
+            raise self._error("", "it holds no keys", begin, line=1)
         self.root: yaml.MappingNode = root
 
     def supply(self, name: str, text: str) -> None:
@@ -117,7 +125,8 @@ class Tree:
         if isinstance(node, yaml.SequenceNode):
             return [self.plain(item, f"{key}[{n}]", depth + 1) for n, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
-            return {name: self.plain(item, f"{key}.{name}", depth + 1) for name, item in self._pairs(node, key)}
+            above = f"{key}." if key else ""
+            return {name: self.plain(item, f"{above}{name}", depth + 1) for name, item in self._pairs(node, key)}
         if node.tag == _TAG + "null":
             return None
         if node.tag == _TAG + "bool":

@@ -70,7 +70,8 @@ def test_plain_postgresql_has_the_same_tables(postgres_dsn: str) -> None:
     assert database.migrate(postgres_dsn).edition == "plain"
     assert database.edition(postgres_dsn) == "plain"
     tables = {name for (name,) in rows(postgres_dsn, "select tablename from pg_tables where schemaname = 'public'")}
-    assert set(TABLES) | {"sessions", "datasets", "recorder_position", "recorder_source", "schema_migration"} == tables
+    others = {"sessions", "datasets", "recorder_position", "recorder_source", "schema_migration", "sweep", "sweep_run"}
+    assert set(TABLES) | others == tables
 
 
 def test_the_recorders_columns_are_those_of_the_tables(postgres_dsn: str) -> None:

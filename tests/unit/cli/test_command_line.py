@@ -14,9 +14,10 @@ from live_runner.services.forensics.errors import CodeMismatch
 from live_runner.services.runtime.ownership import AlreadyOwned
 
 COMMANDS = [
-    ["run"], ["paper"], ["backtest"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"], ["kill"],
-    ["resume"], ["flatten"], ["end"], ["serve"], ["strategies"], ["doctor"], ["data", "import"], ["data", "list"],
-    ["db", "migrate"], ["db", "query"], ["db", "adopt-log"], ["config", "check"], ["config", "schema"],
+    ["run"], ["paper"], ["backtest"], ["sweep"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"],
+    ["kill"], ["resume"], ["flatten"], ["end"], ["serve"], ["strategies"], ["doctor"], ["data", "import"],
+    ["data", "list"], ["db", "migrate"], ["db", "query"], ["db", "adopt-log"], ["config", "check"],
+    ["config", "schema"],
 ]  # fmt: skip
 
 CONFIG = """\

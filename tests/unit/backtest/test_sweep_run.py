@@ -1,0 +1,163 @@
+"""One run of a sweep as a row: the figures of the backtest, its manifest, and what goes wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from live_runner.contracts.config import Config, Market, StrategyChoice
+from live_runner.contracts.manifest import config_fields, config_hash
+from live_runner.contracts.messages import Started
+from live_runner.services.backtest.session import BacktestResult, Engine, MarketFacts, load_strategy, run_backtest
+from live_runner.services.backtest.sweep_plan import Setting, configured
+from live_runner.services.backtest.sweep_rows import COLUMNS, FIGURES, manifest_fields, manifest_of, ranked
+from live_runner.services.backtest.sweep_run import Job, carry_out, shared_manifest
+from live_runner.services.market_data.feed import RecordingSource, recording_source
+from live_runner.strategies.loader import collect
+
+FAULTY = """
+from live_runner.strategies.base import LegState, Parameters, Strategy
+
+
+class FaultyParameters(Parameters, frozen=True, kw_only=True):
+    kind: str = "none"
+
+
+class Faulty(Strategy[FaultyParameters, LegState]):
+    def __init__(self, parameters, symbols, timeframe):
+        if parameters.kind == "constructor":
+            raise RuntimeError("not made")
+        if parameters.kind == "exit":
+            raise SystemExit(3)
+        super().__init__(parameters, symbols, timeframe)
+
+    def warmup(self, timeframe):
+        return 10_000 if self.parameters.kind == "history" else 0
+
+    def observe(self, bar):
+        pass
+
+    def on_bar(self, bar, view):
+        if self.parameters.kind == "bar":
+            raise ZeroDivisionError("in a bar")
+        return []
+"""
+ENGINE = Engine(version="1", hash="e" * 32, platform={"machine": "m"})
+
+
+def made(tmp_path: Path, text: str = "", **parameters: Any) -> tuple[Job, RecordingSource]:
+    choice = StrategyChoice(module="live_runner.strategies.ema_cross", parameters={"notional": 100.0, **parameters})
+    source = collect(module=choice.module)
+    if text:
+        (tmp_path / "faulty.py").write_text(text)
+        source = collect(path=tmp_path / "faulty.py")
+        choice = StrategyChoice(path="faulty.py", parameters=parameters)
+    config = Config(
+        session="alpha",
+        strategy=choice,
+        market=Market(
+            venue="v", source="simulated", bars=300, symbols=("BTC/USDT:USDT", "ETH/USDT:USDT"), timeframe="1m"
+        ),
+    )
+    market = recording_source(config, tmp_path)
+    job = Job(config=config, source=source, engine=ENGINE)
+    first = configured(config, load_strategy(config, source), Setting(1, {}))
+    return msgspec.structs.replace(job, shared=shared_manifest(first, job, market)), market
+
+
+def backtested(job: Job, market: RecordingSource, config: Config) -> BacktestResult:
+    warmup = config.strategy.parameters["slow"] + 1
+    plan = market.plan_now(warmup)
+    facts = MarketFacts(
+        instruments=market.instruments(),
+        dataset=market.manifest_view(),
+        warmup_found=plan.warmup_found,
+        first_open_ns=plan.first_open_ns,
+    )
+    return run_backtest(config, job.source, facts, market.items(None, 0), job.engine)
+
+
+def test_a_row_holds_every_figure_of_the_backtest(tmp_path: Path) -> None:
+    job, market = made(tmp_path)
+    setting = Setting(7, {"fast": 3, "slow": 9})
+    config = configured(job.config, load_strategy(job.config, job.source), setting)
+
+    row = carry_out(setting, job, market)
+    result = backtested(job, market, config)
+
+    assert result.stopped.summary["fills"] > 10
+    assert {column.name: row[column.name] for column in FIGURES} == result.stopped.summary
+    assert list(row) == [column.name for column in COLUMNS]
+    assert (row["number"], row["status"], row["message"]) == (7, "done", "")
+    assert row["parameters"] == {"fast": 3, "slow": 9}
+    assert row["bars"] == result.sets * 2 == 600
+    assert row["config_hash"] == config_hash(config_fields(config)) == result.started.config_hash
+    assert row["strategy_hash"] == job.source.hash
+    assert (row["engine_version"], row["engine_hash"]) == ("1", "e" * 32)
+    assert row["dataset_hash"] == market.manifest_view()["hash"]
+
+
+def test_shared_and_own_part_make_the_whole_manifest_again(tmp_path: Path) -> None:
+    job, market = made(tmp_path)
+    setting = Setting(1, {"fast": 3, "slow": 9})
+    row = carry_out(setting, job, market)
+    config = configured(job.config, load_strategy(job.config, job.source), setting)
+    started = backtested(job, market, config).started
+
+    whole = manifest_of(job.shared, row["manifest"])
+
+    assert whole == manifest_fields(started)
+    assert set(whole) == set(Started.__struct_fields__) - {
+        "v", "id", "session", "source", "seq", "cause", "event_ns", "recorded_ns",
+    }  # fmt: skip
+    assert "instruments" in job.shared
+    assert "instruments" not in row["manifest"]
+
+
+def test_a_set_that_the_parameters_refuse_is_a_row(tmp_path: Path) -> None:
+    job, market = made(tmp_path)
+    row = carry_out(Setting(2, {"fast": 9, "slow": 3}), job, market)
+
+    assert row["status"] == "refused"
+    assert "fast (9) must be below slow (3)" in row["message"]
+    assert row["equity"] is None
+    assert list(row) == [column.name for column in COLUMNS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [
+        ("constructor", "failed", "StrategyError: Faulty cannot be made: RuntimeError: not made"),
+        ("exit", "failed", "SystemExit: 3"),
+        ("bar", "failed", "on_bar BTC/USDT:USDT: ZeroDivisionError: in a bar"),
+        ("history", "refused", "The warmup needs 10000 bars"),
+        ("none", "done", ""),
+    ],
+)
+def test_a_run_that_cannot_be_a_result_has_no_figures(tmp_path: Path, kind: str, status: str, told: str) -> None:
+    job, market = made(tmp_path, FAULTY)
+    row = carry_out(Setting(1, {"kind": kind}), job, market)
+
+    assert row["status"] == status
+    assert told in row["message"]
+    assert (row["equity"] is None) == (status != "done")
+
+
+def test_rows_are_ranked_by_value_and_equals_by_number() -> None:
+    columns = {column.name: column for column in FIGURES}
+    rows = [
+        {"number": number, "status": status, "equity": equity, "drawdown_equity": equity, "fills": 1}
+        for number, status, equity in [
+            (4, "done", "9.5"),
+            (3, "done", "10.25"),
+            (1, "failed", None),
+            (2, "done", "9.5"),
+        ]
+    ]
+
+    assert [row["number"] for row in ranked(rows, columns["equity"], 2)] == [3, 2]
+    assert [row["number"] for row in ranked(rows, columns["drawdown_equity"], 9)] == [2, 4, 3]
+    assert [row["number"] for row in ranked(rows, columns["fills"], 9)] == [2, 3, 4]
