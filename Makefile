@@ -7,7 +7,7 @@
 
 BIN := .venv/bin
 FOLDERS := contracts hotpath services strategies
-COMPILED := pyproject.toml setup.py $(wildcard hotpath/compiled/*.pyx hotpath/compiled/*.pxd)
+COMPILED := pyproject.toml setup.py $(wildcard $(foreach folder,hotpath strategies,$(folder)/compiled/*.pyx $(folder)/compiled/*.pxd))
 PYTEST := $(BIN)/pytest
 # Test files run side by side, each file in one process, because fixtures start servers per file.
 JOBS ?= 2

@@ -1,4 +1,4 @@
-"""Maps the top-level folders to the import name ``live_runner`` and compiles the hot path.
+"""Maps the top-level folders to the import name ``live_runner``; compiles the hot path and the compiled strategies.
 
 Everything else is in pyproject.toml. ``build/view/live_runner`` shows the folders under their import
 name to tools that read paths: Cython looks for ``.pxd`` files there, mypy for modules.
@@ -12,6 +12,7 @@ from setuptools import Extension, find_packages, setup
 
 PACKAGE = "live_runner"
 FOLDERS = ("contracts", "hotpath", "services", "strategies", "infra")
+COMPILED = ("hotpath/compiled", "strategies/compiled")
 VIEW = Path("build/view")
 # Bit for bit on every machine of one platform: no contraction, no -march, no -ffast-math.
 # Without -g0 the interpreter's own flags add debug information: twice the build time, ten times the size.
@@ -36,8 +37,9 @@ setup(
     package_dir={f"{PACKAGE}.{folder}": folder for folder in FOLDERS},
     ext_modules=cythonize(
         [
-            Extension(f"{PACKAGE}.hotpath.compiled.{path.stem}", [str(path)], extra_compile_args=FLAGS)
-            for path in sorted(Path("hotpath/compiled").glob("*.pyx"))
+            Extension(".".join((PACKAGE, *path.with_suffix("").parts)), [str(path)], extra_compile_args=FLAGS)
+            for folder in COMPILED
+            for path in sorted(Path(folder).glob("*.pyx"))
         ],
         include_path=[str(VIEW)],
         build_dir="build/cython",

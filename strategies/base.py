@@ -99,11 +99,14 @@ class Strategy[P: Parameters, L: LegState]:
     Params: ClassVar[type[Parameters]] = Parameters
     Leg: ClassVar[type[LegState]] = LegState
     compiled: ClassVar[str | None] = None
-    """Its compiled twin, ``module:class``: the same intents, faster, for backtests."""
+    """``module:class`` of the compiled twin, which a backtest may run instead: docs/compiled_strategies.md."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Take ``Params`` and ``Leg`` from the brackets, unless the class names them itself."""
+        """Take ``Params`` and ``Leg`` from the brackets, unless the class names them itself; inherit no twin."""
         super().__init_subclass__(**kwargs)
+        if "compiled" not in cls.__dict__:
+            # What derives from a class with a twin decides otherwise, or it would not have to.
+            cls.compiled = None
         for base in cls.__dict__.get("__orig_bases__", ()):
             for argument in get_args(base):
                 if not isinstance(argument, type):

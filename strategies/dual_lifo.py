@@ -179,6 +179,8 @@ class DualLifo(Strategy[DualLifoParameters, LadderState]):
       pending it asks nothing.
     """
 
+    compiled = "live_runner.strategies.compiled.dual_lifo:DualLifo"
+
     def __init__(self, parameters: DualLifoParameters, symbols: tuple[str, ...], timeframe: str) -> None:
         super().__init__(parameters, symbols, timeframe)
         self._ladders = {side: _Ladder(side, getattr(parameters, side)) for side in SIDES}

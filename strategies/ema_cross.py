@@ -39,6 +39,8 @@ class EmaCross(Strategy[EmaCrossParameters, LegState]):
     refused is not made up for.
     """
 
+    compiled = "live_runner.strategies.compiled.ema_cross:EmaCross"
+
     def __init__(self, parameters: EmaCrossParameters, symbols: tuple[str, ...], timeframe: str) -> None:
         super().__init__(parameters, symbols, timeframe)
         self.fast = {symbol: indicators.Ema(parameters.fast) for symbol in symbols}
