@@ -324,8 +324,6 @@ cdef class CompiledHost:
                 status = self.decided(number)
                 if status != ST_OK:
                     return status
-            if self.desk.status != ST_OK:
-                return self.desk.status
         self.loop.at = self.loop.sets
         return self.loop._pause()
 
@@ -347,6 +345,8 @@ cdef class CompiledHost:
                     return status
             elif self.strategy.leg_bytes:
                 self.accept(bars[at].symbol)
+        if self.desk.status != ST_OK:
+            return self.desk.status
         if self.desk.asked_count:
             return self.carry_out(open_ns, close_ns)
         return ST_OK

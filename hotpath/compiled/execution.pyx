@@ -103,9 +103,9 @@ cdef row_t *tell(execution_t *x, int told, int64_t order, int64_t at_ns) noexcep
     row.order = order
     row.seq = x.seq
     row.at_ns = at_ns
-    if order >= 0:
-        row.symbol = x.orders[order].symbol
-        row.leg = x.orders[order].leg
+    # A liquidation has no order and no leg; whoever reads the row looks its names up all the same.
+    row.symbol = x.orders[order].symbol if order >= 0 else 0
+    row.leg = x.orders[order].leg if order >= 0 else 0
     return row
 
 

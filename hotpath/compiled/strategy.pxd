@@ -8,6 +8,11 @@ from live_runner.hotpath.compiled.execution cimport Execution, execution_t
 from live_runner.hotpath.compiled.fixed cimport int128
 
 cdef enum:
+    # What a call of a strategy gives.
+    OK = 0
+    GIVE_UP = -4  # the session is run anew by the Python strategy, which says what is wrong
+
+cdef enum:
     # Legs.
     LONG = 0
     SHORT = 1
@@ -79,9 +84,9 @@ ctypedef struct asked_t:
     int action
     int style
     int reason
-    double quantity  # 0.0 when none was given
+    double quantity  # of a close there is none
     double limit_price
-    int64_t time_to_live_ns
+    int64_t time_to_live_ns  # -1 when none was given
     bint blocked
 
 

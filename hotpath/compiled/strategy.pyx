@@ -9,6 +9,7 @@ live; in a backtest it gives the same intents, faster.
 
 from typing import Any
 
+from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
@@ -20,7 +21,6 @@ from live_runner.hotpath.compiled.execution cimport (
     position_of,
 )
 from live_runner.hotpath.compiled.fixed cimport (
-    ST_FAULT,
     ST_OK,
     ST_OUT_OF_MEMORY,
     ST_OVERFLOW,
@@ -164,7 +164,7 @@ cdef class Desk:
         cdef int64_t lots = 0
         cdef bint sure = False
         if c_lots_floor(&self.x.markets[symbol].lot_grid, quantity, &lots, &sure) != ST_OK or not sure:
-            self.status = ST_FAULT
+            self.status = GIVE_UP
             return 0.0
         if c_to_float(&self.x.markets[symbol].lot_grid, lots) != quantity:
             lots += 1
@@ -173,6 +173,8 @@ cdef class Desk:
     cdef asked_t *ask(self, int symbol, int leg, int action, int style, double quantity, int reason) noexcept nogil:
         cdef asked_t *grown
         cdef asked_t *asked
+        if not isfinite(quantity):
+            self.status = GIVE_UP  # no text can be made of it, and Python raises
         if self.asked_count == self.asked_capacity:
             grown = <asked_t *>realloc(self.asked, 2 * self.asked_capacity * sizeof(asked_t))
             if grown == NULL:
@@ -189,6 +191,7 @@ cdef class Desk:
         asked.action = action
         asked.style = style
         asked.quantity = quantity
+        asked.time_to_live_ns = -1
         asked.reason = reason
         return asked
 
@@ -199,6 +202,8 @@ cdef class Desk:
         self, int symbol, int leg, double quantity, int style, double limit_price, int64_t time_to_live_ns, int reason
     ) noexcept nogil:
         cdef asked_t *asked = self.ask(symbol, leg, OPEN, style, quantity, reason)
+        if not isfinite(limit_price):
+            self.status = GIVE_UP
         if asked != NULL:
             asked.limit_price = limit_price
             asked.time_to_live_ns = time_to_live_ns

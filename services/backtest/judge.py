@@ -71,10 +71,10 @@ def asked_intent(asked: Asked, session: str, symbols: tuple[str, ...], open_ns: 
         symbol=symbols[symbol],
         leg=LEGS[leg],
         action=ACTIONS[action],
-        quantity=fixed.float_text(quantity) if quantity else None,
+        quantity=None if ACTIONS[action] == "close" else fixed.float_text(quantity),
         style=KINDS[style] if style >= 0 else None,
-        limit_price=fixed.float_text(limit_price) if limit_price else None,
-        time_to_live_ns=time_to_live_ns or None,
+        limit_price=fixed.float_text(limit_price) if style > 0 else None,
+        time_to_live_ns=None if time_to_live_ns < 0 else time_to_live_ns,
         reason=reason,
         bar_open_ns=open_ns,
     )

@@ -2,9 +2,8 @@
 # cython: annotation_typing=False, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """strategies/dual_lifo.py, compiled: the same intents, bit for bit.
 
-The Python strategy is the specification and tells the rules; its parameters, warmup and policy are used as they
-stand there. Names and the order of every float operation are those of the Python file, so that both can be read side
-by side. docs/compiled_strategies.md says what is different.
+The Python strategy is the specification and tells the rules; its parameters, warmup and policy are used as they stand
+there. Names, and the order of every float operation, are those of the Python file: read both side by side.
 """
 
 from typing import Any
@@ -13,11 +12,12 @@ from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memmove, memset
 
-from live_runner.hotpath.compiled.fixed cimport ST_FAULT, ST_OK, ST_OUT_OF_MEMORY
 from live_runner.hotpath.compiled.strategy cimport (
     ADD,
     CLOSE,
+    GIVE_UP,
     LONG,
+    OK,
     OPEN,
     PARTIAL_CLOSE,
     POST_ONLY,
@@ -57,7 +57,7 @@ ctypedef struct ladder_t:
     double min_order_notional
     bint post_only
     double entry_offset_bp
-    int64_t time_to_live_ns  # 0 for none
+    int64_t time_to_live_ns  # -1 for none
     double[5] factors
     double linear
     double[5] multipliers
@@ -124,6 +124,7 @@ cdef ladder_t ladder_of(object parameters, int leg):
     ladder.min_order_notional = parameters.min_order_notional
     ladder.post_only = parameters.entry_style == "post_only"
     ladder.entry_offset_bp = parameters.entry_offset_bp
+    ladder.time_to_live_ns = -1
     if parameters.entry_time_to_live_s is not None:
         ladder.time_to_live_ns = nanoseconds(parameters.entry_time_to_live_s)
     for at in range(5):
@@ -313,17 +314,17 @@ cdef class DualLifo(CompiledStrategy):
         cdef day_t *day = &self.days[bar.symbol]
         cdef int64_t since = bar.close_ns - DAY_NS
         if not (bar.close > 0.0):
-            return ST_FAULT  # no price to divide by
+            return GIVE_UP  # no price to divide by
         if not self.needs_day:
-            return ST_OK
+            return OK
         if day.end == day.capacity and not has_room(day):
-            return ST_OUT_OF_MEMORY
+            return GIVE_UP
         day.moments[day.end].close_ns = bar.close_ns
         day.moments[day.end].close = bar.close
         day.end += 1
         while day.end - day.begin > 1 and day.moments[day.begin + 1].close_ns <= since:
             day.begin += 1
-        return ST_OK
+        return OK
 
     cdef bint day_move(self, const bar_t *bar, double *move) noexcept nogil:
         """Move of the close against that of 24 hours before, as a fraction; False when that is not known."""
@@ -346,18 +347,16 @@ cdef class DualLifo(CompiledStrategy):
             entering[leg] = False
             if self.ladders[leg].enabled:
                 status = self.manage(bar, desk, leg, &entering[leg])
-                if status != ST_OK:
+                if status != OK:
                     return status
-        if not entering[LONG] and not entering[SHORT]:
-            return ST_OK
-        if self.needs_day and not self.day_move(bar, &move):
-            return ST_OK
+        if self.needs_day and (entering[LONG] or entering[SHORT]) and not self.day_move(bar, &move):
+            return OK
         for leg in range(2):
             if entering[leg]:
                 status = self.enter(bar, desk, &self.ladders[leg])
-                if status != ST_OK:
+                if status != OK:
                     return status
-        return ST_OK
+        return OK
 
     cdef int manage(self, const bar_t *bar, Desk desk, int leg, bint *entering) noexcept nogil:
         """What the open leg needs; whether it is to be entered."""
@@ -365,16 +364,16 @@ cdef class DualLifo(CompiledStrategy):
         cdef int sale
         if not desk.is_open(bar.symbol, leg):
             entering[0] = not desk.is_entering(bar.symbol, leg)
-            return ST_OK
+            return OK
         if desk.is_leaving(bar.symbol, leg):
-            return ST_OK
+            return OK
         sale = self.sell(bar, desk, ladder)
         if desk.is_entering(bar.symbol, leg):
-            return ST_OK
+            return OK
         if sale == NOTHING:
             return self.climb(bar, desk, ladder)
         entering[0] = sale == CLOSE and ladder.reenter
-        return ST_OK
+        return OK
 
     cdef int sell(self, const bar_t *bar, Desk desk, const ladder_t *ladder) noexcept nogil:
         """Ask for the whole leg, or its newest lot, when its target was reached. CLOSE, PARTIAL_CLOSE or NOTHING."""
@@ -412,11 +411,11 @@ cdef class DualLifo(CompiledStrategy):
         cdef int recent, most
         cdef double lot_value, least, notional, limit, quantity
         if not state.has_level or sign * (level - touch) < 0.0 or self.is_against(bar, ladder):
-            return ST_OK
+            return OK
         recent = recent_adds(ladder, state, bar.close_ns)
         lot_value = desk.rules[symbol].contract_size
         if bar.close * lot_value == 0.0:
-            return ST_FAULT  # where Python raises
+            return GIVE_UP  # where Python raises
         least = least_quantity(desk, symbol, bar.close, ladder.min_order_notional)
         notional = desk.quantity(symbol, ladder.leg) * bar.close * lot_value
         limit = ladder.max_exposure * desk.equity()
@@ -436,7 +435,7 @@ cdef class DualLifo(CompiledStrategy):
             level *= factor(ladder, fills)
         if asked:
             remember_adds(state, recent, asked, bar.close_ns)
-        return ST_OK
+        return OK
 
     cdef bint is_against(self, const bar_t *bar, const ladder_t *ladder) noexcept nogil:
         cdef double move
@@ -452,7 +451,7 @@ cdef class DualLifo(CompiledStrategy):
         cdef double lot_value = bar.close * desk.rules[bar.symbol].contract_size
         cdef double quantity, least, price
         if lot_value == 0.0:
-            return ST_FAULT  # where Python raises
+            return GIVE_UP  # where Python raises
         if ladder.by_equity:
             notional = (desk.cash() if ladder.by_cash else desk.equity()) * ladder.size / 100.0
         quantity = notional / lot_value
@@ -464,12 +463,10 @@ cdef class DualLifo(CompiledStrategy):
         state.entry_close = bar.close
         if ladder.post_only:
             price = bar.close * (1.0 - ladder.sign * ladder.entry_offset_bp / 1e4)
-            desk.open_limit(
-                bar.symbol, ladder.leg, quantity, POST_ONLY, price, ladder.time_to_live_ns, ENTRY
-            )
+            desk.open_limit(bar.symbol, ladder.leg, quantity, POST_ONLY, price, ladder.time_to_live_ns, ENTRY)
         else:
             desk.open(bar.symbol, ladder.leg, quantity, ENTRY)
-        return ST_OK
+        return OK
 
     # -- news ---------------------------------------------------------------------------------------
 
@@ -481,10 +478,10 @@ cdef class DualLifo(CompiledStrategy):
         if fill.action == OPEN or fill.action == ADD:
             if fill.filled == fill.quantity:  # the order's first
                 rise(ladder, state, fill)
-            return ST_OK
+            return OK
         if state.has_target and ladder.has_cap:
             if state.target == 0.0:
-                return ST_FAULT  # where Python raises
+                return GIVE_UP  # where Python raises
             shortfall = ladder.sign * (state.target - fill.price) / state.target
             if not shortfall > 0.0:
                 shortfall = 0.0
@@ -499,4 +496,4 @@ cdef class DualLifo(CompiledStrategy):
         elif fill.action == PARTIAL_CLOSE and fill.is_done and state.fills > 1 and state.has_level:
             state.level /= factor(ladder, state.fills)
             state.fills -= 1
-        return ST_OK
+        return OK

@@ -12,9 +12,8 @@ from cpython.ref cimport PyObject
 from libc.math cimport isfinite
 from libc.stdlib cimport calloc, free
 
-from live_runner.hotpath.compiled.fixed cimport ST_FAULT, ST_OK
 from live_runner.hotpath.compiled.indicators cimport Ema
-from live_runner.hotpath.compiled.strategy cimport LONG, SHORT, CompiledStrategy, Desk, bar_t
+from live_runner.hotpath.compiled.strategy cimport GIVE_UP, LONG, OK, SHORT, CompiledStrategy, Desk, bar_t
 
 __all__ = ["EmaCross"]
 
@@ -80,32 +79,32 @@ cdef class EmaCross(CompiledStrategy):
         cdef int before = cross.order
         cdef double fast, slow
         if not isfinite(bar.close):
-            return ST_FAULT  # the Python strategy's averages refuse it, too
+            return GIVE_UP  # the Python strategy's averages refuse it, too
         (<Ema>cross.fast).take(bar.close)
         (<Ema>cross.slow).take(bar.close)
         cross.crossed = False
         if not (<Ema>cross.fast).is_warm() or not (<Ema>cross.slow).is_warm():
-            return ST_OK
-        fast = (<Ema>cross.fast).current
-        slow = (<Ema>cross.slow).current
+            return OK
+        fast = (<Ema>cross.fast).get()
+        slow = (<Ema>cross.slow).get()
         if fast != slow:
             cross.order = ABOVE if fast > slow else BELOW
             cross.crossed = before != UNKNOWN and cross.order != before
-        return ST_OK
+        return OK
 
     cdef int on_bar(self, const bar_t *bar, Desk desk) noexcept nogil:
         """Leave the side that ended, enter the one that began."""
         cdef cross_t *cross = &self.crosses[bar.symbol]
         cdef int entered, left
         if not cross.crossed:
-            return ST_OK
+            return OK
         entered = LONG if cross.order == ABOVE else SHORT
         left = SHORT if cross.order == ABOVE else LONG
         if desk.is_open(bar.symbol, left):
             desk.close(bar.symbol, left, CROSS)
         if (entered == LONG or self.shorts) and not desk.is_open(bar.symbol, entered):
             return self.enter(bar, desk, entered)
-        return ST_OK
+        return OK
 
     cdef int enter(self, const bar_t *bar, Desk desk, int leg) noexcept nogil:
         cdef double quantity = self.size
@@ -113,7 +112,7 @@ cdef class EmaCross(CompiledStrategy):
         if self.sizing != BY_QUANTITY:
             lot_value = bar.close * desk.rules[bar.symbol].contract_size
             if lot_value == 0.0:
-                return ST_FAULT  # where Python raises
+                return GIVE_UP  # where Python raises
             quantity = (self.size if self.sizing == BY_NOTIONAL else self.size * desk.equity()) / lot_value
         desk.open(bar.symbol, leg, quantity, CROSS)
-        return ST_OK
+        return OK
