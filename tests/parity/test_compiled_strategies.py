@@ -48,7 +48,7 @@ def cross_parameters(draw: random.Random) -> dict[str, Any]:
 
 def ladder_parameters(draw: random.Random) -> dict[str, Any]:
     """Every field, among few values; percentages so small that a few hundred bars reach every rule."""
-    sizes = [
+    sizes: list[dict[str, Any]] = [
         {"base_notional": draw.choice([5.0, 200.0, 900.0, 6000.0])},
         {
             "base_notional": None,
