@@ -17,11 +17,8 @@ from session_world import ENGINE, World
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
 from live_runner.contracts.messages import Decided, Event, Filled, Refused, Rejected, Stopped
 from live_runner.services.backtest.fast import run_fast
-from live_runner.services.backtest.loop import Backtest
-from live_runner.services.backtest.session import MarketFacts, begin, load_strategy, warmup_needed, with_defaults
+from live_runner.services.backtest.session import load_strategy, run_backtest, warmup_needed, with_defaults
 from live_runner.services.market_data.core import simulation
-from live_runner.services.market_data.core.sets import SetTimeline
-from live_runner.services.market_data.core.warmup import plan
 from live_runner.strategies import loader
 
 _DRAWS = 40
@@ -134,33 +131,18 @@ def drawn(strategy: str, number: int, seed: int) -> World:
 # -- both ways of running it --------------------------------------------------------------------
 
 
-def set_up(world: World) -> tuple[MarketFacts, SetTimeline]:
-    needed = warmup_needed(world.config, world.strategy_class)
-    begins = plan(world.columns, world.config.market.timeframe, needed, accept_holes=True)
-    timeline = SetTimeline(
-        world.columns,
-        world.config.market.timeframe,
-        begin_ns=begins.begin_ns,
-        first_open_ns=begins.first_open_ns,
-        funding=world.funding,
-    )
-    facts, _ = world.facts_and_items()
-    return facts, timeline
-
-
 def in_python(world: World) -> list[Event]:
     """Every event of the cores, in log order."""
-    facts, _ = set_up(world)
-    announced, started = begin(world.config, world.source, world.strategy_class, facts, ENGINE)
-    events: list[Event] = [announced]
-    Backtest(started, world.strategy_class, hashing=False, sink=events.append).run(world.market())
+    facts, items = world.facts_and_items()
+    events: list[Event] = []
+    run_backtest(world.config, world.source, facts, items, ENGINE, sink=events.append)
     return events
 
 
 def compiled(world: World) -> list[Event]:
-    facts, timeline = set_up(world)
+    facts, _ = world.facts_and_items()
     events: list[Event] = []
-    result = run_fast(world.config, world.source, facts, timeline, ENGINE, compiled=True, sink=events.append)
+    result = run_fast(world.config, world.source, facts, world.timeline(), ENGINE, compiled=True, sink=events.append)
     assert result is not None, "the machine gave up"
     return events
 
@@ -189,10 +171,11 @@ def test_without_events_the_totals_are_the_same(strategy: str, number: int, seed
     world = drawn(strategy, number, seed)
     (stopped,) = (event for event in recorded(strategy, number, seed) if isinstance(event, Stopped))
 
-    result = run_fast(world.config, world.source, *set_up(world), ENGINE, compiled=True)
+    facts, _ = world.facts_and_items()
+    result = run_fast(world.config, world.source, facts, world.timeline(), ENGINE, compiled=True)
 
     assert result is not None
-    assert result.stopped.summary == stopped.summary
+    assert result.stopped == stopped
 
 
 def test_the_draws_reach_every_rule_of_both_strategies(seed: int) -> None:
