@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
         short_help="Run a configuration over its dataset, as fast as it goes.",
-        epilog="Examples:\n\n\b\n  live-runner backtest session.yaml\n  live-runner backtest session.yaml --json",
+        epilog="Examples:\n\n\b\n"
+        "  live-runner backtest session.yaml\n"
+        "  live-runner backtest session.yaml --compiled\n"
+        "  live-runner backtest session.yaml --json",
     )(backtest)
     app.command(
         short_help="Compare a session with its backtest, cent by cent.",
@@ -136,13 +140,15 @@ def bundle(
 
 def backtest(
     config: Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)],
+    compiled: Annotated[bool, typer.Option("--compiled", help="Run the strategy's compiled twin.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a configuration over its dataset in this process, as fast as it goes."""
     import time
 
-    from live_runner.services.backtest.session import MarketFacts, run_backtest
+    from live_runner.services.backtest.run import run_over
+    from live_runner.services.backtest.session import MarketFacts
     from live_runner.services.backtest.summary import summary_fields, summary_table
     from live_runner.services.cli.output import print_json, show
     from live_runner.services.cli.prepared import engine, prepare
@@ -157,9 +163,18 @@ def backtest(
         warmup_found=plan.warmup_found,
         first_open_ns=plan.first_open_ns,
     )
-    items = _progress(source.items(None, 0), "bar sets", is_quiet=as_json)
+    timeline = source.timeline()
     began_s = time.perf_counter()
-    result = run_backtest(prepared.config, prepared.source, market, items, engine(prepared.source))
+    with _counter("bar sets", len(timeline), is_quiet=as_json) as count:
+        result = run_over(
+            prepared.config,
+            prepared.source,
+            market,
+            timeline,
+            engine(prepared.source),
+            compiled=compiled,
+            progress=count,
+        )
     seconds = time.perf_counter() - began_s
     bars = result.sets * len(prepared.config.market.symbols)
     fields = summary_fields(result.stopped, seconds=round(seconds, 3), bars_per_second=round(bars / seconds))
@@ -231,6 +246,29 @@ def _compare(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:
 def _is_bundle(name: str) -> bool:
     # No session is called so: a name has neither dots nor slashes.
     return "." in name or "/" in name
+
+
+@contextmanager
+def _counter(what: str, total: int, *, is_quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """Something to tell how far it is, shown as a progress bar when stderr is a terminal."""
+    from live_runner.services.cli.output import stderr_console
+
+    console = stderr_console()
+    if is_quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        BarColumn(),
+        TextColumn("{task.completed:,} of {task.total:,} {task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=total)
+        yield lambda number: bar.update(task, completed=number)
 
 
 class _source:  # noqa: N801  # reads as a function in a with statement
