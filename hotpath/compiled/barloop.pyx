@@ -41,6 +41,7 @@ from live_runner.hotpath.compiled.execution cimport (
     Execution,
     await_rate,
     begin_set,
+    decimal_t,
     end_set,
     in_backoff,
     intent_t,
@@ -59,7 +60,6 @@ from live_runner.hotpath.compiled.fixed cimport (
     ST_OUT_OF_MEMORY,
     c_money_float,
     c_to_float,
-    int128,
     parse_c,
 )
 from live_runner.hotpath.compiled.ledger cimport ledger_equity
@@ -451,17 +451,22 @@ cdef class CompiledHost:
 
     cdef int place_asked(self, const asked_t *asked, int64_t open_ns, int64_t close_ns) noexcept nogil:
         cdef intent_t intent
-        cdef int status = NOT_PLAIN
-        if asked.style == KIND_MARKET or (asked.style < 0 and (asked.action > ACTION_ADD or self.adds_at_market)):
-            intent.number = asked.number
-            intent.symbol = asked.symbol
-            intent.leg = asked.leg
-            intent.action = asked.action
+        cdef int status
+        memset(&intent, 0, sizeof(intent_t))
+        intent.kind = asked.style
+        if asked.style < 0:
+            if asked.action == ACTION_ADD and not self.adds_at_market:
+                return self.judge(asked, open_ns, close_ns)
             intent.kind = KIND_MARKET
-            intent.reason = self.reasons[asked.reason]
-            intent.quantity = asked.quantity
-            intent.limit_price = asked.limit_price
-            status = place(self.x, &intent, close_ns)
+        intent.number = asked.number
+        intent.symbol = asked.symbol
+        intent.leg = asked.leg
+        intent.action = asked.action
+        intent.reason = self.reasons[asked.reason]
+        intent.quantity = asked.quantity
+        intent.limit_price = asked.limit_price
+        intent.time_to_live_ns = asked.time_to_live_ns
+        status = place(self.x, &intent, close_ns)
         if status == NOT_PLAIN:
             return self.judge(asked, open_ns, close_ns)
         return status
@@ -952,33 +957,43 @@ def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
 
 def place_text(
     Execution machine not None,
-    symbol: int,
-    leg: int,
-    action: int,
-    quantity: str | None,
-    reason: str,
-    number: int,
-    close_ns: int,
-) -> bool:
-    """Request the market order of an intent against which nothing speaks; False for one that the desk has to judge.
+    int symbol,
+    int leg,
+    int action,
+    int kind,
+    str quantity,
+    str limit_price,
+    object time_to_live_ns,
+    int fallback,
+    str reason,
+    int number,
+    int64_t close_ns,
+):
+    """Request the order of an intent against which nothing speaks; False for one that the desk has to judge.
 
     OverflowError when the machine gives up.
     """
     cdef intent_t intent
-    cdef int128 mantissa
-    cdef int decimals = 0
-    cdef int64_t lots
+    cdef decimal_t amount
+    cdef decimal_t price
+    cdef int64_t text = 0
     cdef int status
     memset(&intent, 0, sizeof(intent_t))
-    intent.number, intent.symbol, intent.leg, intent.action = number, symbol, leg, action
-    intent.reason = <int>machine.text(reason)
-    intent.kind = KIND_MARKET
-    if quantity is None:
-        status = place(&machine.x, &intent, close_ns)
-    else:
-        if not parse_c(quantity, &mantissa, &decimals):
+    if quantity is not None:
+        if not parse_c(quantity, &amount.mantissa, &amount.decimals):
             return False
-        status = place_exact(&machine.x, &intent, close_ns, mantissa, decimals, machine.text(("asked", quantity)))
+        text = machine.text(("asked", quantity))
+    if limit_price is not None and not parse_c(limit_price, &price.mantissa, &price.decimals):
+        return False
+    intent.number = number
+    intent.symbol = symbol
+    intent.leg = leg
+    intent.action = action
+    intent.kind = kind
+    intent.fallback = fallback
+    intent.time_to_live_ns = 0 if time_to_live_ns is None else time_to_live_ns
+    intent.reason = <int>machine.text(reason)
+    status = place_exact(&machine.x, &intent, close_ns, &amount, &price, text)
     if status < 0:
         raise OverflowError("the machine gave up")
     return status == PLACED

@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport Grid, Valuation, grid_t, int128, valuation_t
 from live_runner.hotpath.compiled.ledger cimport ledger_t
 from live_runner.hotpath.compiled.matching cimport book_t
+from live_runner.hotpath.compiled.normalize cimport market_t as rules_t
 
 cdef enum:
     SIDE_LONG = 0
@@ -87,8 +88,14 @@ ctypedef struct intent_t:
     int action
     int kind
     int reason
+    int fallback
     double quantity
     double limit_price
+    int64_t time_to_live_ns
+
+ctypedef struct decimal_t:
+    int128 mantissa
+    int decimals
 
 ctypedef struct order_t:
     int64_t close_ns  # of the decision; for a liquidation the number of its event
@@ -149,9 +156,11 @@ ctypedef struct policy_t:
     int max_failures
     int64_t backoff_ns  # -1 for none
     int fallback
+    int64_t time_to_live_ns  # of limit orders, -1 for none
+    bint nearest
     bint plain  # its words are words of the contract
 
-ctypedef struct market_t:
+ctypedef struct symbol_t:
     grid_t grid
     grid_t lot_grid
     valuation_t valuation
@@ -161,11 +170,9 @@ ctypedef struct market_t:
     bint late
     int64_t bar_set
     int64_t cap
-    int64_t min_lots
-    int64_t max_lots
+    rules_t rules
     int128 min_notional  # -1 for none
     int128 max_notional
-    bint plain_amounts  # amounts are cut to the lot grid and nothing else
     rate_t *rates
     int rates_count
     int rates_capacity
@@ -196,7 +203,7 @@ ctypedef struct row_t:
 
 ctypedef struct execution_t:
     ledger_t ledger
-    market_t *markets
+    symbol_t *markets
     int symbols
     order_t *orders
     int64_t orders_count
@@ -253,7 +260,7 @@ cdef int await_rate(execution_t *x, int symbol, const rate_t *rate) noexcept nog
 
 cdef inline bint is_busy(execution_t *x, int symbol) noexcept nogil:
     # Whether a bar can change anything here: orders, funding due or a position.
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     return (
         m.book.count > 0
         or m.rates_count > 0
@@ -268,13 +275,11 @@ cdef inline int64_t position_of(execution_t *x, int symbol, int leg) noexcept no
 cdef int place(execution_t *x, const intent_t *intent, int64_t close_ns) noexcept nogil
 cdef int cancel_order(execution_t *x, int64_t order, int reason) noexcept nogil
 cdef int request(execution_t *x, const order_t *order) noexcept nogil
-cdef int place_lots(
-    execution_t *x, const intent_t *intent, int64_t close_ns, int64_t lots, int64_t reference, int64_t text
-) noexcept nogil
+# The same of a quantity and a limit price given exactly, as mantissa / 10**decimals; ``text`` words the quantity.
 cdef int place_exact(
-    execution_t *x, const intent_t *intent, int64_t close_ns, int128 mantissa, int decimals, int64_t text
+    execution_t *x, const intent_t *intent, int64_t close_ns, const decimal_t *quantity, const decimal_t *limit_price,
+    int64_t text,
 ) noexcept nogil
-cdef int judge_entry(execution_t *x, const intent_t *intent, int64_t held, int64_t reference, int64_t lots) noexcept nogil
 cdef bint closes_whole_leg(execution_t *x, int symbol, int leg) noexcept nogil
 cdef bint in_backoff(execution_t *x, int symbol, int leg) noexcept nogil
 cdef void next_event(execution_t *x) noexcept nogil

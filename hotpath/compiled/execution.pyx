@@ -14,7 +14,7 @@ cores, which name what is wrong.
 
 from typing import Any
 
-from libc.math cimport NAN, isfinite
+from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
@@ -28,7 +28,6 @@ from live_runner.hotpath.compiled.fixed cimport (
     Valuation,
     c_div_half_even,
     c_from_float,
-    c_lots_floor,
     c_money_float,
     c_notional,
     grid_t,
@@ -36,7 +35,6 @@ from live_runner.hotpath.compiled.fixed cimport (
     int128_of,
     int_of,
     multiply_overflows,
-    POWERS,
     valuation_t,
 )
 from live_runner.hotpath.compiled.ledger cimport (
@@ -54,6 +52,16 @@ from live_runner.hotpath.compiled.ledger cimport (
     ledger_settle,
     ledger_unrealised_at,
     lot_t,
+)
+from live_runner.hotpath.compiled.normalize cimport (
+    ROUND_DOWN,
+    ROUND_NEAREST,
+    Normalizer,
+    c_amount_lots,
+    c_decimal_lots,
+    c_decimal_ticks,
+    c_price_ticks,
+    market_of,
 )
 from live_runner.hotpath.compiled.matching cimport (
     book_add,
@@ -131,7 +139,7 @@ cdef void next_event(execution_t *x) noexcept nogil:
 # -- prices and money -------------------------------------------------------------------------------
 
 
-cdef inline int ticks_of(const market_t *m, double price, int64_t *ticks) noexcept nogil:
+cdef inline int ticks_of(const symbol_t *m, double price, int64_t *ticks) noexcept nogil:
     cdef int status = c_from_float(&m.grid, price, ticks)
     if status != ST_OK:
         return status
@@ -148,7 +156,7 @@ cdef int initial_margin(execution_t *x, int128 notional, int128 *margin) noexcep
 cdef int needed(execution_t *x, const order_t *order, int128 *margin) noexcept nogil:
     """What an entry binds at its limit, else at the close that its decision saw."""
     cdef int128 notional
-    cdef market_t *m = &x.markets[order.symbol]
+    cdef symbol_t *m = &x.markets[order.symbol]
     cdef int64_t price = order.price if order.price else order.reference
     cdef int status = c_notional(&m.valuation, order.quantity - order.filled, price, &notional)
     if status != ST_OK:
@@ -166,7 +174,7 @@ cdef int shortfall(execution_t *x, int64_t index, int128 *missing) noexcept nogi
     cdef int64_t lots
     cdef int64_t held
     cdef order_t *other
-    cdef market_t *m
+    cdef symbol_t *m
     cdef int status
     while at >= 0:
         other = &x.orders[at]
@@ -208,7 +216,7 @@ cdef int64_t remember(execution_t *x, const order_t *given) noexcept nogil:
     """Take an order into the list of open ones, as the newest; its number, or a negative status."""
     cdef order_t *grown
     cdef order_t *order
-    cdef market_t *m
+    cdef symbol_t *m
     cdef int64_t index = x.orders_count
     if index == x.orders_capacity:
         grown = <order_t *>realloc(x.orders, 2 * x.orders_capacity * sizeof(order_t))
@@ -240,7 +248,7 @@ cdef int64_t remember(execution_t *x, const order_t *given) noexcept nogil:
 cdef void forget(execution_t *x, int64_t index) noexcept nogil:
     """The order is closed. It goes on naming the one after it, for whoever walks the list now."""
     cdef order_t *order = &x.orders[index]
-    cdef market_t *m = &x.markets[order.symbol]
+    cdef symbol_t *m = &x.markets[order.symbol]
     if order.previous >= 0:
         x.orders[order.previous].next = order.next
     else:
@@ -280,7 +288,7 @@ cdef bint has_entry(execution_t *x, int symbol, int leg) noexcept nogil:
     return False
 
 
-cdef int64_t by_key(execution_t *x, const market_t *m, int64_t key) noexcept nogil:
+cdef int64_t by_key(execution_t *x, const symbol_t *m, int64_t key) noexcept nogil:
     """The order that stands on the book under a key, -1 for none."""
     cdef int64_t at = m.first
     while at >= 0:
@@ -340,7 +348,7 @@ cdef int request(execution_t *x, const order_t *given) noexcept nogil:
 
 cdef int submit(execution_t *x, int64_t index) noexcept nogil:
     cdef order_t *order = &x.orders[index]
-    cdef market_t *m = &x.markets[order.symbol]
+    cdef symbol_t *m = &x.markets[order.symbol]
     cdef int64_t close
     cdef int64_t key
     cdef int128 missing
@@ -515,7 +523,7 @@ cdef int fall_back(execution_t *x, int64_t index, bint permitted, bint held_back
     """One market order for the remainder, where that reason is permitted and the leg is not held back."""
     cdef order_t *order = &x.orders[index]
     cdef order_t following
-    cdef market_t *m = &x.markets[order.symbol]
+    cdef symbol_t *m = &x.markets[order.symbol]
     cdef row_t *row
     cdef int status
     if not permitted or order.kind == KIND_MARKET or order.quantity == order.filled:
@@ -587,7 +595,7 @@ cdef int expire(execution_t *x) noexcept nogil:
 
 cdef int follow(execution_t *x, int symbol, int64_t at_ns) noexcept nogil:
     """Carry what happened on the book into orders and ledger, in its order."""
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     cdef int64_t filled = -1
     cdef int64_t index
     cdef happening_t happened
@@ -624,7 +632,7 @@ cdef int bear(execution_t *x, int64_t entry, int64_t key, int kind, int64_t lots
 
 cdef int own(execution_t *x, order_t *order, int64_t lots) noexcept nogil:
     """An order that stands at the venue without having been sent: requested and accepted in one."""
-    cdef market_t *m = &x.markets[order.symbol]
+    cdef symbol_t *m = &x.markets[order.symbol]
     cdef int64_t index
     cdef int status = ticks_of(m, m.close, &order.reference)
     if status != ST_OK:
@@ -654,7 +662,7 @@ cdef int own(execution_t *x, order_t *order, int64_t lots) noexcept nogil:
 
 cdef int fund(execution_t *x, int symbol, int64_t before_ns, int64_t price) noexcept nogil:
     """Pay or receive what is due before a time; what is due later goes on waiting."""
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     cdef rate_t rate
     cdef int64_t ticks
     cdef int kept = 0
@@ -768,7 +776,7 @@ cdef int liquidate(
     execution_t *x, int symbol, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns
 ) noexcept nogil:
     """Close the symbol's legs at a price; its other orders leave the book first."""
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     cdef order_t order
     cdef int64_t lots
     cdef int64_t number
@@ -813,7 +821,7 @@ cdef int liquidate(
 
 cdef int await_rate(execution_t *x, int symbol, const rate_t *rate) noexcept nogil:
     """One more rate that waits for the symbol's next bar; ST_FAULT beyond what may wait."""
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     cdef rate_t *grown
     if m.rates_count >= FUNDING_WAITING_MAX:
         return ST_FAULT
@@ -836,7 +844,7 @@ cdef void begin_set(execution_t *x, int64_t close_ns, int64_t number) noexcept n
 
 
 cdef void note(execution_t *x, int symbol, double close, double volume, bint late) noexcept nogil:
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     m.close = close
     m.volume = volume
     m.late = late
@@ -848,7 +856,7 @@ cdef int run_bar(
     int64_t open_ns, int64_t close_ns,
 ) noexcept nogil:
     """One symbol's bar, steps 1 to 6 of the paper venue; ``note`` goes before."""
-    cdef market_t *m = &x.markets[symbol]
+    cdef symbol_t *m = &x.markets[symbol]
     cdef int64_t opened
     cdef int64_t highest
     cdef int64_t lowest
@@ -907,21 +915,11 @@ cdef int end_set(execution_t *x) noexcept nogil:
 # -- what a decision does ---------------------------------------------------------------------------
 
 
-cdef int plain_lots(const market_t *m, double quantity, int64_t *lots) noexcept nogil:
-    """Lots of a quantity on a market that cuts to the lot; NOT_PLAIN for what has to be judged."""
-    cdef bint sure = False
-    cdef int status
-    if not m.plain_amounts or not isfinite(quantity) or quantity <= 0.0:
-        return NOT_PLAIN
-    status = c_lots_floor(&m.lot_grid, quantity, lots, &sure)
-    if status != ST_OK or not sure or lots[0] <= 0 or lots[0] < m.min_lots or lots[0] > m.max_lots:
-        return NOT_PLAIN
-    return PLACED
-
-
-cdef int judge_entry(execution_t *x, const intent_t *intent, int64_t held, int64_t reference, int64_t lots) noexcept nogil:
-    """Whether nothing speaks against an entry of so many lots."""
-    cdef market_t *m = &x.markets[intent.symbol]
+cdef int judge_entry(
+    execution_t *x, const intent_t *intent, int64_t held, int64_t price, int64_t lots
+) noexcept nogil:
+    """Whether nothing speaks against an entry of so many lots at a price."""
+    cdef symbol_t *m = &x.markets[intent.symbol]
     cdef int other = 1 - intent.leg
     cdef int128 notional
     if intent.action == ACTION_OPEN:
@@ -929,7 +927,7 @@ cdef int judge_entry(execution_t *x, const intent_t *intent, int64_t held, int64
             return NOT_PLAIN
     elif not held:
         return NOT_PLAIN
-    if c_notional(&m.valuation, lots, reference, &notional) != ST_OK:
+    if c_notional(&m.valuation, lots, price, &notional) != ST_OK:
         return NOT_PLAIN
     if (m.min_notional >= 0 and notional < m.min_notional) or (m.max_notional >= 0 and notional > m.max_notional):
         return NOT_PLAIN
@@ -946,75 +944,69 @@ cdef int judge_entry(execution_t *x, const intent_t *intent, int64_t held, int64
 
 
 cdef int place(execution_t *x, const intent_t *intent, int64_t close_ns) noexcept nogil:
-    """Request the market order of an intent against which nothing speaks; NOT_PLAIN for every other one."""
-    cdef market_t *m = &x.markets[intent.symbol]
-    cdef int64_t held = position_of(x, intent.symbol, intent.leg)
-    cdef int64_t reference
+    """Request the order of an intent against which nothing speaks; NOT_PLAIN for every other one."""
+    cdef symbol_t *m = &x.markets[intent.symbol]
     cdef int64_t lots = 0
-    cdef int status
-    if intent.kind != KIND_MARKET or not m.bar_set or not x.policies[0].plain:
-        return NOT_PLAIN
-    status = ticks_of(m, m.close, &reference)
-    if status != ST_OK:
-        return status
-    if intent.action <= ACTION_ADD:
-        if plain_lots(m, intent.quantity, &lots) != PLACED:
+    cdef int64_t price = 0
+    cdef bint sure = True
+    if intent.kind != KIND_MARKET:
+        if c_price_ticks(&m.rules, intent.limit_price, &price, &sure) != ST_OK or not sure:
             return NOT_PLAIN
-        if judge_entry(x, intent, held, reference, lots) != PLACED:
+    if intent.action != ACTION_CLOSE:
+        if c_amount_lots(&m.rules, intent.quantity, rounding_of(x, intent), True, &lots, &sure) != ST_OK or not sure:
             return NOT_PLAIN
-    else:
-        if not held or closes_whole_leg(x, intent.symbol, intent.leg):
-            return NOT_PLAIN
-        if intent.action == ACTION_CLOSE:
-            lots = held
-        elif plain_lots(m, intent.quantity, &lots) != PLACED:
-            return NOT_PLAIN
-        lots = min(lots, held)
-    return place_lots(x, intent, close_ns, lots, reference, 0)
+    return place_lots(x, intent, close_ns, lots, price, 0)
 
 
 cdef int place_exact(
-    execution_t *x, const intent_t *intent, int64_t close_ns, int128 mantissa, int decimals, int64_t text
+    execution_t *x, const intent_t *intent, int64_t close_ns, const decimal_t *quantity, const decimal_t *limit_price,
+    int64_t text,
 ) noexcept nogil:
-    """As ``place``, of a quantity given as mantissa / 10**decimals."""
-    cdef market_t *m = &x.markets[intent.symbol]
-    cdef int64_t held = position_of(x, intent.symbol, intent.leg)
-    cdef int shift = m.lot_grid.decimals - decimals
-    cdef int128 step = m.lot_grid.mantissa
-    cdef int128 counted
-    cdef int64_t reference
-    cdef int64_t lots
-    cdef int status
-    if not m.bar_set or not x.policies[0].plain or not m.plain_amounts or mantissa <= 0 or shift > 37 or shift < -37:
-        return NOT_PLAIN
-    if shift > 0:
-        if multiply_overflows(mantissa, POWERS[shift], &mantissa):
+    cdef symbol_t *m = &x.markets[intent.symbol]
+    cdef int64_t lots = 0
+    cdef int64_t price = 0
+    cdef bint sure = True
+    if intent.kind != KIND_MARKET:
+        if c_decimal_ticks(&m.rules, limit_price.mantissa, limit_price.decimals, &price, &sure) != ST_OK or not sure:
             return NOT_PLAIN
-    elif multiply_overflows(step, POWERS[-shift], &step):
+    if intent.action != ACTION_CLOSE:
+        if (
+            c_decimal_lots(
+                &m.rules, quantity.mantissa, quantity.decimals, rounding_of(x, intent), True, &lots, &sure
+            ) != ST_OK
+            or not sure
+        ):
+            return NOT_PLAIN
+    return place_lots(x, intent, close_ns, lots, price, text)
+
+
+cdef inline int rounding_of(execution_t *x, const intent_t *intent) noexcept nogil:
+    return ROUND_NEAREST if intent.action <= ACTION_ADD and x.policies[0].nearest else ROUND_DOWN
+
+
+cdef int place_lots(
+    execution_t *x, const intent_t *intent, int64_t close_ns, int64_t lots, int64_t price, int64_t text
+) noexcept nogil:
+    """The order of so many lots, unless something speaks against it."""
+    cdef symbol_t *m = &x.markets[intent.symbol]
+    cdef int64_t held = position_of(x, intent.symbol, intent.leg)
+    cdef int64_t reference
+    cdef order_t order
+    cdef int status
+    if not m.bar_set or not x.policies[0].plain or (intent.kind != KIND_MARKET and price <= 0):
         return NOT_PLAIN
-    counted = mantissa // step
-    if counted <= 0 or counted < m.min_lots or counted > m.max_lots:
-        return NOT_PLAIN
-    lots = <int64_t>counted
     status = ticks_of(m, m.close, &reference)
     if status != ST_OK:
         return status
     if intent.action <= ACTION_ADD:
-        if judge_entry(x, intent, held, reference, lots) != PLACED:
+        if lots <= 0 or judge_entry(x, intent, held, price or reference, lots) != PLACED:
             return NOT_PLAIN
-    elif not held or closes_whole_leg(x, intent.symbol, intent.leg):
+    elif intent.kind != KIND_MARKET or not held or closes_whole_leg(x, intent.symbol, intent.leg):
         return NOT_PLAIN
-    elif lots > held:
+    elif intent.action == ACTION_CLOSE or lots > held:
         lots = held
-    return place_lots(x, intent, close_ns, lots, reference, text)
-
-
-cdef int place_lots(
-    execution_t *x, const intent_t *intent, int64_t close_ns, int64_t lots, int64_t reference, int64_t text
-) noexcept nogil:
-    """Request a market order of so many lots."""
-    cdef market_t *m = &x.markets[intent.symbol]
-    cdef order_t order
+    elif lots <= 0:
+        return NOT_PLAIN
     memset(&order, 0, sizeof(order_t))
     order.close_ns = close_ns
     order.number = intent.number
@@ -1023,18 +1015,24 @@ cdef int place_lots(
     order.symbol = intent.symbol
     order.leg = intent.leg
     order.action = intent.action
-    order.kind = KIND_MARKET
+    order.kind = intent.kind
     order.reduce = intent.action > ACTION_ADD
     order.waits = m.late and m.bar_set == x.bar_set
     order.asked_given = intent.action != ACTION_CLOSE and text == 0
     order.asked = intent.quantity
     order.text = text
     order.quantity = lots
+    order.price = price
     order.reference = reference
     order.expires_ns = -1
+    if intent.kind != KIND_MARKET:
+        if intent.time_to_live_ns > 0:
+            order.expires_ns = x.now_ns + intent.time_to_live_ns
+        elif x.policies[0].time_to_live_ns >= 0:
+            order.expires_ns = x.now_ns + x.policies[0].time_to_live_ns
     order.cancel_reason = -1
     order.reason = intent.reason
-    order.fallback = x.policies[0].fallback
+    order.fallback = intent.fallback | x.policies[0].fallback
     return request(x, &order)
 
 
@@ -1054,21 +1052,21 @@ cdef class Execution:
 
     def __init__(self, rules: list[tuple[Any, ...]], session: dict[str, Any], policy: tuple[Any, ...]) -> None:
         cdef execution_t *x = &self.x
-        cdef market_t *m
+        cdef symbol_t *m
         cdef Grid grid
         cdef Valuation valuation
         cdef int at
         if x.markets != NULL:
             raise RuntimeError("An Execution is set up once")
         x.symbols = len(rules)
-        x.markets = <market_t *>malloc(x.symbols * sizeof(market_t))
+        x.markets = <symbol_t *>malloc(x.symbols * sizeof(symbol_t))
         x.backoffs = <backoff_t *>malloc(2 * x.symbols * sizeof(backoff_t))
         x.changed = <bint *>malloc(2 * x.symbols * sizeof(bint))
         x.orders = <order_t *>malloc(FIRST_CAPACITY * sizeof(order_t))
         x.journal = <row_t *>malloc(FIRST_CAPACITY * sizeof(row_t))
         x.kept = <row_t *>malloc(FIRST_CAPACITY * sizeof(row_t))
         if x.markets != NULL:
-            memset(x.markets, 0, x.symbols * sizeof(market_t))
+            memset(x.markets, 0, x.symbols * sizeof(symbol_t))
         if x.markets == NULL or x.backoffs == NULL or x.changed == NULL:
             raise MemoryError
         if x.orders == NULL or x.journal == NULL or x.kept == NULL:
@@ -1080,14 +1078,15 @@ cdef class Execution:
         self._set_up(session)
         for at in range(x.symbols):
             m = &x.markets[at]
-            grid, lot_grid, valuation, min_lots, max_lots, min_notional, max_notional, plain, slippage = rules[at]
+            normalizer, min_notional, max_notional, slippage = rules[at]
+            grid = (<Normalizer>normalizer).ticks
+            valuation = (<Normalizer>normalizer).valuation
             m.grid = grid.c
-            m.lot_grid = (<Grid>lot_grid).c
+            m.lot_grid = (<Normalizer>normalizer).lots.c
             m.valuation = valuation.c
-            m.min_lots, m.max_lots = min_lots, max_lots
+            m.rules = market_of(<Normalizer>normalizer)[0]
             m.min_notional = int128_of(-1 if min_notional is None else min_notional)
             m.max_notional = int128_of(-1 if max_notional is None else max_notional)
-            m.plain_amounts = plain
             m.cap = -1
             m.first = m.last = -1
             up, down, base = slippage
@@ -1146,8 +1145,12 @@ cdef class Execution:
         """The number under which the machine keeps a text."""
         return self.text(words)
 
-    def policy_number(self, policy: tuple[int, int | None, int, bool]) -> int:
-        """Number of a policy: most failures, backoff in nanoseconds or None, fallback reasons, and whether it is plain."""
+    def policy_number(self, policy: tuple[int, int | None, int, bool, int | None, bool]) -> int:
+        """Number of a policy.
+
+        Its row: most failures, backoff in nanoseconds, fallback reasons, whether entries go to the nearest lot, time
+        to live in nanoseconds, and whether all its words are words of the contract.
+        """
         cdef policy_t *grown
         cdef execution_t *x = &self.x
         if policy in self._policies:
@@ -1156,10 +1159,12 @@ cdef class Execution:
         if grown == NULL:
             raise MemoryError
         x.policies = grown
-        failures, backoff_ns, fallback, plain = policy
+        failures, backoff_ns, fallback, nearest, time_to_live_ns, plain = policy
         grown[len(self._policies)].max_failures = failures
         grown[len(self._policies)].backoff_ns = -1 if backoff_ns is None else backoff_ns
         grown[len(self._policies)].fallback = fallback
+        grown[len(self._policies)].nearest = nearest
+        grown[len(self._policies)].time_to_live_ns = -1 if time_to_live_ns is None else time_to_live_ns
         grown[len(self._policies)].plain = plain
         self._policies.append(policy)
         return len(self._policies) - 1
@@ -1308,7 +1313,7 @@ cdef class Execution:
 
     def last_bar(self, symbol: int) -> tuple[float, float, bool, int]:
         """Close, volume, lateness and set of the symbol's last bar."""
-        cdef market_t *m = &self.x.markets[<int>symbol]
+        cdef symbol_t *m = &self.x.markets[<int>symbol]
         return m.close, m.volume, bool(m.late), m.bar_set
 
     def count_decision(self, intents: int) -> None:

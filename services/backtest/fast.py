@@ -56,10 +56,6 @@ from live_runner.strategies.parameters import create
 __all__ = ["FastBacktest", "compiled_twin", "run_fast"]
 
 _METHODS: Final = {"lifo": 0, "fifo": 1, "average": 2}
-_MOST_LOTS: Final = 2**53 - 1
-"""Of an order whose market names no maximum: what the book takes."""
-_ODD_VENUES: Final = ("bitfinex", "bithumb", "hyperliquid", "polymarket")
-"""Venues whose amounts are not simply cut to the lot."""
 
 
 def run_fast(
@@ -242,32 +238,16 @@ def _cap_of(markets: tuple[Market, ...]) -> Callable[[int, float], int]:
 
 
 def _market_row(market: Market, config: Config) -> tuple[Any, ...]:
-    """One market as the machine keeps it: grids, value, limits in lots and money, and how it cuts amounts."""
+    """One market as the machine keeps it: its rules, limits in money, and what slippage does to a price."""
     instrument = market.instrument
     mantissa, decimals = fixed.parse_decimal(config.fills.slippage_bp)
     base = BASIS_POINTS * 10**decimals
     return (
-        market.grid,
-        market.lot_grid,
-        market.valuation,
-        max(1, _lots(market, instrument.min_amount, "ceil", 1)),
-        _lots(market, instrument.max_amount, "floor", _MOST_LOTS),
+        market.normalizer,
         _money(instrument.min_notional),
         _money(instrument.max_notional),
-        instrument.venue not in _ODD_VENUES
-        and instrument.precision_mode == "tick_size"
-        and instrument.amount_precision in ("", instrument.lot_size),
         (base + mantissa, base - mantissa, base),
     )
-
-
-def _lots(market: Market, limit: str, how: str, otherwise: int) -> int:
-    if not limit:
-        return otherwise
-    try:
-        return int(getattr(market.lot_grid, how)(limit))
-    except ValueError:
-        return otherwise
 
 
 def _money(limit: str) -> int | None:

@@ -51,11 +51,21 @@ def fallback_bits(words: tuple[str, ...]) -> int:
     return bits
 
 
-def policy_row(policy: ExecutionPolicy) -> tuple[int, int | None, int, bool]:
-    """A policy as the machine keeps it: most failures, backoff, fallback, and whether it is plain."""
-    backoff_ns = None if policy.backoff_s is None else round(policy.backoff_s * 1e9)
-    plain = policy.open_rounding == "down" and all(word in FALLBACKS for word in policy.fallback)
-    return policy.max_failures, backoff_ns, fallback_bits(policy.fallback), plain
+def policy_row(policy: ExecutionPolicy) -> tuple[int, int | None, int, bool, int | None, bool]:
+    """A policy as the machine keeps it; not plain when it has words that only the desk can refuse."""
+    known = policy.open_rounding in ("down", "nearest") and all(word in FALLBACKS for word in policy.fallback)
+    return (
+        policy.max_failures,
+        _nanoseconds(policy.backoff_s),
+        fallback_bits(policy.fallback),
+        policy.open_rounding == "nearest",
+        _nanoseconds(policy.time_to_live_s),
+        known,
+    )
+
+
+def _nanoseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e9)
 
 
 type Asked = tuple[int, int, int, int, int, float, float, int, str, bool]

@@ -15,9 +15,10 @@ from live_runner.contracts.messages import BlockedIntent, Event, FailedCall, Int
 from live_runner.contracts.policy import BackoffState
 from live_runner.hotpath.compiled.barloop import LiveView, place_text
 from live_runner.hotpath.compiled.execution import Execution
-from live_runner.hotpath.compiled.journal import ACTIONS, LEGS, Journal
-from live_runner.services.backtest.judge import Judge
+from live_runner.hotpath.compiled.journal import ACTIONS, KINDS, LEGS, Journal
+from live_runner.services.backtest.judge import FALLBACKS, Judge, fallback_bits
 from live_runner.services.execution.core.desk import FIRST
+from live_runner.services.execution.core.intents import EXITS, STYLES
 from live_runner.services.strategy.core.account import backoff_view, rules_of
 from live_runner.services.strategy.core.calls import Calls
 from live_runner.services.strategy.core.decision import Decision
@@ -219,40 +220,44 @@ class PythonHost:
         self.said = ([], [], [])
 
     def _one(self, intent: Intent, bar: Bar) -> None:
-        if self._is_plain(intent) and place_text(
+        kind = self._kind(intent)
+        if kind < 0 or not place_text(
             self._machine,
             self._index[intent.symbol],
             LEGS.index(intent.leg),
             ACTIONS.index(intent.action),
+            kind,
             intent.quantity,
+            intent.limit_price if kind else None,
+            intent.time_to_live_ns,
+            fallback_bits(tuple(intent.fallback)),
             intent.reason,
             int(intent.id.rpartition("/")[2]),
             bar.close_ns,
         ):
-            return
-        self._judge.judge(intent)
+            self._judge.judge(intent)
 
-    def _is_plain(self, intent: Intent) -> bool:
-        """A market order of an explicit quantity, or of the whole leg, under the strategy's own policy."""
-        if intent.style is None:
-            if intent.action == "open" or (intent.action == "add" and not self._adds_at_market):
-                return False
-        elif intent.style != "market":
-            return False
-        if intent.action == "close":
-            if intent.quantity is not None:
-                return False
-        elif intent.action not in ACTIONS or intent.quantity is None:
-            return False
-        return (
-            intent.policy is None
-            and intent.fraction is None
-            and intent.sizing == "explicit"
-            and intent.take_profit is None
-            and intent.stop_loss is None
-            and not intent.fallback
-            and intent.limit_price is None
-        )
+    def _kind(self, intent: Intent) -> int:
+        """The order's kind, where the intent has nothing that only the desk can judge; else -1."""
+        style = intent.style
+        if style is None and (intent.action in EXITS or (intent.action == "add" and self._adds_at_market)):
+            style = "market"
+        is_close = intent.action == "close"
+        if (
+            style not in STYLES
+            or (style != "market" and intent.limit_price is None)
+            or intent.action not in ACTIONS
+            or (intent.quantity is None) != is_close
+            or intent.policy is not None
+            or intent.fraction is not None
+            or intent.sizing != "explicit"
+            or intent.take_profit is not None
+            or intent.stop_loss is not None
+            or not all(word in FALLBACKS for word in intent.fallback)
+            or (intent.time_to_live_ns is not None and intent.time_to_live_ns <= 0)
+        ):
+            return -1
+        return KINDS.index(style)
 
 
 def money_float(units: int) -> float:
