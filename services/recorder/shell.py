@@ -26,10 +26,8 @@ from live_runner.services.runtime.reader import Message
 if TYPE_CHECKING:
     from live_runner.services.recorder.writer import Writer
 
-__all__ = ["LINGER_S", "Recorder", "check_session"]
+__all__ = ["Recorder", "check_session"]
 
-LINGER_S: Final = 0.02
-"""How long the first event of a batch waits for company."""
 PAUSE_READING_AFTER_S: Final = 1.0
 """Both batches full for so long: the consumer is given up until there is room."""
 LOOK_EVERY_S: Final = 2.0
@@ -91,8 +89,7 @@ class Recorder:
 
         self._stop = stop
         self._give_up_at: float | None = None
-        self._linger_until = 0.0
-        self._some, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._some, self._room = asyncio.Event(), asyncio.Event()
         writer = self._writer = Writer(dsn, self._pause)
         tasks: list[asyncio.Task[Any]] = []
         try:
@@ -149,7 +146,7 @@ class Recorder:
     async def _read(self, bus: Bus, tasks: list[asyncio.Task[Any]]) -> None:
         """Read until the recorder is asked to stop; one of the tasks' faults ends it."""
         while not self._stop.is_set():
-            reader = await bus.reader(STREAM_SUBJECTS, self._read_seq + 1, self._take)
+            reader = await bus.bulk_reader(STREAM_SUBJECTS, self._read_seq + 1, self._take)
             try:
                 await _first_of(reader.done, bus.lost, *tasks)
             finally:
@@ -170,11 +167,8 @@ class Recorder:
         packer = self._packer
         packer.add(message.stream_seq, message.subject, message.data)
         self._read_seq = message.stream_seq
-        if not self._some.is_set():
-            self._linger_until = time.monotonic() + LINGER_S
-            self._some.set()
+        self._some.set()
         if packer.is_full:
-            self._full.set()
             self._room.clear()
             try:
                 async with asyncio.timeout(PAUSE_READING_AFTER_S):
@@ -187,28 +181,15 @@ class Recorder:
     async def _write(self, writer: Writer) -> None:
         while True:
             await self._some.wait()
-            if not self._stop.is_set():
-                await self._linger()
-            elif not self._packer.messages:
+            if self._stop.is_set() and not self._packer.messages:
                 return
             batch = self._packer.take()
             self._some.clear()
-            self._full.clear()
             self._room.set()
             await writer.store(batch)
             self._count(batch)
             if self._stop.is_set():
                 self._some.set()
-
-    async def _linger(self) -> None:
-        """Let the batch grow. One whose first event came while another was being stored has waited already."""
-        left_s = self._linger_until - time.monotonic()
-        if left_s > 0:
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._full.wait()
-            except TimeoutError:
-                pass  # few events: what there is goes now
 
     def _count(self, batch: Batch) -> None:
         self.committed = batch.last_stream_seq

@@ -18,6 +18,7 @@ import msgspec
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
+from live_runner.services.runtime.bulk_reader import BulkReader
 from live_runner.services.runtime.jetstream import (
     REQUEST_TIMEOUT_S,
     WRONG_LAST_SEQUENCE,
@@ -67,7 +68,7 @@ class Bus:
         self._snapshots = ObjectStore(self._jetstream, SNAPSHOT_BUCKET)
         # Of whoever still holds them: a service that hosts sessions for months keeps none of those that are over.
         self._publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
-        self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
+        self._readers: weakref.WeakSet[Reader | BulkReader] = weakref.WeakSet()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost.add_done_callback(lambda future: future.cancelled() or future.exception())
 
@@ -218,6 +219,13 @@ class Bus:
     async def reader(self, filters: Sequence[str], start_seq: int = 1, handler: Handler | None = None) -> Reader:
         """Read the stream in order from ``start_seq``: with ``async for``, or by ``handler``."""
         reader = Reader(self._jetstream, tuple(filters), start_seq, handler)
+        self._readers.add(reader)
+        await reader.start()
+        return reader
+
+    async def bulk_reader(self, filters: Sequence[str], start_seq: int, handler: Handler) -> BulkReader:
+        """The same by ``handler``, many messages at a time and some milliseconds late."""
+        reader = BulkReader(self._jetstream, tuple(filters), start_seq, handler)
         self._readers.add(reader)
         await reader.start()
         return reader

@@ -19,7 +19,7 @@ from live_runner.contracts.subjects import STREAM
 from live_runner.services.runtime.jetstream import JetStream
 from live_runner.services.runtime.nats_client import NatsError
 
-__all__ = ["Handler", "Message", "Reader"]
+__all__ = ["RESTART_LIMIT", "Handler", "Message", "Reader", "is_status", "place_of"]
 
 type Handler = Callable[["Message"], Awaitable[None]]
 
@@ -45,6 +45,19 @@ class Message(msgspec.Struct, frozen=True):
     subject: str
     data: bytes
     pending: int
+
+
+def is_status(headers: bytes | None) -> bool:
+    """Whether it is a word of the server and no message of the stream."""
+    return headers is not None and headers[_VERSION_BYTES] != _LINE_END
+
+
+def place_of(reply: bytes) -> tuple[int, int, int]:
+    """Stream sequence, consumer sequence and how many more there are, from a delivery's reply subject."""
+    # $JS.ACK.[domain.account.]stream.consumer.deliveries.stream_seq.consumer_seq.time.pending[.token]
+    tokens = reply.split(b".")
+    at = 5 if len(tokens) == 9 else 7
+    return int(tokens[at]), int(tokens[at + 1]), int(tokens[at + 3])
 
 
 class Reader:
@@ -141,20 +154,17 @@ class Reader:
             self._is_handling = False
 
     async def _on_message(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        if headers is not None and headers[_VERSION_BYTES] != _LINE_END:
-            self._on_status(reply, headers)
+        if is_status(headers):
+            self._on_status(reply, headers or b"")
             return
-        tokens = reply.split(b".")
-        at = 5 if len(tokens) == 9 else 7
-        consumer_seq = int(tokens[at + 1])
+        stream_seq, consumer_seq, pending = place_of(reply)
         if consumer_seq != self._consumer_seq + 1:
             await self._again()
             return
         self._consumer_seq = consumer_seq
         self._restarts = 0
-        stream_seq = int(tokens[at])
         self._next_seq = stream_seq + 1
-        await self._handler(Message(stream_seq, subject.decode(), data, int(tokens[at + 3])))
+        await self._handler(Message(stream_seq, subject.decode(), data, pending))
 
     def _on_status(self, reply: bytes, headers: bytes) -> None:
         """Answer flow control, in its place after the messages before it; the server sends on after that."""

@@ -121,8 +121,9 @@ def test_a_session_runs_to_its_summary_and_keeps_its_name(terminal: Terminal) ->
 
 def test_a_killed_run_leaves_no_orphans_and_goes_on_when_run_again(terminal: Terminal) -> None:
     """P11, P10: kill -9 of everything at once; the same session ends as if nothing had happened."""
+    # A quarter of a minute, so that it is killed long before its end however fast the machine is.
     config = terminal.config(3000)
-    arguments = ("run", config, "--stage", "paper", "--verify", "--json")
+    arguments = ("run", config, "--stage", "paper", "--verify", "--json", "--speed", "12000")
     first = terminal.begin(*arguments)
     terminal.until(lambda: terminal.status().get("sets", 0) > 50, first)
     below = terminal.children(first.pid)
