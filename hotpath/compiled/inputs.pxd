@@ -27,3 +27,25 @@ cdef inline void clear(double *out, Py_ssize_t rows, Py_ssize_t warmup) noexcept
     cdef Py_ssize_t index
     for index in range(min(rows, warmup - 1)):
         out[index] = NAN
+
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    /* Selects that never branch: which of two prices is higher cannot be predicted. */
+    static inline double lr_higher(double a, double b) { return a > b ? a : b; }
+    static inline double lr_lower(double a, double b) { return a < b ? a : b; }
+    static inline double lr_pick(int first, double a, double b) {
+        uint64_t x, y, mask = -(uint64_t)(first != 0);
+        double picked;
+        memcpy(&x, &a, 8);
+        memcpy(&y, &b, 8);
+        x = (x & mask) | (y & ~mask);
+        memcpy(&picked, &x, 8);
+        return picked;
+    }
+    """
+    double higher "lr_higher"(double a, double b) noexcept nogil
+    double lower "lr_lower"(double a, double b) noexcept nogil
+    double pick "lr_pick"(bint first, double a, double b) noexcept nogil

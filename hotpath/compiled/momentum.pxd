@@ -78,7 +78,7 @@ cdef class Slope:
     cdef readonly object period
     cdef readonly object warmup
     cdef double centre
-    cdef double scale
+    cdef double share
     cdef Ramp ramp
 
     cdef void take(self, double close) noexcept nogil

@@ -13,7 +13,8 @@ from typing import Any
 from cpython.mem cimport PyMem_Free
 from libc.math cimport fabs
 
-from live_runner.hotpath.compiled.inputs cimport clear, finite
+from live_runner.hotpath.compiled.blocks cimport ramp_column
+from live_runner.hotpath.compiled.inputs cimport clear, finite, higher, pick
 from live_runner.hotpath.compiled.ranges cimport true_range
 from live_runner.hotpath.compiled.windows cimport (
     Extremes,
@@ -68,8 +69,8 @@ cdef class Rsi:
 
     cdef void take(self, double close) noexcept nogil:
         cdef double change = close - self.close
-        cdef double gain = change if change > 0.0 else 0.0
-        cdef double loss = -change if change < 0.0 else 0.0
+        cdef double gain = higher(change, 0.0)
+        cdef double loss = higher(-change, 0.0)
         self.close = close
         if self.count > self.length:
             self.gain = self.gain * self.keep + gain * self.share
@@ -114,6 +115,33 @@ cdef class Rsi:
         count, close, gain, loss = _inputs.parts(state, 4)
         self.count = _inputs.count_of(count, self.length + 1)
         self.close, self.gain, self.loss = float(close), float(gain), float(loss)
+
+
+cdef extern from *:
+    """
+    /* Two at a time, because dividing two takes as long as one. Returns the sum of the closes. */
+    typedef double lr_pair __attribute__((vector_size(16)));
+    typedef long long lr_mask __attribute__((vector_size(16)));
+    static double lr_changes(const double *close, double *out, Py_ssize_t length, Py_ssize_t rows) {
+        Py_ssize_t i = length;
+        lr_pair now, before, change, sums = {0.0, 0.0};
+        double sum = 0.0;
+        for (; i + 1 < rows; i += 2) {
+            memcpy(&now, close + i, 16);
+            memcpy(&before, close + i - length, 16);
+            sums += now;
+            change = (now / before - 1.0) * 100.0;
+            change = (lr_pair)((lr_mask)change & (lr_mask)(before != 0.0));
+            memcpy(out + i, &change, 16);
+        }
+        for (; i < rows; i++) {
+            sum += close[i];
+            out[i] = close[i - length] != 0.0 ? (close[i] / close[i - length] - 1.0) * 100.0 : 0.0;
+        }
+        return sum + (sums[0] + sums[1]);
+    }
+    """
+    double changes "lr_changes"(const double *close, double *out, Py_ssize_t length, Py_ssize_t rows) noexcept nogil
 
 
 cdef inline double change_of(double close, double before) noexcept nogil:
@@ -254,7 +282,7 @@ cdef class Stochastic:
 
 
 cdef inline double larger_move(double move, double other) noexcept nogil:
-    return move if move > other and move > 0.0 else 0.0
+    return pick((move > other) & (move > 0.0), move, 0.0)
 
 
 @cython.final
@@ -356,7 +384,7 @@ cdef class Slope:
         self.period = model.period
         self.warmup = self.period
         self.centre = model._centre
-        self.scale = model._scale
+        self.share = model._share
         ramp_open(&self.ramp, self.period)
 
     def __dealloc__(self):
@@ -369,7 +397,7 @@ cdef class Slope:
         return self.ramp.count >= self.ramp.length
 
     cdef double get(self) noexcept nogil:
-        return (ramp_weighted(&self.ramp) - self.centre * ramp_total(&self.ramp)) / self.scale
+        return (ramp_weighted(&self.ramp) - self.centre * ramp_total(&self.ramp)) * self.share
 
     def update(self, close: float) -> None:
         """Take one closed bar."""
@@ -409,19 +437,19 @@ def rsi(values: Column, period: int) -> Column:
     cdef double check = 0.0, gain, loss, both, change, keep = indicator.keep, share = indicator.share
     with nogil:
         for index in range(seed):
-            check += close[index] - close[index]
+            check += close[index]
             indicator.take(close[index])
             out[index] = indicator.get()
         gain, loss = indicator.gain, indicator.loss
         for index in range(seed, rows):
-            check += close[index] - close[index]
+            check += close[index]
             change = close[index] - close[index - 1]
-            gain = gain * keep + (change if change > 0.0 else 0.0) * share
-            loss = loss * keep + (-change if change < 0.0 else 0.0) * share
+            gain = gain * keep + higher(change, 0.0) * share
+            loss = loss * keep + higher(-change, 0.0) * share
             both = gain + loss
             out[index] = 100.0 * (gain / both) if both > 0.0 else 0.0
         clear(&out[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
@@ -437,12 +465,10 @@ def roc(values: Column, period: int) -> Column:
     cdef double check = 0.0
     with nogil:
         for index in range(min(rows, length)):
-            check += close[index] - close[index]
-        for index in range(length, rows):
-            check += close[index] - close[index]
-            out[index] = change_of(close[index], close[index - length])
+            check += close[index]
+        check += changes(&close[0], &out[0], length, rows)
         clear(&out[0], rows, length + 1)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
@@ -457,7 +483,7 @@ def stochastic(
     highs, lows, closes = given
     cdef Py_ssize_t warmup = indicator.warmup
     cdef Py_ssize_t index, rows = closes.shape[0], seed = min(rows, warmup)
-    results = _inputs.blank(rows), _inputs.blank(rows)
+    results = _inputs.blanks(2, rows)
     cdef double[::1] firsts, seconds
     firsts, seconds = results
     cdef double check = 0.0, mean
@@ -465,12 +491,12 @@ def stochastic(
     cdef Sum slow, average
     with nogil:
         for index in range(seed):
-            check += (highs[index] - highs[index]) + (lows[index] - lows[index]) + (closes[index] - closes[index])
+            check += highs[index] + lows[index] + closes[index]
             indicator.take(highs[index], lows[index], closes[index])
             indicator.get(&firsts[index], &seconds[index])
         extremes, slow, average = indicator.range, indicator.slow, indicator.average
         for index in range(seed, rows):
-            check += (highs[index] - highs[index]) + (lows[index] - lows[index]) + (closes[index] - closes[index])
+            check += highs[index] + lows[index] + closes[index]
             extremes_push(&extremes, highs[index], lows[index])
             sum_push(&slow, place_of(&extremes, closes[index]))
             mean = sum_total(&slow) / <double>slow.length
@@ -479,7 +505,7 @@ def stochastic(
             seconds[index] = sum_total(&average) / <double>average.length
         clear(&firsts[0], rows, warmup)
         clear(&seconds[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2])
     return results
 
@@ -492,19 +518,19 @@ def adx(high: Column, low: Column, close: Column, period: int) -> tuple[Column, 
     highs, lows, closes = given
     cdef Py_ssize_t warmup = indicator.warmup
     cdef Py_ssize_t i, rows = closes.shape[0], seed = min(rows, warmup)
-    results = _inputs.blank(rows), _inputs.blank(rows), _inputs.blank(rows)
+    results = _inputs.blanks(3, rows)
     cdef double[::1] firsts, seconds, thirds
     firsts, seconds, thirds = results
     cdef double check = 0.0, keep = indicator.keep, share = indicator.share
     cdef double up, down, span, index, rise, fall, both
     with nogil:
         for i in range(seed):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
+            check += highs[i] + lows[i] + closes[i]
             indicator.take(highs[i], lows[i], closes[i])
             indicator.get(&firsts[i], &seconds[i], &thirds[i])
         up, down, span, index = indicator.up, indicator.down, indicator.range, indicator.index
         for i in range(seed, rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
+            check += highs[i] + lows[i] + closes[i]
             rise = highs[i] - highs[i - 1]
             fall = lows[i - 1] - lows[i]
             up = up * keep + larger_move(rise, fall)
@@ -519,7 +545,7 @@ def adx(high: Column, low: Column, close: Column, period: int) -> tuple[Column, 
         clear(&firsts[0], rows, warmup)
         clear(&seconds[0], rows, warmup)
         clear(&thirds[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2])
     return results
 
@@ -527,19 +553,17 @@ def adx(high: Column, low: Column, close: Column, period: int) -> tuple[Column, 
 def slope(values: Column, period: int) -> Column:
     """``Slope`` over a column of closes."""
     cdef Slope indicator = Slope(period)
-    cdef Ramp window = indicator.ramp
+    cdef Py_ssize_t length = indicator.ramp.length
     given = _inputs.shaped(close=values)
     cdef const double[::1] close = given[0]
-    cdef Py_ssize_t index, rows = close.shape[0]
+    cdef Py_ssize_t rows = close.shape[0]
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, centre = indicator.centre, scale = indicator.scale
+    cdef double[::1] scratch = _inputs.zeros(4 * (length + 1))
+    cdef double check
     with nogil:
-        for index in range(rows):
-            check += close[index] - close[index]
-            ramp_push(&window, close[index])
-            out[index] = (ramp_weighted(&window) - centre * ramp_total(&window)) / scale
-        clear(&out[0], rows, window.length)
-    if check != 0.0:
+        check = ramp_column(&close[0], &out[0], rows, length, &scratch[0], True, indicator.centre, indicator.share)
+        clear(&out[0], rows, length)
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result

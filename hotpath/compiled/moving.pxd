@@ -5,8 +5,8 @@ cimport cython
 from live_runner.hotpath.compiled.windows cimport Ramp, Sum
 
 
-cdef inline double smoothed(double value, double close, double factor) noexcept nogil:
-    return (close - value) * factor + value
+cdef inline double lag_after(double lag, double change, double keep) noexcept nogil:
+    return (lag + change) * keep
 
 
 @cython.final
@@ -26,8 +26,10 @@ cdef class Ema:
     cdef readonly object warmup
     cdef long long length
     cdef long long count
-    cdef double factor
+    cdef double keep
     cdef double current
+    cdef double close
+    cdef double lag
 
     cdef void take(self, double close) noexcept nogil
     cdef bint is_warm(self) noexcept nogil
@@ -38,7 +40,7 @@ cdef class Ema:
 cdef class Wma:
     cdef readonly object period
     cdef readonly object warmup
-    cdef double weights
+    cdef double share
     cdef Ramp ramp
 
     cdef void take(self, double close) noexcept nogil

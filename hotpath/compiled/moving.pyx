@@ -10,6 +10,7 @@ cimport cython
 from collections.abc import Sequence
 from typing import Any
 
+from live_runner.hotpath.compiled.blocks cimport mean_column, ramp_column
 from live_runner.hotpath.compiled.inputs cimport clear, finite
 from live_runner.hotpath.compiled.windows cimport (
     Ramp,
@@ -83,6 +84,8 @@ cdef class Sma:
 cdef class Ema:
     """Exponential moving average: value += (close - value) * 2 / (period + 1).
 
+    Worked out as the lag behind the close: lag = (lag + change of the close) * (period - 1) / (period + 1), value =
+    close - lag. On a price that stands still the lag goes to nothing and the value is the price, to the bit.
     Seeded with the simple average of the first ``period`` closes (TA-Lib EMA). Warm after ``period`` bars.
     """
 
@@ -90,16 +93,20 @@ cdef class Ema:
         self.period = _inputs.period_of(period, "period")
         self.warmup = self.period
         self.length = self.period
-        self.factor = 2.0 / <double>(self.length + 1)
+        self.keep = <double>(self.length - 1) / <double>(self.length + 1)
 
     cdef void take(self, double close) noexcept nogil:
         if self.count >= self.length:
-            self.current = smoothed(self.current, close, self.factor)
+            self.lag = lag_after(self.lag, close - self.close, self.keep)
+            self.close = close
+            self.current = close - self.lag
             return
         self.count += 1
         self.current += close
         if self.count == self.length:
             self.current /= <double>self.length
+            self.close = close
+            self.lag = close - self.current
 
     cdef bint is_warm(self) noexcept nogil:
         return self.count >= self.length
@@ -123,12 +130,13 @@ cdef class Ema:
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
-        return [self.count, self.current]
+        return [self.count, self.current, self.close, self.lag]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from a snapshot."""
-        count, value = _inputs.parts(state, 2)
-        self.count, self.current = _inputs.count_of(count, self.length), float(value)
+        count, value, close, lag = _inputs.parts(state, 4)
+        self.count = _inputs.count_of(count, self.length)
+        self.current, self.close, self.lag = float(value), float(close), float(lag)
 
 
 @cython.final
@@ -141,8 +149,8 @@ cdef class Wma:
     def __cinit__(self, period: int):
         self.period = _inputs.period_of(period, "period")
         self.warmup = self.period
-        self.weights = self.period * (self.period + 1) / 2
         ramp_open(&self.ramp, self.period)
+        self.share = 2.0 / <double>(self.ramp.length * (self.ramp.length + 1))
 
     def __dealloc__(self):
         ramp_close(&self.ramp)
@@ -154,7 +162,7 @@ cdef class Wma:
         return self.ramp.count >= self.ramp.length
 
     cdef double get(self) noexcept nogil:
-        return self.ramp.base + ramp_weighted(&self.ramp) / self.weights
+        return self.ramp.base + ramp_weighted(&self.ramp) * self.share
 
     def update(self, close: float) -> None:
         """Take one closed bar."""
@@ -230,7 +238,7 @@ cdef class Dema:
 
 @cython.final
 cdef class Tema:
-    """Triple exponential moving average: 3 * e1 - 3 * e2 + e3 (TA-Lib TEMA, Patrick Mulloy).
+    """Triple exponential moving average: 3 * (e1 - e2) + e3 (TA-Lib TEMA, Patrick Mulloy).
 
     e1 is the EMA of the close, e2 of e1, e3 of e2, each seeded as ``Ema`` is. Warm after 3 * ``period`` - 2 bars.
     """
@@ -253,7 +261,7 @@ cdef class Tema:
         return self.third.is_warm()
 
     cdef double get(self) noexcept nogil:
-        return 3.0 * self.first.current - 3.0 * self.second.current + self.third.current
+        return 3.0 * (self.first.current - self.second.current) + self.third.current
 
     def update(self, close: float) -> None:
         """Take one closed bar."""
@@ -357,27 +365,24 @@ cdef class Macd:
 # -- whole columns: nan until warm, bit for bit what the classes give -------------------------------
 #
 # A batch lets the class take the bars until it is warm and goes on with its numbers in registers; a window is
-# copied out of its class for the same reason. ``check`` stays 0 as long as every number is finite: who is to blame is
-# looked for afterwards, so that looking costs nothing.
+# copied out of its class for the same reason. ``check`` is the sum of all numbers, finite as long as each of them
+# is: who is to blame is looked for afterwards, so that looking costs nothing.
 
 
 def sma(values: Column, period: int) -> Column:
     """``Sma`` over a column of closes."""
-    cdef Sma indicator = Sma(period)
-    cdef Sum window = indicator.sum
+    cdef Py_ssize_t length = _inputs.period_of(period, "period")
     given = _inputs.shaped(close=values)
     cdef const double[::1] close = given[0]
-    cdef Py_ssize_t index, rows = close.shape[0]
+    cdef Py_ssize_t rows = close.shape[0]
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0
+    cdef double[::1] scratch = _inputs.zeros(2 * (length + 1))
+    cdef double check
     with nogil:
-        for index in range(rows):
-            check += close[index] - close[index]
-            sum_push(&window, close[index])
-            out[index] = sum_total(&window) / <double>window.length
-        clear(&out[0], rows, window.length)
-    if check != 0.0:
+        check = mean_column(&close[0], &out[0], rows, length, &scratch[0])
+        clear(&out[0], rows, length)
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
@@ -390,40 +395,38 @@ def ema(values: Column, period: int) -> Column:
     cdef Py_ssize_t index, rows = close.shape[0], seed = min(rows, indicator.length)
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, current, factor = indicator.factor
+    cdef double check = 0.0, lag, keep = indicator.keep
     with nogil:
         for index in range(seed):
-            check += close[index] - close[index]
+            check += close[index]
             indicator.take(close[index])
             out[index] = indicator.current
-        current = indicator.current
+        lag = indicator.lag
         for index in range(seed, rows):
-            check += close[index] - close[index]
-            current = smoothed(current, close[index], factor)
-            out[index] = current
+            check += close[index]
+            lag = lag_after(lag, close[index] - close[index - 1], keep)
+            out[index] = close[index] - lag
         clear(&out[0], rows, indicator.length)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
 
 def wma(values: Column, period: int) -> Column:
     """``Wma`` over a column of closes."""
-    cdef Wma indicator = Wma(period)
-    cdef Ramp window = indicator.ramp
+    cdef Py_ssize_t length = _inputs.period_of(period, "period")
+    cdef double share = 2.0 / <double>(length * (length + 1))
     given = _inputs.shaped(close=values)
     cdef const double[::1] close = given[0]
-    cdef Py_ssize_t index, rows = close.shape[0]
+    cdef Py_ssize_t rows = close.shape[0]
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, weights = indicator.weights
+    cdef double[::1] scratch = _inputs.zeros(4 * (length + 1))
+    cdef double check
     with nogil:
-        for index in range(rows):
-            check += close[index] - close[index]
-            ramp_push(&window, close[index])
-            out[index] = window.base + ramp_weighted(&window) / weights
-        clear(&out[0], rows, window.length)
-    if check != 0.0:
+        check = ramp_column(&close[0], &out[0], rows, length, &scratch[0], False, 0.0, share)
+        clear(&out[0], rows, length)
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
@@ -437,20 +440,23 @@ def dema(values: Column, period: int) -> Column:
     cdef Py_ssize_t index, rows = close.shape[0], seed = min(rows, warmup)
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, first, second, factor = indicator.first.factor
+    cdef double check = 0.0, first, second, before, lag, lag2, keep = indicator.first.keep
     with nogil:
         for index in range(seed):
-            check += close[index] - close[index]
+            check += close[index]
             indicator.take(close[index])
             out[index] = indicator.get()
-        first, second = indicator.first.current, indicator.second.current
+        before, lag, lag2 = indicator.first.current, indicator.first.lag, indicator.second.lag
         for index in range(seed, rows):
-            check += close[index] - close[index]
-            first = smoothed(first, close[index], factor)
-            second = smoothed(second, first, factor)
+            check += close[index]
+            lag = lag_after(lag, close[index] - close[index - 1], keep)
+            first = close[index] - lag
+            lag2 = lag_after(lag2, first - before, keep)
+            before = first
+            second = first - lag2
             out[index] = 2.0 * first - second
         clear(&out[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
@@ -464,21 +470,27 @@ def tema(values: Column, period: int) -> Column:
     cdef Py_ssize_t index, rows = close.shape[0], seed = min(rows, warmup)
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, first, second, third, factor = indicator.first.factor
+    cdef double check = 0.0, first, second, third, before, before2, lag, lag2, lag3, keep = indicator.first.keep
     with nogil:
         for index in range(seed):
-            check += close[index] - close[index]
+            check += close[index]
             indicator.take(close[index])
             out[index] = indicator.get()
-        first, second, third = indicator.first.current, indicator.second.current, indicator.third.current
+        before, before2 = indicator.first.current, indicator.second.current
+        lag, lag2, lag3 = indicator.first.lag, indicator.second.lag, indicator.third.lag
         for index in range(seed, rows):
-            check += close[index] - close[index]
-            first = smoothed(first, close[index], factor)
-            second = smoothed(second, first, factor)
-            third = smoothed(third, second, factor)
-            out[index] = 3.0 * first - 3.0 * second + third
+            check += close[index]
+            lag = lag_after(lag, close[index] - close[index - 1], keep)
+            first = close[index] - lag
+            lag2 = lag_after(lag2, first - before, keep)
+            before = first
+            second = first - lag2
+            lag3 = lag_after(lag3, second - before2, keep)
+            before2 = second
+            third = second - lag3
+            out[index] = 3.0 * (first - second) + third
         clear(&out[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
@@ -490,31 +502,34 @@ def macd(values: Column, fast: int, slow: int, signal: int) -> tuple[Column, Col
     cdef const double[::1] close = given[0]
     cdef Py_ssize_t warmup = indicator.warmup
     cdef Py_ssize_t index, rows = close.shape[0], seed = min(rows, warmup)
-    results = _inputs.blank(rows), _inputs.blank(rows), _inputs.blank(rows)
+    results = _inputs.blanks(3, rows)
     cdef double[::1] lines, signals, differences
     lines, signals, differences = results
-    cdef double check = 0.0, quick, calm, line, average
-    cdef double up = indicator.fast_average.factor, down = indicator.slow_average.factor
-    cdef double smooth = indicator.signal_average.factor
+    cdef double check = 0.0, change, line, before, average, fast_lag, slow_lag, lag
+    cdef double fast_keep = indicator.fast_average.keep, slow_keep = indicator.slow_average.keep
+    cdef double keep = indicator.signal_average.keep
     with nogil:
         for index in range(seed):
-            check += close[index] - close[index]
+            check += close[index]
             indicator.take(close[index])
             indicator.get(&lines[index], &signals[index], &differences[index])
-        quick, calm = indicator.fast_average.current, indicator.slow_average.current
-        average = indicator.signal_average.current
+        fast_lag, slow_lag = indicator.fast_average.lag, indicator.slow_average.lag
+        lag, before = indicator.signal_average.lag, indicator.line
         for index in range(seed, rows):
-            check += close[index] - close[index]
-            quick = smoothed(quick, close[index], up)
-            calm = smoothed(calm, close[index], down)
-            line = quick - calm
-            average = smoothed(average, line, smooth)
+            check += close[index]
+            change = close[index] - close[index - 1]
+            fast_lag = lag_after(fast_lag, change, fast_keep)
+            slow_lag = lag_after(slow_lag, change, slow_keep)
+            line = (close[index] - fast_lag) - (close[index] - slow_lag)
+            lag = lag_after(lag, line - before, keep)
+            before = line
+            average = line - lag
             lines[index] = line
             signals[index] = average
             differences[index] = line - average
         clear(&lines[0], rows, warmup)
         clear(&signals[0], rows, warmup)
         clear(&differences[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return results

@@ -1,18 +1,33 @@
 # The C side: ``take`` is ``update`` for numbers that are known to be finite. Read the value only when ``is_warm``.
 
 cimport cython
-from libc.math cimport fabs
 
+from live_runner.hotpath.compiled.inputs cimport higher, lower
 from live_runner.hotpath.compiled.moving cimport Ema
 from live_runner.hotpath.compiled.windows cimport Extremes, Moments
 
 
 cdef inline double true_range(double high, double low, double close_before) noexcept nogil:
-    cdef double span = high - low
-    cdef double above = fabs(high - close_before)
-    cdef double below = fabs(low - close_before)
-    span = above if above > span else span
-    return below if below > span else span
+    return higher(close_before, high) - lower(close_before, low)
+
+
+cdef struct Wilder:
+    double keep
+    double share
+    double anchor
+    double tail
+    bint odd
+
+
+cdef inline double wilder_push(Wilder *self, double share) noexcept nogil:
+    """The average after one more ``share`` of a value, in the pairs of reference/ranges.py."""
+    self.odd = not self.odd
+    if self.odd:
+        self.tail = share
+        return self.anchor * self.keep + self.tail
+    self.tail = self.tail * self.keep + share
+    self.anchor = self.anchor * (self.keep * self.keep) + self.tail
+    return self.anchor
 
 
 @cython.final
@@ -45,8 +60,7 @@ cdef class Atr:
     cdef readonly object warmup
     cdef long long length
     cdef long long count
-    cdef double keep
-    cdef double share
+    cdef Wilder average
     cdef double close
     cdef double current
 

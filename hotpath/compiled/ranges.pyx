@@ -10,8 +10,9 @@ cimport cython
 from collections.abc import Sequence
 from typing import Any
 
-from live_runner.hotpath.compiled.inputs cimport clear, finite
-from live_runner.hotpath.compiled.moving cimport Ema, smoothed
+from live_runner.hotpath.compiled.blocks cimport deviation_column, extreme_columns
+from live_runner.hotpath.compiled.inputs cimport clear, finite, pick
+from live_runner.hotpath.compiled.moving cimport Ema, lag_after
 from live_runner.hotpath.compiled.windows cimport (
     Extremes,
     Moments,
@@ -154,21 +155,23 @@ cdef class Atr:
     """Average true range: Wilder average of max(high - low, |high - close before|, |low - close before|).
 
     Seeded with the mean of the first ``period`` true ranges, which begin with the second bar, then
-    average = average * (period - 1) / period + range / period (TA-Lib ATR). Warm after ``period`` + 1 bars.
+    average = average * keep + range / period, keep being (period - 1) / period (TA-Lib ATR). Worked out from the
+    average of every second bar, the anchor: one bar on it is anchor * keep + tail, two bars on anchor * keep**2 + tail,
+    so that a column waits half as often for the bar before. Warm after ``period`` + 1 bars.
     """
 
     def __cinit__(self, period: int):
         self.period = _inputs.period_of(period, "period")
         self.warmup = self.period + 1
         self.length = self.period
-        self.keep = <double>(self.length - 1) / <double>self.length
-        self.share = 1.0 / <double>self.length
+        self.average.keep = <double>(self.length - 1) / <double>self.length
+        self.average.share = 1.0 / <double>self.length
 
     cdef void take(self, double high, double low, double close) noexcept nogil:
         cdef double span = true_range(high, low, self.close)
         self.close = close
         if self.count > self.length:
-            self.current = self.current * self.keep + span * self.share
+            self.current = wilder_push(&self.average, span * self.average.share)
             return
         self.count += 1
         if self.count == 1:
@@ -176,6 +179,7 @@ cdef class Atr:
         self.current += span
         if self.count > self.length:
             self.current /= <double>self.length
+            self.average.anchor = self.current
 
     cdef bint is_warm(self) noexcept nogil:
         return self.count > self.length
@@ -199,13 +203,15 @@ cdef class Atr:
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
-        return [self.count, self.close, self.current]
+        cdef Wilder average = self.average
+        return [self.count, self.close, self.current, average.anchor, average.tail, bool(average.odd)]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from a snapshot."""
-        count, close, value = _inputs.parts(state, 3)
+        count, close, value, anchor, tail, odd = _inputs.parts(state, 6)
         self.count = _inputs.count_of(count, self.length + 1)
-        self.close, self.current = float(close), float(value)
+        self.close, self.current, self.average.anchor = float(close), float(value), float(anchor)
+        self.average.tail, self.average.odd = float(tail), bool(odd)
 
 
 @cython.final
@@ -332,11 +338,10 @@ cdef inline void begin(Trend *self, double middle, double reach) noexcept nogil:
 cdef inline void follow(Trend *self, double middle, double reach, double close, double before) noexcept nogil:
     cdef double upper = middle + reach
     cdef double lower = middle - reach
-    if upper >= self.upper and before <= self.upper:
-        upper = self.upper
-    if lower <= self.lower and before >= self.lower:
-        lower = self.lower
-    self.rising = close >= lower if self.rising else close > upper
+    # Bitwise, so that nothing branches: which way these go cannot be predicted.
+    upper = pick((upper >= self.upper) & (before <= self.upper), self.upper, upper)
+    lower = pick((lower <= self.lower) & (before >= self.lower), self.lower, lower)
+    self.rising = (self.rising & (close >= lower)) | ((not self.rising) & (close > upper))
     self.upper = upper
     self.lower = lower
 
@@ -413,52 +418,42 @@ cdef class Supertrend:
 
 def stddev(values: Column, period: int) -> Column:
     """``Stddev`` over a column of closes."""
-    cdef Stddev indicator = Stddev(period)
-    cdef Moments window = indicator.moments
+    cdef Py_ssize_t length = _inputs.period_of(period, "period")
     given = _inputs.shaped(close=values)
     cdef const double[::1] close = given[0]
-    cdef Py_ssize_t index, rows = close.shape[0]
+    cdef Py_ssize_t rows = close.shape[0]
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0
+    cdef double[::1] scratch = _inputs.zeros(4 * (length + 1))
+    cdef double check
     with nogil:
-        for index in range(rows):
-            check += close[index] - close[index]
-            moments_push(&window, close[index])
-            out[index] = moments_deviation(&window, moments_shift(&window))
-        clear(&out[0], rows, window.length)
-    if check != 0.0:
+        check = deviation_column(&close[0], &out[0], NULL, rows, length, &scratch[0])
+        clear(&out[0], rows, length)
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return result
 
 
 def bollinger(values: Column, period: int, width: float) -> tuple[Column, Column, Column]:
     """``Bollinger`` over a column of closes: upper, middle, lower."""
-    cdef Bollinger indicator = Bollinger(period, width)
-    cdef Moments window = indicator.moments
+    cdef Py_ssize_t length = _inputs.period_of(period, "period")
+    cdef double factor = _inputs.width_of(width, "width")
     given = _inputs.shaped(close=values)
     cdef const double[::1] close = given[0]
     cdef Py_ssize_t index, rows = close.shape[0]
-    results = _inputs.blank(rows), _inputs.blank(rows), _inputs.blank(rows)
+    results = _inputs.blanks(3, rows)
     cdef double[::1] upper, middle, lower
     upper, middle, lower = results
-    cdef double check = 0.0, shift, factor = indicator.factor
+    cdef double[::1] scratch = _inputs.zeros(4 * (length + 1))
+    cdef double check
     with nogil:
+        check = deviation_column(&close[0], &upper[0], &middle[0], rows, length, &scratch[0])
         for index in range(rows):
-            check += close[index] - close[index]
-            moments_push(&window, close[index])
-            shift = moments_shift(&window)
-            bands(
-                window.base + shift,
-                factor * moments_deviation(&window, shift),
-                &upper[index],
-                &middle[index],
-                &lower[index],
-            )
-        clear(&upper[0], rows, window.length)
-        clear(&middle[0], rows, window.length)
-        clear(&lower[0], rows, window.length)
-    if check != 0.0:
+            bands(middle[index], factor * upper[index], &upper[index], &middle[index], &lower[index])
+        clear(&upper[0], rows, length)
+        clear(&middle[0], rows, length)
+        clear(&lower[0], rows, length)
+    if check - check != 0.0:
         _inputs.refuse(close=given[0])
     return results
 
@@ -473,19 +468,27 @@ def atr(high: Column, low: Column, close: Column, period: int) -> Column:
     cdef Py_ssize_t i, rows = closes.shape[0], seed = min(rows, warmup)
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, current, keep = indicator.keep, share = indicator.share
+    cdef double check = 0.0, anchor, tail, keep = indicator.average.keep, share = indicator.average.share
+    cdef double keep_twice = keep * keep
     with nogil:
         for i in range(seed):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
+            check += highs[i] + lows[i] + closes[i]
             indicator.take(highs[i], lows[i], closes[i])
             out[i] = indicator.current
-        current = indicator.current
-        for i in range(seed, rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
-            current = current * keep + true_range(highs[i], lows[i], closes[i - 1]) * share
-            out[i] = current
+        anchor = indicator.current
+        for i in range(seed, rows - 1, 2):  # the pairs of wilder_push
+            check += (highs[i] + lows[i] + closes[i]) + (highs[i + 1] + lows[i + 1] + closes[i + 1])
+            tail = true_range(highs[i], lows[i], closes[i - 1]) * share
+            out[i] = anchor * keep + tail
+            tail = tail * keep + true_range(highs[i + 1], lows[i + 1], closes[i]) * share
+            anchor = anchor * keep_twice + tail
+            out[i + 1] = anchor
+        if rows > seed and (rows - seed) % 2:
+            i = rows - 1
+            check += highs[i] + lows[i] + closes[i]
+            out[i] = anchor * keep + true_range(highs[i], lows[i], closes[i - 1]) * share
         clear(&out[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2])
     return result
 
@@ -500,55 +503,50 @@ def keltner(
     highs, lows, closes = given
     cdef Py_ssize_t warmup = indicator.warmup
     cdef Py_ssize_t i, rows = closes.shape[0], seed = min(rows, warmup)
-    results = _inputs.blank(rows), _inputs.blank(rows), _inputs.blank(rows)
+    results = _inputs.blanks(3, rows)
     cdef double[::1] upper, middle, lower
     upper, middle, lower = results
-    cdef double check = 0.0, average, span, factor = indicator.factor, smooth = indicator.average.factor
-    cdef double keep = indicator.range.keep, share = indicator.range.share
+    cdef double check = 0.0, lag, span, factor = indicator.factor, slow = indicator.average.keep
+    cdef Wilder average = indicator.range.average
     with nogil:
         for i in range(seed):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
+            check += highs[i] + lows[i] + closes[i]
             indicator.take(highs[i], lows[i], closes[i])
             indicator.get(&upper[i], &middle[i], &lower[i])
-        average, span = indicator.average.current, indicator.range.current
+        lag, average = indicator.average.lag, indicator.range.average
         for i in range(seed, rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
-            average = smoothed(average, closes[i], smooth)
-            span = span * keep + true_range(highs[i], lows[i], closes[i - 1]) * share
-            bands(average, factor * span, &upper[i], &middle[i], &lower[i])
+            check += highs[i] + lows[i] + closes[i]
+            lag = lag_after(lag, closes[i] - closes[i - 1], slow)
+            span = wilder_push(&average, true_range(highs[i], lows[i], closes[i - 1]) * average.share)
+            bands(closes[i] - lag, factor * span, &upper[i], &middle[i], &lower[i])
         clear(&upper[0], rows, warmup)
         clear(&middle[0], rows, warmup)
         clear(&lower[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2])
     return results
 
 
 def donchian(high: Column, low: Column, period: int) -> tuple[Column, Column, Column]:
     """``Donchian`` over columns of bars: upper, middle, lower."""
-    cdef Donchian indicator = Donchian(period)
-    cdef Extremes window = indicator.extremes
+    cdef Py_ssize_t length = _inputs.period_of(period, "period")
     given = _inputs.shaped(high=high, low=low)
     cdef const double[::1] highs, lows
     highs, lows = given
-    cdef Py_ssize_t index, rows = highs.shape[0]
-    results = _inputs.blank(rows), _inputs.blank(rows), _inputs.blank(rows)
+    cdef Py_ssize_t rows = highs.shape[0]
+    results = _inputs.blanks(3, rows)
     cdef double[::1] upper, middle, lower
     upper, middle, lower = results
-    cdef double check = 0.0, highest, lowest
+    cdef double[::1] scratch = _inputs.zeros(4 * (length + 1))
+    cdef double check
     with nogil:
-        for index in range(rows):
-            check += (highs[index] - highs[index]) + (lows[index] - lows[index])
-            extremes_push(&window, highs[index], lows[index])
-            highest = extremes_upper(&window)
-            lowest = extremes_lower(&window)
-            upper[index] = highest
-            middle[index] = (highest + lowest) / 2.0
-            lower[index] = lowest
-        clear(&upper[0], rows, window.length)
-        clear(&middle[0], rows, window.length)
-        clear(&lower[0], rows, window.length)
-    if check != 0.0:
+        check = extreme_columns(
+            &highs[0], &lows[0], &upper[0], &middle[0], &lower[0], rows, length, &scratch[0]
+        )
+        clear(&upper[0], rows, length)
+        clear(&middle[0], rows, length)
+        clear(&lower[0], rows, length)
+    if check - check != 0.0:
         _inputs.refuse(high=given[0], low=given[1])
     return results
 
@@ -561,27 +559,27 @@ def supertrend(high: Column, low: Column, close: Column, period: int, width: flo
     highs, lows, closes = given
     cdef Py_ssize_t warmup = indicator.warmup
     cdef Py_ssize_t i, rows = closes.shape[0], seed = min(rows, warmup)
-    results = _inputs.blank(rows), _inputs.blank(rows)
+    results = _inputs.blanks(2, rows)
     cdef double[::1] lines, directions
     lines, directions = results
     cdef double check = 0.0, span, factor = indicator.factor
-    cdef double keep = indicator.range.keep, share = indicator.range.share
+    cdef Wilder average = indicator.range.average
     cdef Trend trend
     with nogil:
         for i in range(seed):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
+            check += highs[i] + lows[i] + closes[i]
             indicator.take(highs[i], lows[i], closes[i])
             indicator.get(&lines[i], &directions[i])
-        span = indicator.range.current
+        average = indicator.range.average
         trend.upper, trend.lower, trend.rising = indicator.upper, indicator.lower, indicator.rising
         for i in range(seed, rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i]) + (closes[i] - closes[i])
-            span = span * keep + true_range(highs[i], lows[i], closes[i - 1]) * share
+            check += highs[i] + lows[i] + closes[i]
+            span = wilder_push(&average, true_range(highs[i], lows[i], closes[i - 1]) * average.share)
             follow(&trend, (highs[i] + lows[i]) / 2.0, factor * span, closes[i], closes[i - 1])
-            lines[i] = trend.lower if trend.rising else trend.upper
-            directions[i] = 1.0 if trend.rising else -1.0
+            lines[i] = pick(trend.rising, trend.lower, trend.upper)
+            directions[i] = pick(trend.rising, 1.0, -1.0)
         clear(&lines[0], rows, warmup)
         clear(&directions[0], rows, warmup)
-    if check != 0.0:
+    if check - check != 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2])
     return results

@@ -10,7 +10,9 @@ cimport cython
 from collections.abc import Sequence
 from typing import Any
 
-from live_runner.hotpath.compiled.inputs cimport clear, finite, volume_of
+from libc.math cimport fabs
+
+from live_runner.hotpath.compiled.inputs cimport clear, finite, lower, pick, volume_of
 from live_runner.hotpath.compiled.windows cimport Sum, sum_close, sum_open, sum_push, sum_restore, sum_state, sum_total
 
 from live_runner.hotpath.reference import inputs as _inputs
@@ -69,6 +71,17 @@ cdef class Obv:
         self.close, self.current = float(close), float(value)
 
 
+cdef double CHANGE_LEAST = _reference.CHANGE_LEAST
+
+
+cdef inline double risen(double price, double before, double flow) noexcept nogil:
+    return pick(price - before > fabs(price) * CHANGE_LEAST, flow, 0.0)
+
+
+cdef inline double fallen(double price, double before, double flow) noexcept nogil:
+    return pick(-(price - before) > fabs(price) * CHANGE_LEAST, flow, 0.0)
+
+
 cdef inline double flow_index(double rising, double falling) noexcept nogil:
     cdef double both = rising + falling
     return 100.0 * (rising / both) if both > 0.0 else 0.0
@@ -79,7 +92,8 @@ cdef class Mfi:
     """Money flow index: 100 * rising flow / (rising + falling flow) over the last ``period`` bars (TA-Lib MFI).
 
     A bar's flow is typical price * volume; it rises or falls with the typical price, and counts for neither when
-    that stays. 0 where nothing flowed. Warm after ``period`` + 1 bars.
+    that stays: to a part in 1e12, because equal sums of three decimals differ in their last bit. 0 where nothing
+    flowed. Warm after ``period`` + 1 bars.
     """
 
     def __cinit__(self, period: int):
@@ -100,8 +114,8 @@ cdef class Mfi:
         if self.count == 0:
             self.count = 1
             return
-        sum_push(&self.rising, flow if self.price > before else 0.0)
-        sum_push(&self.falling, flow if self.price < before else 0.0)
+        sum_push(&self.rising, risen(self.price, before, flow))
+        sum_push(&self.falling, fallen(self.price, before, flow))
 
     cdef bint is_warm(self) noexcept nogil:
         return self.rising.count >= self.rising.length
@@ -253,17 +267,17 @@ def obv(close: Column, volume: Column) -> Column:
     cdef Py_ssize_t i, rows = closes.shape[0]
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, least = 0.0, current = 0.0, move
+    cdef double check = 0.0, least = 0.0, current = 0.0
     with nogil:
         for i in range(rows):
-            check += (closes[i] - closes[i]) + (volumes[i] - volumes[i])
-            least = volumes[i] if volumes[i] < least else least
-            move = volumes[i]
-            if i > 0:
-                move = volumes[i] if closes[i] > closes[i - 1] else (-volumes[i] if closes[i] < closes[i - 1] else 0.0)
-            current += move
+            check += closes[i] + volumes[i]
+            least = lower(volumes[i], least)
+            if i == 0:
+                current += volumes[i]
+            else:
+                current += pick(closes[i] > closes[i - 1], volumes[i], pick(closes[i] < closes[i - 1], -volumes[i], 0.0))
             out[i] = current
-    if check != 0.0 or least < 0.0:
+    if check - check != 0.0 or least < 0.0:
         _inputs.refuse(close=given[0], volume=given[1])
     return result
 
@@ -281,18 +295,17 @@ def mfi(high: Column, low: Column, close: Column, volume: Column, period: int) -
     cdef double check = 0.0, least = 0.0, before = 0.0, price, flow
     with nogil:
         for i in range(rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i])
-            check += (closes[i] - closes[i]) + (volumes[i] - volumes[i])
-            least = volumes[i] if volumes[i] < least else least
+            check += highs[i] + lows[i] + closes[i] + volumes[i]
+            least = lower(volumes[i], least)
             price = typical_price(highs[i], lows[i], closes[i])
             flow = price * volumes[i]
             if i > 0:
-                sum_push(&rising, flow if price > before else 0.0)
-                sum_push(&falling, flow if price < before else 0.0)
+                sum_push(&rising, risen(price, before, flow))
+                sum_push(&falling, fallen(price, before, flow))
             before = price
             out[i] = flow_index(sum_total(&rising), sum_total(&falling))
         clear(&out[0], rows, rising.length + 1)
-    if check != 0.0 or least < 0.0:
+    if check - check != 0.0 or least < 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2], volume=given[3])
     return result
 
@@ -310,16 +323,15 @@ def vwap(high: Column, low: Column, close: Column, volume: Column, period: int) 
     cdef double check = 0.0, least = 0.0, price, total
     with nogil:
         for i in range(rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i])
-            check += (closes[i] - closes[i]) + (volumes[i] - volumes[i])
-            least = volumes[i] if volumes[i] < least else least
+            check += highs[i] + lows[i] + closes[i] + volumes[i]
+            least = lower(volumes[i], least)
             price = typical_price(highs[i], lows[i], closes[i])
             sum_push(&money, price * volumes[i])
             sum_push(&traded, volumes[i])
             total = sum_total(&traded)
             out[i] = sum_total(&money) / total if total > 0.0 else price
         clear(&out[0], rows, traded.length)
-    if check != 0.0 or least < 0.0:
+    if check - check != 0.0 or least < 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2], volume=given[3])
     return result
 
@@ -335,13 +347,12 @@ def anchored_vwap(high: Column, low: Column, close: Column, volume: Column) -> C
     cdef double check = 0.0, least = 0.0, money = 0.0, traded = 0.0, price
     with nogil:
         for i in range(rows):
-            check += (highs[i] - highs[i]) + (lows[i] - lows[i])
-            check += (closes[i] - closes[i]) + (volumes[i] - volumes[i])
-            least = volumes[i] if volumes[i] < least else least
+            check += highs[i] + lows[i] + closes[i] + volumes[i]
+            least = lower(volumes[i], least)
             price = typical_price(highs[i], lows[i], closes[i])
             money += price * volumes[i]
             traded += volumes[i]
             out[i] = money / traded if traded > 0.0 else price
-    if check != 0.0 or least < 0.0:
+    if check - check != 0.0 or least < 0.0:
         _inputs.refuse(high=given[0], low=given[1], close=given[2], volume=given[3])
     return result

@@ -6,6 +6,8 @@
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.math cimport INFINITY, sqrt
 
+from live_runner.hotpath.compiled.inputs cimport higher, lower
+
 
 cdef inline double *cells(long long length) except NULL:
     cdef double *memory = <double *>PyMem_Calloc(length, sizeof(double))
@@ -92,6 +94,7 @@ cdef struct Moments:
     long long length
     long long count
     long long slot
+    double share
     double base
     double front
     double front_squares
@@ -102,6 +105,7 @@ cdef struct Moments:
 
 cdef inline int moments_open(Moments *self, long long length) except -1:
     self.length = length
+    self.share = 1.0 / <double>length
     self.window = cells(3 * length + 2)
     self.back = self.window + length
     self.back_squares = self.back + length + 1
@@ -146,12 +150,12 @@ cdef inline void moments_push(Moments *self, double value) noexcept nogil:
 
 
 cdef inline double moments_shift(const Moments *self) noexcept nogil:
-    return (self.back[self.slot] + self.front) / <double>self.length
+    return (self.back[self.slot] + self.front) * self.share
 
 
 cdef inline double moments_deviation(const Moments *self, double shift) noexcept nogil:
     cdef double variance
-    variance = (self.back_squares[self.slot] + self.front_squares) / <double>self.length - shift * shift
+    variance = (self.back_squares[self.slot] + self.front_squares) * self.share - shift * shift
     return sqrt(variance) if variance > 0.0 else 0.0
 
 
@@ -321,8 +325,8 @@ cdef inline void extremes_turn(
     cdef double lowest = INFINITY
     cdef long long slot
     for slot in range(length - 1, oldest - 1, -1):
-        highest = highs[slot] if highs[slot] > highest else highest
-        lowest = lows[slot] if lows[slot] < lowest else lowest
+        highest = higher(highs[slot], highest)
+        lowest = lower(lows[slot], lowest)
         back_highs[slot] = highest
         back_lows[slot] = lowest
 
@@ -332,8 +336,8 @@ cdef inline void extremes_push(Extremes *self, double high, double low) noexcept
     low += 0.0
     self.highs[self.slot] = high
     self.lows[self.slot] = low
-    self.front_high = high if high > self.front_high else self.front_high
-    self.front_low = low if low < self.front_low else self.front_low
+    self.front_high = higher(high, self.front_high)
+    self.front_low = lower(low, self.front_low)
     self.count += 1
     self.slot += 1
     if self.slot == self.length:
@@ -344,13 +348,11 @@ cdef inline void extremes_push(Extremes *self, double high, double low) noexcept
 
 
 cdef inline double extremes_upper(const Extremes *self) noexcept nogil:
-    cdef double back = self.back_highs[self.slot]
-    return back if back > self.front_high else self.front_high
+    return higher(self.back_highs[self.slot], self.front_high)
 
 
 cdef inline double extremes_lower(const Extremes *self) noexcept nogil:
-    cdef double back = self.back_lows[self.slot]
-    return back if back < self.front_low else self.front_low
+    return lower(self.back_lows[self.slot], self.front_low)
 
 
 cdef inline list extremes_state(const Extremes *self):
@@ -372,6 +374,6 @@ cdef inline int extremes_restore(Extremes *self, state) except -1:
     if self.count >= self.length:
         extremes_turn(self.highs, self.lows, self.back_highs, self.back_lows, self.slot, self.length)
     for slot in range(self.slot):
-        self.front_high = max(self.front_high, self.highs[slot])
-        self.front_low = min(self.front_low, self.lows[slot])
+        self.front_high = higher(self.highs[slot], self.front_high)
+        self.front_low = lower(self.lows[slot], self.front_low)
     return 0

@@ -19,6 +19,7 @@ __all__ = [
     "PERIOD_MAX",
     "Column",
     "blank",
+    "blanks",
     "columns",
     "count_of",
     "finite",
@@ -31,6 +32,7 @@ __all__ = [
     "shaped",
     "volume_of",
     "width_of",
+    "zeros",
 ]
 
 type Column = NDArray[np.float64]
@@ -113,6 +115,20 @@ def blank(rows: int) -> Column:
     import numpy as np
 
     return np.empty(rows)
+
+
+def blanks(number: int, rows: int) -> tuple[Column, ...]:
+    """Several of them side by side in one piece of memory, which the allocator keeps at hand where it returns many."""
+    import numpy as np
+
+    return tuple(np.empty((number, rows)))
+
+
+def zeros(cells: int) -> Column:
+    """Memory to work in."""
+    import numpy as np
+
+    return np.zeros(cells)
 
 
 def nans(rows: int) -> Column:

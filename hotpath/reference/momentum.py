@@ -288,7 +288,7 @@ class Slope:
     count as distances to one of them, so that a high price costs no digits. Warm after ``period`` bars, at least 2.
     """
 
-    __slots__ = ("_centre", "_ramp", "_scale", "period", "warmup")
+    __slots__ = ("_centre", "_ramp", "_share", "period", "warmup")
 
     def __init__(self, period: int) -> None:
         self.period: Final = period_of(period, "period")
@@ -296,7 +296,7 @@ class Slope:
             raise ValueError(f"period is {period}: a line needs 2 bars")
         self.warmup: Final = self.period
         self._centre: Final = (self.period + 1) / 2.0
-        self._scale: Final = self.period * (self.period * self.period - 1) / 12.0
+        self._share: Final = 12.0 / (self.period * (self.period * self.period - 1))
         self._ramp = Ramp(self.period)
 
     def update(self, close: float) -> None:
@@ -311,7 +311,7 @@ class Slope:
     @property
     def value(self) -> float | None:
         """The slope in price per bar, None until warm."""
-        return (self._ramp.weighted - self._centre * self._ramp.total) / self._scale if self.warm else None
+        return (self._ramp.weighted - self._centre * self._ramp.total) * self._share if self.warm else None
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""

@@ -62,17 +62,21 @@ class Sma:
 class Ema:
     """Exponential moving average: value += (close - value) * 2 / (period + 1).
 
+    Worked out as the lag behind the close: lag = (lag + change of the close) * (period - 1) / (period + 1), value =
+    close - lag. On a price that stands still the lag goes to nothing and the value is the price, to the bit.
     Seeded with the simple average of the first ``period`` closes (TA-Lib EMA). Warm after ``period`` bars.
     """
 
-    __slots__ = ("_count", "_factor", "_value", "period", "warmup")
+    __slots__ = ("_close", "_count", "_keep", "_lag", "_value", "period", "warmup")
 
     def __init__(self, period: int) -> None:
         self.period: Final = period_of(period, "period")
         self.warmup: Final = self.period
-        self._factor: Final = 2.0 / (self.period + 1)
+        self._keep: Final = (self.period - 1) / (self.period + 1)
         self._count = 0
         self._value = 0.0
+        self._close = 0.0
+        self._lag = 0.0
 
     def update(self, close: float) -> None:
         """Take one closed bar."""
@@ -80,13 +84,17 @@ class Ema:
 
     def _take(self, close: float) -> None:
         if self._count >= self.period:
-            self._value = (close - self._value) * self._factor + self._value
+            self._lag = (self._lag + (close - self._close)) * self._keep
+            self._close = close
+            self._value = close - self._lag
             return
         # Until it is warm the value is the sum of what came.
         self._count += 1
         self._value += close
         if self._count == self.period:
             self._value /= self.period
+            self._close = close
+            self._lag = close - self._value
 
     @property
     def warm(self) -> bool:
@@ -100,12 +108,13 @@ class Ema:
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
-        return [self._count, self._value]
+        return [self._count, self._value, self._close, self._lag]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from a snapshot."""
-        count, value = parts(state, 2)
-        self._count, self._value = count_of(count, self.period), float(value)
+        count, value, close, lag = parts(state, 4)
+        self._count = count_of(count, self.period)
+        self._value, self._close, self._lag = float(value), float(close), float(lag)
 
 
 @final
@@ -115,12 +124,12 @@ class Wma:
     Warm after ``period`` bars.
     """
 
-    __slots__ = ("_ramp", "_weights", "period", "warmup")
+    __slots__ = ("_ramp", "_share", "period", "warmup")
 
     def __init__(self, period: int) -> None:
         self.period: Final = period_of(period, "period")
         self.warmup: Final = self.period
-        self._weights: Final = self.period * (self.period + 1) / 2
+        self._share: Final = 2.0 / (self.period * (self.period + 1))
         self._ramp = Ramp(self.period)
 
     def update(self, close: float) -> None:
@@ -135,7 +144,7 @@ class Wma:
     @property
     def value(self) -> float | None:
         """The average, None until warm."""
-        return self._ramp.base + self._ramp.weighted / self._weights if self.warm else None
+        return self._ramp.base + self._ramp.weighted * self._share if self.warm else None
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
@@ -190,7 +199,7 @@ class Dema:
 
 @final
 class Tema:
-    """Triple exponential moving average: 3 * e1 - 3 * e2 + e3 (TA-Lib TEMA, Patrick Mulloy).
+    """Triple exponential moving average: 3 * (e1 - e2) + e3 (TA-Lib TEMA, Patrick Mulloy).
 
     e1 is the EMA of the close, e2 of e1, e3 of e2, each seeded as ``Ema`` is. Warm after 3 * ``period`` - 2 bars.
     """
@@ -222,7 +231,7 @@ class Tema:
         """The average, None until warm."""
         if not self.warm:
             return None
-        return 3.0 * self._first._value - 3.0 * self._second._value + self._third._value
+        return 3.0 * (self._first._value - self._second._value) + self._third._value
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""

@@ -35,11 +35,12 @@ __all__ = [
 
 
 def true_range(high: float, low: float, close_before: float) -> float:
-    """max(high - low, |high - close before|, |low - close before|)."""
-    span, above, below = high - low, abs(high - close_before), abs(low - close_before)
-    if above > span:
-        span = above
-    return below if below > span else span
+    """max(high, close before) - min(low, close before).
+
+    Where the high is not below the low that is Wilder's max(high - low, |high - close before|, |low - close before|).
+    """
+    upper = close_before if close_before > high else high
+    return upper - (close_before if close_before < low else low)
 
 
 @final
@@ -127,10 +128,12 @@ class Atr:
     """Average true range: Wilder average of max(high - low, |high - close before|, |low - close before|).
 
     Seeded with the mean of the first ``period`` true ranges, which begin with the second bar, then
-    average = average * (period - 1) / period + range / period (TA-Lib ATR). Warm after ``period`` + 1 bars.
+    average = average * keep + range / period, keep being (period - 1) / period (TA-Lib ATR). Worked out from the
+    average of every second bar, the anchor: one bar on it is anchor * keep + tail, two bars on anchor * keep**2 + tail,
+    so that a column waits half as often for the bar before. Warm after ``period`` + 1 bars.
     """
 
-    __slots__ = ("_close", "_count", "_keep", "_share", "_value", "period", "warmup")
+    __slots__ = ("_anchor", "_close", "_count", "_keep", "_odd", "_share", "_tail", "_value", "period", "warmup")
 
     def __init__(self, period: int) -> None:
         self.period: Final = period_of(period, "period")
@@ -140,6 +143,9 @@ class Atr:
         self._count = 0
         self._close = 0.0
         self._value = 0.0
+        self._anchor = 0.0
+        self._tail = 0.0
+        self._odd = False
 
     def update(self, high: float, low: float, close: float) -> None:
         """Take one closed bar."""
@@ -149,7 +155,7 @@ class Atr:
         span = true_range(high, low, self._close)
         self._close = close
         if self._count >= self.warmup:
-            self._value = self._value * self._keep + span * self._share
+            self._average(span * self._share)
             return
         self._count += 1
         if self._count == 1:
@@ -157,6 +163,16 @@ class Atr:
         self._value += span
         if self._count == self.warmup:
             self._value /= self.period
+            self._anchor = self._value
+
+    def _average(self, share: float) -> None:
+        self._odd = not self._odd
+        if self._odd:
+            self._tail = share
+            self._value = self._anchor * self._keep + self._tail
+        else:
+            self._tail = self._tail * self._keep + share
+            self._value = self._anchor = self._anchor * (self._keep * self._keep) + self._tail
 
     @property
     def warm(self) -> bool:
@@ -170,13 +186,14 @@ class Atr:
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
-        return [self._count, self._close, self._value]
+        return [self._count, self._close, self._value, self._anchor, self._tail, self._odd]
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from a snapshot."""
-        count, close, value = parts(state, 3)
+        count, close, value, anchor, tail, odd = parts(state, 6)
         self._count = count_of(count, self.warmup)
-        self._close, self._value = float(close), float(value)
+        self._close, self._value, self._anchor = float(close), float(value), float(anchor)
+        self._tail, self._odd = float(tail), bool(odd)
 
 
 @final

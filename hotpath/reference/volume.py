@@ -20,6 +20,10 @@ from live_runner.hotpath.reference.windows import Sum
 __all__ = ["AnchoredVwap", "Mfi", "Obv", "Vwap", "anchored_vwap", "mfi", "obv", "vwap"]
 
 
+CHANGE_LEAST: Final = 1e-12
+"""What counts as a change of a typical price, as a part of it; ticks are far above, rounding errors far below."""
+
+
 def typical_price(high: float, low: float, close: float) -> float:
     """(high + low + close) / 3."""
     return (high + low + close) / 3.0
@@ -76,7 +80,8 @@ class Mfi:
     """Money flow index: 100 * rising flow / (rising + falling flow) over the last ``period`` bars (TA-Lib MFI).
 
     A bar's flow is typical price * volume; it rises or falls with the typical price, and counts for neither when
-    that stays. 0 where nothing flowed. Warm after ``period`` + 1 bars.
+    that stays: to a part in 1e12, because equal sums of three decimals differ in their last bit. 0 where nothing
+    flowed. Warm after ``period`` + 1 bars.
     """
 
     __slots__ = ("_count", "_falling", "_price", "_rising", "period", "warmup")
@@ -97,8 +102,9 @@ class Mfi:
         if self._count == 0:
             self._count = 1
             return  # the first bar has none before it
-        self._rising.push(flow if self._price > before else 0.0)
-        self._falling.push(flow if self._price < before else 0.0)
+        change, least = self._price - before, abs(self._price) * CHANGE_LEAST
+        self._rising.push(flow if change > least else 0.0)
+        self._falling.push(flow if -change > least else 0.0)
 
     @property
     def warm(self) -> bool:

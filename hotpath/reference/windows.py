@@ -81,10 +81,11 @@ class Moments:
     of the window: values far from zero lose no digits.
     """
 
-    __slots__ = ("_back", "_back_squares", "_front", "_front_squares", "_window", "base", "count", "period")
+    __slots__ = ("_back", "_back_squares", "_front", "_front_squares", "_share", "_window", "base", "count", "period")
 
     def __init__(self, period: int) -> None:
         self.period = period
+        self._share = 1.0 / period
         self.count = 0
         self.base = 0.0
         self._window = [0.0] * period
@@ -115,13 +116,14 @@ class Moments:
     @property
     def shift(self) -> float:
         """The mean as a distance from the base."""
-        return (self._back[self.count % self.period] + self._front) / self.period
+        return (self._back[self.count % self.period] + self._front) * self._share
 
     @property
     def deviation(self) -> float:
         """The population standard deviation."""
         shift = self.shift
-        variance = (self._back_squares[self.count % self.period] + self._front_squares) / self.period - shift * shift
+        squares = self._back_squares[self.count % self.period] + self._front_squares
+        variance = squares * self._share - shift * shift
         return math.sqrt(variance) if variance > 0.0 else 0.0
 
     def state(self) -> list[Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import math
 import random
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,53 +21,102 @@ from live_runner.hotpath import indicators
 type Bars = dict[str, NDArray[np.float64]]
 
 TOLERANCE = 1e-9
+LIMITS = ("BARS_MAX", "PERIOD_MAX")
+BATCHES = {"AnchoredVwap": "anchored_vwap"}
+
+
+FIELDS = ("high", "low", "close", "volume")
 
 
 def _walk(seed: int, price: float, rows: int = 4000) -> Bars:
     chance = random.Random(seed)
-    bars: dict[str, list[float]] = {"high": [], "low": [], "close": []}
+    bars: dict[str, list[float]] = {name: [] for name in FIELDS}
     for _ in range(rows):
         price *= 1 + chance.gauss(0, 0.001)
         bars["close"].append(price)
         bars["high"].append(price * (1 + abs(chance.gauss(0, 0.0005))))
         bars["low"].append(price * (1 - abs(chance.gauss(0, 0.0005))))
+        bars["volume"].append(chance.expovariate(0.1))
     return {name: np.array(column) for name, column in bars.items()}
 
 
 def _recorded(path: Path) -> Bars:
     with gzip.open(path, "rt") as lines:
         rows = list(csv.DictReader(lines))[:20_000]
-    return {name: np.array([float(row[name]) for row in rows]) for name in ("high", "low", "close")}
+    return {name: np.array([float(row[name]) for row in rows]) for name in FIELDS}
 
 
-def _pairs(bars: Bars) -> list[tuple[str, Any, Any]]:
+type Pair = tuple[str, Any, Any, float]
+"""Name, ours, TA-Lib's, and what a difference is relative to: 0 for TA-Lib's own value."""
+
+
+def _averages(bars: Bars, period: int, price: float) -> list[Pair]:
+    close = bars["close"]
+    bands = zip(indicators.bollinger(close, period, 2.0), talib.BBANDS(close, period, 2.0, 2.0), strict=True)
+    return [
+        ("sma", indicators.sma(close, period), talib.SMA(close, period), 0),
+        ("ema", indicators.ema(close, period), talib.EMA(close, period), 0),
+        ("wma", indicators.wma(close, period), talib.WMA(close, period), 0),
+        ("dema", indicators.dema(close, period), talib.DEMA(close, period), 0),
+        ("tema", indicators.tema(close, period), talib.TEMA(close, period), 0),
+        ("stddev", indicators.stddev(close, period), talib.STDDEV(close, period, 1.0), price),
+        ("slope", indicators.slope(close, period), talib.LINEARREG_SLOPE(close, period), price),
+        *(("bollinger", ours, theirs, 0) for ours, theirs in bands),
+    ]
+
+
+def _oscillators(bars: Bars, period: int) -> list[Pair]:
+    high, low, close, volume = (bars[name] for name in FIELDS)
+    index, plus, minus = indicators.adx(high, low, close, period)
+    first = 2 * period - 1
+    stochastic = zip(
+        indicators.stochastic(high, low, close, period, 3, 4),
+        talib.STOCH(high, low, close, period, 3, 0, 4, 0),
+        strict=True,
+    )
+    return [
+        ("rsi", indicators.rsi(close, period), talib.RSI(close, period), 100),
+        ("roc", indicators.roc(close, period), talib.ROC(close, period), 0),
+        ("mfi", indicators.mfi(high, low, close, volume, period), talib.MFI(high, low, close, volume, period), 100),
+        ("adx", index, talib.ADX(high, low, close, period), 100),
+        # TA-Lib has these two from bar period + 1 on; ours begin with the index.
+        ("plus", plus[first:], talib.PLUS_DI(high, low, close, period)[first:], 100),
+        ("minus", minus[first:], talib.MINUS_DI(high, low, close, period)[first:], 100),
+        *(("stochastic", ours, theirs, 100) for ours, theirs in stochastic),
+    ]
+
+
+def _ranges(bars: Bars, period: int) -> list[Pair]:
     high, low, close = bars["high"], bars["low"], bars["close"]
-    pairs: list[tuple[str, Any, Any]] = []
+    upper, middle, lower = indicators.donchian(high, low, period)
+    return [
+        ("atr", indicators.atr(high, low, close, period), talib.ATR(high, low, close, period), 0),
+        ("max", upper, talib.MAX(high, period), 0),
+        ("middle", middle, talib.MIDPRICE(high, low, period), 0),
+        ("min", lower, talib.MIN(low, period), 0),
+    ]
+
+
+def _pairs(bars: Bars) -> list[Pair]:
+    close, volume = bars["close"], bars["volume"]
+    price = float(np.max(np.abs(close)))
+    pairs: list[Pair] = [("obv", indicators.obv(close, volume), talib.OBV(close, volume), float(np.sum(volume)))]
     for period in (2, 5, 14, 20, 200):
-        pairs += [
-            (f"ema {period}", indicators.ema(close, period), talib.EMA(close, period)),
-            (f"sma {period}", indicators.sma(close, period), talib.SMA(close, period)),
-            (f"rsi {period}", indicators.rsi(close, period), talib.RSI(close, period)),
-            (f"atr {period}", indicators.atr(high, low, close, period), talib.ATR(high, low, close, period)),
-        ]
-        upper, _, lower = indicators.donchian(high, low, period)
-        pairs += [(f"max {period}", upper, talib.MAX(high, period)), (f"min {period}", lower, talib.MIN(low, period))]
-        bands = zip(indicators.bollinger(close, period, 2.0), talib.BBANDS(close, period, 2.0, 2.0), strict=True)
-        pairs += [(f"bollinger {period}", ours, theirs) for ours, theirs in bands]
+        found = _averages(bars, period, price) + _oscillators(bars, period) + _ranges(bars, period)
+        pairs += [(f"{name} {period}", ours, theirs, size) for name, ours, theirs, size in found]
     for lengths in ((12, 26, 9), (3, 10, 16), (5, 35, 5)):
         lines = zip(indicators.macd(close, *lengths), talib.MACD(close, *lengths), strict=True)
-        pairs += [(f"macd {lengths}", ours, theirs) for ours, theirs in lines]
+        # A small difference of prices: what is relative is relative to those.
+        pairs += [(f"macd {lengths}", ours, theirs, price) for ours, theirs in lines]
     return pairs
 
 
 def _assert_equal(bars: Bars) -> None:
-    scale = float(np.max(np.abs(bars["close"])))
-    for name, ours, theirs in _pairs(bars):
+    for name, ours, theirs, size in _pairs(bars):
         assert np.array_equal(np.isnan(ours), np.isnan(theirs)), name
         warm = ~np.isnan(ours)
-        # MACD is a small difference of prices: what is relative is relative to those.
-        size = scale if name.startswith("macd") else np.abs(theirs[warm])
-        assert np.all(np.abs(ours[warm] - theirs[warm]) <= TOLERANCE * size), name
+        bound = TOLERANCE * (size or np.abs(theirs[warm]))
+        assert np.all(np.abs(ours[warm] - theirs[warm]) <= bound), name
 
 
 @pytest.mark.parametrize("price", [0.0000123, 1.0, 61728.3])
@@ -82,34 +133,148 @@ def test_recorded_bars_agree_with_talib(shared_data: Path) -> None:
         _assert_equal(_recorded(shared_data / "candles" / f"{name}.csv.gz"))
 
 
-@pytest.mark.parametrize(
-    ("indicator", "warmup"),
-    [
-        (indicators.Ema(20), 20),
-        (indicators.Sma(20), 20),
-        (indicators.Rsi(14), 15),
-        (indicators.Bollinger(20, 2.0), 20),
-        (indicators.Macd(12, 26, 9), 34),
-    ],
-)
-def test_an_indicator_has_no_value_before_it_is_warm(indicator: Any, warmup: int) -> None:
-    """I03: not warm is None, never 0."""
+WARMUPS: list[tuple[str, tuple[Any, ...], int, int]] = [
+    ("AnchoredVwap", (), 1, 4),
+    ("Adx", (7,), 14, 3),
+    ("Atr", (3,), 4, 3),
+    ("Bollinger", (20, 2.0), 20, 1),
+    ("Dema", (5,), 9, 1),
+    ("Donchian", (3,), 3, 2),
+    ("Ema", (20,), 20, 1),
+    ("Keltner", (5, 8, 2.0), 9, 3),
+    ("Keltner", (12, 8, 2.0), 12, 3),
+    ("Macd", (12, 26, 9), 34, 1),
+    ("Mfi", (6,), 7, 4),
+    ("Obv", (), 1, 2),
+    ("Roc", (10,), 11, 1),
+    ("Rsi", (14,), 15, 1),
+    ("Slope", (14,), 14, 1),
+    ("Sma", (20,), 20, 1),
+    ("Stddev", (9,), 9, 1),
+    ("Stochastic", (5, 3, 4), 10, 3),
+    ("Supertrend", (10, 3.0), 11, 3),
+    ("Tema", (5,), 13, 1),
+    ("Vwap", (6,), 6, 4),
+    ("Wma", (4,), 4, 1),
+]
+"""Class, parameters, warmup, and how many numbers a bar has."""
+
+
+def test_every_indicator_tells_its_warmup() -> None:
+    told = {name for name, *_ in WARMUPS}
+
+    assert told == {name for name in indicators.__all__ if name[0].isupper() and name not in {*LIMITS, "Column"}}
+
+
+@pytest.mark.parametrize(("name", "parameters", "warmup", "fields"), WARMUPS)
+def test_an_indicator_has_no_value_before_it_is_warm(
+    name: str, parameters: tuple[Any, ...], warmup: int, fields: int
+) -> None:
+    """I03: not warm is None, never 0; a column holds nan."""
+    indicator = getattr(indicators, name)(*parameters)
     assert indicator.warmup == warmup
     for number in range(1, warmup + 3):
         assert (indicator.warm, indicator.value is not None) == (number > warmup, number > warmup)
-        indicator.update(100.0 + number)
+        indicator.update(*[100.0 + number] * fields)
+
+    rows = np.arange(1.0, warmup + 3)
+    batch = getattr(indicators, BATCHES.get(name, name.lower()))(*[rows] * fields, *parameters)
+    for column in batch if isinstance(batch, tuple) else (batch,):
+        assert np.array_equal(np.isnan(column), np.arange(1, len(rows) + 1) < warmup)
 
 
-def test_indicators_of_whole_bars_have_no_value_before_they_are_warm() -> None:
-    """I03"""
-    range_, channel = indicators.Atr(3), indicators.Donchian(3)
-    for number in range(3):
-        assert (range_.value, channel.value) == (None, None)
-        range_.update(10.0 + number, 9.0 + number, 9.5 + number)
-        channel.update(10.0 + number, 9.0 + number)
+@pytest.mark.parametrize(("name", "parameters", "warmup", "fields"), WARMUPS)
+def test_a_column_too_short_has_no_value_and_an_empty_one_no_row(
+    name: str, parameters: tuple[Any, ...], warmup: int, fields: int
+) -> None:
+    for rows in {0, 1, warmup - 1} - {warmup}:
+        batch = getattr(indicators, BATCHES.get(name, name.lower()))(*[np.ones(rows)] * fields, *parameters)
+        for column in batch if isinstance(batch, tuple) else (batch,):
+            assert len(column) == rows
+            assert np.isnan(column).all()
 
-    assert (range_.warmup, range_.value) == (4, None)
-    assert (channel.warmup, channel.value) == (3, (12.0, 10.5, 9.0))
+
+def test_keltner_is_an_average_and_ranges_off_it(seed: int) -> None:
+    """Keltner channel after Raschke: EMA of the close, plus and minus a multiple of the ATR; both from TA-Lib."""
+    bars = _walk(seed, 300.0, 500)
+    high, low, close = bars["high"], bars["low"], bars["close"]
+    middle, reach = talib.EMA(close, 20), 1.5 * talib.ATR(high, low, close, 10)
+
+    channel = indicators.keltner(high, low, close, 20, 10, 1.5)
+
+    for ours, theirs in zip(channel, (middle + reach, middle, middle - reach), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=TOLERANCE)
+
+
+def test_vwap_is_money_over_volume(seed: int) -> None:
+    """Berkowitz, Logue and Noser (1988): sum of price * volume / sum of volume, each window added up anew."""
+    bars = _walk(seed, 300.0, 300)
+    bars["volume"][40:60] = 0.0
+    price = (bars["high"] + bars["low"] + bars["close"]) / 3
+    columns = [bars[name] for name in FIELDS]
+
+    rolling, anchored = indicators.vwap(*columns, 12), indicators.anchored_vwap(*columns)
+
+    for row in range(300):
+        window = slice(row - 11, row + 1)
+        if row >= 11:
+            volume = math.fsum(bars["volume"][window])
+            money = math.fsum(price[window] * bars["volume"][window])
+            assert rolling[row] == pytest.approx(money / volume if volume else price[row], rel=TOLERANCE)
+        since = slice(0, row + 1)
+        mean = math.fsum(price[since] * bars["volume"][since]) / math.fsum(bars["volume"][since])
+        assert anchored[row] == pytest.approx(mean, rel=TOLERANCE)
+
+
+def test_an_anchored_average_begins_again_after_a_reset() -> None:
+    average = indicators.AnchoredVwap()
+    average.update(12.0, 9.0, 12.0, 5.0)
+    assert average.value == 11.0
+
+    average.reset()
+    assert (average.warm, average.value) == (False, None)
+    average.update(6.0, 3.0, 3.0, 2.0)
+
+    assert average.value == 4.0
+
+
+def test_donchian_is_highest_and_lowest(seed: int) -> None:
+    """Richard Donchian: the highest high and the lowest low of the last bars, the newest among them."""
+    bars = _walk(seed, 300.0, 200)
+
+    upper, middle, lower = indicators.donchian(bars["high"], bars["low"], 7)
+
+    for row in range(6, 200):
+        highest, lowest = max(bars["high"][row - 6 : row + 1]), min(bars["low"][row - 6 : row + 1])
+        assert (upper[row], middle[row], lower[row]) == (highest, (highest + lowest) / 2, lowest)
+
+
+def test_supertrend_follows_the_far_line(seed: int) -> None:
+    """ta.supertrend of TradingView's reference manual, transcribed: its direction is -1 for a rising trend."""
+    bars = _walk(seed, 300.0, 2000)
+    high, low, close = bars["high"], bars["low"], bars["close"]
+    ranges = talib.ATR(high, low, close, 10)
+    upper_before = lower_before = trend_before = math.nan
+
+    lines, directions = indicators.supertrend(high, low, close, 10, 2.0)
+
+    for row in range(10, 2000):
+        source = (high[row] + low[row]) / 2
+        upper, lower = source + 2.0 * ranges[row], source - 2.0 * ranges[row]
+        if row == 10:
+            direction = 1
+        else:
+            lower = lower if lower > lower_before or close[row - 1] < lower_before else lower_before
+            upper = upper if upper < upper_before or close[row - 1] > upper_before else upper_before
+            if trend_before == upper_before:
+                direction = -1 if close[row] > upper else 1
+            else:
+                direction = 1 if close[row] < lower else -1
+        trend = lower if direction == -1 else upper
+        assert directions[row] == -direction
+        assert lines[row] == pytest.approx(trend, rel=TOLERANCE)
+        upper_before, lower_before, trend_before = upper, lower, trend
+    assert {*directions[10:]} == {1.0, -1.0}
 
 
 def test_ema_begins_with_the_mean_and_then_follows() -> None:
@@ -153,14 +318,40 @@ def test_bands_far_from_zero_keep_their_width() -> None:
 
 
 def test_a_spike_leaves_no_trace_once_it_is_out_of_the_window() -> None:
-    """Running sums are taken afresh: an outlier of 1e16 does not spoil the averages for ever."""
-    average, bands = indicators.Sma(4), indicators.Bollinger(4, 2.0)
-    for close in (1.0, 1e16, *[1.1] * 11):
+    """Nothing is taken out of a sum: with the bar that pushes an outlier of 1e16 out, it is gone."""
+    average, bands, weighted = indicators.Sma(4), indicators.Bollinger(4, 2.0), indicators.Wma(4)
+    for close in (1.0, 1e16, *[1.1] * 4):
         average.update(close)
         bands.update(close)
+        weighted.update(close)
 
     assert average.value == 1.1
     assert bands.value == (1.1, 1.1, 1.1)
+    assert weighted.value == 1.1
+
+
+def test_an_average_of_a_still_price_is_the_price() -> None:
+    """Else two averages of one price would cross on rounding errors."""
+    averages = [indicators.Ema(7), indicators.Ema(31), indicators.Dema(5), indicators.Tema(5)]
+    for number in range(3000):
+        for average in averages:
+            average.update(0.1 if number > 40 else 0.3 - number / 200)
+
+    assert [average.value for average in averages] == [0.1] * 4
+
+
+def test_deviation_is_that_of_exact_arithmetic(seed: int) -> None:
+    """Also right after a jump of the price, where TA-Lib's running sums have lost digits."""
+    bars = _walk(seed, 60000.0, 400)
+    close = bars["close"] * np.where(np.arange(400) < 150, 1.0, 50.0)
+
+    ours = indicators.stddev(close, 20)
+
+    for row in range(19, 400):
+        window = [Fraction(float(value)) for value in close[row - 19 : row + 1]]
+        mean = sum(window) / 20
+        variance = sum((value - mean) ** 2 for value in window) / 20
+        assert ours[row] == pytest.approx(math.sqrt(variance), rel=TOLERANCE)
 
 
 def test_a_wrong_bar_names_the_field() -> None:
@@ -172,6 +363,36 @@ def test_a_wrong_bar_names_the_field() -> None:
         indicators.sma(np.array([1.0, np.nan]), 2)
 
 
-def test_a_column_shorter_than_the_warmup_has_no_value() -> None:
-    assert np.isnan(indicators.ema(np.array([1.0, 2.0]), 3)).all()
-    assert len(indicators.ema(np.array([]), 3)) == 0
+def test_a_column_of_something_else_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="close holds <U1: a column of float64 is needed"):
+        indicators.sma(np.array(["1", "2"]), 2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="low holds complex128"):
+        indicators.donchian(np.ones(3), np.ones(3, dtype=complex), 2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="high, low, close, volume must be columns of one length"):
+        indicators.mfi(np.ones(3), np.ones(3), np.ones(3), np.ones(4), 2)
+
+
+def test_a_negative_volume_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"volume is -1\.0: it must not be negative"):
+        indicators.Obv().update(1.0, -1.0)
+    with pytest.raises(ValueError, match=r"volume\[2\] is -1\.0: it must not be negative"):
+        indicators.vwap(np.ones(3), np.ones(3), np.ones(3), np.array([1.0, 0.0, -1.0]), 2)
+
+
+@pytest.mark.parametrize("period", [0, -1, 1_000_001])
+def test_a_period_that_is_none_is_refused(period: int) -> None:
+    with pytest.raises(ValueError, match=f"period is {period}: 1 to 1000000 bars are possible"):
+        indicators.sma(np.ones(3), period)
+
+
+def test_a_period_that_is_no_whole_number_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"period is 2\.5: it must be a whole number of bars"):
+        indicators.Ema(2.5)  # type: ignore[arg-type]
+
+
+def test_columns_of_other_numbers_and_strides_are_taken() -> None:
+    whole = np.arange(40)
+    expected = indicators.sma(whole[::2].astype(np.float64).copy(), 3)
+
+    np.testing.assert_array_equal(indicators.sma(whole[::2], 3), expected)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(indicators.sma(whole.astype(np.float32)[::2], 3), expected)  # type: ignore[arg-type]
