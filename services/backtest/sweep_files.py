@@ -1,9 +1,10 @@
 """A sweep's results in files: a journal while it runs, and Parquet made of it.
 
-    <name>.parquet            every stored run, by number; put in place whole
-    <name>.parquet.journal    the same as JSON lines in the order they ended, each batch on disk before the next
+    <name>.parquet             every stored run, by number; put in place whole
+    .<name>.parquet.journal    the same as JSON lines in the order they ended, each batch on disk before the next
 
-The journal is what an interrupted sweep goes on from. Its first line is the header. A line that a crash has cut
+The journal is what an interrupted sweep goes on from. Its name begins with a dot, so that who reads a folder of
+Parquet files as one table does not stumble over it. Its first line is the header. A line that a crash has cut
 off is dropped, and its run is run again.
 """
 
@@ -38,7 +39,7 @@ class FileStore:
     def __init__(self, path: Path, header: Header, *, fresh: bool = False) -> None:
         """Begin a journal or take one up; ConfigError when another sweep or process has it."""
         self.path = path
-        self._journal = path.with_name(f"{path.name}.journal")
+        self._journal = path.with_name(f".{path.name}.journal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._journal, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -132,7 +133,7 @@ class FileStore:
         import pyarrow.parquet as pq
 
         schema = _schema(pa, self.header)
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}.new")
         try:
             with new.open("wb") as file:
                 with pq.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -18,6 +18,7 @@ from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
 if TYPE_CHECKING:
     from live_runner.services.backtest.sweep_rows import Column, Row
     from live_runner.services.backtest.sweep_store import Store
+    from live_runner.services.cli.sweep_display import Display
     from live_runner.services.cli.sweep_setup import Prepared
 
 __all__ = ["register"]
@@ -87,18 +88,17 @@ def sweep(
     prepared = prepare(search, settings.home)
     with open_store(prepared, settings, out=out, database=database, fresh=fresh) as store:
         began_s = time.perf_counter()
-        before = len(store.numbers())
-        is_stopped = _run(prepared, store, settings.home, jobs or _cores(), timeout, column, is_quiet=as_json)
+        is_stopped, ran = _run(prepared, store, settings.home, jobs or _cores(), timeout, column, is_quiet=as_json)
         told = _result(prepared, store, column, best)
-        told |= {"ran": len(store.numbers()) - before, "seconds": round(time.perf_counter() - began_s, 3)}
+        told |= {"ran": ran, "seconds": round(time.perf_counter() - began_s, 3)}
     _show(told, column, as_json=as_json)
     raise typer.Exit(130 if is_stopped else int(told["failed"] > 0))
 
 
 def _run(
     prepared: Prepared, store: Store, home: Path, jobs: int, timeout_s: float, column: Column, *, is_quiet: bool
-) -> bool:
-    """Run what is missing; whether it was interrupted."""
+) -> tuple[bool, int]:
+    """Run what is missing; whether it was interrupted, and how many rows were stored."""
     from msgspec.structs import replace
 
     from live_runner.services.backtest.sweep_plan import missing
@@ -114,23 +114,25 @@ def _run(
         store.add(refused)
     todo = [setting for setting in todo if setting.number not in plan.refusals]
     if not todo:
-        return False
+        return False, len(refused)
     job = replace(prepared.job, shared=shared)
     with _interruptible() as stop, Display(prepared.name, len(todo), column, is_quiet=is_quiet) as display:
         jobs = min(jobs, len(todo))
         with Pool(job, open_market, home, jobs=jobs, timeout_s=timeout_s, on_trouble=display.trouble) as pool:
-            _store(pool.run(todo, lambda: bool(stop)), store, display)
-    return bool(stop)
+            ran = _store(pool.run(todo, lambda: bool(stop)), store, display)
+    return bool(stop), len(refused) + ran
 
 
-def _store(rows: Iterator[Row | None], store: Store, display: Any) -> None:
-    """Store rows in batches, the last one whatever happens."""
+def _store(rows: Iterator[Row | None], store: Store, display: Display) -> int:
+    """Store rows in batches, the last one whatever happens; how many there were."""
+    stored = 0
     batch: list[Row] = []
     stored_s = time.monotonic()
     try:
         for row in rows:
             if row is not None:
                 batch.append(row)
+                stored += 1
                 display.ended(row)
             if batch and time.monotonic() - stored_s >= BATCH_S:
                 ready, batch = batch, []
@@ -139,6 +141,7 @@ def _store(rows: Iterator[Row | None], store: Store, display: Any) -> None:
     finally:
         if batch:
             store.add(batch)
+    return stored
 
 
 @contextmanager

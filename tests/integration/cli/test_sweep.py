@@ -103,7 +103,7 @@ class Terminal:
 
     def stored(self) -> list[dict[str, Any]]:
         """Whole lines of the journal, without its header."""
-        journal = self.parquet.with_name("alpha.parquet.journal")
+        journal = self.parquet.with_name(".alpha.parquet.journal")
         text = journal.read_text() if journal.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True)[1:] if line.endswith("\n")]
 
@@ -198,6 +198,9 @@ def test_parts_together_are_the_whole(terminal: Terminal) -> None:
         code, told, _ = terminal.do("--part", part)
         assert (code, told["runs"], told["part"]) == (0, 6, part)
         parts += terminal.rows(Path(told["results"]))
+    terminal.parquet.unlink()
+    assert pq.read_table(terminal.parquet.parent).num_rows == 12
+    assert terminal.do()[1]["ran"] == 0
 
     assert without_time(sorted(parts, key=lambda row: row["number"])) == without_time(terminal.rows())
 
@@ -248,7 +251,7 @@ def test_ctrl_c_stores_what_is_there_and_the_same_command_goes_on(terminal: Term
 def test_a_line_that_a_crash_cut_off_is_run_again(terminal: Terminal) -> None:
     assert terminal.do()[0] == 0
     expected = without_time(terminal.rows())
-    journal = terminal.parquet.with_name("alpha.parquet.journal")
+    journal = terminal.parquet.with_name(".alpha.parquet.journal")
     journal.write_bytes(journal.read_bytes()[:-40])
 
     code, told, _ = terminal.do()
@@ -259,42 +262,38 @@ def test_a_line_that_a_crash_cut_off_is_run_again(terminal: Terminal) -> None:
 
 def test_a_damaged_journal_names_its_line(terminal: Terminal) -> None:
     assert terminal.do()[0] == 0
-    journal = terminal.parquet.with_name("alpha.parquet.journal")
+    journal = terminal.parquet.with_name(".alpha.parquet.journal")
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:4], b"{\n", *lines[5:]]))
 
     code, _, err = terminal.do()
 
     assert code == 65
-    assert "alpha.parquet.journal, line 5 is damaged" in err
+    assert "/.alpha.parquet.journal, line 5 is damaged" in err
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
-    [
+def test_results_of_another_sweep_are_not_mixed_in(terminal: Terminal) -> None:
+    assert terminal.do()[0] == 0
+    before = terminal.parquet.read_bytes()
+    for file, old, new, told in (
         ("c.yaml", "notional: 100", "notional: 200", "another configuration"),
         ("c.yaml", "bars: 400", "bars: 500", "another configuration and dataset"),
         ("space.yaml", "to: 20", "to: 28", "another space and warmup"),
         ("space.yaml", "[3, 5, 12]", "[3, 5]", "another space"),
-    ],
-)
-def test_results_of_another_sweep_are_not_mixed_in(
-    terminal: Terminal, file: str, old: str, new: str, told: str
-) -> None:
-    assert terminal.do()[0] == 0
-    before = terminal.parquet.read_bytes()
-    text = (terminal.folder / file).read_text()
-    terminal.write(file, text.replace(old, new))
+    ):
+        text = (terminal.folder / file).read_text()
+        terminal.write(file, text.replace(old, new))
+        code, _, err = terminal.do()
+        terminal.write(file, text)
 
-    code, _, err = terminal.do()
+        assert code == 64
+        assert f"were made with {told}. " in json.loads(err)["error"]["message"]
+        assert "--fresh" in err
+        assert terminal.parquet.read_bytes() == before
 
-    assert code == 64
-    assert f"were made with {told}. " in json.loads(err)["error"]["message"]
-    assert "--fresh" in err
-    assert terminal.parquet.read_bytes() == before
-
+    terminal.write("space.yaml", SPACE.replace("[3, 5, 12]", "[3]"))
     code, again, _ = terminal.do("--fresh")
-    assert (code, again["ran"]) == (0, again["runs"])
+    assert (code, again["ran"], len(terminal.rows())) == (0, 4, 4)
 
 
 def test_a_changed_strategy_is_another_sweep(terminal: Terminal) -> None:
@@ -386,7 +385,7 @@ def test_a_file_that_is_no_sweeps_is_not_replaced(terminal: Terminal) -> None:
     assert code == 64
     assert "no journal beside it" in err
     assert (terminal.folder / "mine.parquet").read_text() == "precious"
-    assert not (terminal.folder / "mine.parquet.journal").exists()
+    assert not (terminal.folder / ".mine.parquet.journal").exists()
 
 
 def test_the_database_holds_the_same_rows_and_parts_of_it_meet_there(terminal: Terminal, dsn: str) -> None:
