@@ -102,6 +102,8 @@ cdef class Desk:
     cdef int64_t now_ns
     cdef double *averages
     cdef bint *averaged
+    cdef double *newest  # prices of the newest lots
+    cdef bint *newest_known
     cdef bint equity_known
     cdef double equity_now
 

@@ -341,8 +341,7 @@ cdef class DualLifo(CompiledStrategy):
         """Open legs first, long then short; then entries, long then short."""
         cdef bint[2] entering
         cdef double move
-        cdef int leg
-        cdef int status
+        cdef int leg, status
         for leg in range(2):
             entering[leg] = False
             if self.ladders[leg].enabled:
@@ -377,22 +376,24 @@ cdef class DualLifo(CompiledStrategy):
 
     cdef int sell(self, const bar_t *bar, Desk desk, const ladder_t *ladder) noexcept nogil:
         """Ask for the whole leg, or its newest lot, when its target was reached. CLOSE, PARTIAL_CLOSE or NOTHING."""
-        cdef int symbol = bar.symbol
-        cdef int leg = ladder.leg
+        cdef int symbol = bar.symbol, leg = ladder.leg
         cdef ladder_state_t *state = <ladder_state_t *>self.leg(symbol, leg)
         cdef double touch = bar.high if ladder.sign > 0.0 else bar.low
         cdef int newest = desk.lots(symbol, leg) - 1
-        cdef double gain, notional, target
+        cdef double price, gain, notional, target
         if takes_profit(ladder, state, bar.close, touch, desk.average(symbol, leg)):
             desk.close(symbol, leg, TAKE_PROFIT)
             return CLOSE
         if newest + 1 <= SUB_SELL_ABOVE:
             return NOTHING
+        price = desk.lot_price(symbol, leg, newest)
+        if not reached(ladder, touch, bar.close, price * (1.0 + ladder.sign * ladder.fees)):
+            return NOTHING  # not even breakeven, so that what it takes to know the gain can be spared
         gain = ladder.sub_take_profit + state.carry
         notional = desk.quantity(symbol, leg) * bar.close * desk.rules[symbol].contract_size
         if notional >= ladder.heavy_exposure * desk.equity():
             gain = 0.0
-        target = desk.lot_price(symbol, leg, newest) * (1.0 + ladder.sign * (ladder.fees + gain))
+        target = price * (1.0 + ladder.sign * (ladder.fees + gain))
         if not reached(ladder, touch, bar.close, target):
             return NOTHING
         set_target(state, True, target)

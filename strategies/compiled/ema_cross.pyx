@@ -94,12 +94,13 @@ cdef class EmaCross(CompiledStrategy):
 
     cdef int on_bar(self, const bar_t *bar, Desk desk) noexcept nogil:
         """Leave the side that ended, enter the one that began."""
-        cdef cross_t *cross = &self.crosses[bar.symbol]
-        cdef int entered, left
-        if not cross.crossed:
+        if not self.crosses[bar.symbol].crossed:
             return OK
-        entered = LONG if cross.order == ABOVE else SHORT
-        left = SHORT if cross.order == ABOVE else LONG
+        return self.turn(bar, desk, self.crosses[bar.symbol].order == ABOVE)
+
+    cdef int turn(self, const bar_t *bar, Desk desk, bint above) noexcept nogil:
+        cdef int entered = LONG if above else SHORT
+        cdef int left = SHORT if above else LONG
         if desk.is_open(bar.symbol, left):
             desk.close(bar.symbol, left, CROSS)
         if (entered == LONG or self.shorts) and not desk.is_open(bar.symbol, entered):
