@@ -458,6 +458,8 @@ cdef class CompiledHost:
             if asked.action == ACTION_ADD and not self.adds_at_market:
                 return self.judge(asked, open_ns, close_ns)
             intent.kind = KIND_MARKET
+        if asked.time_to_live_ns >= 0 and not is_plain_time(asked.time_to_live_ns):
+            return self.judge(asked, open_ns, close_ns)
         intent.number = asked.number
         intent.symbol = asked.symbol
         intent.leg = asked.leg
@@ -737,6 +739,11 @@ cdef bint _further_try(const row_t *row, const order_t *order) noexcept nogil:
     return False
 
 
+cdef inline bint is_plain_time(int64_t time_to_live_ns) noexcept nogil:
+    """Neither over already nor beyond what a moment can be added to."""
+    return 0 < time_to_live_ns < (<int64_t>1 << 61)
+
+
 cdef tuple _asked_row(const asked_t *asked, CompiledStrategy strategy):
     return (
         asked.number,
@@ -984,6 +991,8 @@ def place_text(
             return False
         text = machine.text(("asked", quantity))
     if limit_price is not None and not parse_c(limit_price, &price.mantissa, &price.decimals):
+        return False
+    if time_to_live_ns is not None and not is_plain_time(time_to_live_ns):
         return False
     intent.number = number
     intent.symbol = symbol

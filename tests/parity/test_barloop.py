@@ -108,3 +108,21 @@ def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path)
     )
     world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=300)
     assert agree(world)["fills"] > 20
+
+
+def test_a_time_to_live_that_is_over_before_it_begins_is_refused_alike(tmp_path: Path) -> None:
+    path = tmp_path / "hasty.py"
+    path.write_text(
+        "from live_runner.strategies.base import *\n"
+        "class Given(Parameters, frozen=True, kw_only=True):\n    pass\n"
+        "class Hasty(Strategy[Given, LegState]):\n"
+        "    def on_bar(self, bar, view):\n"
+        "        times = (0.0, -5.0, 1e-10, 90.0, 1e9, None)\n"
+        "        at = bar.open_ns // 60_000_000_000 % len(times)\n"
+        "        if view.leg(bar.symbol, 'long').is_open or view.pending(bar.symbol):\n            return []\n"
+        "        price = bar.close * (0.999 if at < 4 else 1.001)\n"
+        "        return [intent.open(bar.symbol, 'long', 200.0 / bar.close, style='limit', limit_price=price,\n"
+        "                            time_to_live_s=times[at])]\n"
+    )
+    world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=60)
+    assert agree(world)["refused"] > 3
