@@ -9,13 +9,14 @@ from live_runner.hotpath.compiled.windows cimport Extremes, Ramp, Sum
 cdef class Rsi:
     cdef readonly object period
     cdef readonly object warmup
-    cdef long long length
-    cdef long long count
-    cdef double keep
-    cdef double share
+    # Apart, as in Ema.
     cdef double close
+    cdef long long length
     cdef double gain
+    cdef double keep
     cdef double loss
+    cdef double share
+    cdef long long count
 
     cdef void take(self, double close) noexcept nogil
     cdef bint is_warm(self) noexcept nogil

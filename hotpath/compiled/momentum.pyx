@@ -69,8 +69,8 @@ cdef class Rsi:
 
     cdef void take(self, double close) noexcept nogil:
         cdef double change = close - self.close
-        cdef double gain = higher(change, 0.0)
-        cdef double loss = higher(-change, 0.0)
+        cdef double gain = pick(change > 0.0, change, 0.0)
+        cdef double loss = pick(change < 0.0, -change, 0.0)
         self.close = close
         if self.count > self.length:
             self.gain = self.gain * self.keep + gain * self.share

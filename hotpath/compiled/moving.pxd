@@ -24,12 +24,14 @@ cdef class Sma:
 cdef class Ema:
     cdef readonly object period
     cdef readonly object warmup
+    # What changes with a bar does not lie side by side: the compiler would store two of them as one, and the
+    # processor would wait for that when the next bar reads one.
+    cdef double close
     cdef long long length
-    cdef long long count
+    cdef double lag
     cdef double keep
     cdef double current
-    cdef double close
-    cdef double lag
+    cdef long long count
 
     cdef void take(self, double close) noexcept nogil
     cdef bint is_warm(self) noexcept nogil

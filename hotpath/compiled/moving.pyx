@@ -191,7 +191,8 @@ cdef class Wma:
 cdef class Dema:
     """Double exponential moving average: 2 * e1 - e2, e2 being the EMA of the EMA e1 (TA-Lib DEMA, Patrick Mulloy).
 
-    Each is seeded as ``Ema`` is, e2 with the first ``period`` values of e1. Warm after 2 * ``period`` - 1 bars.
+    Each is seeded as ``Ema`` is, e2 with the first ``period`` values of e1. e1 - e2 is the lag of e2, so the value is
+    e1 + lag. Warm after 2 * ``period`` - 1 bars.
     """
 
     def __cinit__(self, period: int):
@@ -209,7 +210,7 @@ cdef class Dema:
         return self.second.is_warm()
 
     cdef double get(self) noexcept nogil:
-        return 2.0 * self.first.current - self.second.current
+        return self.first.current + self.second.lag
 
     def update(self, close: float) -> None:
         """Take one closed bar."""
@@ -240,7 +241,8 @@ cdef class Dema:
 cdef class Tema:
     """Triple exponential moving average: 3 * (e1 - e2) + e3 (TA-Lib TEMA, Patrick Mulloy).
 
-    e1 is the EMA of the close, e2 of e1, e3 of e2, each seeded as ``Ema`` is. Warm after 3 * ``period`` - 2 bars.
+    e1 is the EMA of the close, e2 of e1, e3 of e2, each seeded as ``Ema`` is; e1 - e2 is the lag of e2. Warm after
+    3 * ``period`` - 2 bars.
     """
 
     def __cinit__(self, period: int):
@@ -261,7 +263,7 @@ cdef class Tema:
         return self.third.is_warm()
 
     cdef double get(self) noexcept nogil:
-        return 3.0 * (self.first.current - self.second.current) + self.third.current
+        return 3.0 * self.second.lag + self.third.current
 
     def update(self, close: float) -> None:
         """Take one closed bar."""
@@ -440,7 +442,7 @@ def dema(values: Column, period: int) -> Column:
     cdef Py_ssize_t index, rows = close.shape[0], seed = min(rows, warmup)
     result = _inputs.blank(rows)
     cdef double[::1] out = result
-    cdef double check = 0.0, first, second, before, lag, lag2, keep = indicator.first.keep
+    cdef double check = 0.0, first, before, lag, lag2, keep = indicator.first.keep
     with nogil:
         for index in range(seed):
             check += close[index]
@@ -453,8 +455,7 @@ def dema(values: Column, period: int) -> Column:
             first = close[index] - lag
             lag2 = lag_after(lag2, first - before, keep)
             before = first
-            second = first - lag2
-            out[index] = 2.0 * first - second
+            out[index] = first + lag2
         clear(&out[0], rows, warmup)
     if check - check != 0.0:
         _inputs.refuse(close=given[0])
@@ -488,7 +489,7 @@ def tema(values: Column, period: int) -> Column:
             lag3 = lag_after(lag3, second - before2, keep)
             before2 = second
             third = second - lag3
-            out[index] = 3.0 * (first - second) + third
+            out[index] = 3.0 * lag2 + third
         clear(&out[0], rows, warmup)
     if check - check != 0.0:
         _inputs.refuse(close=given[0])

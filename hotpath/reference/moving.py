@@ -159,7 +159,8 @@ class Wma:
 class Dema:
     """Double exponential moving average: 2 * e1 - e2, e2 being the EMA of the EMA e1 (TA-Lib DEMA, Patrick Mulloy).
 
-    Each is seeded as ``Ema`` is, e2 with the first ``period`` values of e1. Warm after 2 * ``period`` - 1 bars.
+    Each is seeded as ``Ema`` is, e2 with the first ``period`` values of e1. e1 - e2 is the lag of e2, so the value is
+    e1 + lag. Warm after 2 * ``period`` - 1 bars.
     """
 
     __slots__ = ("_first", "_second", "period", "warmup")
@@ -184,7 +185,7 @@ class Dema:
     @property
     def value(self) -> float | None:
         """The average, None until warm."""
-        return 2.0 * self._first._value - self._second._value if self.warm else None
+        return self._first._value + self._second._lag if self.warm else None
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
@@ -201,7 +202,8 @@ class Dema:
 class Tema:
     """Triple exponential moving average: 3 * (e1 - e2) + e3 (TA-Lib TEMA, Patrick Mulloy).
 
-    e1 is the EMA of the close, e2 of e1, e3 of e2, each seeded as ``Ema`` is. Warm after 3 * ``period`` - 2 bars.
+    e1 is the EMA of the close, e2 of e1, e3 of e2, each seeded as ``Ema`` is; e1 - e2 is the lag of e2. Warm after
+    3 * ``period`` - 2 bars.
     """
 
     __slots__ = ("_first", "_second", "_third", "period", "warmup")
@@ -231,7 +233,7 @@ class Tema:
         """The average, None until warm."""
         if not self.warm:
             return None
-        return 3.0 * (self._first._value - self._second._value) + self._third._value
+        return 3.0 * self._second._lag + self._third._value
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""

@@ -26,7 +26,18 @@ from bench.house import database_server, edition
 from bench.table import Row, markdown, show
 
 _FOLDER = Path(__file__).parent
-BENCHES = ("backtest", "scaling", "normalize", "indicators", "start", "recorder", "replay", "session", "restart", "peers")
+BENCHES = (
+    "backtest",
+    "scaling",
+    "normalize",
+    "indicators",
+    "start",
+    "recorder",
+    "replay",
+    "session",
+    "restart",
+    "peers",
+)
 LONG = ("peers",)
 """Left out of a quick run unless named: other engines take their time."""
 LIMIT_S = 1800.0

@@ -67,7 +67,7 @@ def _columns(market: dict[str, Any]) -> dict[str, tuple[Call, Call | None]]:
         "roc 10": (lambda: indicators.roc(close, 10), lambda: talib.ROC(close, 10)),
         "stochastic 14 3 3": (
             lambda: indicators.stochastic(high, low, close, 14, 3, 3),
-            lambda: talib.STOCH(high, low, close, 14, 3, 0, 3, 0),
+            lambda: talib.STOCH(high, low, close, fastk_period=14, slowk_period=3, slowd_period=3),
         ),
         "adx 14, with +DI and -DI (TA-Lib: without)": (
             lambda: indicators.adx(high, low, close, 14),
