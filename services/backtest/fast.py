@@ -84,7 +84,7 @@ def run_fast(
     stopped = backtest.run()
     if stopped is None:
         return None
-    return BacktestResult(started=started, stopped=stopped, settled=None, sets=len(timeline))
+    return BacktestResult(started=started, stopped=stopped, settled=None, sets=len(timeline), failure=backtest.failure)
 
 
 def compiled_twin(strategy_class: type[Strategy[Any, Any]]) -> type[Any]:
@@ -173,6 +173,11 @@ class FastBacktest:
             cause=event_id(session, "strategy", sets + 1),
             event_ns=self.machine.now_ns,
         )
+
+    @property
+    def failure(self) -> str:
+        """The first call into a Python strategy that raised, "" when none did; a compiled one ends the run."""
+        return self._python.trouble if self._python is not None else ""
 
     def judge_asked(self, asked: Asked, open_ns: int, close_ns: int) -> None:
         """An intent of a compiled strategy that is not plain."""

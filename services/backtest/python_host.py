@@ -77,6 +77,11 @@ class PythonHost:
 
     # -- news -----------------------------------------------------------------------------------
 
+    @property
+    def trouble(self) -> str:
+        """The first failure of the strategy's code, "" while there was none."""
+        return self._calls.trouble
+
     def settle(self) -> None:
         """After a set in which something happened: the account as it is now, and the news."""
         machine = self._machine

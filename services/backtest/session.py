@@ -140,11 +140,12 @@ def run_backtest(
         sink(announced)
     backtest = Backtest(started, strategy_class, hashing=hashing, sink=sink)
     stopped = backtest.run(numbered(config.session, items))
-    failures = backtest.strategy.failures
-    failed = failures[0][0] if failures else None
-    failure = f"{failed.call} {failed.symbol}: {failed.error}" if failed else ""
     return BacktestResult(
-        started=started, stopped=stopped, settled=backtest.settled, sets=backtest.sets, failure=failure
+        started=started,
+        stopped=stopped,
+        settled=backtest.settled,
+        sets=backtest.sets,
+        failure=backtest.strategy.trouble,
     )
 
 

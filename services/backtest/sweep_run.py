@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -11,18 +10,13 @@ import msgspec
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError, SessionRefused
 from live_runner.contracts.messages import Instrument
-from live_runner.services.backtest.session import (
-    Engine,
-    MarketFacts,
-    begin,
-    load_strategy,
-    run_backtest,
-    warmup_needed,
-)
+from live_runner.services.backtest.run import run_over
+from live_runner.services.backtest.session import Engine, MarketFacts, begin, load_strategy, warmup_needed
 from live_runner.services.backtest.sweep_plan import Setting, configured
 from live_runner.services.backtest.sweep_rows import Row, done_row, manifest_fields, other_row
-from live_runner.services.market_data.core.sets import Item
+from live_runner.services.market_data.core.sets import SetTimeline
 from live_runner.services.market_data.core.warmup import Plan as MarketPlan
+from live_runner.strategies.base import Strategy
 from live_runner.strategies.loader import StrategySource
 
 __all__ = ["Job", "Market", "carry_out", "market_facts", "shared_manifest"]
@@ -57,8 +51,8 @@ class Market(Protocol):
     def plan_now(self, warmup_bars: int) -> MarketPlan:
         """Where a run begins; SessionRefused when there is too little history for it."""
 
-    def items(self, after_close_ns: int | None, number: int) -> Iterator[Item]:
-        """The planned run's bars, from the first one for None and 0."""
+    def timeline(self) -> SetTimeline:
+        """The planned run's bars."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +61,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     source: StrategySource
     engine: Engine
+    compiled: bool = False
+    """Run the strategy's compiled twin."""
     shared: dict[str, Any] = {}
     """The part of the manifest that is the same for all."""
 
@@ -80,9 +76,10 @@ def carry_out(setting: Setting, job: Job, market: Market) -> Row:
         return other_row(setting, status, message[:MESSAGE_CHARS_MAX], job.shared, seconds=seconds)
 
     try:
-        config = configured(job.config, load_strategy(job.config, job.source), setting)
-        facts = market_facts(config, job, market)
-        result = run_backtest(config, job.source, facts, market.items(None, 0), job.engine)
+        strategy_class = load_strategy(job.config, job.source)
+        config = configured(job.config, strategy_class, setting)
+        facts = market_facts(config, strategy_class, market)
+        result = run_over(config, job.source, facts, market.timeline(), job.engine, compiled=job.compiled)
     except (ConfigError, SessionRefused) as error:
         return other("refused", str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a broken run is a result, and the others go on
@@ -93,9 +90,9 @@ def carry_out(setting: Setting, job: Job, market: Market) -> Row:
     return done_row(setting, result, job.shared, bars=bars, seconds=time.perf_counter() - began_s)
 
 
-def market_facts(config: Config, job: Job, market: Market) -> MarketFacts:
+def market_facts(config: Config, strategy_class: type[Strategy[Any, Any]], market: Market) -> MarketFacts:
     """What market_data would have said before the first bar of this run."""
-    plan = market.plan_now(warmup_needed(config, load_strategy(config, job.source)))
+    plan = market.plan_now(warmup_needed(config, strategy_class))
     return MarketFacts(
         instruments=market.instruments(),
         dataset=market.manifest_view(),
@@ -107,6 +104,6 @@ def market_facts(config: Config, job: Job, market: Market) -> MarketFacts:
 def shared_manifest(config: Config, job: Job, market: Market) -> dict[str, Any]:
     """The part of the manifest that does not depend on the parameters, as the run of ``config`` has it."""
     strategy_class = load_strategy(config, job.source)
-    _, started = begin(config, job.source, strategy_class, market_facts(config, job, market), job.engine)
+    _, started = begin(config, job.source, strategy_class, market_facts(config, strategy_class, market), job.engine)
     fields = manifest_fields(started)
     return {key: fields[key] for key in _SHARED}

@@ -48,6 +48,7 @@ def sweep(
     space: Annotated[
         Path, typer.Option(help="The file (YAML) that says which values the parameters may take.", show_default=False)
     ],
+    compiled: Annotated[bool, typer.Option("--compiled", help="Run the strategy's compiled twin.")] = False,
     random: Annotated[
         int | None, typer.Option(help="Run so many sets drawn at random, instead of every combination.")
     ] = None,
@@ -84,7 +85,7 @@ def sweep(
     if name is not None:
         check_session(name)
     settings = settings_of(home)
-    search = Search(config, space, random, seed, Part.parse(part), name)
+    search = Search(config, space, random, seed, Part.parse(part), name, compiled)
     prepared = prepare(search, settings.home)
     with open_store(prepared, settings, out=out, database=database, fresh=fresh) as store:
         began_s = time.perf_counter()

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.manifest import config_fields, config_hash
+from live_runner.hotpath import IMPLEMENTATION
 from live_runner.services.backtest.session import load_strategy
 from live_runner.services.backtest.sweep_plan import Part, Plan, configured, grid, make_plan, random_sets
 from live_runner.services.backtest.sweep_run import Job, Market, shared_manifest
@@ -39,6 +40,7 @@ class Search:
     seed: int | None
     part: Part
     name: str | None
+    compiled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,11 @@ def prepare(search: Search, home: Path) -> Prepared:
     source = strategy_source(file)
     strategy_class = load_strategy(file.config, source)
     space.check_parameters(strategy_class.Params)
+    if search.compiled:
+        _check_compiled(strategy_class)
     plan, how = _plan(file.config, strategy_class, space, search)
     first = next(setting for setting in plan.settings if setting.number not in plan.refusals)
-    job = Job(config=plan.config, source=source, engine=engine(source))
+    job = Job(config=plan.config, source=source, engine=engine(source), compiled=search.compiled)
     market = recording_source(plan.config, home)
     shared = shared_manifest(configured(plan.config, strategy_class, first), job, market)
     job = replace(job, shared=shared)
@@ -84,6 +88,17 @@ def prepare(search: Search, home: Path) -> Prepared:
     }
     header = Header(sweep=name, made_of=made_of, space=space.described(), manifest=shared)
     return Prepared(name, plan, job, header, search.part)
+
+
+def _check_compiled(strategy_class: Any) -> None:
+    """ConfigError when there is no compiled twin, so that it is said once and not of every run."""
+    if IMPLEMENTATION != "compiled":
+        raise ConfigError(
+            "LIVE_RUNNER_HOTPATH=reference runs no compiled strategy", remedy="Leave --compiled out, or unset it"
+        )
+    from live_runner.services.backtest.fast import compiled_twin
+
+    compiled_twin(strategy_class)
 
 
 def _plan(config: Any, strategy_class: Any, space: Space, search: Search) -> tuple[Plan, str]:

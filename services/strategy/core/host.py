@@ -92,6 +92,11 @@ class StrategyCore:
         return self._backoffs
 
     @property
+    def trouble(self) -> str:
+        """The first failure of strategy code, "" while there was none."""
+        return self._calls.trouble if self._started is not None else ""
+
+    @property
     def halted(self) -> bool:
         """Whether strategy code failed and the configuration says ``on_error: stop``."""
         return self._started is not None and self._config.strategy.on_error == "stop" and bool(self._calls.trouble)

@@ -77,3 +77,15 @@ def test_a_wrong_file_says_what_to_do(
 
     assert found == code
     assert told in err
+
+
+def test_a_strategy_without_a_compiled_twin_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = (CONFIG % 400).replace("ema_cross, parameters: {notional: 100, short: true}", "breakout_bracket")
+    (folder / "c.yaml").write_text(told)
+    (folder / "space.yaml").write_text("channel: [10, 20]")
+
+    assert invoke([*COMMAND, "--compiled"]) == 64
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert "compiled" in err
+    assert not (folder / "home").exists()
