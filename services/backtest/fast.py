@@ -17,14 +17,14 @@ from typing import Any, Final
 import numpy as np
 
 from live_runner.contracts.config import Config
-from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import Event, Instrument, Started, Stopped
 from live_runner.hotpath import fixed
 from live_runner.hotpath.compiled.barloop import BarLoop, CompiledHost, run_python
 from live_runner.hotpath.compiled.execution import Execution
 from live_runner.hotpath.compiled.journal import Journal
-from live_runner.hotpath.compiled.strategy import Desk
+from live_runner.hotpath.compiled.strategy import CompiledStrategy, Desk
 from live_runner.services.backtest.judge import (
     Asked,
     GivenUpError,
@@ -88,7 +88,7 @@ def run_fast(
 
 
 def compiled_twin(strategy_class: type[Strategy[Any, Any]]) -> type[Any]:
-    """The compiled twin that the strategy names; ConfigError when it has none."""
+    """The compiled twin that the strategy names; ConfigError without one, StrategyError when it does not load."""
     name = strategy_class.compiled
     if name is None:
         raise ConfigError(
@@ -97,7 +97,17 @@ def compiled_twin(strategy_class: type[Strategy[Any, Any]]) -> type[Any]:
             key="strategy",
         )
     module, _, attribute = name.partition(":")
-    twin: type[Any] = getattr(importlib.import_module(module), attribute)
+    try:
+        twin: type[Any] = getattr(importlib.import_module(module), attribute)
+        if not issubclass(twin, CompiledStrategy):
+            raise TypeError("it is no subclass of CompiledStrategy")
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        # A module that was built against other compiled modules is a ValueError or TypeError of its import.
+        raise StrategyError(
+            f"The compiled twin '{name}' of {strategy_class.__name__} cannot be loaded: {error}",
+            remedy="Build it for this version, where Python finds it: docs/compiled_strategies.md",
+            strategy=strategy_class.__name__,
+        ) from error
     return twin
 
 
