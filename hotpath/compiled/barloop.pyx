@@ -386,15 +386,15 @@ cdef class CompiledHost:
             count += self.desk.asked[at].leg == leg
         if count == 0:
             return ST_OK
-        group = <group_t *>calloc(1, sizeof(group_t))
+        # One piece of memory: the group, its numbers, their outcomes, and the leg's state before.
+        group = <group_t *>malloc(sizeof(group_t) + count * (sizeof(int) + 1) + size)
         if group == NULL:
             return ST_OUT_OF_MEMORY
-        group.before = <char *>malloc(size + 1)
-        group.numbers = <int *>malloc(count * sizeof(int))
-        group.outcomes = <char *>calloc(count, 1)
-        if group.before == NULL or group.numbers == NULL or group.outcomes == NULL:
-            self.drop(group)
-            return ST_OUT_OF_MEMORY
+        memset(group, 0, sizeof(group_t))
+        group.numbers = <int *>(group + 1)
+        group.outcomes = <char *>(group.numbers + count)
+        group.before = group.outcomes + count
+        memset(group.outcomes, INTENT_OPEN, count)
         if size:
             memcpy(group.before, self.known + index * size, size)
         group.close_ns = close_ns
@@ -720,9 +720,6 @@ cdef class CompiledHost:
                     self.drop(group)
 
     cdef void drop(self, group_t *group) noexcept nogil:
-        free(group.before)
-        free(group.numbers)
-        free(group.outcomes)
         free(group)
 
 
@@ -1000,7 +997,7 @@ def place_text(
     intent.action = action
     intent.kind = kind
     intent.fallback = fallback
-    intent.time_to_live_ns = 0 if time_to_live_ns is None else time_to_live_ns
+    intent.time_to_live_ns = -1 if time_to_live_ns is None else time_to_live_ns
     intent.reason = <int>machine.text(reason)
     status = place_exact(&machine.x, &intent, close_ns, &amount, &price, text)
     if status < 0:

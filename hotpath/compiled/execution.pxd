@@ -91,7 +91,7 @@ ctypedef struct intent_t:
     int fallback
     double quantity
     double limit_price
-    int64_t time_to_live_ns
+    int64_t time_to_live_ns  # -1 when none was given
 
 ctypedef struct decimal_t:
     int128 mantissa
@@ -171,6 +171,7 @@ ctypedef struct symbol_t:
     int64_t bar_set
     int64_t cap
     rules_t rules
+    double unit  # money units of one lot at one tick, nearly
     int128 min_notional  # -1 for none
     int128 max_notional
     rate_t *rates
@@ -219,6 +220,7 @@ ctypedef struct execution_t:
     int128 maintenance_mantissa
     int128 maintenance_scale
     bint margin_on
+    double maintenance  # nearly
     int64_t maker_mantissa
     int maker_decimals
     int64_t taker_mantissa

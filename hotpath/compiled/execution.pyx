@@ -772,6 +772,27 @@ cdef int liquidation(
     return ST_OK
 
 
+cdef inline bint is_far_from_liquidation(
+    execution_t *x, int symbol, int64_t open_ticks, int64_t high, int64_t low
+) noexcept nogil:
+    """Whether no price of the bar can use up the margin, by far.
+
+    What a price does to equity and maintenance is at most the gross position times the move from the last
+    mark; that is counted in doubles, with a billion times their error to spare.
+    """
+    cdef symbol_t *m = &x.markets[symbol]
+    cdef int64_t mark = x.ledger.marks[symbol]
+    cdef int64_t up = high - mark
+    cdef int64_t down = mark - low
+    cdef double gross = <double>(position_of(x, symbol, 0) + position_of(x, symbol, 1)) * m.unit
+    cdef double cover = <double>ledger_equity(&x.ledger) - x.maintenance * <double>x.ledger.exposure
+    if down > up:
+        up = down
+    if open_ticks > high or open_ticks < low or mark <= 0:
+        return False
+    return cover > 1.001 * gross * <double>up * (1.0 + x.maintenance) + 1e6
+
+
 cdef int liquidate(
     execution_t *x, int symbol, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns
 ) noexcept nogil:
@@ -878,7 +899,12 @@ cdef int run_bar(
         status = book_at_open(&m.book, opened, m.cap, late, position_of(x, symbol, 0), position_of(x, symbol, 1))
         if status == ST_OK:
             status = follow(x, symbol, open_ns)
-    if status == ST_OK and x.margin_on and (position_of(x, symbol, 0) or position_of(x, symbol, 1)):
+    if (
+        status == ST_OK
+        and x.margin_on
+        and (position_of(x, symbol, 0) or position_of(x, symbol, 1))
+        and not is_far_from_liquidation(x, symbol, opened, highest, lowest)
+    ):
         status = ledger_mark(&x.ledger, symbol, opened)
         if status == ST_OK:
             status = liquidation(x, symbol, opened, highest, lowest, &found, &at, &equity, &maintenance)
@@ -993,7 +1019,9 @@ cdef int place_lots(
     cdef int64_t reference
     cdef order_t order
     cdef int status
-    if not m.bar_set or not x.policies[0].plain or (intent.kind != KIND_MARKET and price <= 0):
+    if not m.bar_set or not x.policies[0].plain:
+        return NOT_PLAIN
+    if intent.kind != KIND_MARKET and (price <= 0 or intent.time_to_live_ns == 0):
         return NOT_PLAIN
     status = ticks_of(m, m.close, &reference)
     if status != ST_OK:
@@ -1084,6 +1112,7 @@ cdef class Execution:
             m.grid = grid.c
             m.lot_grid = (<Normalizer>normalizer).lots.c
             m.valuation = valuation.c
+            m.unit = <double>valuation.c.multiplier / <double>valuation.c.divisor
             m.rules = market_of(<Normalizer>normalizer)[0]
             m.min_notional = int128_of(-1 if min_notional is None else min_notional)
             m.max_notional = int128_of(-1 if max_notional is None else max_notional)
@@ -1106,6 +1135,7 @@ cdef class Execution:
         x.leverage_scale = int128_of(10 ** session["leverage"][1])
         x.maintenance_mantissa = int128_of(session["maintenance"][0])
         x.maintenance_scale = int128_of(10 ** session["maintenance"][1])
+        x.maintenance = session["maintenance"][0] / 10 ** session["maintenance"][1]
         x.margin_on = session["maintenance"][0] > 0
         x.maker_mantissa, x.maker_decimals = session["maker"]
         x.taker_mantissa, x.taker_decimals = session["taker"]

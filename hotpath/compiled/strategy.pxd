@@ -102,8 +102,6 @@ cdef class Desk:
     cdef int64_t now_ns
     cdef double *averages
     cdef bint *averaged
-    cdef double *newest  # prices of the newest lots
-    cdef bint *newest_known
     cdef bint equity_known
     cdef double equity_now
 

@@ -32,7 +32,7 @@ from live_runner.hotpath.compiled.fixed cimport (
     multiply_overflows,
     POWERS,
 )
-from live_runner.hotpath.compiled.ledger cimport ledger_equity, leg_t, lot_t
+from live_runner.hotpath.compiled.ledger cimport METHOD_AVERAGE, ledger_equity, leg_t, lot_t
 
 __all__ = ["CompiledStrategy", "Desk"]
 
@@ -53,11 +53,8 @@ cdef class Desk:
         self.asked_capacity = FIRST_ASKED
         self.averages = <double *>calloc(2 * len(rules), sizeof(double))
         self.averaged = <bint *>calloc(2 * len(rules), sizeof(bint))
-        self.newest = <double *>calloc(2 * len(rules), sizeof(double))
-        self.newest_known = <bint *>calloc(2 * len(rules), sizeof(bint))
         if self.rules == NULL or self.asked == NULL or self.averages == NULL or self.averaged == NULL:
             raise MemoryError
-        if self.newest == NULL or self.newest_known == NULL:
             raise MemoryError
         for at, row in enumerate(rules):
             self.rules[at] = rules_t(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
@@ -67,8 +64,6 @@ cdef class Desk:
         free(self.asked)
         free(self.averages)
         free(self.averaged)
-        free(self.newest)
-        free(self.newest_known)
 
     cdef void begin(self, int64_t now_ns) noexcept nogil:
         """The next close: nothing asked yet."""
@@ -78,7 +73,6 @@ cdef class Desk:
 
     cdef void forget_averages(self, int symbol, int leg) noexcept nogil:
         self.averaged[2 * symbol + leg] = False
-        self.newest_known[2 * symbol + leg] = False
 
     cdef double equity(self) noexcept nogil:
         if not self.equity_known:
@@ -111,15 +105,11 @@ cdef class Desk:
         return c_to_float(&self.x.markets[symbol].lot_grid, book.lots[book.head + lot].quantity)
 
     cdef double lot_price(self, int symbol, int leg, int lot) noexcept nogil:
-        cdef int at = 2 * symbol + leg
-        cdef leg_t *book = &self.x.ledger.legs[at]
+        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
         cdef lot_t *held = &book.lots[book.head + lot]
-        if lot != book.count - 1:
-            return self.average_of(symbol, held.cost, held.quantity)
-        if not self.newest_known[at]:
-            self.newest[at] = self.average_of(symbol, held.cost, held.quantity)
-            self.newest_known[at] = True
-        return self.newest[at]
+        if self.x.ledger.method != METHOD_AVERAGE:
+            return c_to_float(&self.x.markets[symbol].grid, held.ticks)
+        return self.average_of(symbol, held.cost, held.quantity)
 
     cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil:
         """Mean entry price, rounded half-even to 1e-12 as every account shows it."""
