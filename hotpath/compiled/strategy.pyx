@@ -55,7 +55,6 @@ cdef class Desk:
         self.averaged = <bint *>calloc(2 * len(rules), sizeof(bint))
         if self.rules == NULL or self.asked == NULL or self.averages == NULL or self.averaged == NULL:
             raise MemoryError
-            raise MemoryError
         for at, row in enumerate(rules):
             self.rules[at] = rules_t(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
 
