@@ -125,6 +125,7 @@ class FastBacktest:
         sink: Callable[[Event], None] | None = None,
         progress: Callable[[int], None] | None = None,
         keeps_fills: bool = False,
+        recorder: type[Recorder] = Recorder,
     ) -> None:
         self._started: Final = started
         self._session: Final = paper_session(started)
@@ -142,7 +143,7 @@ class FastBacktest:
         self._python: Final = (
             None if compiled else PythonHost(started, config, strategy_class, self.machine, self._judge)
         )
-        self._recorder: Final = sink and Recorder(
+        self._recorder: Final = sink and recorder(
             started, numbered(started.session, timeline.items()), self.machine, self._judge, sink, self._python
         )
         self._loop: Final = BarLoop(

@@ -36,9 +36,10 @@ _PARTS: Final = (
 )
 """Everything that decides what an event's bytes are; shells, database and command line do not.
 
-The strategies that ship are no part of it: a session's own strategy has a hash of its own.
+The strategies that ship are no part of it: a session's own strategy has a hash of its own. Their compiled twins are,
+since a strategy's sources do not hold them.
 """
-_COMPILED: Final = "hotpath/compiled/*.so"
+_COMPILED: Final = ("hotpath/compiled/*.so", "strategies/compiled/*.so")
 
 
 @cache
@@ -66,7 +67,7 @@ def hashed_files() -> Iterator[Path]:
     """The files that the hash covers, in its order."""
     patterns = list(_PARTS)
     if (os.environ.get("LIVE_RUNNER_HOTPATH") or "compiled") == "compiled":
-        patterns.append(_COMPILED)
+        patterns.extend(_COMPILED)
     for pattern in patterns:
         yield from sorted(_ROOT.glob(pattern))
 

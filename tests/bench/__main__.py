@@ -29,6 +29,7 @@ _FOLDER = Path(__file__).parent
 BENCHES = (
     "backtest",
     "scaling",
+    "order",
     "normalize",
     "indicators",
     "start",

@@ -11,7 +11,5 @@ __all__ = ["Averages"]
 class Averages(EmaCross):
     """Watches, and never asks for anything."""
 
-    compiled = None  # the twin of ema_cross trades
-
     def on_bar(self, bar: Bar, view: View) -> list[Draft]:
         return []
