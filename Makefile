@@ -60,7 +60,7 @@ sim: setup  ## whole sessions on a log in memory, from one SEED
 paper: setup  ## a paper session of each strategy, its replay and its comparison with the backtest
 	$(BIN)/live-runner paper --home .paper $(if $(DATA),--data "$(DATA)") $(if $(SPEED),--speed $(SPEED)) $(ARGS)
 
-peers: setup $(PEERS)  ## the engines that the bench compares with, each in an environment of its own (a gigabyte)
+peers: setup $(PEERS)  ## the engines that the bench compares with, each in an environment of its own (2 GB)
 
 .venv/peers/%/installed: requirements/peers-%.txt | .venv/installed
 	$(BIN)/python -m venv $(@D)

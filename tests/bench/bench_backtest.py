@@ -44,7 +44,7 @@ def rows(quick: bool) -> list[Row]:
     """Every engine with both strategies; of twelve symbols a sixth of the sets."""
     found: list[Row] = []
     for name, engine in ENGINES.items():
-        count = min(20_000 if quick else 500_000, engine.bars_at_most)
+        count = min(20_000 if quick else 100_000, engine.bars_at_most)
         one = [simulation.simulate(_SEED, _SYMBOL, "1m", 0, count)]
         twelve = [simulation.simulate(_SEED, symbol, "1m", 0, count // 6) for symbol in SYMBOLS]
         for strategy in ("ema_cross", "dual_lifo"):

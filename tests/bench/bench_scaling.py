@@ -33,6 +33,8 @@ _EVERY = (0, 50, 20, 10, 5, 3, 2)
 """An order every so many bars; 0 is none."""
 _SYMBOL = "ETH/USDT:USDT"
 _FAST, _SLOW = 20, 50
+_BARS_AT_ONCE = 100_000
+"""Of a run whose length is not what is looked at."""
 _SETS_LEAST = 200
 """Of many symbols: enough for a warmup to weigh little."""
 _QUICK_PART = 10
@@ -114,7 +116,7 @@ def _floor_cost(bars: int) -> float:
 def _along_symbols(quick: bool) -> list[Line]:
     lines = []
     for engine in _that_run("ema_cross"):
-        total = min(_most(engine, quick), 1_000_000)
+        total = min(_most(engine, quick), _BARS_AT_ONCE)
         note(f"{engine.name}: {_SYMBOLS[0]} to {_SYMBOLS[-1]} symbols, {total:,} bars")
         points = [(float(n), _cost(engine, "ema_cross", _market(n, max(total // n, _SETS_LEAST)))) for n in _SYMBOLS]
         lines.append(Line(engine.name, points))
@@ -124,7 +126,7 @@ def _along_symbols(quick: bool) -> list[Line]:
 def _along_orders(quick: bool) -> list[Line]:
     lines = []
     for engine in _that_run("every_so_often"):
-        columns = _market(1, min(_most(engine, quick) // 4, 1_000_000))
+        columns = _market(1, min(_most(engine, quick) // 4, _BARS_AT_ONCE))
         note(f"{engine.name}: orders on 0 to 50 % of {len(columns[0]):,} bars")
         points: Points = [
             (100.0 / every if every else 0.0, _cost(engine, "every_so_often", columns, bars=every)) for every in _EVERY
