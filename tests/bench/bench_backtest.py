@@ -32,6 +32,8 @@ _FAST, _SLOW, _FEE = 20, 50, 0.0004
 _SYMBOL = "ETH/USDT:USDT"
 _RECORDING = SHARED_DATA / "candles" / "binanceusdm_ETH-USDT-USDT_1m.csv.gz"
 _SEED = 3
+_BARS_LEAST = 10_000
+"""More than the day of warmup that dual_lifo needs."""
 _GOALS: dict[tuple[str, str, str], tuple[float, Literal["ratio", "figure"]]] = {
     ("python", "ema_cross", "1 symbol"): (1_100_000.0, "figure"),
     ("compiled", "ema_cross", "1 symbol"): (20_000_000.0, "figure"),
@@ -44,7 +46,7 @@ def rows(quick: bool) -> list[Row]:
     """Every engine with both strategies; of twelve symbols a sixth of the sets."""
     found: list[Row] = []
     for name, engine in ENGINES.items():
-        count = min(20_000 if quick else 100_000, engine.bars_at_most)
+        count = max(engine.bars // 5, _BARS_LEAST) if quick else engine.bars
         one = [simulation.simulate(_SEED, _SYMBOL, "1m", 0, count)]
         twelve = [simulation.simulate(_SEED, symbol, "1m", 0, count // 6) for symbol in SYMBOLS]
         for strategy in ("ema_cross", "dual_lifo"):

@@ -80,6 +80,8 @@ class Engine:
     strategies: Mapping[str, StrategyChoice]
     """By what they do: ``ema_cross``, ``dual_lifo``, ``averages`` (no orders), ``every_so_often``."""
     play: Callable[[Contest], BacktestResult | None]
+    bars: int
+    """Of an ordinary run: enough for what a run costs to begin to weigh little."""
     bars_at_most: int
     """In one run, so that it ends."""
 
@@ -158,8 +160,8 @@ def _with_twin() -> dict[str, StrategyChoice]:
 
 
 ENGINES: Mapping[str, Engine] = {
-    "compiled": Engine("compiled strategy", _with_twin(), _twin, bars_at_most=10_000_000),
-    "python": Engine("Python strategy", _STRATEGIES, _loop, bars_at_most=3_000_000),
-    "cores": Engine("Python strategy in the cores", _STRATEGIES, _cores, bars_at_most=100_000),
+    "compiled": Engine("compiled strategy", _with_twin(), _twin, bars=1_000_000, bars_at_most=10_000_000),
+    "python": Engine("Python strategy", _STRATEGIES, _loop, bars=100_000, bars_at_most=3_000_000),
+    "cores": Engine("Python strategy in the cores", _STRATEGIES, _cores, bars=20_000, bars_at_most=100_000),
 }
 """The cores are what a session is made of, and what the compiled loop is held to."""
