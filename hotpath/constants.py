@@ -8,6 +8,7 @@ __all__ = [
     "AMOUNT_END",
     "BORN",
     "CANCELLED",
+    "CHANGE_LEAST",
     "CONTEXT_DIGITS",
     "DIGITS_MAX",
     "EXACT_END",
@@ -82,3 +83,8 @@ LIQUIDATION: Final = 3
 
 NO_CAP: Final = -1
 """Any quantity of a bar may be taken."""
+
+# -- indicators --------------------------------------------------------------------------------------
+
+CHANGE_LEAST: Final = 1e-12
+"""What counts as a change of a typical price, as a part of it; ticks are far above, rounding errors far below."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from cpython.mem cimport PyMem_Free
 from libc.math cimport fabs
+from libc.stdint cimport int64_t
 
 from live_runner.hotpath.compiled.blocks cimport ramp_column
 from live_runner.hotpath.compiled.inputs cimport clear, finite, higher, pick
@@ -45,10 +46,9 @@ from live_runner.hotpath.compiled.windows cimport (
 )
 
 from live_runner.hotpath.reference import inputs as _inputs
-from live_runner.hotpath.reference import momentum as _reference
 from live_runner.hotpath.reference.inputs import Column
 
-__all__ = _reference.__all__
+__all__ = ["Adx", "Roc", "Rsi", "Slope", "Stochastic", "adx", "roc", "rsi", "slope", "stochastic"]
 
 
 @cython.final
@@ -380,11 +380,14 @@ cdef class Slope:
     """
 
     def __cinit__(self, period: int):
-        model = _reference.Slope(period)
-        self.period = model.period
+        cdef int64_t bars = _inputs.period_of(period, "period")
+        if bars < 2:
+            from live_runner.hotpath.reference import momentum
+            momentum.Slope(period)  # refuses
+        self.period = bars
         self.warmup = self.period
-        self.centre = model._centre
-        self.share = model._share
+        self.centre = <double>(bars + 1) / 2.0
+        self.share = 12.0 / <double>(bars * (bars * bars - 1))  # below 2**63 for every period there is
         ramp_open(&self.ramp, self.period)
 
     def __dealloc__(self):

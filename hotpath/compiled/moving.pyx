@@ -30,10 +30,22 @@ from live_runner.hotpath.compiled.windows cimport (
 )
 
 from live_runner.hotpath.reference import inputs as _inputs
-from live_runner.hotpath.reference import moving as _reference
 from live_runner.hotpath.reference.inputs import Column
 
-__all__ = _reference.__all__
+__all__ = [
+    "Dema",
+    "Ema",
+    "Macd",
+    "Sma",
+    "Tema",
+    "Wma",
+    "dema",
+    "ema",
+    "macd",
+    "sma",
+    "tema",
+    "wma",
+]
 
 
 @cython.final
@@ -300,13 +312,15 @@ cdef class Macd:
     """
 
     def __cinit__(self, fast: int, slow: int, signal: int):
-        _reference.Macd(fast, slow, signal)
-        self.fast_average = Ema(fast)
-        self.slow_average = Ema(slow)
-        self.signal_average = Ema(signal)
-        self.fast = self.fast_average.period
-        self.slow = self.slow_average.period
-        self.signal = self.signal_average.period
+        self.fast = _inputs.period_of(fast, "fast")
+        self.slow = _inputs.period_of(slow, "slow")
+        self.signal = _inputs.period_of(signal, "signal")
+        if self.fast >= self.slow:
+            from live_runner.hotpath.reference import moving
+            moving.Macd(fast, slow, signal)  # refuses
+        self.fast_average = Ema(self.fast)
+        self.slow_average = Ema(self.slow)
+        self.signal_average = Ema(self.signal)
         self.warmup = self.slow + self.signal - 1
 
     cdef void take(self, double close) noexcept nogil:

@@ -33,10 +33,22 @@ from live_runner.hotpath.compiled.windows cimport (
 )
 
 from live_runner.hotpath.reference import inputs as _inputs
-from live_runner.hotpath.reference import ranges as _reference
 from live_runner.hotpath.reference.inputs import Column
 
-__all__ = _reference.__all__
+__all__ = [
+    "Atr",
+    "Bollinger",
+    "Donchian",
+    "Keltner",
+    "Stddev",
+    "Supertrend",
+    "atr",
+    "bollinger",
+    "donchian",
+    "keltner",
+    "stddev",
+    "supertrend",
+]
 
 
 @cython.final

@@ -15,11 +15,11 @@ from libc.math cimport fabs
 from live_runner.hotpath.compiled.inputs cimport clear, finite, lower, pick, volume_of
 from live_runner.hotpath.compiled.windows cimport Sum, sum_close, sum_open, sum_push, sum_restore, sum_state, sum_total
 
+from live_runner.hotpath import constants as _constants
 from live_runner.hotpath.reference import inputs as _inputs
-from live_runner.hotpath.reference import volume as _reference
 from live_runner.hotpath.reference.inputs import Column
 
-__all__ = _reference.__all__
+__all__ = ["AnchoredVwap", "Mfi", "Obv", "Vwap", "anchored_vwap", "mfi", "obv", "vwap"]
 
 
 @cython.final
@@ -71,7 +71,7 @@ cdef class Obv:
         self.close, self.current = float(close), float(value)
 
 
-cdef double CHANGE_LEAST = _reference.CHANGE_LEAST
+cdef double CHANGE_LEAST = _constants.CHANGE_LEAST
 
 
 cdef inline double risen(double price, double before, double flow) noexcept nogil:

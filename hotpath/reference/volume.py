@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, final
 
+from live_runner.hotpath.constants import CHANGE_LEAST
 from live_runner.hotpath.reference.inputs import (
     Column,
     columns,
@@ -18,10 +19,6 @@ from live_runner.hotpath.reference.inputs import (
 from live_runner.hotpath.reference.windows import Sum
 
 __all__ = ["AnchoredVwap", "Mfi", "Obv", "Vwap", "anchored_vwap", "mfi", "obv", "vwap"]
-
-
-CHANGE_LEAST: Final = 1e-12
-"""What counts as a change of a typical price, as a part of it; ticks are far above, rounding errors far below."""
 
 
 def typical_price(high: float, low: float, close: float) -> float:

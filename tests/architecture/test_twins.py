@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -69,3 +72,15 @@ def test_twins_are_called_the_same_way(stem: str) -> None:
                 different.append(f"{label} is not compiled")
 
     assert different == []
+
+
+def test_what_is_compiled_loads_no_twin() -> None:
+    """Memory and start of every process; ``inputs`` words the refusals of both, so it is no twin."""
+    program = (
+        "import sys; from live_runner.hotpath import fixed, indicators, ledger, matching, normalize;"
+        "print(*(name for name in sys.modules if name.startswith('live_runner.hotpath.reference.')))"
+    )
+    environment = {**os.environ, "LIVE_RUNNER_HOTPATH": "compiled"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+
+    assert set(done.stdout.split()) <= {"live_runner.hotpath.reference.inputs"}
