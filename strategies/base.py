@@ -15,6 +15,10 @@ State has two parts. What ``observe`` keeps goes into ``state()`` and ``restore(
 ``self.leg(symbol, side)``: the host takes a copy before ``on_bar`` and puts it back when every intent
 of that leg in that call was refused, or when the call raised. Anything else kept on ``self`` is lost
 at a restart and must not influence a decision. No clock, no randomness, no files, no network.
+
+In a backtest ``bar`` and ``view`` are live objects of the compiled bar loop (``LiveBar`` and ``LiveView`` in
+hotpath/compiled/barloop.pyx): the attributes and methods of ``Bar`` and ``View``, made when asked for. Either
+may be kept, and still says later what it said then. Ask for attributes, never for the type.
 """
 
 from __future__ import annotations
@@ -71,7 +75,7 @@ class LegState(msgspec.Struct):
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One closed bar, labelled by its open time."""
+    """One closed bar, labelled by its open time. A backtest shows an object with the same attributes."""
 
     symbol: str
     open_ns: int
