@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -300,3 +301,12 @@ def test_what_is_missing_is_the_part_less_what_is_stored() -> None:
     plan = sweep_plan.Plan(config(), [Setting(number, {}) for number in range(1, 8)], {})
 
     assert [setting.number for setting in missing(plan, Part(1, 2), frozenset((3, 4)))] == [1, 5, 7]
+
+
+def test_the_shipped_space_fits_the_strategy_of_its_example() -> None:
+    example = Path(__file__).parents[3] / "infra" / "examples" / "ema_cross.space.yaml"
+    shipped = space(example.read_text(encoding="utf-8"))
+
+    shipped.check_parameters(EmaCrossParameters)
+    assert [axis.path for axis in shipped.axes] == ["fast", "slow"]
+    assert len(grid(shipped)) == 12
