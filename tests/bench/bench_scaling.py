@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench import c_floor
-from bench.chart import Line, Panel, chart
+from bench.chart import Line, Panel, chart, short
 from bench.engines import ENGINES, Engine, contest
 from bench.table import Row, entry, note
 from msgspec.structs import replace
@@ -66,9 +66,9 @@ def _row(panel: Panel, line: Line) -> Row:
         figure=dear,
         unit="us",
         floor=cheap,
-        beside=f"at {first:,g}",
+        beside=f"at {short(first)}",
         better="less",
-        details=f"at {last:,g}; all: " + ", ".join(f"{x:,g}: {y:.3g}" for x, y in line.points),
+        details=f"at {short(last)}; all: " + ", ".join(f"{short(x)}: {y:.3g}" for x, y in line.points),
     )
 
 
