@@ -23,6 +23,7 @@ from live_runner.contracts.messages import BarSet, Event, FundingRate, Gap, SetB
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.services.market_data.core import funding as funding_rates
 from live_runner.services.market_data.core.candles import Candles, Times, holes
+from live_runner.services.market_data.core.columns import check_columns
 
 __all__ = ["CHUNK_SETS", "Item", "SetTimeline"]
 
@@ -44,8 +45,8 @@ class Item(NamedTuple):
 class SetTimeline:
     """Everything that a session over these columns publishes, in order.
 
-    ``columns`` stand in the configured symbol order. The session is [begin_ns, end_ns) in open times; sets
-    that open before ``first_open_ns`` are warmup.
+    ``columns`` stand in the configured symbol order; DataError names a row that is no closed candle. The session is
+    [begin_ns, end_ns) in open times; sets that open before ``first_open_ns`` are warmup.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class SetTimeline:
         end_ns: int | None = None,
         funding: Mapping[str, list[FundingRate]] | None = None,
     ) -> None:
+        for candles in columns:
+            check_columns(candles)
         stop_ns = end_ns if end_ns is not None else np.iinfo(np.int64).max
         self._columns = [candles.between(begin_ns, stop_ns) for candles in columns]
         self._length_ns = duration_ns(timeframe)
