@@ -23,7 +23,12 @@ sys.path.insert(0, str(_HERE))
 pytest_plugins = [path.stem for path in sorted(_HERE.glob("fix_*.py"))]
 
 # The bar loop is built of compiled modules; with the reference hot path it is not used, and the cores run alone.
-_OF_THE_BAR_LOOP = ["parity/test_barloop.py", "parity/test_compiled_strategies.py"]
+_OF_THE_BAR_LOOP = [
+    "parity/test_barloop.py",
+    "parity/test_compiled_strategies.py",
+    "parity/test_extremes.py",
+    "unit/backtest/test_barloop_columns.py",
+]
 collect_ignore = _OF_THE_BAR_LOOP if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []
 
 

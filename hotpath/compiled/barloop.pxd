@@ -61,6 +61,7 @@ cdef class BarLoop:
     cdef object _recorder
     cdef object _host
 
+    cdef int _check_times(self) except -1
     cdef int _set(self, int64_t number) noexcept nogil
     cdef int _cap(self, int symbol, double volume) noexcept with gil
     cdef int _pause(self) noexcept with gil
@@ -74,6 +75,7 @@ cdef class CompiledHost:
     cdef BarLoop loop
     cdef char *known
     cdef int64_t *versions
+    cdef int _legs
     cdef group_t **groups  # by leg
     cdef group_t *ended
     cdef int open_groups

@@ -20,6 +20,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from live_runner.contracts.errors import DataError
 from live_runner.hotpath.compiled.execution cimport (
     ACTION_ADD,
     FALLBACK_REJECT,
@@ -74,6 +75,9 @@ cdef enum:
     PAUSE_SETS = 16384  # between two looks at signals and the progress display
     GROUPS_PER_LEG_MAX = 100
 
+cdef int64_t TIME_END_NS = <int64_t>1 << 62  # in 2116; what is counted on from here still fits
+cdef tuple PRICES = ("open", "high", "low", "close", "volume")
+
 cdef enum:
     INTENT_OPEN = 0
     INTENT_VOID = 1
@@ -89,8 +93,9 @@ cdef class BarLoop:
     """The columns of a session and where it stands in them.
 
     ``columns`` are, per symbol, open times in nanoseconds (int64) and open, high, low, close, volume (float64), each
-    contiguous; ``grid`` the open times of all sets; ``due`` the funding rates by set. ``error`` is what a host
-    raised.
+    contiguous; ``grid`` the open times of all sets; ``due`` the funding rates by set. What does not fit together, such
+    as a bar at a time that is no set's, is a DataError; prices are taken as they come, for who makes the columns has
+    looked at them (services/market_data/core/columns.py). ``error`` is what a host raised.
     """
 
     def __init__(
@@ -108,24 +113,30 @@ cdef class BarLoop:
         cdef const double[::1] values
         cdef int at
         cdef int64_t number
+        if self._columns != NULL:
+            raise RuntimeError("A BarLoop is set up once")
         self.machine = machine
         self.x = &machine.x
+        if len(columns) != machine.x.symbols:
+            raise _unfit(f"{len(columns)} symbols come to a machine of {machine.x.symbols}", "symbols")
         self._symbols = len(columns)
         self._columns = <column_t *>calloc(self._symbols, sizeof(column_t))
         self._bars = <bar_t *>calloc(self._symbols, sizeof(bar_t))
         self._due = <due_t *>calloc(len(due) + 1, sizeof(due_t))
         if self._columns == NULL or self._bars == NULL or self._due == NULL:
             raise MemoryError
-        self._kept_alive = [columns, grid]
-        for at, (opens_ns, *prices) in enumerate(columns):
+        self._kept_alive = [grid, [tuple(arrays) for arrays in columns]]
+        for at, (opens_ns, *prices) in enumerate(self._kept_alive[1]):
             times = opens_ns
+            if len(prices) != len(PRICES):
+                raise _unfit(f"Symbol {at} has {len(prices)} columns instead of {len(PRICES)}", "symbols")
+            for field, column in zip(PRICES, prices):
+                if len(column) != len(times):
+                    raise _unfit(f"Symbol {at} has {len(column)} rows of {field} and {len(times)} times", field, at)
             self._columns[at].rows = len(times)
             if len(times) == 0:
                 continue
             self._columns[at].opens_ns = &times[0]
-            for column in prices:
-                if len(column) != len(times):
-                    raise ValueError("the columns of a symbol have different lengths")
             values = prices[0]
             self._columns[at].open = &values[0]
             values = prices[1]
@@ -142,13 +153,42 @@ cdef class BarLoop:
             self._grid = &times[0]
         self.warmup_sets = warmup_sets
         self._length_ns = length_ns
+        if not 0 < self._length_ns <= TIME_END_NS or self.warmup_sets < 0:
+            raise _unfit(f"A bar of {length_ns} ns after {warmup_sets} sets of warmup is none", "length_ns")
+        self._check_times()
         self._due_count = len(due)
         for number, (at_set, symbol, funding_ns, mantissa, decimals, mark, text) in enumerate(due):
+            if not 0 <= symbol < self._symbols:
+                raise _unfit(f"Funding rate {number} is of symbol {symbol} of {self._symbols}", "funding", symbol, number)
+            if at_set < 0 or (number > 0 and at_set < self._due[number - 1].set):
+                raise _unfit(f"Funding rate {number} is due before the one before it", "funding", symbol, number)
             self._due[number].set = at_set
             self._due[number].symbol = symbol
             machine.await_text_rate(symbol, funding_ns, mantissa, decimals, mark, text, &self._due[number].rate)
         self._progress = progress
         self._recorder = recorder
+
+    cdef int _check_times(self) except -1:
+        """Sets one after the other, and each bar in one: another would never come up, nor those after it."""
+        cdef int64_t number
+        cdef int64_t row
+        cdef int symbol
+        cdef column_t *column
+        for number in range(self.sets):
+            if not 0 <= self._grid[number] <= TIME_END_NS:
+                raise _unfit(f"Set {number} opens at {self._grid[number]} ns, beyond 1970 to 2116", "time", -1, number)
+            if number and self._grid[number] <= self._grid[number - 1]:
+                raise _unfit(f"Set {number} does not open after the one before it", "time", -1, number)
+        for symbol in range(self._symbols):
+            column = &self._columns[symbol]
+            number = 0
+            for row in range(column.rows):
+                while number < self.sets and self._grid[number] < column.opens_ns[row]:
+                    number += 1
+                if number == self.sets or self._grid[number] != column.opens_ns[row]:
+                    raise _unfit(f"Row {row} of symbol {symbol} opens in no set, or twice in one", "time", symbol, row)
+                number += 1
+        return 0
 
     def __dealloc__(self):
         free(self._columns)
@@ -222,6 +262,10 @@ cdef class BarLoop:
         return ST_OK
 
 
+cdef object _unfit(str what, str field, int symbol=-1, int64_t row=-1):
+    return DataError(what, remedy="Make the columns from a timeline of sets", field=field, symbol=symbol, row=row)
+
+
 cdef class CompiledHost:
     """Calls one compiled strategy. ``judge_asked``, ``settled`` and ``decided`` of ``host`` are Python's part."""
 
@@ -230,7 +274,12 @@ cdef class CompiledHost:
     ):
         cdef int legs = 2 * loop._symbols
         cdef int at
+        if self.groups != NULL:
+            raise RuntimeError("A CompiledHost is set up once")
+        if len(strategy.symbols) != loop._symbols:
+            raise _unfit(f"A strategy of {len(strategy.symbols)} symbols is called with {loop._symbols}", "symbols")
         self.loop = loop
+        self._legs = legs
         self.x = loop.x
         self.strategy = strategy
         self.desk = desk
@@ -255,7 +304,8 @@ cdef class CompiledHost:
         cdef int leg
         cdef group_t *group
         if self.groups != NULL:
-            for leg in range(2 * self.loop._symbols):
+            # Of its own: the collector of cycles may have taken the loop away already.
+            for leg in range(self._legs):
                 while self.groups[leg] != NULL:
                     group = self.groups[leg]
                     self.groups[leg] = group.next

@@ -90,6 +90,8 @@ cdef enum:
 cdef enum:
     FUNDING_WAITING_MAX = 10_000
 
+cdef object WAIT_NS_END = 1 << 61  # 73 years: what a moment can be added to
+
 
 # -- the journal ------------------------------------------------------------------------------------
 
@@ -1129,8 +1131,11 @@ cdef class Execution:
 
     cdef int _set_up(self, dict session) except -1:
         cdef execution_t *x = &self.x
-        if ledger_init(&x.ledger, int128_of(session["equity"]), session["lots"], x.symbols) != ST_OK:
+        cdef int status = ledger_init(&x.ledger, int128_of(session["equity"]), session["lots"], x.symbols)
+        if status == ST_OUT_OF_MEMORY:
             raise MemoryError
+        if status != ST_OK:
+            raise OverflowError("the equity is out of range")
         x.leverage_mantissa = int128_of(session["leverage"][0])
         x.leverage_scale = int128_of(10 ** session["leverage"][1])
         x.maintenance_mantissa = int128_of(session["maintenance"][0])
@@ -1190,6 +1195,9 @@ cdef class Execution:
             raise MemoryError
         x.policies = grown
         failures, backoff_ns, fallback, nearest, time_to_live_ns, plain = policy
+        for wait_ns in (backoff_ns, time_to_live_ns):
+            if wait_ns is not None and not -WAIT_NS_END < wait_ns < WAIT_NS_END:
+                raise OverflowError("a time to wait is out of range")
         grown[len(self._policies)].max_failures = failures
         grown[len(self._policies)].backoff_ns = -1 if backoff_ns is None else backoff_ns
         grown[len(self._policies)].fallback = fallback

@@ -77,7 +77,12 @@ def run_fast(
     strategy_class = load_strategy(config, source)
     config = with_defaults(config, strategy_class)
     announced, started = begin(config, source, strategy_class, market, engine)
-    backtest = FastBacktest(started, config, strategy_class, timeline, compiled=compiled, sink=sink, progress=progress)
+    try:
+        backtest = FastBacktest(
+            started, config, strategy_class, timeline, compiled=compiled, sink=sink, progress=progress
+        )
+    except OverflowError:  # a number of the configuration that the machine has no room for
+        return None
     if sink is not None:
         sink(announced)
         sink(started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from live_runner.services.backtest.fast import run_fast
 from live_runner.services.backtest.session import run_backtest
 
 WILFUL = str(Path(__file__).parents[1] / "wilful.py")
+# Others on demand: LIVE_RUNNER_BARLOOP_SEEDS=60:400.
+SEEDS = range(*(int(text) for text in os.environ.get("LIVE_RUNNER_BARLOOP_SEEDS", "0:60").split(":")))
 
 
 def events_of_cores(world: World) -> tuple[list[Event], dict[str, Any]]:
@@ -55,7 +58,7 @@ def test_an_account_that_runs_out_of_margin_is_rejected_and_liquidated_alike() -
     assert summary["liquidations"] > 0
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_a_strategy_asks_for_is_judged_and_told_alike(seed: int) -> None:
     draw = random.Random(seed)
     parameters = {

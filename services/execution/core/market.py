@@ -85,15 +85,23 @@ class Market:
         return self.ticks(self.close)
 
     def ticks(self, price: float) -> int:
-        """A market observation on the grid; DataError for a price that rounds to nothing."""
-        ticks = self.grid.from_float(price)
+        """A market observation on the grid; DataError for one that rounds to nothing or is out of range."""
+        try:
+            ticks = self.grid.from_float(price)
+        except ValueError as error:
+            raise self._off_grid(price) from error
         if ticks <= 0:
-            raise DataError(
-                f"{self.symbol} has the price {price}, which is no price on a tick of {self.grid.step}",
-                remedy="Check the data and the instrument's tick size",
-                symbol=self.symbol,
-            )
+            raise self._off_grid(price)
         return ticks
+
+    def _off_grid(self, price: float) -> DataError:
+        return DataError(
+            f"{self.symbol} has the price {price} in bar set {self.bar_set}, which is no price on a tick of "
+            f"{self.grid.step}",
+            remedy="Check the data and the instrument's tick size",
+            symbol=self.symbol,
+            bar_set=self.bar_set,
+        )
 
     @property
     def cap(self) -> int:

@@ -1,0 +1,119 @@
+"""What the bar loop makes of columns, sets and funding rates that do not fit together: an error, never a wrong read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import session_world
+from session_world import ENGINE
+
+from live_runner.contracts.errors import DataError
+from live_runner.hotpath.compiled.barloop import BarLoop
+from live_runner.services.backtest.fast import FastBacktest
+from live_runner.services.backtest.session import begin
+
+MINUTE_NS = 60_000_000_000
+
+
+def times(*minutes: int) -> Any:
+    return np.array(minutes, dtype=np.int64) * MINUTE_NS
+
+
+def symbol(open_ns: Any, **changes: Any) -> list[Any]:
+    """The columns of one symbol, all at one price."""
+    rows = len(open_ns)
+    fields = {name: np.full(rows, 100.0) for name in ("open", "high", "low", "close", "volume")}
+    return [open_ns, *{**fields, **changes}.values()]
+
+
+def loop(columns: list[Any], grid: Any, *, length_ns: int = MINUTE_NS, warmup_sets: int = 0, due: Any = ()) -> BarLoop:
+    """A loop of a session of two symbols."""
+    world = session_world.make_world(market_seed=1, bars=60)
+    facts, _ = world.facts_and_items()
+    _, started = begin(world.config, world.source, world.strategy_class, facts, ENGINE)
+    machine = FastBacktest(started, world.config, world.strategy_class, world.timeline()).machine
+    return BarLoop(machine, columns, grid, length_ns, warmup_sets, list(due))
+
+
+def test_columns_that_fit_their_sets_are_taken() -> None:
+    assert loop([symbol(times(0, 2)), symbol(times(1))], times(0, 1, 2)).sets == 3
+    assert loop([symbol(times()), symbol(times())], times()).sets == 0
+    assert loop([symbol(times(5)), symbol(times())], times(5)).sets == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "grid", "row", "field"),
+    [
+        ([symbol(times(0, 1)), symbol(times(0, 3))], times(0, 1, 2), 1, "time"),
+        ([symbol(times(0, 1)), symbol(times(1, 0))], times(0, 1), 1, "time"),
+        ([symbol(times(0, 1)), symbol(times(0, 0))], times(0, 1), 1, "time"),
+        ([symbol(times(0, 1)), symbol(times(0))], times(), 0, "time"),
+        ([symbol(times(0)), symbol(times(0))], times(0, 0), 1, "time"),
+        ([symbol(times(0)), symbol(times(0))], times(1, 0), 1, "time"),
+        ([symbol(times(-1)), symbol(times())], times(-1), 0, "time"),
+        ([symbol(np.array([2**63 - 1])), symbol(times())], np.array([2**63 - 1]), 0, "time"),
+        ([symbol(times(0)), symbol(times(0), close=np.full(2, 1.0))], times(0), -1, "close"),
+        ([symbol(times(0)), symbol(times(0), volume=np.full(0, 1.0))], times(0), -1, "volume"),
+        ([symbol(times(0))], times(0), -1, "symbols"),
+        ([symbol(times(0))] * 3, times(0), -1, "symbols"),
+        ([symbol(times(0)), symbol(times(0))[:5]], times(0), -1, "symbols"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_row(columns: list[Any], grid: Any, row: int, field: str) -> None:
+    with pytest.raises(DataError) as caught:
+        loop(columns, grid)
+
+    assert (caught.value.fields["row"], caught.value.fields["field"]) == (row, field)
+
+
+@pytest.mark.parametrize(
+    "due",
+    [
+        [(0, 2, 0, 1, 4, None, "0.0001")],
+        [(0, -1, 0, 1, 4, None, "0.0001")],
+        [(-1, 0, 0, 1, 4, None, "0.0001")],
+        [(1, 0, 0, 1, 4, None, "0.0001"), (0, 0, 0, 1, 4, None, "0.0001")],
+    ],
+)
+def test_a_funding_rate_of_nowhere_is_refused(due: Any) -> None:
+    with pytest.raises(DataError) as caught:
+        loop([symbol(times(0, 1)), symbol(times(0, 1))], times(0, 1), due=due)
+
+    assert caught.value.fields["field"] == "funding"
+
+
+@pytest.mark.parametrize(("length_ns", "warmup_sets"), [(0, 0), (-1, 0), (2**62 + 1, 0), (MINUTE_NS, -1)])
+def test_a_length_or_warmup_that_is_none_is_refused(length_ns: int, warmup_sets: int) -> None:
+    with pytest.raises(DataError):
+        loop([symbol(times(0)), symbol(times(0))], times(0), length_ns=length_ns, warmup_sets=warmup_sets)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rows: rows.astype(np.float32),
+        lambda rows: rows.astype(np.int64),
+        lambda rows: np.repeat(rows, 2)[::2],
+        lambda rows: rows.reshape(1, -1),
+    ],
+)
+def test_arrays_of_another_kind_or_layout_are_refused(make: Callable[[Any], Any]) -> None:
+    with pytest.raises((ValueError, DataError)):
+        loop([symbol(times(0, 1)), symbol(times(0, 1), low=make(np.full(2, 100.0)))], times(0, 1))
+
+
+def test_columns_live_as_long_as_the_loop() -> None:
+    columns = [symbol(times(0, 1)), symbol(times(0, 1))]
+    made = loop(columns, times(0, 1))
+    columns[0][:] = []
+    del columns[:]
+    assert made.sets == 2
+
+
+def test_a_loop_is_set_up_once() -> None:
+    made = loop([symbol(times(0)), symbol(times(0))], times(0))
+    with pytest.raises(RuntimeError, match="once"):
+        BarLoop.__init__(made, made.machine, [], times(0), MINUTE_NS, 0, [])
