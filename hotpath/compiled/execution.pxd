@@ -228,6 +228,7 @@ ctypedef struct execution_t:
     bint at_close
     bint one_way
     bint late_entries
+    bint moved  # the account, since it was settled
     bint capped
     int64_t next_expiry  # -1 for none
     policy_t *policies

@@ -465,6 +465,7 @@ cdef int fill(
     order.fills += 1
     order.state = STATE_PARTLY_FILLED if order.quantity > order.filled else STATE_FILLED
     x.fills += 1
+    x.moved = True
     row = tell(x, TOLD_FILLED, index, at_ns)
     if row == NULL:
         return ST_OUT_OF_MEMORY
@@ -774,6 +775,12 @@ cdef int liquidation(
     return ST_OK
 
 
+cdef inline double nearly(int128 units) noexcept nogil:
+    """An amount as a float that need not be the nearest one."""
+    cdef int64_t small = <int64_t>units
+    return <double>small if small == units else <double>units
+
+
 cdef inline bint is_far_from_liquidation(
     execution_t *x, int symbol, int64_t open_ticks, int64_t high, int64_t low
 ) noexcept nogil:
@@ -787,7 +794,7 @@ cdef inline bint is_far_from_liquidation(
     cdef int64_t up = high - mark
     cdef int64_t down = mark - low
     cdef double gross = <double>(position_of(x, symbol, 0) + position_of(x, symbol, 1)) * m.unit
-    cdef double cover = <double>ledger_equity(&x.ledger) - x.maintenance * <double>x.ledger.exposure
+    cdef double cover = nearly(ledger_equity(&x.ledger)) - x.maintenance * nearly(x.ledger.exposure)
     if down > up:
         up = down
     if open_ticks > high or open_ticks < low or mark <= 0:
@@ -918,6 +925,7 @@ cdef int run_bar(
             status = follow(x, symbol, close_ns)
     if status == ST_OK and m.rates_count:
         status = fund(x, symbol, close_ns, closed)
+    x.moved = True
     if status == ST_OK:
         status = ledger_mark(&x.ledger, symbol, closed)
     return status
@@ -927,9 +935,11 @@ cdef int end_set(execution_t *x) noexcept nogil:
     """After the bars of a set: what ran out of time, backoffs, peaks and drawdowns."""
     cdef backoff_t *backoff
     cdef int at
-    cdef int status = expire(x)
-    if status != ST_OK:
-        return status
+    cdef int status
+    if x.next_expiry >= 0:
+        status = expire(x)
+        if status != ST_OK:
+            return status
     if x.in_backoffs:
         for at in range(2 * x.symbols):
             backoff = &x.backoffs[at]
@@ -937,6 +947,9 @@ cdef int end_set(execution_t *x) noexcept nogil:
                 backoff.blocked = False
                 backoff.until_ns = -1
                 change(x, at // 2, at % 2)
+    if not x.moved:
+        return ST_OK  # the account is what it was when it was settled last
+    x.moved = False
     return ledger_settle(&x.ledger)
 
 
