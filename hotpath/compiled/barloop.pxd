@@ -1,5 +1,6 @@
 # The bar loop's own state, for the two ways of running a strategy.
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from live_runner.hotpath.compiled.execution cimport Execution, execution_t, rate_t
@@ -40,6 +41,7 @@ ctypedef struct notice_t:
     bint retrying
 
 
+@cython.final
 cdef class BarLoop:
     cdef readonly Execution machine
     cdef execution_t *x
@@ -67,6 +69,7 @@ cdef class BarLoop:
     cdef int _pause(self) noexcept with gil
 
 
+@cython.final
 cdef class CompiledHost:
     # Calls a compiled strategy, and keeps what may have to be put back.
     cdef readonly CompiledStrategy strategy

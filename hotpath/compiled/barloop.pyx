@@ -89,6 +89,7 @@ cdef enum:
     LEG_PUT_BACK = 2
 
 
+@cython.final
 cdef class BarLoop:
     """The columns of a session and where it stands in them.
 
@@ -266,6 +267,7 @@ cdef object _unfit(str what, str field, int symbol=-1, int64_t row=-1):
     return DataError(what, remedy="Make the columns from a timeline of sets", field=field, symbol=symbol, row=row)
 
 
+@cython.final
 cdef class CompiledHost:
     """Calls one compiled strategy. ``judge_asked``, ``settled`` and ``decided`` of ``host`` are Python's part."""
 

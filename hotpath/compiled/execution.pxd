@@ -252,13 +252,35 @@ ctypedef struct execution_t:
     int64_t kept_capacity
 
 # One set: begin, a bar for each symbol that has one, end.
-cdef void begin_set(execution_t *x, int64_t close_ns, int64_t number) noexcept nogil
-cdef void note(execution_t *x, int symbol, double close, double volume, bint late) noexcept nogil
+cdef inline void begin_set(execution_t *x, int64_t close_ns, int64_t number) noexcept nogil:
+    if close_ns > x.now_ns:
+        x.now_ns = close_ns
+    x.close_ns = close_ns
+    x.bar_set = number
+
+
+cdef inline void note(execution_t *x, int symbol, double close, double volume, bint late) noexcept nogil:
+    cdef symbol_t *m = &x.markets[symbol]
+    m.close = close
+    m.volume = volume
+    m.late = late
+    m.bar_set = x.bar_set
+
+
 cdef int run_bar(
     execution_t *x, int symbol, double open, double high, double low, double close, bint late,
     int64_t open_ns, int64_t close_ns,
 ) noexcept nogil
-cdef int end_set(execution_t *x) noexcept nogil
+cdef int end_moved_set(execution_t *x) noexcept nogil
+
+
+cdef inline int end_set(execution_t *x) noexcept nogil:
+    """After the bars of a set; where nothing moved the account is what it was when it was settled last."""
+    if x.moved or x.next_expiry >= 0 or x.in_backoffs:
+        return end_moved_set(x)
+    return 0
+
+
 cdef int await_rate(execution_t *x, int symbol, const rate_t *rate) noexcept nogil
 
 cdef inline bint is_busy(execution_t *x, int symbol) noexcept nogil:
@@ -285,7 +307,9 @@ cdef int place_exact(
 ) noexcept nogil
 cdef bint closes_whole_leg(execution_t *x, int symbol, int leg) noexcept nogil
 cdef bint in_backoff(execution_t *x, int symbol, int leg) noexcept nogil
-cdef void next_event(execution_t *x) noexcept nogil
+cdef inline void next_event(execution_t *x) noexcept nogil:
+    """An event of the core that the journal does not hold: settled, executed, stopped."""
+    x.seq += 1
 
 
 cdef class Execution:

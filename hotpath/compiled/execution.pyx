@@ -133,11 +133,6 @@ cdef int keep(execution_t *x, const row_t *row) noexcept nogil:
     return ST_OK
 
 
-cdef void next_event(execution_t *x) noexcept nogil:
-    """An event of the core that the journal does not hold: settled, executed, stopped."""
-    x.seq += 1
-
-
 # -- prices and money -------------------------------------------------------------------------------
 
 
@@ -866,21 +861,6 @@ cdef int await_rate(execution_t *x, int symbol, const rate_t *rate) noexcept nog
     return ST_OK
 
 
-cdef void begin_set(execution_t *x, int64_t close_ns, int64_t number) noexcept nogil:
-    if close_ns > x.now_ns:
-        x.now_ns = close_ns
-    x.close_ns = close_ns
-    x.bar_set = number
-
-
-cdef void note(execution_t *x, int symbol, double close, double volume, bint late) noexcept nogil:
-    cdef symbol_t *m = &x.markets[symbol]
-    m.close = close
-    m.volume = volume
-    m.late = late
-    m.bar_set = x.bar_set
-
-
 cdef int run_bar(
     execution_t *x, int symbol, double open, double high, double low, double close, bint late,
     int64_t open_ns, int64_t close_ns,
@@ -931,7 +911,7 @@ cdef int run_bar(
     return status
 
 
-cdef int end_set(execution_t *x) noexcept nogil:
+cdef int end_moved_set(execution_t *x) noexcept nogil:
     """After the bars of a set: what ran out of time, backoffs, peaks and drawdowns."""
     cdef backoff_t *backoff
     cdef int at
@@ -948,7 +928,7 @@ cdef int end_set(execution_t *x) noexcept nogil:
                 backoff.until_ns = -1
                 change(x, at // 2, at % 2)
     if not x.moved:
-        return ST_OK  # the account is what it was when it was settled last
+        return ST_OK
     x.moved = False
     return ledger_settle(&x.ledger)
 

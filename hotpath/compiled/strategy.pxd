@@ -2,6 +2,7 @@
 #
 #     from live_runner.hotpath.compiled.strategy cimport CompiledStrategy, Desk, bar_t, fill_news_t
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from live_runner.hotpath.compiled.execution cimport Execution, execution_t
@@ -90,6 +91,7 @@ ctypedef struct asked_t:
     bint blocked
 
 
+@cython.final
 cdef class Desk:
     # The account at one close, and the place to ask for orders. Numbers are those of a Python strategy's view.
     cdef Execution machine
@@ -129,7 +131,11 @@ cdef class Desk:
     cdef void partial_close(self, int symbol, int leg, double quantity, int reason) noexcept nogil
     cdef void close(self, int symbol, int leg, int reason) noexcept nogil
 
-    cdef void begin(self, int64_t now_ns) noexcept nogil
+    cdef inline void begin(self, int64_t now_ns) noexcept nogil:
+        # The next close: nothing asked yet.
+        self.now_ns = now_ns
+        self.asked_count = 0
+        self.equity_known = False
     cdef void forget_averages(self, int symbol, int leg) noexcept nogil
     cdef asked_t *ask(self, int symbol, int leg, int action, int style, double quantity, int reason) noexcept nogil
     cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil

@@ -10,6 +10,7 @@ live; in a backtest it gives the same intents, faster.
 from typing import Any
 
 from libc.math cimport isfinite
+cimport cython
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
@@ -41,6 +42,7 @@ cdef enum:
     MONEY_DECIMALS = 12
 
 
+@cython.final
 cdef class Desk:
     """The account at one close, and the place to ask for orders."""
 
@@ -63,12 +65,6 @@ cdef class Desk:
         free(self.asked)
         free(self.averages)
         free(self.averaged)
-
-    cdef void begin(self, int64_t now_ns) noexcept nogil:
-        """The next close: nothing asked yet."""
-        self.now_ns = now_ns
-        self.asked_count = 0
-        self.equity_known = False
 
     cdef void forget_averages(self, int symbol, int leg) noexcept nogil:
         self.averaged[2 * symbol + leg] = False
