@@ -36,6 +36,8 @@ market:
   symbols: [BTC/USDT:USDT, ETH/USDT:USDT]
   timeframe: 1m
 """
+LONG = 100_000
+"""Bars: so many that several batches of results are stored before the last run ends."""
 SPACE = """\
 fast: [3, 5, 12]
 slow: {from: 8, to: 20, step: 4}
@@ -206,7 +208,7 @@ def test_parts_together_are_the_whole(terminal: Terminal) -> None:
 
 
 def test_a_killed_sweep_leaves_no_worker_and_goes_on_with_what_is_missing(terminal: Terminal) -> None:
-    terminal.write("c.yaml", CONFIG % 3000)
+    terminal.write("c.yaml", CONFIG % LONG)
     first = terminal.begin("--space", "space.yaml", "--jobs", "2")
     terminal.until(lambda: len(terminal.stored()) >= 3, first)
     below = terminal.children(first.pid)
@@ -228,7 +230,7 @@ def test_a_killed_sweep_leaves_no_worker_and_goes_on_with_what_is_missing(termin
 
 
 def test_ctrl_c_stores_what_is_there_and_the_same_command_goes_on(terminal: Terminal) -> None:
-    terminal.write("c.yaml", CONFIG % 3000)
+    terminal.write("c.yaml", CONFIG % LONG)
     first = terminal.begin("--space", "space.yaml", "--jobs", "2")
     terminal.until(lambda: len(terminal.stored()) >= 3, first)
     below = terminal.children(first.pid)
