@@ -6,12 +6,17 @@ Fixtures of one topic stand in one file; ``from fix_nats import BusFactory`` nam
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Whoever starts the tests in the background has Ctrl-C ignored, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SEED_VARIABLE = "LIVE_RUNNER_TEST_SEED"
 _SEED_DEFAULT = "20240229"
