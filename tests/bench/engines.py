@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from session_world import ENGINE
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
+from live_runner.hotpath import IMPLEMENTATION
 from live_runner.services.backtest.fast import run_fast
 from live_runner.services.backtest.session import (
     BacktestResult,
@@ -159,9 +160,15 @@ def _with_twin() -> dict[str, StrategyChoice]:
     return found
 
 
-ENGINES: Mapping[str, Engine] = {
+_LOOPS: Mapping[str, Engine] = {
     "compiled": Engine("compiled strategy", _with_twin(), _twin, bars=1_000_000, bars_at_most=10_000_000),
     "python": Engine("Python strategy", _STRATEGIES, _loop, bars=100_000, bars_at_most=3_000_000),
+}
+ENGINES: Mapping[str, Engine] = {
+    **(_LOOPS if IMPLEMENTATION == "compiled" else {}),
     "cores": Engine("Python strategy in the cores", _STRATEGIES, _cores, bars=20_000, bars_at_most=100_000),
 }
-"""The cores are what a session is made of, and what the compiled loop is held to."""
+"""The cores are what a session is made of, and what the compiled loop is held to.
+
+The reference hot path has only them.
+"""
