@@ -246,10 +246,6 @@ ctypedef struct execution_t:
     row_t *journal
     int64_t told
     int64_t journal_capacity
-    bint keeps_fills
-    row_t *kept
-    int64_t kept_count
-    int64_t kept_capacity
 
 # One set: begin, a bar for each symbol that has one, end.
 cdef inline void begin_set(execution_t *x, int64_t close_ns, int64_t number) noexcept nogil:

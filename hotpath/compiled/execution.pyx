@@ -119,20 +119,6 @@ cdef row_t *tell(execution_t *x, int told, int64_t order, int64_t at_ns) noexcep
     return row
 
 
-cdef int keep(execution_t *x, const row_t *row) noexcept nogil:
-    """A fill for the result of the session."""
-    cdef row_t *grown
-    if x.kept_count == x.kept_capacity:
-        grown = <row_t *>realloc(x.kept, 2 * x.kept_capacity * sizeof(row_t))
-        if grown == NULL:
-            return ST_OUT_OF_MEMORY
-        x.kept = grown
-        x.kept_capacity *= 2
-    x.kept[x.kept_count] = row[0]
-    x.kept_count += 1
-    return ST_OK
-
-
 # -- prices and money -------------------------------------------------------------------------------
 
 
@@ -476,10 +462,6 @@ cdef int fill(
     row.fee = money.fee
     row.realised = money.realised
     row.slippage = money.slippage
-    if x.keeps_fills:
-        status = keep(x, row)
-        if status != ST_OK:
-            return status
     if order.state == STATE_FILLED:
         forget(x, index)
     return ST_OK
@@ -1087,16 +1069,15 @@ cdef class Execution:
         x.changed = <bint *>malloc(2 * x.symbols * sizeof(bint))
         x.orders = <order_t *>malloc(FIRST_CAPACITY * sizeof(order_t))
         x.journal = <row_t *>malloc(FIRST_CAPACITY * sizeof(row_t))
-        x.kept = <row_t *>malloc(FIRST_CAPACITY * sizeof(row_t))
         if x.markets != NULL:
             memset(x.markets, 0, x.symbols * sizeof(symbol_t))
         if x.markets == NULL or x.backoffs == NULL or x.changed == NULL:
             raise MemoryError
-        if x.orders == NULL or x.journal == NULL or x.kept == NULL:
+        if x.orders == NULL or x.journal == NULL:
             raise MemoryError
         memset(x.backoffs, 0, 2 * x.symbols * sizeof(backoff_t))
         memset(x.changed, 0, 2 * x.symbols * sizeof(bint))
-        x.orders_capacity = x.journal_capacity = x.kept_capacity = FIRST_CAPACITY
+        x.orders_capacity = x.journal_capacity = FIRST_CAPACITY
         x.first = x.last = x.next_expiry = -1
         self._set_up(session)
         for at in range(x.symbols):
@@ -1142,7 +1123,6 @@ cdef class Execution:
         x.late_entries = session["late_entries"]
         self.cap_of = session["cap_of"]
         x.capped = self.cap_of is not None
-        x.keeps_fills = session["keeps_fills"]
         return 0
 
     def __dealloc__(self):
@@ -1158,7 +1138,6 @@ cdef class Execution:
         free(x.changed)
         free(x.orders)
         free(x.journal)
-        free(x.kept)
         free(x.policies)
 
     cdef int64_t text(self, object words):
@@ -1372,21 +1351,6 @@ cdef class Execution:
     def bar_set(self) -> int:
         """Number of the last bar set."""
         return self.x.bar_set
-
-    def fills(self) -> list[tuple[int, int, int, int, int, int, int, int]]:
-        """Kept fills: order, time, lots, ticks, notional, fee, realised, slippage."""
-        cdef int64_t at
-        cdef row_t *row
-        found = []
-        for at in range(self.x.kept_count):
-            row = &self.x.kept[at]
-            found.append(
-                (
-                    row.order, row.at_ns, row.lots, row.ticks, int_of(row.notional), int_of(row.fee),
-                    int_of(row.realised), int_of(row.slippage),
-                )
-            )  # fmt: skip
-        return found
 
     # -- results ----------------------------------------------------------------------------------------
 

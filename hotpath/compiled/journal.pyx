@@ -86,9 +86,6 @@ cdef class Journal:
         self._ticks = [grid for grid, _ in grids]
         self._lots = [grid for _, grid in grids]
 
-    def __len__(self) -> int:
-        return self._machine.x.told
-
     def events(self, first: int, cause: str) -> list[Any]:
         """The messages of the rows from number ``first`` on."""
         cdef int64_t at
@@ -96,14 +93,6 @@ cdef class Journal:
         for at in range(first, self._machine.x.told):
             told.append(self._message(&self._machine.x.journal[at], cause))
         return told
-
-    def clear(self) -> None:
-        """Forget the rows that are told."""
-        self._machine.x.told = 0
-
-    def intent_id(self, order: int) -> str:
-        """The intent of an order."""
-        return self._intent_id(&self._machine.x.orders[order])
 
     def order_id(self, order: int) -> str:
         """The id of an order."""

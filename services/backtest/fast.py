@@ -129,13 +129,12 @@ class FastBacktest:
         compiled: bool = False,
         sink: Callable[[Event], None] | None = None,
         progress: Callable[[int], None] | None = None,
-        keeps_fills: bool = False,
         recorder: type[Recorder] = Recorder,
     ) -> None:
         self._started: Final = started
         self._session: Final = paper_session(started)
         self._timeline: Final = timeline
-        self.machine: Final = _machine(started, self._session, keeps_fills=keeps_fills)
+        self.machine: Final = _machine(started, self._session)
         markets = tuple(self._session.markets.values())
         self._journal: Final = Journal(
             self.machine,
@@ -165,11 +164,10 @@ class FastBacktest:
 
     def run(self) -> Stopped | None:
         """Every set; how the session stopped, or None when the machine gave up."""
-        if self._python is not None:
-            status = run_python(self._loop, self._python, tuple(self._session.markets))
-        else:
-            assert self._compiled is not None
-            status = self._compiled.run_all()
+        try:
+            status = self._play()
+        except (OverflowError, GivenUpError):
+            return None  # out of the Python host's own calls into the machine; strategy code is caught where it runs
         if status < 0:
             error = self._loop.error
             if error is not None and not isinstance(error, OverflowError | GivenUpError):
@@ -189,6 +187,12 @@ class FastBacktest:
             cause=event_id(session, "strategy", sets + 1),
             event_ns=self.machine.now_ns,
         )
+
+    def _play(self) -> int:
+        if self._python is not None:
+            return run_python(self._loop, self._python, tuple(self._session.markets))
+        assert self._compiled is not None
+        return self._compiled.run_all()
 
     @property
     def failure(self) -> str:
@@ -227,7 +231,7 @@ def _due(timeline: SetTimeline, index: dict[str, int]) -> list[tuple[int, int, i
     return rows
 
 
-def _machine(started: Started, session: Session, *, keeps_fills: bool) -> Execution:
+def _machine(started: Started, session: Session) -> Execution:
     config = session.config
     account = config.account
     return Execution(
@@ -244,7 +248,6 @@ def _machine(started: Started, session: Session, *, keeps_fills: bool) -> Execut
             "late_entries": session.late_entries,
             "through": config.fills.limit == "through",
             "cap_of": _cap_of(tuple(session.markets.values())) if config.fills.participation else None,
-            "keeps_fills": keeps_fills,
         },
         policy_row(started.policy),
     )

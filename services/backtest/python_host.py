@@ -13,6 +13,7 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.messages import BlockedIntent, Event, FailedCall, Intent, Started
 from live_runner.contracts.policy import BackoffState
+from live_runner.hotpath import fixed
 from live_runner.hotpath.compiled.barloop import LiveView, place_text
 from live_runner.hotpath.compiled.execution import Execution
 from live_runner.hotpath.compiled.journal import ACTIONS, KINDS, LEGS, Journal
@@ -138,7 +139,7 @@ class PythonHost:
                 quantity=market.lot_grid.to_float(quantity),
                 average=float(market.average_text(cost, quantity)) if lots else None,
                 lots=older + newer,
-                realised=money_float(realised),
+                realised=fixed.money_float(realised),
                 blocked="backoff" if self._machine.in_backoff(symbol, side) else "",
             ),
         }
@@ -263,8 +264,3 @@ class PythonHost:
         ):
             return -1
         return KINDS.index(style)
-
-
-def money_float(units: int) -> float:
-    """The float nearest to an amount of money in units of 1e-12."""
-    return units / 10**12

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import session_world
+from msgspec.structs import replace
 from session_world import ENGINE, World
 
 from live_runner.contracts.config import Account, Fills, StrategyChoice
+from live_runner.contracts.errors import LedgerOverflow
 from live_runner.contracts.messages import Event
 from live_runner.services.backtest.fast import run_fast
+from live_runner.services.backtest.run import run_over
 from live_runner.services.backtest.session import run_backtest
 
 WILFUL = str(Path(__file__).parents[1] / "wilful.py")
@@ -129,3 +132,22 @@ def test_a_time_to_live_that_is_over_before_it_begins_is_refused_alike(tmp_path:
     )
     world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=60)
     assert agree(world)["refused"] > 3
+
+
+def test_a_margin_that_no_integer_holds_is_named_by_the_cores(tmp_path: Path) -> None:
+    path = tmp_path / "huge.py"
+    path.write_text(
+        "from live_runner.strategies.base import *\n"
+        "class Given(Parameters, frozen=True, kw_only=True):\n    pass\n"
+        "class Huge(Strategy[Given, LegState]):\n"
+        "    def on_bar(self, bar, view):\n        return [intent.open(bar.symbol, 'long', 8e12)]\n"
+    )
+    account = Account(leverage="0.000000001")
+    world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=1, bars=20, account=account)
+    facts, _ = world.facts_and_items()
+    unbounded = [replace(rules, max_amount="", max_notional="") for rules in facts.instruments]
+    facts = replace(facts, instruments=unbounded)
+
+    assert run_fast(world.config, world.source, facts, world.timeline(), ENGINE) is None
+    with pytest.raises(LedgerOverflow, match="does not fit"):
+        run_over(world.config, world.source, facts, world.timeline(), ENGINE)
