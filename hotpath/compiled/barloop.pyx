@@ -999,14 +999,15 @@ def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
                 host.take(shown, answer)
         else:
             host.ask(bars)
+        shown = None
+        if Py_REFCNT(<PyObject *>view) > owners:
+            # Before the decision is carried out: a view that was kept goes on saying what it said.
+            view = host.renew_view()
+            owners = Py_REFCNT(<PyObject *>view)
         if host.asked:
             host.carry_out()
         if recorder is not None:
             recorder.decided(number, None)
-        shown = None
-        if Py_REFCNT(<PyObject *>view) > owners:
-            view = host.renew_view()
-            owners = Py_REFCNT(<PyObject *>view)
     bars_of.at = bars_of.sets
     return bars_of._pause()
 

@@ -64,6 +64,10 @@ cdef tuple _KINDS = KINDS
 cdef tuple _STATES = STATES
 
 
+cdef enum:
+    NAMES_KEPT = 64  # of the newest orders; a power of two
+
+
 cdef class Journal:
     """Messages of one session's machine; ``grids`` are tick and lot of each symbol."""
 
@@ -74,6 +78,11 @@ cdef class Journal:
     cdef tuple _settles
     cdef list _ticks
     cdef list _lots
+    # Ids of the newest orders, in the place that their number has: an order has three messages, shortly one after
+    # the other.
+    cdef int64_t[NAMES_KEPT] _named
+    cdef list _order_ids
+    cdef list _intent_ids
 
     def __init__(
         self, Execution machine not None, str session, tuple symbols, tuple settles, list grids
@@ -85,11 +94,15 @@ cdef class Journal:
         self._settles = settles
         self._ticks = [grid for grid, _ in grids]
         self._lots = [grid for _, grid in grids]
+        self._order_ids = [None] * NAMES_KEPT
+        self._intent_ids = [None] * NAMES_KEPT
+        for at in range(NAMES_KEPT):
+            self._named[at] = -1
 
     def events(self, first: int, cause: str) -> list[Any]:
         """The messages of the rows from number ``first`` on."""
         cdef int64_t at
-        told = []
+        cdef list told = []
         for at in range(first, self._machine.x.told):
             told.append(self._message(&self._machine.x.journal[at], cause))
         return told
@@ -138,18 +151,34 @@ cdef class Journal:
         return found
 
     cdef str _intent_id(self, const order_t *order):
-        if order.part >= PART_LONG:
-            return f"{self._event_prefix}{order.close_ns}"
-        return f"{self._session}/{order.close_ns}/{order.number}"
+        return <str>self._intent_ids[self._name(order)]
 
     cdef str _order_id(self, const order_t *order):
-        cdef str name = f"{self._intent_id(order)}/{order.named_attempt}"
-        if order.part == PART_NONE:
-            return name
+        return <str>self._order_ids[self._name(order)]
+
+    cdef Py_ssize_t _name(self, const order_t *order) except -1:
+        """Where the ids of an order are kept; makes them when they are not there."""
+        cdef int64_t number = order - self._machine.x.orders
+        cdef Py_ssize_t place = number & (NAMES_KEPT - 1)
+        cdef str intent_id
+        cdef str name
+        if self._named[place] == number:
+            return place
         if order.part >= PART_LONG:
-            return name + <str>_LEGS[order.part - PART_LONG]
-        name += "sl" if order.part == PART_STOP else "tp"
-        return name if order.part_number == 1 else f"{name}{order.part_number}"
+            intent_id = f"{self._event_prefix}{order.close_ns}"
+        else:
+            intent_id = f"{self._session}/{order.close_ns}/{order.number}"
+        name = f"{intent_id}/{order.named_attempt}"
+        if order.part >= PART_LONG:
+            name += <str>_LEGS[order.part - PART_LONG]
+        elif order.part != PART_NONE:
+            name += "sl" if order.part == PART_STOP else "tp"
+            if order.part_number != 1:
+                name += str(order.part_number)
+        self._order_ids[place] = name
+        self._intent_ids[place] = intent_id
+        self._named[place] = number
+        return place
 
     cdef tuple _crosses(self, const order_t *order, int64_t close_ticks):
         cdef Grid grid = self._ticks[order.symbol]

@@ -96,7 +96,8 @@ def test_whatever_a_strategy_asks_for_is_judged_and_told_alike(seed: int) -> Non
     assert agree(world)["intents"] > 0
 
 
-def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("market", ["next_open", "bar_close"])
+def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path, market: str) -> None:
     path = tmp_path / "keeper.py"
     path.write_text(
         "from live_runner.strategies.base import *\n"
@@ -105,14 +106,15 @@ def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path)
         "    def __init__(self, *given):\n        super().__init__(*given)\n        self.kept = []\n"
         "    def on_bar(self, bar, view):\n"
         "        self.kept.append((bar, view))\n"
-        "        old_bar, old_view = self.kept[-5:][0]\n"
+        "        old_bar, old_view = self.kept[-8:][0]\n"  # of the last close that asked for something
         "        if len(self.kept) % 7:\n            return None\n"
         "        side = 'long' if old_bar.close < bar.close else 'short'\n"
         "        if view.leg(bar.symbol, side).is_open:\n"
         "            return [intent.close(bar.symbol, side, reason=str(old_view.equity))]\n"
         "        return [intent.open(bar.symbol, side, 100.0 / bar.close, reason=str(old_view.cash))]\n"
     )
-    world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=300)
+    fills = Fills(market=market)
+    world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=300, fills=fills)
     assert agree(world)["fills"] > 20
 
 
