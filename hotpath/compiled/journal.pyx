@@ -47,8 +47,9 @@ from live_runner.hotpath.compiled.execution cimport (
     execution_t,
     order_t,
     row_t,
+    symbol_t,
 )
-from live_runner.hotpath.compiled.fixed cimport Grid, int_of, money_text_c
+from live_runner.hotpath.compiled.fixed cimport decimal_text_c, grid_t, int128, money_text_c
 from live_runner.hotpath.compiled.fixed import float_text, money_text
 
 __all__ = ["ACTIONS", "KINDS", "LEGS", "STATES", "Journal"]
@@ -68,16 +69,22 @@ cdef enum:
     NAMES_KEPT = 64  # of the newest orders; a power of two
 
 
+cdef inline str text_of(const grid_t *grid, int64_t units):
+    return decimal_text_c(<int128>units * <int128>grid.mantissa, grid.decimals)
+
+
+cdef inline str digits_of(int64_t number):
+    return decimal_text_c(number, 0)
+
+
 cdef class Journal:
-    """Messages of one session's machine; ``grids`` are tick and lot of each symbol."""
+    """Messages of one session's machine."""
 
     cdef Execution _machine
     cdef str _session
     cdef str _event_prefix
     cdef tuple _symbols
     cdef tuple _settles
-    cdef list _ticks
-    cdef list _lots
     # Ids of the newest orders, in the place that their number has: an order has three messages, shortly one after
     # the other.
     cdef int64_t[NAMES_KEPT] _named
@@ -85,15 +92,13 @@ cdef class Journal:
     cdef list _intent_ids
 
     def __init__(
-        self, Execution machine not None, str session, tuple symbols, tuple settles, list grids
+        self, Execution machine not None, str session, tuple symbols, tuple settles
     ):
         self._machine = machine
         self._session = session
         self._event_prefix = f"{session}/execution/"
         self._symbols = symbols
         self._settles = settles
-        self._ticks = [grid for grid, _ in grids]
-        self._lots = [grid for _, grid in grids]
         self._order_ids = [None] * NAMES_KEPT
         self._intent_ids = [None] * NAMES_KEPT
         for at in range(NAMES_KEPT):
@@ -123,15 +128,13 @@ cdef class Journal:
         cdef execution_t *x = &self._machine.x
         cdef int64_t at = x.first
         cdef order_t *order
-        cdef Grid ticks
-        cdef Grid lots
+        cdef symbol_t *m
         found = []
         while at >= 0:
             order = &x.orders[at]
-            ticks = self._ticks[order.symbol]
-            lots = self._lots[order.symbol]
-            remaining = lots.text(order.quantity - order.filled)
-            price = ticks.text(order.price) if order.price else None
+            m = &x.markets[order.symbol]
+            remaining = text_of(&m.lot_grid, order.quantity - order.filled)
+            price = text_of(&m.grid, order.price) if order.price else None
             found.append(
                 kind(
                     order_id=self._order_id(order),
@@ -165,44 +168,44 @@ cdef class Journal:
         if self._named[place] == number:
             return place
         if order.part >= PART_LONG:
-            intent_id = f"{self._event_prefix}{order.close_ns}"
+            intent_id = self._event_prefix + digits_of(order.close_ns)
         else:
-            intent_id = f"{self._session}/{order.close_ns}/{order.number}"
-        name = f"{intent_id}/{order.named_attempt}"
+            intent_id = f"{self._session}/{digits_of(order.close_ns)}/{digits_of(order.number)}"
+        name = f"{intent_id}/{digits_of(order.named_attempt)}"
         if order.part >= PART_LONG:
             name += <str>_LEGS[order.part - PART_LONG]
         elif order.part != PART_NONE:
             name += "sl" if order.part == PART_STOP else "tp"
             if order.part_number != 1:
-                name += str(order.part_number)
+                name += digits_of(order.part_number)
         self._order_ids[place] = name
         self._intent_ids[place] = intent_id
         self._named[place] = number
         return place
 
     cdef tuple _crosses(self, const order_t *order, int64_t close_ticks):
-        cdef Grid grid = self._ticks[order.symbol]
+        cdef const grid_t *grid = &self._machine.x.markets[order.symbol].grid
         side = "buy" if (order.leg == 0) != order.reduce else "sell"
         return (
             "post_only_would_cross",
-            f"A post-only {side} at {grid.text(order.price)} would take at {grid.text(close_ticks)}",
+            f"A post-only {side} at {text_of(grid, order.price)} would take at {text_of(grid, close_ticks)}",
         )
 
     cdef object _message(self, const row_t *row, str cause):
         cdef execution_t *x = &self._machine.x
         cdef const order_t *order = NULL
-        cdef Grid ticks = self._ticks[row.symbol]
-        cdef Grid lots = self._lots[row.symbol]
+        cdef const grid_t *ticks = &x.markets[row.symbol].grid
+        cdef const grid_t *lots = &x.markets[row.symbol].lot_grid
         cdef str symbol = self._symbols[row.symbol]
         cdef str leg = _LEGS[row.leg]
-        cdef str id = f"{self._event_prefix}{row.seq}"
+        cdef str id = self._event_prefix + digits_of(row.seq)
         if row.order >= 0:
             order = &x.orders[row.order]
         if row.told == TOLD_REQUESTED:
             return self._requested(row, order, id, cause)
         if row.told == TOLD_ACCEPTED:
             return Accepted(
-                self._order_id(order), symbol, f"paper-{row.number}",
+                self._order_id(order), symbol, "paper-" + digits_of(row.number),
                 id=id, session=self._session, source="execution", seq=row.seq, cause=cause, event_ns=row.at_ns,
             )  # fmt: skip
         if row.told == TOLD_FILLED:
@@ -224,8 +227,8 @@ cdef class Journal:
                 symbol,
                 leg,
                 _ACTIONS[order.action],
-                lots.text(row.filled),
-                lots.text(order.quantity - row.filled),
+                text_of(lots, row.filled),
+                text_of(lots, order.quantity - row.filled),
                 self._machine.texts[row.reason],
                 **envelope,
             )
@@ -252,16 +255,16 @@ cdef class Journal:
             return self._refused(row, order, envelope)
         if row.told == TOLD_FUNDING:
             return FundingPaid(
-                symbol, leg, row.at_ns, self._machine.texts[row.number], ticks.text(row.ticks),
-                lots.text(row.lots), money_text_c(row.notional), **envelope,
+                symbol, leg, row.at_ns, self._machine.texts[row.number], text_of(ticks, row.ticks),
+                text_of(lots, row.lots), money_text_c(row.notional), **envelope,
             )  # fmt: skip
         return Liquidated(
-            symbol, ticks.text(row.ticks), money_text_c(row.notional), money_text_c(row.fee), **envelope
+            symbol, text_of(ticks, row.ticks), money_text_c(row.notional), money_text_c(row.fee), **envelope
         )
 
     cdef object _requested(self, const row_t *row, const order_t *order, str id, str cause):
-        cdef Grid ticks = self._ticks[order.symbol]
-        cdef Grid lots = self._lots[order.symbol]
+        cdef const grid_t *ticks = &self._machine.x.markets[order.symbol].grid
+        cdef const grid_t *lots = &self._machine.x.markets[order.symbol].lot_grid
         cdef str name = self._order_id(order)
         asked = None
         if order.text:
@@ -278,10 +281,10 @@ cdef class Journal:
             "buy" if (order.leg == 0) != order.reduce else "sell",
             _ACTIONS[order.action],
             _KINDS[order.kind],
-            lots.text(order.quantity),
-            ticks.text(order.price) if order.price else None,
+            text_of(lots, order.quantity),
+            text_of(ticks, order.price) if order.price else None,
             bool(order.reduce),
-            ticks.text(order.reference),
+            text_of(ticks, order.reference),
             order.expires_ns if order.expires_ns >= 0 else None,
             self._machine.texts[order.reason],
             asked,
@@ -294,32 +297,32 @@ cdef class Journal:
         )
 
     cdef object _filled(self, const row_t *row, const order_t *order, str id, str cause):
-        cdef Grid ticks = self._ticks[order.symbol]
-        cdef Grid lots = self._lots[order.symbol]
+        cdef const grid_t *ticks = &self._machine.x.markets[order.symbol].grid
+        cdef const grid_t *lots = &self._machine.x.markets[order.symbol].lot_grid
         cdef str name = self._order_id(order)
         return Filled(
             name,
-            f"{name}/f{row.number}",
+            f"{name}/f{digits_of(row.number)}",
             self._intent_id(order),
             self._symbols[order.symbol],
             _LEGS[order.leg],
             "buy" if (order.leg == 0) != order.reduce else "sell",
             _ACTIONS[order.action],
             _KINDS[order.kind],
-            lots.text(row.lots),
-            ticks.text(row.ticks),
+            text_of(lots, row.lots),
+            text_of(ticks, row.ticks),
             money_text_c(row.notional),
             money_text_c(row.fee),
             self._settles[order.symbol],
             "maker" if row.maker else "taker",
             money_text_c(row.realised),
-            ticks.text(row.reference),
+            text_of(ticks, row.reference),
             money_text_c(row.slippage),
-            lots.text(row.filled),
-            lots.text(order.quantity - row.filled),
+            text_of(lots, row.filled),
+            text_of(lots, order.quantity - row.filled),
             _STATES[row.state],
             self._machine.texts[order.reason],
-            lots.text(row.leg_lots),
+            text_of(lots, row.leg_lots),
             id=id,
             session=self._session,
             source="execution",

@@ -141,7 +141,6 @@ class FastBacktest:
             started.session,
             tuple(self._session.markets),
             tuple(market.instrument.settle for market in markets),
-            [(market.grid, market.lot_grid) for market in markets],
         )
         self._judge: Final = Judge(started, self._session, self.machine, self._journal)
         self._python: Final = (
