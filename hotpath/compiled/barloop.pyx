@@ -15,7 +15,7 @@ from typing import Any
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.ref cimport PyObject
+from cpython.ref cimport Py_DECREF, PyObject
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
@@ -70,6 +70,13 @@ __all__ = ["BarLoop", "CompiledHost", "LiveBar", "LiveView", "place_text", "run_
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *object) nogil
+    # Without a look at the error that may be set: a ``try`` around each call of strategy code would cost as much as
+    # the call. NULL means that it raised.
+    PyObject *PyObject_CallOneArg(PyObject *callable, PyObject *argument)
+    PyObject *PyObject_CallFunctionObjArgs(PyObject *callable, ...)
+    bint PyList_CheckExact(PyObject *object)
+    Py_ssize_t PyList_GET_SIZE(PyObject *object)
+    object PyErr_GetRaisedException()
 
 cdef enum:
     PAUSE_SETS = 16384  # between two looks at signals and the progress display
@@ -955,7 +962,9 @@ def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
     cdef object recorder = bars_of._recorder
     cdef object observe = host.strategy.observe
     cdef object on_bar = host.strategy.on_bar
-    cdef list bars
+    cdef list bars = [None] * bars_of._symbols  # as many of them as have a bar in the set
+    cdef LiveBar shown
+    cdef PyObject *answer
     owners = Py_REFCNT(<PyObject *>view)
     for number in range(bars_of.sets):
         bars_of.at = number
@@ -966,18 +975,15 @@ def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
         status = bars_of._set(number)
         if status != ST_OK:
             return status
-        bars = []
         for at in range(bars_of._present):
             bar = &bars_of._bars[at]
             shown = _live_bar(bar, <str>symbols[bar.symbol])
-            bars.append(shown)
-            try:
-                answer = observe(shown)
-            except (Exception, SystemExit) as error:
-                host.failed(shown, "observe", error)
+            bars[at] = shown
+            answer = PyObject_CallOneArg(<PyObject *>observe, <PyObject *>shown)
+            if answer != <PyObject *>None:
+                _answered(host, shown, answer)
             else:
-                if answer is not None:
-                    host.answered(shown, answer)
+                Py_DECREF(<object>answer)
         if number < bars_of.warmup_sets:
             continue
         if recorder is not None:
@@ -988,18 +994,19 @@ def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
             host.settle()
             bars_of.x.told = 0
         if plain:
-            for shown in bars:
-                try:
-                    answer = on_bar(shown, view)
-                except (Exception, SystemExit) as error:
-                    host.failed(shown, "on_bar", error)
-                    continue
-                if answer is None or (type(answer) is list and not answer):
-                    continue
-                host.take(shown, answer)
+            for at in range(bars_of._present):
+                shown = <LiveBar>bars[at]
+                answer = PyObject_CallFunctionObjArgs(
+                    <PyObject *>on_bar, <PyObject *>shown, <PyObject *>view, <PyObject *>NULL
+                )
+                if answer == <PyObject *>None or (
+                    answer != NULL and PyList_CheckExact(answer) and PyList_GET_SIZE(answer) == 0
+                ):
+                    Py_DECREF(<object>answer)
+                else:
+                    _asked(host, shown, answer)
         else:
-            host.ask(bars)
-        shown = None
+            host.ask(bars[:bars_of._present])
         if Py_REFCNT(<PyObject *>view) > owners:
             # Before the decision is carried out: a view that was kept goes on saying what it said.
             view = host.renew_view()
@@ -1010,6 +1017,36 @@ def run_python(BarLoop bars_of not None, object host, tuple symbols not None):
             recorder.decided(number, None)
     bars_of.at = bars_of.sets
     return bars_of._pause()
+
+
+cdef object _raised():
+    """What strategy code has raised, as its failure; what ends the program goes on."""
+    error = PyErr_GetRaisedException()
+    if not isinstance(error, (Exception, SystemExit)):
+        raise error
+    return error
+
+
+cdef int _answered(object host, LiveBar shown, PyObject *answer) except -1:
+    """``observe`` raised, or gave something."""
+    if answer == NULL:
+        host.failed(shown, "observe", _raised())
+        return 0
+    given = <object>answer
+    Py_DECREF(given)
+    host.answered(shown, given)
+    return 0
+
+
+cdef int _asked(object host, LiveBar shown, PyObject *answer) except -1:
+    """``on_bar`` raised, or asked for something."""
+    if answer == NULL:
+        host.failed(shown, "on_bar", _raised())
+        return 0
+    given = <object>answer
+    Py_DECREF(given)
+    host.take(shown, given)
+    return 0
 
 
 def place_text(

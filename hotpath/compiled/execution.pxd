@@ -289,6 +289,12 @@ cdef inline bint is_busy(execution_t *x, int symbol) noexcept nogil:
         or x.ledger.legs[2 * symbol + 1].quantity > 0
     )
 
+cdef enum:
+    MONEY_DECIMALS = 12
+
+# Mean entry price of so many lots, rounded half-even to 1e-12 as every account shows it; ST_OVERFLOW.
+cdef int mean_price(const grid_t *grid, int128 cost, int64_t quantity, double *price) noexcept nogil
+
 cdef inline int64_t position_of(execution_t *x, int symbol, int leg) noexcept nogil:
     return x.ledger.legs[2 * symbol + leg].quantity
 

@@ -36,6 +36,8 @@ from live_runner.hotpath.compiled.fixed cimport (
     int_of,
     multiply_overflows,
     valuation_t,
+    POWERS,
+    c_to_float,
 )
 from live_runner.hotpath.compiled.ledger cimport (
     fill_t,
@@ -127,6 +129,23 @@ cdef inline int ticks_of(const symbol_t *m, double price, int64_t *ticks) noexce
     if status != ST_OK:
         return status
     return ST_OK if ticks[0] > 0 else ST_FAULT
+
+
+cdef int mean_price(const grid_t *grid, int128 cost, int64_t quantity, double *price) noexcept nogil:
+    cdef int shift = MONEY_DECIMALS - grid.decimals
+    cdef int128 numerator
+    cdef int128 denominator = quantity
+    cdef int128 units
+    if shift > 26 or shift < -12 or multiply_overflows(cost, grid.mantissa, &numerator):
+        return ST_OVERFLOW
+    if shift > 0 and multiply_overflows(numerator, POWERS[shift], &numerator):
+        return ST_OVERFLOW
+    if shift < 0 and multiply_overflows(denominator, POWERS[-shift], &denominator):
+        return ST_OVERFLOW
+    if c_div_half_even(numerator, denominator, &units) != ST_OK:
+        return ST_OVERFLOW
+    price[0] = c_money_float(units)
+    return ST_OK
 
 
 cdef int initial_margin(execution_t *x, int128 notional, int128 *margin) noexcept nogil:
@@ -1320,6 +1339,33 @@ cdef class Execution:
         """Of a leg: open lots, their cost, and what it has realised."""
         cdef leg_t *book = &self.x.ledger.legs[2 * <int>symbol + <int>leg]
         return book.quantity, int_of(book.cost), int_of(book.realised)
+
+    def shown(self, symbol: int, leg: int) -> tuple[float, float | None, float, list[tuple[float, float, int, int]]]:
+        """A leg as a strategy sees it: quantity, average (None while flat), realised, and its lots, oldest first.
+
+        Of a lot: quantity, price, time of the entry, number of its order. OverflowError for a price out of range.
+        """
+        cdef symbol_t *m = &self.x.markets[<int>symbol]
+        cdef leg_t *book = &self.x.ledger.legs[2 * <int>symbol + <int>leg]
+        cdef lot_t *lot
+        cdef double price = 0.0
+        cdef int at
+        cdef int status
+        cdef list found = []
+        for at in range(book.count):
+            lot = &book.lots[book.head + at]
+            status = mean_price(&m.grid, lot.cost, lot.quantity, &price)
+            if status != ST_OK:
+                raise OverflowError("the price of a lot is out of range")
+            found.append((c_to_float(&m.lot_grid, lot.quantity), price, lot.opened_ns, lot.order))
+        if book.quantity and mean_price(&m.grid, book.cost, book.quantity, &price) != ST_OK:
+            raise OverflowError("the average of a leg is out of range")
+        return (
+            c_to_float(&m.lot_grid, book.quantity),
+            price if book.quantity else None,
+            c_money_float(book.realised),
+            found,
+        )
 
     def last_bar(self, symbol: int) -> tuple[float, float, bool, int]:
         """Close, volume, lateness and set of the symbol's last bar."""

@@ -18,20 +18,19 @@ from libc.string cimport memset
 from live_runner.hotpath.compiled.execution cimport (
     ACTION_ADD,
     KIND_STOP,
+    MONEY_DECIMALS,
     Execution,
+    mean_price,
     position_of,
 )
 from live_runner.hotpath.compiled.fixed cimport (
     ST_OK,
     ST_OUT_OF_MEMORY,
     ST_OVERFLOW,
-    c_div_half_even,
     c_lots_floor,
     c_money_float,
     c_to_float,
     int128,
-    multiply_overflows,
-    POWERS,
 )
 from live_runner.hotpath.compiled.ledger cimport METHOD_AVERAGE, ledger_equity, leg_t, lot_t
 
@@ -39,7 +38,6 @@ __all__ = ["CompiledStrategy", "Desk"]
 
 cdef enum:
     FIRST_ASKED = 16
-    MONEY_DECIMALS = 12
 
 
 @cython.final
@@ -102,29 +100,16 @@ cdef class Desk:
     cdef double lot_price(self, int symbol, int leg, int lot) noexcept nogil:
         cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
         cdef lot_t *held = &book.lots[book.head + lot]
-        if self.x.ledger.method != METHOD_AVERAGE:
+        if self.x.ledger.method != METHOD_AVERAGE and self.x.markets[symbol].grid.decimals <= MONEY_DECIMALS:
             return c_to_float(&self.x.markets[symbol].grid, held.ticks)
         return self.average_of(symbol, held.cost, held.quantity)
 
     cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil:
-        """Mean entry price, rounded half-even to 1e-12 as every account shows it."""
-        cdef int shift = MONEY_DECIMALS - self.x.markets[symbol].grid.decimals
-        cdef int128 numerator
-        cdef int128 denominator = quantity
-        cdef int128 units
-        if shift > 26 or shift < -12 or multiply_overflows(cost, self.x.markets[symbol].grid.mantissa, &numerator):
+        """Mean entry price, as every account shows it."""
+        cdef double price = 0.0
+        if mean_price(&self.x.markets[symbol].grid, cost, quantity, &price) != ST_OK:
             self.status = ST_OVERFLOW
-            return 0.0
-        if shift > 0 and multiply_overflows(numerator, POWERS[shift], &numerator):
-            self.status = ST_OVERFLOW
-            return 0.0
-        if shift < 0 and multiply_overflows(denominator, POWERS[-shift], &denominator):
-            self.status = ST_OVERFLOW
-            return 0.0
-        if c_div_half_even(numerator, denominator, &units) != ST_OK:
-            self.status = ST_OVERFLOW
-            return 0.0
-        return c_money_float(units)
+        return price
 
     cdef bint is_entering(self, int symbol, int leg) noexcept nogil:
         cdef int64_t at = self.x.markets[symbol].first

@@ -13,7 +13,6 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.messages import BlockedIntent, Event, FailedCall, Intent, Started
 from live_runner.contracts.policy import BackoffState
-from live_runner.hotpath import fixed
 from live_runner.hotpath.compiled.barloop import LiveView, place_text
 from live_runner.hotpath.compiled.execution import Execution
 from live_runner.hotpath.compiled.journal import ACTIONS, KINDS, LEGS, Journal
@@ -33,6 +32,9 @@ from live_runner.strategies.view import FLAT, NO_BACKOFF
 
 __all__ = ["PythonHost"]
 
+_LEG_NUMBERS: Final = {leg: number for number, leg in enumerate(LEGS)}
+_ACTION_NUMBERS: Final = {action: number for number, action in enumerate(ACTIONS)}
+_KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(KINDS)}
 _NO_STRATEGY_REMEDY: Final = "Return nothing; intents come from on_bar only"
 
 
@@ -60,7 +62,7 @@ class PythonHost:
         self._index: Final = {symbol: at for at, symbol in enumerate(judge.symbols)}
         self._backoffs: dict[LegKey, BackoffState] = {}
         self._leg_views: dict[LegKey, LegView] = {}
-        self._lots: dict[LegKey, list[tuple[int, int, int, int]]] = {}
+        self._lots: dict[LegKey, list[tuple[float, float, int, int]]] = {}
         self._orders: dict[str, tuple[OrderView, ...]] = {}
         self._blocked: list[Blocked] = []
         self._decision: Decision | None = None
@@ -112,37 +114,20 @@ class PythonHost:
 
     def _read_leg(self, symbol: int, side: int) -> None:
         """One leg as the strategy sees it; older lots are taken over as they are."""
-        market = self._judge.session.markets[self._judge.symbols[symbol]]
-        key = (market.symbol, LEGS[side])
-        quantity, cost, realised = self._machine.leg(symbol, side)
-        lots = self._machine.lots(symbol, side)
-        shown = self._leg_views.get(key)
+        key = (self._judge.symbols[symbol], LEGS[side])
+        quantity, average, realised, lots = self._machine.shown(symbol, side)
         before = self._lots.get(key, [])
         same = 0
-        while same < min(len(lots), len(before)) and lots[same] == before[same]:
+        for lot, known in zip(lots, before, strict=False):
+            if lot != known:
+                break
             same += 1
-        older = shown.lots[:same] if shown is not None else ()
-        newer = tuple(
-            LotView(
-                market.lot_grid.to_float(held),
-                float(market.average_text(paid, held)),
-                opened_ns,
-                self._journal.order_id(order),
-            )
-            for held, paid, opened_ns, order in lots[same:]
-        )
+        older = self._leg_views[key].lots[:same] if same else ()
+        newer = [LotView(held, price, ns, self._journal.order_id(order)) for held, price, ns, order in lots[same:]]
         self._lots[key] = lots
+        blocked = "backoff" if self._machine.in_backoff(symbol, side) else ""
         # A new mapping each time: strategy code may keep the old one.
-        self._leg_views = {
-            **self._leg_views,
-            key: LegView(
-                quantity=market.lot_grid.to_float(quantity),
-                average=float(market.average_text(cost, quantity)) if lots else None,
-                lots=older + newer,
-                realised=fixed.money_float(realised),
-                blocked="backoff" if self._machine.in_backoff(symbol, side) else "",
-            ),
-        }
+        self._leg_views = {**self._leg_views, key: LegView(quantity, average, (*older, *newer), realised, blocked)}
 
     def _read_orders(self) -> None:
         views: dict[str, list[OrderView]] = {}
@@ -230,13 +215,13 @@ class PythonHost:
         if kind < 0 or not place_text(
             self._machine,
             self._index[intent.symbol],
-            LEGS.index(intent.leg),
-            ACTIONS.index(intent.action),
+            _LEG_NUMBERS[intent.leg],
+            _ACTION_NUMBERS[intent.action],
             kind,
             intent.quantity,
             intent.limit_price if kind else None,
             intent.time_to_live_ns,
-            fallback_bits(tuple(intent.fallback)),
+            fallback_bits(tuple(intent.fallback)) if intent.fallback else 0,
             intent.reason,
             int(intent.id.rpartition("/")[2]),
             bar.close_ns,
@@ -252,7 +237,7 @@ class PythonHost:
         if (
             style not in STYLES
             or (style != "market" and intent.limit_price is None)
-            or intent.action not in ACTIONS
+            or intent.action not in _ACTION_NUMBERS
             or (intent.quantity is None) != is_close
             or intent.policy is not None
             or intent.fraction is not None
@@ -263,4 +248,4 @@ class PythonHost:
             or (intent.time_to_live_ns is not None and intent.time_to_live_ns <= 0)
         ):
             return -1
-        return KINDS.index(style)
+        return _KIND_NUMBERS[style]
