@@ -43,11 +43,12 @@ class EmaCross(Strategy[EmaCrossParameters, LegState]):
 
     def __init__(self, parameters: EmaCrossParameters, symbols: tuple[str, ...], timeframe: str) -> None:
         super().__init__(parameters, symbols, timeframe)
-        self.fast = {symbol: indicators.Ema(parameters.fast) for symbol in symbols}
-        self.slow = {symbol: indicators.Ema(parameters.slow) for symbol in symbols}
-        for symbol in symbols:
-            self.indicators[f"{symbol}/fast"] = self.fast[symbol]
-            self.indicators[f"{symbol}/slow"] = self.slow[symbol]
+        self.averages = {
+            symbol: (indicators.Ema(parameters.fast), indicators.Ema(parameters.slow)) for symbol in symbols
+        }
+        for symbol, (fast, slow) in self.averages.items():
+            self.indicators[f"{symbol}/fast"] = fast
+            self.indicators[f"{symbol}/slow"] = slow
         self.above: dict[str, bool | None] = dict.fromkeys(symbols)
         self.crossed = dict.fromkeys(symbols, False)
 
@@ -61,22 +62,23 @@ class EmaCross(Strategy[EmaCrossParameters, LegState]):
 
     def minimum_order(self, view: View, symbol: str) -> float:
         """What the market takes at the last close."""
-        return view.instrument(symbol).smallest_quantity(self.slow[symbol].value or 0.0)
+        _, slow = self.averages[symbol]
+        return view.instrument(symbol).smallest_quantity(slow.value or 0.0)
 
     def observe(self, bar: Bar) -> None:
         """Move both averages and note whether they crossed."""
-        symbol = bar.symbol
-        fast, slow = self.fast[symbol], self.slow[symbol]
-        fast.update(bar.close)
-        slow.update(bar.close)
+        symbol, close = bar.symbol, bar.close
+        fast, slow = self.averages[symbol]
+        fast.update(close)
+        slow.update(close)
         fast_value, slow_value = fast.value, slow.value
-        before = self.above[symbol]
+        self.crossed[symbol] = False
         if fast_value is None or slow_value is None or fast_value == slow_value:
-            self.crossed[symbol] = False
             return
-        above = fast_value > slow_value
-        self.above[symbol] = above
-        self.crossed[symbol] = before is not None and above != before
+        above, before = fast_value > slow_value, self.above[symbol]
+        if above != before:
+            self.above[symbol] = above
+            self.crossed[symbol] = before is not None
 
     def on_bar(self, bar: Bar, view: View) -> list[Draft]:
         """Leave the side that ended, enter the one that began."""
