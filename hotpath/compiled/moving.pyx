@@ -107,25 +107,6 @@ cdef class Ema:
         self.length = self.period
         self.keep = <double>(self.length - 1) / <double>(self.length + 1)
 
-    cdef void take(self, double close) noexcept nogil:
-        if self.count >= self.length:
-            self.lag = lag_after(self.lag, close - self.close, self.keep)
-            self.close = close
-            self.current = close - self.lag
-            return
-        self.count += 1
-        self.current += close
-        if self.count == self.length:
-            self.current /= <double>self.length
-            self.close = close
-            self.lag = close - self.current
-
-    cdef bint is_warm(self) noexcept nogil:
-        return self.count >= self.length
-
-    cdef double get(self) noexcept nogil:
-        return self.current
-
     def update(self, close: float) -> None:
         """Take one closed bar."""
         self.take(finite(close, "close"))
