@@ -91,8 +91,11 @@ cdef class CompiledHost:
     cdef bint adds_at_market
     cdef int *reasons
 
-    cdef int run(self) noexcept nogil
-    cdef int decide(self, int64_t open_ns, int64_t close_ns) noexcept nogil
+    # What it calls is handed in: read anew from ``self`` it would be after each call.
+    cdef int run(self, BarLoop loop, CompiledStrategy strategy, Desk desk) noexcept nogil
+    cdef int decide(
+        self, CompiledStrategy strategy, Desk desk, const bar_t *bars, int present, int64_t open_ns
+    ) noexcept nogil
     cdef int ask(self, int symbol, int first, int64_t close_ns) noexcept nogil
     cdef int group_asked(self, int symbol, int leg, int first, int64_t close_ns) noexcept nogil
     cdef int block(self, const asked_t *asked, int64_t close_ns) noexcept nogil

@@ -205,51 +205,51 @@ cdef class BarLoop:
 
     cdef int _set(self, int64_t number) noexcept nogil:
         """Match and mark one set; its bars stand in ``_bars`` then."""
+        # In variables of their own: what is written through a pointer might be a field of this object, for all the
+        # compiler knows, and each would be read again and again.
+        cdef execution_t *x = self.x
+        cdef column_t *column = self._columns
+        cdef bar_t *bar = self._bars
+        cdef int symbols = self._symbols
         cdef int64_t open_ns = self._grid[number]
         cdef int64_t close_ns = open_ns + self._length_ns
         cdef bint tradable = number >= self.warmup_sets
-        cdef column_t *column
-        cdef bar_t *bar
+        cdef int64_t row
         cdef int symbol
         cdef int status
-        begin_set(self.x, close_ns, number + 1)
+        begin_set(x, close_ns, number + 1)
         while self._due_at < self._due_count and self._due[self._due_at].set <= number:
             if tradable:
-                status = await_rate(self.x, self._due[self._due_at].symbol, &self._due[self._due_at].rate)
+                status = await_rate(x, self._due[self._due_at].symbol, &self._due[self._due_at].rate)
                 if status != ST_OK:
                     return status
             self._due_at += 1
-        self._present = 0
-        for symbol in range(self._symbols):
-            column = &self._columns[symbol]
-            if column.at == column.rows or column.opens_ns[column.at] != open_ns:
-                continue
-            bar = &self._bars[self._present]
-            self._present += 1
-            bar.symbol = symbol
-            bar.open_ns = open_ns
-            bar.close_ns = close_ns
-            bar.open = column.open[column.at]
-            bar.high = column.high[column.at]
-            bar.low = column.low[column.at]
-            bar.close = column.close[column.at]
-            bar.volume = column.volume[column.at]
-            column.at += 1
-            note(self.x, symbol, bar.close, bar.volume, False)
-            if tradable:
-                if self.x.capped:
-                    status = self._cap(symbol, bar.volume)
-                    if status != ST_OK:
-                        return status
-                if is_busy(self.x, symbol):
-                    status = run_bar(
-                        self.x, symbol, bar.open, bar.high, bar.low, bar.close, False, open_ns, close_ns
-                    )
-                    if status != ST_OK:
-                        return status
-        if tradable:
-            return end_set(self.x)
-        return ST_OK
+        for symbol in range(symbols):
+            row = column.at
+            if row < column.rows and column.opens_ns[row] == open_ns:
+                bar.symbol = symbol
+                bar.open_ns = open_ns
+                bar.close_ns = close_ns
+                bar.open = column.open[row]
+                bar.high = column.high[row]
+                bar.low = column.low[row]
+                bar.close = column.close[row]
+                bar.volume = column.volume[row]
+                column.at = row + 1
+                note(x, symbol, bar.close, bar.volume, False)
+                if tradable:
+                    if x.capped:
+                        status = self._cap(symbol, bar.volume)
+                        if status != ST_OK:
+                            return status
+                    if is_busy(x, symbol):
+                        status = run_bar(x, symbol, bar.open, bar.high, bar.low, bar.close, False, open_ns, close_ns)
+                        if status != ST_OK:
+                            return status
+                bar += 1
+            column += 1
+        self._present = <int>(bar - self._bars)
+        return end_set(x) if tradable else ST_OK
 
     cdef int _cap(self, int symbol, double volume) noexcept with gil:
         try:
@@ -335,78 +335,84 @@ cdef class CompiledHost:
         """Every set, without the GIL; the machine's status."""
         cdef int status
         with nogil:
-            status = self.run()
+            status = self.run(self.loop, self.strategy, self.desk)
         return status
 
-    cdef int run(self) noexcept nogil:
+    cdef int run(self, BarLoop loop, CompiledStrategy strategy, Desk desk) noexcept nogil:
+        cdef execution_t *x = self.x
         cdef int64_t number
+        cdef int64_t sets = loop.sets
+        cdef int64_t warmup_sets = loop.warmup_sets
+        cdef int legs = self._legs
         cdef int at
         cdef int status
-        cdef bint records = self.loop._recorder is not None
-        cdef bar_t *bars = self.loop._bars
-        for number in range(self.loop.sets):
-            self.loop.at = number
+        cdef bint records = loop._recorder is not None
+        cdef bar_t *bars = loop._bars
+        for number in range(sets):
+            loop.at = number
             if number % PAUSE_SETS == 0:
-                status = self.loop._pause()
+                status = loop._pause()
                 if status != ST_OK:
                     return status
-            status = self.loop._set(number)
+            status = loop._set(number)
             if status != ST_OK:
                 return status
-            for at in range(self.loop._present):
-                status = self.strategy.observe(&bars[at])
+            for at in range(loop._present):
+                status = strategy.observe(&bars[at])
                 if status < 0:
                     return status
-            if number < self.loop.warmup_sets:
+            if number < warmup_sets:
                 continue
             if records:
                 status = self.settled(number)
                 if status != ST_OK:
                     return status
-            next_event(self.x)  # settled
-            if self.x.changes:
-                for at in range(2 * self.loop._symbols):
-                    if self.x.changed[at]:
-                        self.x.changed[at] = False
-                        self.desk.forget_averages(at // 2, at % 2)
-                self.x.changes = 0
-            self.desk.begin(self.x.now_ns)
-            if self.x.told or self.blocked_count or self.open_groups:
+            next_event(x)  # settled
+            if x.changes:
+                for at in range(legs):
+                    if x.changed[at]:
+                        x.changed[at] = False
+                        desk.forget_averages(at // 2, at % 2)
+                x.changes = 0
+            desk.begin(x.now_ns)
+            if x.told or self.blocked_count or self.open_groups:
                 status = self.news()
                 if status != ST_OK:
                     return status
-                self.x.told = 0
-            status = self.decide(self.loop._grid[number], self.x.close_ns)
+                x.told = 0
+            status = self.decide(strategy, desk, bars, loop._present, loop._grid[number])
             if status != ST_OK:
                 return status
             if records:
                 status = self.decided(number)
                 if status != ST_OK:
                     return status
-        self.loop.at = self.loop.sets
-        return self.loop._pause()
+        loop.at = sets
+        return loop._pause()
 
     # -- decision ---------------------------------------------------------------------------------------
 
-    cdef int decide(self, int64_t open_ns, int64_t close_ns) noexcept nogil:
-        cdef bar_t *bars = self.loop._bars
+    cdef int decide(
+        self, CompiledStrategy strategy, Desk desk, const bar_t *bars, int present, int64_t open_ns
+    ) noexcept nogil:
+        cdef int64_t close_ns = self.x.close_ns
         cdef int at
         cdef int first
         cdef int status
-        for at in range(self.loop._present):
-            first = self.desk.asked_count
-            status = self.strategy.on_bar(&bars[at], self.desk)
+        for at in range(present):
+            first = desk.asked_count
+            status = strategy.on_bar(&bars[at], desk)
             if status < 0:
                 return status
-            if self.desk.asked_count > first:
+            if desk.asked_count > first:
                 status = self.ask(bars[at].symbol, first, close_ns)
                 if status != ST_OK:
                     return status
-            elif self.strategy.leg_bytes:
+            elif strategy.leg_bytes:
                 self.accept(bars[at].symbol)
-        if self.desk.status != ST_OK:
-            return self.desk.status
-        if self.desk.asked_count:
+        if desk.status != ST_OK:
+            return desk.status
+        if desk.asked_count:
             return self.carry_out(open_ns, close_ns)
         return ST_OK
 
