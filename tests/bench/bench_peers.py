@@ -26,6 +26,7 @@ _CENT = 0.005
 _QUICK_BARS, _BARS = (20_000,), (100_000, 1_000_000)
 _ORDER_BARS, _CALLS = 20_000, 20_000
 _BATCH_BARS = 1_000_000
+_TRIES, _LONG_S = 3, 2.0
 _OFTEN = Case(fast=3, slow=7, first=8)
 """Averages that cross so often that orders are what a run spends its time on."""
 
@@ -64,12 +65,12 @@ def _backtests(count: int, *, measures_memory: bool) -> Iterator[Row]:
         if count > rival.bars_at_most:
             note(f"{rival.name} is left out at {count:,} bars: it would take minutes")
         elif rival.event_driven or rival.name == "vectorbt":
-            answer = rival.ask("cross", bars, case)
+            answer = _best(rival, "cross", bars, case)
             if answer is not None:
                 theirs.append((rival, answer))
     best = min((answer["seconds"]["run"] for rival, answer in theirs if rival.event_driven), default=None)
     for engine in _that_run("ema_cross", count):
-        ours = OURS.ask(f"cross {engine}", bars, case)
+        ours = _best(OURS, f"cross {engine}", bars, case)
         if ours is None:
             raise RuntimeError(f"The engine '{engine}' could not run")
         what = f"ema_cross, {ENGINES[engine].name}, {count:,} bars"
@@ -97,6 +98,20 @@ def _backtests(count: int, *, measures_memory: bool) -> Iterator[Row]:
                     goal=200.0,
                     better="less",
                 )
+
+
+def _best(rival: Rival, scenario: str, bars: Bars, case: Case) -> dict[str, Any] | None:
+    """The fastest of some runs, each in a process of its own; a long one is run once."""
+    best: dict[str, Any] | None = None
+    for _ in range(_TRIES):
+        answer = rival.ask(scenario, bars, case)
+        if answer is None:
+            break
+        if best is None or answer["seconds"]["run"] < best["seconds"]["run"]:
+            best = answer
+        if answer["seconds"]["run"] > _LONG_S:
+            break
+    return best
 
 
 def _that_run(strategy: str, count: int) -> list[str]:
