@@ -8,8 +8,7 @@ cdef inline double finite(object value, str name) except? -1.0:
     """A number that is neither nan nor infinite."""
     cdef double number = value
     if not isfinite(number):
-        from live_runner.hotpath.reference import inputs
-        inputs.finite(value, name)
+        refuse_number(value, name)
     return number
 
 
@@ -17,9 +16,21 @@ cdef inline double volume_of(object value) except? -1.0:
     """What was traded in a bar: finite, not negative."""
     cdef double number = value
     if not isfinite(number) or number < 0.0:
-        from live_runner.hotpath.reference import inputs
-        inputs.volume_of(value)
+        refuse_volume(value)
     return number
+
+
+# Apart from those above, so that they stay small enough to be put where they are used.
+cdef inline int refuse_number(object value, str name) except -1:
+    from live_runner.hotpath.reference import inputs
+    inputs.finite(value, name)
+    return 0
+
+
+cdef inline int refuse_volume(object value) except -1:
+    from live_runner.hotpath.reference import inputs
+    inputs.volume_of(value)
+    return 0
 
 
 cdef inline void clear(double *out, Py_ssize_t rows, Py_ssize_t warmup) noexcept nogil:
