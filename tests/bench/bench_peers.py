@@ -180,9 +180,9 @@ def _calls(count: int) -> Iterator[Row]:
     bars, case = market(count), Case()
     ours, theirs = _answers("calls", bars, case)
     for name, what, unit, goal in (
-        ("ema", "EMA, one bar from Python", "ns", 30.0),
-        ("rsi", "RSI, one bar from Python", "ns", 30.0),
-        ("atr", "ATR, one bar from Python", "ns", 30.0),
+        ("ema", "EMA, one update from Python", "ns", 30.0),
+        ("rsi", "RSI, one update from Python", "ns", 30.0),
+        ("atr", "ATR, one update from Python", "ns", 30.0),
         ("precision", "a price and an amount at the market's precision", "us", 0.2),
         ("encode", "encode a typed bar", "us", 0.3),
         ("decode", "decode a typed bar", "us", 0.5),

@@ -10,7 +10,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bench.engines import ENGINES, Ran, contest
-from bench.peers.protocol import Bars, Case, Scenario, part, peak_mib, per_call, serve
+from bench.peers.protocol import Bars, Case, Scenario, part, peak_mib, per_call, per_update, serve
 from msgspec.structs import replace
 
 from live_runner.contracts import codec
@@ -58,14 +58,6 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
     )  # fmt: skip
     told = codec.encode(message)
 
-    def stream(update: Any) -> None:
-        for close in closes:
-            update(close)
-
-    def ranges(update: Any) -> None:
-        for high, low, close in rows:
-            update(high, low, close)
-
     def normalized() -> None:
         for close in closes:
             normalizer.price(close)
@@ -81,9 +73,9 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
 
     count = len(closes)
     return {
-        "ema": per_call(lambda: stream(indicators.Ema(20).update), count),
-        "rsi": per_call(lambda: stream(indicators.Rsi(14).update), count),
-        "atr": per_call(lambda: ranges(indicators.Atr(14).update), count),
+        "ema": per_update(indicators.Ema(20).update, closes),
+        "rsi": per_update(indicators.Rsi(14).update, closes),
+        "atr": per_update(indicators.Atr(14).update, rows),
         "ema batch": per_call(lambda: indicators.ema(bars.close, 20), count),
         "rsi batch": per_call(lambda: indicators.rsi(bars.close, 14), count),
         "atr batch": per_call(lambda: indicators.atr(bars.high, bars.low, bars.close, 14), count),

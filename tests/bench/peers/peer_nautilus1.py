@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import msgspec
-from bench.peers.protocol import Bars, Case, Clock, peak_mib, per_call, serve
+from bench.peers.protocol import Bars, Case, Clock, peak_mib, per_call, per_update, serve
 from nautilus_trader.backtest.config import BacktestEngineConfig
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.models import MakerTakerFeeModel
@@ -158,14 +158,6 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
     serializer = MsgSpecSerializer(encoding=msgspec.msgpack)
     told = serializer.serialize(bar)
 
-    def every(update: Any, values: list[Any]) -> None:
-        for value in values:
-            update(value)
-
-    def ranges() -> None:
-        for high, low, close in rows:
-            atr.update_raw(high, low, close)
-
     def normalize() -> None:
         for close in closes:
             market.make_price(close)
@@ -181,9 +173,9 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
 
     count = len(closes)
     return {
-        "ema": per_call(lambda: every(ema.update_raw, closes), count),
-        "rsi": per_call(lambda: every(rsi.update_raw, closes), count),
-        "atr": per_call(ranges, count),
+        "ema": per_update(ema.update_raw, closes),
+        "rsi": per_update(rsi.update_raw, closes),
+        "atr": per_update(atr.update_raw, rows),
         "precision": per_call(normalize, count),
         "encode": per_call(encode, count),
         "decode": per_call(decode, count),

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bench.peers.protocol import Bars, Case, per_call, serve
+from bench.peers.protocol import Bars, Case, per_update, serve
 from talipp.indicators import ATR, EMA, RSI
 from talipp.ohlcv import OHLCV
 
@@ -17,14 +17,10 @@ def calls(bars: Bars, case: Case) -> dict[str, Any]:
     closes = bars.close.tolist()
     rows = [OHLCV(*row) for row in zip(*(column.tolist() for column in bars[1:5]), strict=True)]
 
-    def every(indicator: Any, values: list[Any]) -> None:
-        for value in values:
-            indicator.add(value)
-
     return {
-        "ema": per_call(lambda: every(EMA(20), closes), len(closes)),
-        "rsi": per_call(lambda: every(RSI(14), closes), len(closes)),
-        "atr": per_call(lambda: every(ATR(14), rows), len(closes)),
+        "ema": per_update(EMA(20).add, closes),
+        "rsi": per_update(RSI(14).add, closes),
+        "atr": per_update(ATR(14).add, rows),
     }
 
 
