@@ -191,9 +191,22 @@ cdef inline int c_fee(
 
 @cython.cdivision(True)
 cdef inline double c_money_float(int128 units) noexcept nogil:
-    """The float64 nearest to an amount, in whole units of the currency."""
+    """The float64 nearest to an amount, in whole units of the currency.
+
+    Above 9,007 units of the currency the whole part is exact and the fraction off by at most 2**-54. Where the sum of
+    both is the same with four times that on either side, it is the nearest; elsewhere it is worked out exactly.
+    """
+    cdef int64_t small = <int64_t>units
+    cdef double whole, fraction, total, rest
     if -EXACT_LAST <= units <= EXACT_LAST:
-        return <double><int64_t>units / 1e12
+        return <double>small / 1e12
+    if <int128>small == units:
+        whole = <double>(small / <int64_t>1000000000000)
+        fraction = <double>(small % <int64_t>1000000000000) / 1e12
+        total = whole + fraction
+        rest = fraction - (total - whole)
+        if total + (rest + 2.220446049250313e-16) == total and total + (rest - 2.220446049250313e-16) == total:
+            return total
     return c_ratio_float(units, 12)
 
 

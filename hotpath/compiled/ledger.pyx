@@ -201,17 +201,30 @@ cdef int ledger_notional_at(const ledger_t *l, int instrument, int64_t ticks, in
     return ST_OK
 
 
+cdef inline bint is_short(int128 number) noexcept nogil:
+    return <int128><int64_t>number == number
+
+
 cdef int ledger_revalue(ledger_t *l, int instrument, int64_t ticks) noexcept nogil:
     cdef const leg_t *legs = &l.legs[2 * instrument]
+    cdef const valuation_t *v = &l.valuations[instrument]
+    cdef int128 longs = <int128>legs[0].quantity * <int128>ticks
+    cdef int128 shorts = <int128>legs[1].quantity * <int128>ticks
     cdef int128 value = 0
     cdef int128 notional = 0
     cdef int leg, status
-    for leg in range(2):
-        status = value_of(
-            &l.valuations[instrument], leg, legs[leg].quantity, legs[leg].cost, ticks, &value, &notional
-        )
-        if status < ST_OK:
-            return status
+    if (
+        v.divisor == 1 and v.multiplier >> 36 == 0
+        and is_short(longs) and is_short(shorts) and is_short(legs[0].cost) and is_short(legs[1].cost)
+    ):
+        # Nothing is rounded and each product is below 2**100, so that both legs are valued at once.
+        value = (longs - legs[0].cost - shorts + legs[1].cost) * v.multiplier
+        notional = (longs + shorts) * v.multiplier
+    else:
+        for leg in range(2):
+            status = value_of(v, leg, legs[leg].quantity, legs[leg].cost, ticks, &value, &notional)
+            if status < ST_OK:
+                return status
     l.marks[instrument] = ticks
     take_value(l, instrument, value, notional)
     return ST_OK

@@ -5,8 +5,16 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from live_runner.hotpath.compiled.execution cimport Execution, execution_t
-from live_runner.hotpath.compiled.fixed cimport int128
+from live_runner.hotpath.compiled.execution cimport (
+    ACTION_ADD,
+    KIND_STOP,
+    MONEY_DECIMALS,
+    Execution,
+    execution_t,
+    position_of,
+)
+from live_runner.hotpath.compiled.fixed cimport c_money_float, c_to_float, int128
+from live_runner.hotpath.compiled.ledger cimport METHOD_AVERAGE, ledger_equity, leg_t, lot_t
 
 cdef enum:
     # What a call of a strategy gives.
@@ -107,17 +115,68 @@ cdef class Desk:
     cdef bint equity_known
     cdef double equity_now
 
-    # -- the account
-    cdef double equity(self) noexcept nogil
-    cdef double cash(self) noexcept nogil
-    cdef double quantity(self, int symbol, int leg) noexcept nogil
-    cdef double average(self, int symbol, int leg) noexcept nogil  # 0.0 while flat
-    cdef int lots(self, int symbol, int leg) noexcept nogil
-    cdef double lot_quantity(self, int symbol, int leg, int lot) noexcept nogil  # 0 is the oldest
-    cdef double lot_price(self, int symbol, int leg, int lot) noexcept nogil
-    cdef bint is_open(self, int symbol, int leg) noexcept nogil
-    cdef bint is_entering(self, int symbol, int leg) noexcept nogil  # an open or add is pending
-    cdef bint is_leaving(self, int symbol, int leg) noexcept nogil  # a close is pending, brackets apart
+    # -- the account. Inline, since a strategy asks these of every leg at every bar.
+    cdef inline double equity(self) noexcept nogil:
+        if not self.equity_known:
+            self.equity_now = c_money_float(ledger_equity(&self.x.ledger))
+            self.equity_known = True
+        return self.equity_now
+
+    cdef inline double cash(self) noexcept nogil:
+        return c_money_float(self.x.ledger.cash)
+
+    cdef inline double quantity(self, int symbol, int leg) noexcept nogil:
+        return c_to_float(&self.x.markets[symbol].lot_grid, position_of(self.x, symbol, leg))
+
+    cdef inline bint is_open(self, int symbol, int leg) noexcept nogil:
+        return position_of(self.x, symbol, leg) > 0
+
+    # Of the entries; 0.0 while flat.
+    cdef inline double average(self, int symbol, int leg) noexcept nogil:
+        cdef int at = 2 * symbol + leg
+        cdef leg_t *book = &self.x.ledger.legs[at]
+        if not self.averaged[at]:
+            self.averages[at] = self.average_of(symbol, book.cost, book.quantity) if book.quantity else 0.0
+            self.averaged[at] = True
+        return self.averages[at]
+
+    cdef inline int lots(self, int symbol, int leg) noexcept nogil:
+        return self.x.ledger.legs[2 * symbol + leg].count
+
+    # Lot 0 is the oldest.
+    cdef inline double lot_quantity(self, int symbol, int leg, int lot) noexcept nogil:
+        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
+        return c_to_float(&self.x.markets[symbol].lot_grid, book.lots[book.head + lot].quantity)
+
+    cdef inline double lot_price(self, int symbol, int leg, int lot) noexcept nogil:
+        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
+        cdef lot_t *held = &book.lots[book.head + lot]
+        if self.x.ledger.method != METHOD_AVERAGE and self.x.markets[symbol].grid.decimals <= MONEY_DECIMALS:
+            return c_to_float(&self.x.markets[symbol].grid, held.ticks)
+        return self.average_of(symbol, held.cost, held.quantity)
+
+    # An open or add is pending.
+    cdef inline bint is_entering(self, int symbol, int leg) noexcept nogil:
+        cdef int64_t at = self.x.markets[symbol].first
+        while at >= 0:
+            if self.x.orders[at].leg == leg and self.x.orders[at].action <= ACTION_ADD:
+                return True
+            at = self.x.orders[at].next_on_market
+        return False
+
+    # A close is pending, brackets apart.
+    cdef inline bint is_leaving(self, int symbol, int leg) noexcept nogil:
+        cdef int64_t at = self.x.markets[symbol].first
+        while at >= 0:
+            if (
+                self.x.orders[at].leg == leg
+                and self.x.orders[at].action > ACTION_ADD
+                and self.x.orders[at].kind < KIND_STOP
+            ):
+                return True
+            at = self.x.orders[at].next_on_market
+        return False
+
     # The least whole number of lots at or above a quantity, as base units.
     cdef double whole_lots(self, int symbol, double quantity) noexcept nogil
     cdef double smallest_quantity(self, int symbol, double price) noexcept nogil

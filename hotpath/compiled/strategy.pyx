@@ -15,24 +15,15 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
-from live_runner.hotpath.compiled.execution cimport (
-    ACTION_ADD,
-    KIND_STOP,
-    MONEY_DECIMALS,
-    Execution,
-    mean_price,
-    position_of,
-)
+from live_runner.hotpath.compiled.execution cimport Execution, mean_price
 from live_runner.hotpath.compiled.fixed cimport (
     ST_OK,
     ST_OUT_OF_MEMORY,
     ST_OVERFLOW,
     c_lots_floor,
-    c_money_float,
     c_to_float,
     int128,
 )
-from live_runner.hotpath.compiled.ledger cimport METHOD_AVERAGE, ledger_equity, leg_t, lot_t
 
 __all__ = ["CompiledStrategy", "Desk"]
 
@@ -67,69 +58,12 @@ cdef class Desk:
     cdef void forget_averages(self, int symbol, int leg) noexcept nogil:
         self.averaged[2 * symbol + leg] = False
 
-    cdef double equity(self) noexcept nogil:
-        if not self.equity_known:
-            self.equity_now = c_money_float(ledger_equity(&self.x.ledger))
-            self.equity_known = True
-        return self.equity_now
-
-    cdef double cash(self) noexcept nogil:
-        return c_money_float(self.x.ledger.cash)
-
-    cdef double quantity(self, int symbol, int leg) noexcept nogil:
-        return c_to_float(&self.x.markets[symbol].lot_grid, position_of(self.x, symbol, leg))
-
-    cdef bint is_open(self, int symbol, int leg) noexcept nogil:
-        return position_of(self.x, symbol, leg) > 0
-
-    cdef double average(self, int symbol, int leg) noexcept nogil:
-        cdef int at = 2 * symbol + leg
-        cdef leg_t *book = &self.x.ledger.legs[at]
-        if not self.averaged[at]:
-            self.averages[at] = self.average_of(symbol, book.cost, book.quantity) if book.quantity else 0.0
-            self.averaged[at] = True
-        return self.averages[at]
-
-    cdef int lots(self, int symbol, int leg) noexcept nogil:
-        return self.x.ledger.legs[2 * symbol + leg].count
-
-    cdef double lot_quantity(self, int symbol, int leg, int lot) noexcept nogil:
-        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
-        return c_to_float(&self.x.markets[symbol].lot_grid, book.lots[book.head + lot].quantity)
-
-    cdef double lot_price(self, int symbol, int leg, int lot) noexcept nogil:
-        cdef leg_t *book = &self.x.ledger.legs[2 * symbol + leg]
-        cdef lot_t *held = &book.lots[book.head + lot]
-        if self.x.ledger.method != METHOD_AVERAGE and self.x.markets[symbol].grid.decimals <= MONEY_DECIMALS:
-            return c_to_float(&self.x.markets[symbol].grid, held.ticks)
-        return self.average_of(symbol, held.cost, held.quantity)
-
     cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil:
         """Mean entry price, as every account shows it."""
         cdef double price = 0.0
         if mean_price(&self.x.markets[symbol].grid, cost, quantity, &price) != ST_OK:
             self.status = ST_OVERFLOW
         return price
-
-    cdef bint is_entering(self, int symbol, int leg) noexcept nogil:
-        cdef int64_t at = self.x.markets[symbol].first
-        while at >= 0:
-            if self.x.orders[at].leg == leg and self.x.orders[at].action <= ACTION_ADD:
-                return True
-            at = self.x.orders[at].next_on_market
-        return False
-
-    cdef bint is_leaving(self, int symbol, int leg) noexcept nogil:
-        cdef int64_t at = self.x.markets[symbol].first
-        while at >= 0:
-            if (
-                self.x.orders[at].leg == leg
-                and self.x.orders[at].action > ACTION_ADD
-                and self.x.orders[at].kind < KIND_STOP
-            ):
-                return True
-            at = self.x.orders[at].next_on_market
-        return False
 
     cdef double smallest_quantity(self, int symbol, double price) noexcept nogil:
         cdef rules_t *rules = &self.rules[symbol]
