@@ -12,7 +12,8 @@ import linecache
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from types import ModuleType
+from functools import lru_cache
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 from live_runner.contracts.errors import StrategyError
@@ -21,6 +22,12 @@ __all__ = ["Bundle", "strategy_line"]
 
 _PREFIX: Final = "live_runner_strategy_"
 _ENGINE: Final = "live_runner"
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str, file: str) -> CodeType:
+    """Compiled once, however often a sweep loads it."""
+    return compile(text, file, "exec", dont_inherit=True)
 
 
 class Bundle:
@@ -91,7 +98,7 @@ class Bundle:
         module.__file__ = file
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         try:
-            exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
+            exec(_compiled(text, file), module.__dict__)
         except BaseException:
             del sys.modules[module.__name__]
             raise

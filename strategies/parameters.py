@@ -7,6 +7,7 @@ import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -91,6 +92,7 @@ def check_strategy(kind: type[AnyStrategy]) -> None:
     check_leg_state(kind)
 
 
+@lru_cache(maxsize=16)
 def check_leg_state(kind: type[AnyStrategy]) -> None:
     """StrategyError when a field of the leg state is mutable or has no default.
 
