@@ -7,8 +7,8 @@ import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Final
+from weakref import WeakSet
 
 import msgspec
 
@@ -21,6 +21,8 @@ __all__ = ["check_leg_state", "check_strategy", "create", "parameters_with_defau
 type AnyStrategy = Strategy[Any, Any]
 
 _KEY: Final = "strategy.parameters"
+_CHECKED: Final[WeakSet[type]] = WeakSet()
+"""Classes that can be hosted; a session makes its strategy several times."""
 _PLAIN: Final = (bool, int, float, str, bytes, type(None))
 
 
@@ -81,6 +83,8 @@ def create(
 
 def check_strategy(kind: type[AnyStrategy]) -> None:
     """StrategyError unless the class can be hosted: its parameter and leg state types are usable."""
+    if kind in _CHECKED:
+        return
     for name, base in (("Params", Parameters), ("Leg", LegState)):
         given = getattr(kind, name, None)
         if not (isinstance(given, type) and issubclass(given, base)):
@@ -90,9 +94,9 @@ def check_strategy(kind: type[AnyStrategy]) -> None:
                 strategy=kind.__name__,
             )
     check_leg_state(kind)
+    _CHECKED.add(kind)
 
 
-@lru_cache(maxsize=16)
 def check_leg_state(kind: type[AnyStrategy]) -> None:
     """StrategyError when a field of the leg state is mutable or has no default.
 

@@ -96,8 +96,8 @@ def test_whatever_a_strategy_asks_for_is_judged_and_told_alike(seed: int) -> Non
     assert agree(world)["intents"] > 0
 
 
-@pytest.mark.parametrize("market", ["next_open", "bar_close"])
-def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path, market: str) -> None:
+@pytest.mark.parametrize("fills", [Fills(market="next_open"), Fills(market="bar_close")], ids=["open", "close"])
+def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path, fills: Fills) -> None:
     path = tmp_path / "keeper.py"
     path.write_text(
         "from live_runner.strategies.base import *\n"
@@ -113,7 +113,6 @@ def test_a_strategy_may_keep_the_bars_and_views_that_it_is_shown(tmp_path: Path,
         "            return [intent.close(bar.symbol, side, reason=str(old_view.equity))]\n"
         "        return [intent.open(bar.symbol, side, 100.0 / bar.close, reason=str(old_view.cash))]\n"
     )
-    fills = Fills(market=market)
     world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=2, bars=300, fills=fills)
     assert agree(world)["fills"] > 20
 
