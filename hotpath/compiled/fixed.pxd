@@ -153,9 +153,22 @@ cdef inline int c_div_half_even(int128 n, int128 d, int128 *q) noexcept nogil:
     return ST_OK
 
 
+cdef inline bint is_short(int128 number) noexcept nogil:
+    """Whether it fits 64 bits."""
+    return <int128><int64_t>number == number
+
+
+cdef inline bint is_small(const valuation_t *v) noexcept nogil:
+    """Whether the money of any 64 bits, where nothing is divided, is an amount: below 2**100."""
+    return v.multiplier >> 36 == 0
+
+
 cdef inline int c_product(const valuation_t *v, int128 lots_times_ticks, int128 *money) noexcept nogil:
     """Money of a sum of quantity * price products, rounded once."""
     cdef int128 value
+    if v.divisor == 1 and is_small(v) and is_short(lots_times_ticks):
+        money[0] = lots_times_ticks * v.multiplier
+        return ST_OK
     if multiply_overflows(lots_times_ticks, v.multiplier, &value):
         return ST_OVERFLOW
     if v.divisor != 1:

@@ -31,6 +31,8 @@ from live_runner.hotpath.compiled.fixed cimport (
     int128,
     int128_of,
     int_of,
+    is_short,
+    is_small,
     make_int128,
     multiply_overflows,
     units_of,
@@ -201,10 +203,6 @@ cdef int ledger_notional_at(const ledger_t *l, int instrument, int64_t ticks, in
     return ST_OK
 
 
-cdef inline bint is_short(int128 number) noexcept nogil:
-    return <int128><int64_t>number == number
-
-
 cdef int ledger_revalue(ledger_t *l, int instrument, int64_t ticks) noexcept nogil:
     cdef const leg_t *legs = &l.legs[2 * instrument]
     cdef const valuation_t *v = &l.valuations[instrument]
@@ -214,7 +212,7 @@ cdef int ledger_revalue(ledger_t *l, int instrument, int64_t ticks) noexcept nog
     cdef int128 notional = 0
     cdef int leg, status
     if (
-        v.divisor == 1 and v.multiplier >> 36 == 0
+        v.divisor == 1 and is_small(v)
         and is_short(longs) and is_short(shorts) and is_short(legs[0].cost) and is_short(legs[1].cost)
     ):
         # Nothing is rounded and each product is below 2**100, so that both legs are valued at once.
