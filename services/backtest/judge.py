@@ -52,11 +52,13 @@ def fallback_bits(words: tuple[str, ...]) -> int:
 
 
 def policy_row(policy: ExecutionPolicy) -> tuple[int, int | None, int, bool, int | None, bool]:
-    """A policy as the machine keeps it; not plain when it has words that only the desk can refuse."""
+    """A policy as the machine keeps it; not plain when it has words or times that only the desk can judge."""
     known = policy.open_rounding in ("down", "nearest") and all(word in FALLBACKS for word in policy.fallback)
+    known = known and (policy.time_to_live_s is None or policy.time_to_live_s >= 0.0)
     return (
         policy.max_failures,
-        _nanoseconds(policy.backoff_s),
+        # A block that ends before it begins is one that ends at once.
+        _nanoseconds(policy.backoff_s if policy.backoff_s is None else max(policy.backoff_s, 0.0)),
         fallback_bits(policy.fallback),
         policy.open_rounding == "nearest",
         _nanoseconds(policy.time_to_live_s),

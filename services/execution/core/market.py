@@ -16,6 +16,8 @@ LEGS: Final = ("long", "short")
 BASIS_POINTS: Final = 10_000
 FUNDING_WAITING_MAX: Final = 10_000
 """Funding rates of one symbol that may wait for its next bar."""
+_CAP_MAX: Final = 2**62
+"""Lots of a bar: more than any order has, so that a greater volume bounds nothing."""
 
 
 def check_instruments(config: Config, instruments: list[Instrument]) -> None:
@@ -111,7 +113,7 @@ class Market:
         mantissa, decimals = fixed.parse_decimal(fixed.float_text(self.volume))
         share, share_decimals = self._participation
         lots = mantissa * share * 10**self.lot_grid.decimals
-        return int(lots // (self.lot_grid.mantissa * 10 ** (decimals + share_decimals)))
+        return min(int(lots // (self.lot_grid.mantissa * 10 ** (decimals + share_decimals))), _CAP_MAX)
 
     def average_text(self, cost: int, quantity: int) -> str:
         """Mean entry price: a sum of lots times ticks over lots, rounded half-even to 1e-12; "0" when flat."""
