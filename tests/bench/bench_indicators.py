@@ -7,11 +7,7 @@ be the same everywhere. Where TA-Lib has no such function there is no floor.
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
 import sys
-import sysconfig
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
@@ -21,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import talib
+from bench import cython_module
 from bench.table import Row, entry, note
 
-from live_runner.hotpath import indicators
+from live_runner.hotpath import IMPLEMENTATION, indicators
 
-_ROOT = Path(__file__).parents[2]
 _LOOP = Path(__file__).parent / "indicator_loop.pyx"
 _BARS, _BARS_QUICK = 200_000, 50_000
 _REPEATS, _REPEATS_QUICK = 40, 10
@@ -171,52 +167,33 @@ def _looped(update: Callable[..., None] | None, columns: list[list[float]]) -> C
 
 def _compiled(market: dict[str, Any], repeats: int) -> list[Row]:
     """``take`` and ``get`` from a loop in another compiled module."""
-    with tempfile.TemporaryDirectory() as folder:
-        loop = _built(Path(folder))
-        if loop is None:
-            return []
-        high, low, close, _ = market.values()
-        calls: dict[str, tuple[Any, ...]] = {
-            "Ema": (20, close),
-            "Sma": (20, close),
-            "Rsi": (14, close),
-            "Atr": (14, high, low, close),
-            "Donchian": (20, high, low),
-        }
-        found = []
-        for name, (period, *columns) in calls.items():
-            run, indicator = getattr(loop, name.lower()), getattr(indicators, name)(period)
-            (taken,) = _least_ns([lambda run=run, i=indicator, c=columns: run(i, *c)], repeats)  # type: ignore[misc]
-            found.append(
-                Row(
-                    what=f"{name} in a compiled loop",
-                    figure=taken / len(close),
-                    unit="ns",
-                    goal=_LOOP_GOAL_NS,
-                    better="less",
-                    details="take and value, from another module",
-                )
-            )
-        return found
-
-
-def _built(folder: Path) -> Any:
-    """The compiled loop; None on the reference, which it cannot use."""
-    if indicators.__name__.split(".")[-2] != "compiled":
+    if IMPLEMENTATION != "compiled":
         note("the compiled loop needs the compiled hot path: left out")
-        return None
-    source, library = folder / "indicator_loop.c", folder / "indicator_loop.so"
-    include = f"-I{sysconfig.get_path('include')}"
-    cython = [sys.executable, "-m", "cython", "-3", "-I", str(_ROOT / "build/view"), str(_LOOP), "-o", str(source)]
-    compiler = ["cc", "-O2", "-ffp-contract=off", "-shared", "-fPIC", include, str(source), "-o", str(library)]
-    for command in (cython, compiler):
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    spec = importlib.util.spec_from_file_location("indicator_loop", library)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{library} is no module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        return []
+    loop = cython_module.load(_LOOP)
+    high, low, close, _ = market.values()
+    calls: dict[str, tuple[Any, ...]] = {
+        "Ema": (20, close),
+        "Sma": (20, close),
+        "Rsi": (14, close),
+        "Atr": (14, high, low, close),
+        "Donchian": (20, high, low),
+    }
+    found = []
+    for name, (period, *columns) in calls.items():
+        run, indicator = getattr(loop, name.lower()), getattr(indicators, name)(period)
+        (taken,) = _least_ns([lambda run=run, i=indicator, c=columns: run(i, *c)], repeats)  # type: ignore[misc]
+        found.append(
+            Row(
+                what=f"{name} in a compiled loop",
+                figure=taken / len(close),
+                unit="ns",
+                goal=_LOOP_GOAL_NS,
+                better="less",
+                details="take and value, from another module",
+            )
+        )
+    return found
 
 
 if __name__ == "__main__":

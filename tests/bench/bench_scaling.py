@@ -14,17 +14,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import c_floor
+from bench import c_floor, cython_module
 from bench.chart import Line, Panel, chart, short
 from bench.engines import ENGINES, Engine, contest
 from bench.table import Row, entry, note
 from msgspec.structs import replace
 
+from live_runner.hotpath import IMPLEMENTATION
 from live_runner.services.market_data.core import simulation
 from live_runner.services.market_data.core.candles import Candles
 
 _REPOSITORY = Path(__file__).parents[2]
 PLOT = _REPOSITORY / "docs" / "scaling.svg"
+_TWIN = Path(__file__).parent / "strategies" / "every_so_often_twin.pyx"
 QUICK_PLOT = _REPOSITORY / "build" / "bench" / "scaling.svg"
 
 _BARS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
@@ -124,6 +126,8 @@ def _along_symbols(quick: bool) -> list[Line]:
 
 
 def _along_orders(quick: bool) -> list[Line]:
+    if IMPLEMENTATION == "compiled":
+        cython_module.load(_TWIN)
     lines = []
     for engine in _that_run("every_so_often"):
         columns = _market(1, min(_most(engine, quick) // 4, _BARS_AT_ONCE))

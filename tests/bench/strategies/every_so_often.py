@@ -19,6 +19,8 @@ class EverySoOftenParameters(Parameters, frozen=True, kw_only=True):
 class EverySoOften(Strategy[EverySoOftenParameters, LegState]):
     """Every ``bars``-th bar of a symbol asks for one market order."""
 
+    compiled = "every_so_often_twin:EverySoOften"
+
     def __init__(self, parameters: EverySoOftenParameters, symbols: tuple[str, ...], timeframe: str) -> None:
         super().__init__(parameters, symbols, timeframe)
         self.seen = dict.fromkeys(symbols, 0)
