@@ -162,7 +162,11 @@ def test_grids_agree_on_floats_at_a_step_and_next_to_it(step: str, units: int, p
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.one_of(integers, st.integers(-(10**20), 10**20), st.integers(2**53 - 9, 2**63), st.integers(2**53 - 9, 2**53 + 9)))
+@given(
+    st.one_of(
+        integers, st.integers(-(10**20), 10**20), st.integers(2**53 - 9, 2**63), st.integers(2**53 - 9, 2**53 + 9)
+    )
+)
 @example(2**100 - 1)
 @example(2**100)
 @example(-(2**53) - 1)
