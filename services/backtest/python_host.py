@@ -21,7 +21,7 @@ from live_runner.services.execution.core.desk import FIRST
 from live_runner.services.execution.core.intents import EXITS, STYLES
 from live_runner.services.strategy.core.account import backoff_view, rules_of
 from live_runner.services.strategy.core.calls import Calls
-from live_runner.services.strategy.core.decision import Decision
+from live_runner.services.strategy.core.decision import Decision, drafts_of
 from live_runner.services.strategy.core.failures import Failures
 from live_runner.services.strategy.core.legs import Copies, LegBook, LegKey
 from live_runner.services.strategy.core.news import NEWS, fold_backoffs, tell
@@ -154,8 +154,14 @@ class PythonHost:
         self.asked = True
 
     def take(self, bar: Bar, answer: object) -> None:
-        """What ``on_bar`` gave."""
-        self._take(bar, self._legs.copy(bar.symbol), self._calls.take(answer, bar))
+        """What ``on_bar`` gave, of a strategy whose legs have no state; generators run here."""
+        self.asked = True
+        try:
+            drafts = drafts_of(answer, bar.symbol)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+            self._calls.failed(bar.symbol, "on_bar", error)
+            return
+        self._take(bar, self._legs.copy(bar.symbol), drafts)
 
     def ask(self, bars: list[Bar]) -> None:
         """Ask every symbol, of a strategy whose legs have a state or that selects."""
@@ -196,7 +202,8 @@ class PythonHost:
             return
         self._decision = None
         self.said = (decision.intents, decision.blocked, failed)
-        self._blocked.extend(Blocked(blocked, bar.close_ns) for blocked in decision.blocked)
+        if decision.blocked:
+            self._blocked.extend(Blocked(blocked, bar.close_ns) for blocked in decision.blocked)
         for intent in decision.intents:
             if intent.action in FIRST:
                 self._one(intent, bar)

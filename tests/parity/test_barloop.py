@@ -152,3 +152,31 @@ def test_a_margin_that_no_integer_holds_is_named_by_the_cores(tmp_path: Path) ->
     assert run_fast(world.config, world.source, facts, world.timeline(), ENGINE) is None
     with pytest.raises(LedgerOverflow, match="does not fit"):
         run_over(world.config, world.source, facts, world.timeline(), ENGINE)
+
+
+def test_answers_that_are_none_fail_alike_where_legs_have_no_state(tmp_path: Path) -> None:
+    path = tmp_path / "careless.py"
+    path.write_text(
+        "from live_runner.strategies.base import *\n"
+        "class Given(Parameters, frozen=True, kw_only=True):\n    pass\n"
+        "class Careless(Strategy[Given, LegState]):\n"
+        "    def observe(self, bar):\n"
+        "        at = bar.open_ns // 60_000_000_000 % 37\n"
+        "        if at == 5:\n            return 'seen'\n"
+        "        if at == 6:\n            raise KeyError(bar.symbol)\n"
+        "    def on_bar(self, bar, view):\n"
+        "        at = bar.open_ns // 60_000_000_000 % 23\n"
+        "        wanted = intent.open(bar.symbol, 'long', 100.0 / bar.close)\n"
+        "        if at == 1:\n            return wanted\n"
+        "        if at == 2:\n            return [wanted, 'more']\n"
+        "        if at == 3:\n            return self.some(wanted)\n"
+        "        if at == 4:\n            raise SystemExit(3)\n"
+        "        if at == 7:\n            return (draft for draft in [wanted])\n"
+        "        if at == 8:\n            return [intent.close('nowhere', 'long')]\n"
+        "        return [intent.close(bar.symbol, 'long')] if view.leg(bar.symbol, 'long').is_open else ()\n"
+        "    def some(self, wanted):\n"
+        "        yield wanted\n"
+        "        raise ValueError('no more')\n"
+    )
+    for choice in (StrategyChoice(path=str(path)), StrategyChoice(path=str(path), on_error="stop")):
+        agree(session_world.make_world(choice, market_seed=2, bars=200))

@@ -59,12 +59,6 @@ class Calls:
         drafts: tuple[Draft, ...] = () if answer is _FAILED else answer
         return drafts
 
-    def take(self, answer: Any, bar: Bar) -> tuple[Draft, ...]:
-        """The same for an answer that has been given already; generators run here."""
-        taken = self._guarded(bar.symbol, "on_bar", lambda: drafts_of(answer, bar.symbol))
-        drafts: tuple[Draft, ...] = () if taken is _FAILED else taken
-        return drafts
-
     def failed(self, symbol: str, call: str, error: BaseException) -> None:
         """Note a call that raised and left no leg changed."""
         self._fail(symbol, call, error)
