@@ -17,7 +17,7 @@ of that leg in that call was refused, or when the call raised. Anything else kep
 at a restart and must not influence a decision. No clock, no randomness, no files, no network.
 
 In a backtest ``bar`` and ``view`` are live objects of the compiled bar loop (``LiveBar`` and ``LiveView`` in
-hotpath/compiled/barloop.pyx): the attributes and methods of ``Bar`` and ``View``, made when asked for. Either
+hotpath/compiled/python_loop.pyx): the attributes and methods of ``Bar`` and ``View``, made when asked for. Either
 may be kept, and still says later what it said then. Ask for attributes, never for the type.
 """
 

@@ -1,10 +1,19 @@
-# The bar loop's own state, for the two ways of running a strategy.
+# The bar loop's own state, for the two ways of running a strategy: CompiledHost, and python_loop.pyx.
 
 cimport cython
 from libc.stdint cimport int64_t
 
 from live_runner.hotpath.compiled.execution cimport Execution, execution_t, rate_t
 from live_runner.hotpath.compiled.strategy cimport CompiledStrategy, Desk, asked_t, bar_t
+
+cdef enum:
+    PAUSE_SETS = 16384  # between two looks at signals and the progress display
+
+
+cdef inline bint is_plain_time(int64_t time_to_live_ns) noexcept nogil:
+    """Neither over already nor beyond what a moment can be added to."""
+    return 0 < time_to_live_ns < (<int64_t>1 << 61)
+
 
 ctypedef struct due_t:
     int64_t set

@@ -21,9 +21,10 @@ from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import Event, Instrument, Started, Stopped
 from live_runner.hotpath import fixed
-from live_runner.hotpath.compiled.barloop import BarLoop, CompiledHost, run_python
+from live_runner.hotpath.compiled.barloop import BarLoop, CompiledHost
 from live_runner.hotpath.compiled.execution import Execution
 from live_runner.hotpath.compiled.journal import Journal
+from live_runner.hotpath.compiled.python_loop import run_python
 from live_runner.hotpath.compiled.strategy import CompiledStrategy, Desk
 from live_runner.services.backtest.judge import (
     Asked,

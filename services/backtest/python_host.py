@@ -13,9 +13,9 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.messages import BlockedIntent, Event, FailedCall, Intent, Started
 from live_runner.contracts.policy import BackoffState
-from live_runner.hotpath.compiled.barloop import LiveView, place_text
 from live_runner.hotpath.compiled.execution import Execution
 from live_runner.hotpath.compiled.journal import ACTIONS, KINDS, LEGS, Journal
+from live_runner.hotpath.compiled.python_loop import LiveView, place_text
 from live_runner.services.backtest.judge import FALLBACKS, Judge, fallback_bits
 from live_runner.services.execution.core.desk import FIRST
 from live_runner.services.execution.core.intents import EXITS, STYLES

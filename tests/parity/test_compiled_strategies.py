@@ -7,11 +7,15 @@ name of a failing test and the header are enough to run it again.
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+import session_world
+from bench import cython_module
 from session_world import ENGINE, World
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
@@ -195,3 +199,17 @@ def test_the_draws_reach_every_rule_of_both_strategies(seed: int) -> None:
     wanted = {f"dual_lifo: {what}" for what in rules | outcomes}
     wanted |= {f"ema_cross: {what}" for what in {"cross open", "cross close"} | outcomes}
     assert wanted - said.keys() == set()
+
+
+@pytest.mark.parametrize("bars", [0, 1, 3, 10])
+def test_the_twin_that_the_bench_builds_says_and_leads_to_the_same(bars: int) -> None:
+    folder = Path(cython_module.__file__).parent / "strategies"
+    if "every_so_often_twin" not in sys.modules:
+        cython_module.load(folder / "every_so_often_twin.pyx")
+    choice = StrategyChoice(path=str(folder / "every_so_often.py"), parameters={"bars": bars, "quantity": 0.5})
+    world = session_world.make_world(choice, market_seed=4, bars=200)
+
+    expected = in_python(world)
+
+    assert compiled(world) == expected
+    assert any(isinstance(event, Filled) for event in expected) == (bars > 0)
