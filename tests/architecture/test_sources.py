@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LINES_MAX = 500
 LONG = {
-    "hotpath/compiled/barloop.pyx": "two ways through one loop, one compilation unit",
+    "hotpath/compiled/barloop.pyx": "the loop and the host of compiled strategies, one compilation unit",
     "hotpath/compiled/execution.pyx": "the paper stage of the execution core as one machine of C structs",
     "contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom",
     "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",

@@ -16,7 +16,7 @@ import pytest
 HOTPATH = Path(__file__).parents[2] / "hotpath"
 INLINE = {"inputs", "windows"}
 """Compiled as inline functions in a ``.pxd`` alone: parts of other modules, with no Python face to compare."""
-MACHINE = {"barloop", "execution", "journal", "strategy"}
+MACHINE = {"barloop", "execution", "journal", "python_loop", "strategy"}
 """The session as one compiled machine: the services' cores are its reference (tests/parity/test_barloop.py)."""
 STEMS = sorted({path.stem for path in (HOTPATH / "reference").glob("*.py")} - {"__init__"} - INLINE)
 
