@@ -1,7 +1,7 @@
 """The configuration of a session: what may stand in it, its defaults, and what they mean.
 
 Unknown and missing keys are errors. Every default is written out into the manifest, so that a
-changed default can be seen. Reading YAML with line numbers is ``services/runtime/config_file.py``.
+changed default can be seen. Reading YAML with line numbers is ``services/runtime/config/config_file.py``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from live_runner.services.runtime.postgres_server import PostgresServer
+    from live_runner.services.runtime.embedded.postgres_server import PostgresServer
 
 START_TIMEOUT_S = 300
 """The first start on a machine installs the server."""
@@ -52,7 +52,7 @@ def timescale_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an embedded plain PostgreSQL for this test session."""
-    from live_runner.services.runtime.postgres_server import start_postgres
+    from live_runner.services.runtime.embedded.postgres_server import start_postgres
 
     server = start_postgres(tmp_path_factory.mktemp("postgres"))
     yield server.dsn
@@ -63,7 +63,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_postgres_server(tmp_path: Path) -> Iterator[PostgresServer]:
     """A plain PostgreSQL of this test alone, which it may kill."""
-    from live_runner.services.runtime.postgres_server import start_postgres
+    from live_runner.services.runtime.embedded.postgres_server import start_postgres
 
     server = start_postgres(tmp_path / "postgres")
     yield server

@@ -17,10 +17,10 @@ import pytest
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.messages import BarSet
-from live_runner.services.runtime import archive
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.embedded import find
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.servers import find
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.postgres import archive
 
 CORE_SOURCES = ("market_data", "strategy", "execution")
 DEADLINE_S = 240.0

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live_runner.services.runtime.nats_server import NatsServer, start_nats
+from live_runner.services.runtime.embedded.nats_server import NatsServer, start_nats
 
 __all__ = ["BusFactory", "NatsServer"]
 
 if TYPE_CHECKING:
-    from live_runner.services.runtime.bus import Bus
+    from live_runner.services.runtime.nats.bus import Bus
 
 STREAM_BYTES_MAX = 256 * 1024 * 1024
 
@@ -60,7 +60,7 @@ class BusFactory:
 
     @asynccontextmanager
     async def __call__(self, name: str = "test") -> AsyncIterator[Bus]:
-        from live_runner.services.runtime.bus import Bus
+        from live_runner.services.runtime.nats.bus import Bus
 
         bus = await Bus.connect(self.url, name=name)
         try:

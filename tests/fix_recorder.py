@@ -15,7 +15,7 @@ from live_runner.contracts.messages import BarSet, Decided, Event, SetBar, Settl
 
 if TYPE_CHECKING:
     from live_runner.services.recorder.shell import Recorder
-    from live_runner.services.runtime.bus import Bus
+    from live_runner.services.runtime.nats.bus import Bus
 
 DEADLINE_S = 30.0
 MINUTE_NS = 60_000_000_000

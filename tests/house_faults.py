@@ -12,10 +12,10 @@ from fix_house import House
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.messages import Event
-from live_runner.services.runtime import archive
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.embedded import find
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.servers import find
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.postgres import archive
 
 __all__ = ["RUN_FOR_EVER", "SLOW", "child_pid", "events_of", "faulty_strategy", "said", "wait_for_event", "with_bus"]
 

@@ -15,8 +15,8 @@ from psycopg.rows import dict_row
 
 from live_runner.services.backtest.sweep_rows import COLUMNS, Row
 from live_runner.services.backtest.sweep_store import Header, check_same
-from live_runner.services.runtime.database import connect, migrate, unavailable
-from live_runner.services.runtime.settings import masked
+from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.postgres.database import connect, migrate, unavailable
 
 __all__ = ["DatabaseStore"]
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.yaml_tree import Tree, nearest, whole
+from live_runner.services.runtime.config.yaml_tree import Tree, nearest, whole
 
 __all__ = ["DRAW_BITS", "Axis", "Choices", "Space", "Span", "read_space"]
 

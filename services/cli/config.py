@@ -55,6 +55,6 @@ def schema() -> None:
     """Print the JSON schema of configuration files, for editors and other programs."""
     import json
 
-    from live_runner.services.runtime.config_file import json_schema
+    from live_runner.services.runtime.config.config_file import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))

@@ -25,8 +25,8 @@ def migrate(home: HomeOption = None, as_json: JsonOption = False) -> None:
     import msgspec
 
     from live_runner.services.cli.output import note, print_json
-    from live_runner.services.runtime.database import migrate as migrate_database
-    from live_runner.services.runtime.embedded import Embedded
+    from live_runner.services.runtime.embedded.servers import Embedded
+    from live_runner.services.runtime.postgres.database import migrate as migrate_database
 
     with Embedded.start(settings_of(home), nats=False) as embedded:
         assert embedded.settings.timescale_dsn is not None
@@ -88,7 +88,7 @@ def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     import psycopg
 
     from live_runner.contracts.errors import DataError
-    from live_runner.services.runtime.database import connect
+    from live_runner.services.runtime.postgres.database import connect
 
     with connect(dsn) as connection:
         connection.read_only = True
@@ -121,8 +121,8 @@ def adopt_log(
     import asyncio
 
     from live_runner.services.cli.output import note, print_json
-    from live_runner.services.runtime import archive
-    from live_runner.services.runtime.embedded import Embedded
+    from live_runner.services.runtime.embedded.servers import Embedded
+    from live_runner.services.runtime.postgres import archive
 
     with database_settings(home) as settings, Embedded.start(settings, database=False) as embedded:
         created, last_seq = asyncio.run(_log(embedded.settings))
@@ -135,8 +135,8 @@ def adopt_log(
 
 
 async def _log(settings: object) -> tuple[str, int]:
-    from live_runner.services.runtime.bus import Bus
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
+    from live_runner.services.runtime.nats.bus import Bus
 
     assert isinstance(settings, Settings)
     bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="adopt-log")

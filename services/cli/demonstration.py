@@ -8,8 +8,8 @@ from typing import Final
 
 from live_runner.services.cli.output import note
 from live_runner.services.cli.player import Request
-from live_runner.services.runtime import config_file
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config import config_file
+from live_runner.services.runtime.config.settings import Settings
 
 __all__ = ["EXAMPLES", "requests"]
 

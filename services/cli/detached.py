@@ -11,7 +11,7 @@ from typing import Final
 
 from live_runner.contracts.errors import ServiceUnavailable
 from live_runner.services.cli.output import note, print_json
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
 
 __all__ = ["start_detached"]
 
@@ -99,8 +99,8 @@ def _wait_until_begun(settings: Settings, session: str, process: subprocess.Pope
 async def _has_begun(settings: Settings, session: str) -> bool:
     from live_runner.contracts import subjects
     from live_runner.contracts.errors import BusUnavailable
-    from live_runner.services.runtime.bus import Bus
-    from live_runner.services.runtime.embedded import find
+    from live_runner.services.runtime.embedded.servers import find
+    from live_runner.services.runtime.nats.bus import Bus
 
     found = find(settings)
     if found.nats_url is None:

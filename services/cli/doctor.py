@@ -17,7 +17,7 @@ import typer
 from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
 
 if TYPE_CHECKING:
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
 
 __all__ = ["Finding", "register"]
 
@@ -82,7 +82,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, one after the other; nothing is changed or left running."""
-    from live_runner.services.runtime.embedded import find
+    from live_runner.services.runtime.embedded.servers import find
 
     running = find(settings)
     yield _python()
@@ -106,7 +106,7 @@ def _guarded(what: str, look: Callable[[], Finding]) -> Finding:
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    from live_runner.services.runtime.engine import engine_hash, engine_version
+    from live_runner.services.runtime.service.engine_facts import engine_hash, engine_version
 
     return Finding("python", "ok", f"Python {version}, live-runner {engine_version()}, engine {engine_hash()}")
 
@@ -156,8 +156,8 @@ def _nats(settings: Settings) -> Finding:
 async def _nats_server(settings: Settings) -> Finding:
     import msgspec
 
-    from live_runner.services.runtime.bus import Bus
-    from live_runner.services.runtime.settings import masked
+    from live_runner.services.runtime.config.settings import masked
+    from live_runner.services.runtime.nats.bus import Bus
 
     assert settings.nats_url is not None
     bus = await Bus.connect(settings.nats_url, token=settings.nats_token or "", name="doctor")
@@ -189,8 +189,8 @@ async def _nats_server(settings: Settings) -> Finding:
 
 def _sync_interval(settings: Settings) -> str:
     """How the embedded server was configured; a foreign one tells it to nobody but its system account."""
-    from live_runner.services.runtime.embedded import nats_folder
-    from live_runner.services.runtime.nats_server import find_nats
+    from live_runner.services.runtime.embedded.nats_server import find_nats
+    from live_runner.services.runtime.embedded.servers import nats_folder
 
     server = find_nats(nats_folder(settings.home))
     if server is None or server.url != settings.nats_url:
@@ -200,11 +200,11 @@ def _sync_interval(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> Finding:
-    from live_runner.services.runtime.settings import masked
+    from live_runner.services.runtime.config.settings import masked
 
     if settings.timescale_dsn is None:
         return Finding("database", "ok", "none runs; `run` starts an embedded one, or set TIMESCALE_DSN")
-    from live_runner.services.runtime.database import edition, is_migrated
+    from live_runner.services.runtime.postgres.database import edition, is_migrated
 
     kind = edition(settings.timescale_dsn)
     told = {
@@ -218,7 +218,7 @@ def _database(settings: Settings) -> Finding:
 
 def _port(settings: Settings) -> Finding:
     from live_runner.contracts.errors import ConfigError
-    from live_runner.services.runtime.nats_server import require_free
+    from live_runner.services.runtime.embedded.nats_server import require_free
 
     if not settings.health_port:
         return Finding("health port", "ok", "off")
@@ -249,7 +249,7 @@ def _database_drift_s(settings: Settings) -> float | None:
 
     if settings.timescale_dsn is None:
         return None
-    from live_runner.services.runtime.database import connect
+    from live_runner.services.runtime.postgres.database import connect
 
     try:
         with connect(settings.timescale_dsn) as connection:

@@ -42,7 +42,7 @@ def ended(work: Callable[[], object], *, as_json: bool) -> int:
 
 def fail(error: RunnerError, *, as_json: bool) -> int:
     """Print an error as one line, or as JSON; the exit code that goes with it."""
-    from live_runner.services.runtime.settings import masked
+    from live_runner.services.runtime.config.settings import masked
 
     if as_json:
         fields = {key: masked(value) if isinstance(value, str) else value for key, value in error.fields.items()}

@@ -10,8 +10,8 @@ import typer
 from live_runner.services.cli.options import HomeOption, JsonOption, running_settings, settings_of
 
 if TYPE_CHECKING:
-    from live_runner.services.runtime.bus import Bus
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
+    from live_runner.services.runtime.nats.bus import Bus
 
 __all__ = ["register"]
 
@@ -58,7 +58,7 @@ def tail(
 async def _tail(
     settings: Settings, filters: list[str], session: str | None, from_start: bool, follow: bool, as_json: bool
 ) -> None:
-    from live_runner.services.runtime.bus import Bus
+    from live_runner.services.runtime.nats.bus import Bus
 
     bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="tail")
     try:
@@ -154,7 +154,7 @@ def status(
 
 
 def _sessions(settings: Settings, only: str | None) -> list[dict[str, Any]]:
-    from live_runner.services.runtime.embedded import Embedded, find, postgres_folder
+    from live_runner.services.runtime.embedded.servers import Embedded, find, postgres_folder
 
     running = find(settings)
     found: dict[str, dict[str, Any]] = {}
@@ -171,8 +171,8 @@ def _sessions(settings: Settings, only: str | None) -> list[dict[str, Any]]:
 def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
     import msgspec
 
-    from live_runner.services.runtime import archive
-    from live_runner.services.runtime.database import is_migrated
+    from live_runner.services.runtime.postgres import archive
+    from live_runner.services.runtime.postgres.database import is_migrated
 
     if not is_migrated(dsn):
         return {}
@@ -188,7 +188,7 @@ async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, An
     import msgspec
 
     from live_runner.contracts import subjects
-    from live_runner.services.runtime.bus import Bus
+    from live_runner.services.runtime.nats.bus import Bus
 
     told: dict[str, dict[str, Any]] = {}
 

@@ -66,8 +66,8 @@ async def _send(settings: object, name: str, session: str, author: str, reason: 
 
     from live_runner.contracts import subjects
     from live_runner.contracts.errors import CommandRefused, ServiceUnavailable
-    from live_runner.services.runtime.bus import Bus
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
+    from live_runner.services.runtime.nats.bus import Bus
 
     assert isinstance(settings, Settings)
     subjects.check_session(session)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
 
 __all__ = ["HomeOption", "JsonOption", "SessionArgument", "database_settings", "running_settings", "settings_of"]
 
@@ -24,7 +24,7 @@ SessionArgument = Annotated[str, typer.Argument(help="The session's name.", show
 
 def settings_of(home: Path | None) -> Settings:
     """The settings of a command."""
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
 
     return Settings.from_environment(home=home)
 
@@ -32,7 +32,7 @@ def settings_of(home: Path | None) -> Settings:
 def running_settings(home: Path | None) -> Settings:
     """Settings that name a NATS that should run now; BusUnavailable when there is none to name."""
     from live_runner.contracts.errors import BusUnavailable
-    from live_runner.services.runtime.embedded import find
+    from live_runner.services.runtime.embedded.servers import find
 
     settings = find(settings_of(home))
     if settings.nats_url is None:
@@ -47,7 +47,7 @@ def running_settings(home: Path | None) -> Settings:
 def database_settings(home: Path | None) -> Iterator[Settings]:
     """Settings that name a database that answers: the one given, the embedded one that runs, or started for this."""
     from live_runner.contracts.errors import DatabaseUnavailable
-    from live_runner.services.runtime.embedded import Embedded, postgres_folder
+    from live_runner.services.runtime.embedded.servers import Embedded, postgres_folder
 
     settings = settings_of(home)
     if settings.timescale_dsn is None and not (postgres_folder(settings.home) / "data").exists():

@@ -15,9 +15,9 @@ from live_runner.contracts.errors import DatabaseUnavailable, SessionRefused
 from live_runner.services.cli.output import note, print_json, show
 from live_runner.services.cli.prepared import Prepared, prepare
 from live_runner.services.cli.progress import Display
-from live_runner.services.runtime.embedded import Embedded
-from live_runner.services.runtime.settings import Settings
-from live_runner.services.runtime.supervisor import SERVICES, Exit, Supervisor
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.servers import Embedded
+from live_runner.services.runtime.embedded.supervisor import SERVICES, Exit, Supervisor
 
 if TYPE_CHECKING:
     from live_runner.contracts.errors import StrategyError
@@ -55,7 +55,7 @@ class Request:
 
 def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
     """Play sessions one after the other; 0 when each ended and every proof that was asked for held."""
-    from live_runner.services.runtime import log
+    from live_runner.services.runtime.service import log
 
     prepared = [(request, _prepare(request)) for request in requests]
     prepared = [(request, _with_dataset(settings, request, session)) for request, session in prepared]
@@ -192,7 +192,7 @@ class _Player:
     async def _follow(self, request: Request, prepared: Prepared, display: Display) -> _Played:
         from live_runner.services.cli.session import FollowedSession
         from live_runner.services.execution.core.models import model_names
-        from live_runner.services.runtime.engine import platform_facts
+        from live_runner.services.runtime.service.engine_facts import platform_facts
 
         session = FollowedSession(
             self._settings,
@@ -216,7 +216,7 @@ class _Player:
 
     async def _recorded(self, stream_seq: int) -> None:
         """Wait until the recorder has committed up to the end; DatabaseUnavailable when it makes no headway."""
-        from live_runner.services.runtime.archive import position
+        from live_runner.services.runtime.postgres.archive import position
 
         assert self._settings.timescale_dsn is not None
         last, changed_s = -1, time.monotonic()
@@ -243,7 +243,7 @@ class _Player:
             await asyncio.sleep(_POLL_S)
 
     def _stored(self, session: str) -> int:
-        from live_runner.services.runtime.archive import sessions
+        from live_runner.services.runtime.postgres.archive import sessions
 
         assert self._settings.timescale_dsn is not None
         return sum(found.events for found in sessions(self._settings.timescale_dsn, session))
@@ -273,7 +273,7 @@ class _Player:
         return print_verdict(fields, replayed, compared, as_json=self._as_json)
 
     def _migrate(self) -> None:
-        from live_runner.services.runtime.database import migrate
+        from live_runner.services.runtime.postgres.database import migrate
 
         assert self._settings.timescale_dsn is not None
         migrate(self._settings.timescale_dsn)

@@ -11,7 +11,7 @@ import msgspec
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime import config_file
+from live_runner.services.runtime.config import config_file
 
 if TYPE_CHECKING:
     from live_runner.contracts.messages import Announced
@@ -58,7 +58,7 @@ class Prepared:
     def announced(self, stage: str) -> Announced:
         """The event that asks the services for this session."""
         from live_runner.contracts.manifest import announce
-        from live_runner.services.runtime.engine import engine_hash, engine_version
+        from live_runner.services.runtime.service.engine_facts import engine_hash, engine_version
 
         return announce(
             self.config,
@@ -102,7 +102,12 @@ def strategy_source(file: config_file.ConfigFile) -> StrategySource:
 def engine(source: StrategySource) -> Engine:
     """What runs on this machine."""
     from live_runner.services.backtest.session import Engine
-    from live_runner.services.runtime.engine import engine_hash, engine_version, package_versions, platform_facts
+    from live_runner.services.runtime.service.engine_facts import (
+        engine_hash,
+        engine_version,
+        package_versions,
+        platform_facts,
+    )
 
     return Engine(
         version=engine_version(),

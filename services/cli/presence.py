@@ -6,8 +6,8 @@ import msgspec
 
 from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
 
 __all__ = ["last_in_log", "services_are_running", "services_reading"]
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Coroutine
 
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
 
 __all__ = ["SERVICES", "run_service"]
 
@@ -35,8 +35,8 @@ def run_service(
         return
     from pathlib import Path
 
-    from live_runner.services.runtime import log
-    from live_runner.services.runtime.settings import Settings
+    from live_runner.services.runtime.config.settings import Settings
+    from live_runner.services.runtime.service import log
 
     settings = Settings.from_environment(home=None if home is None else Path(home))
     settings = _pointed(settings, needs_database=service == "recorder")
@@ -53,7 +53,7 @@ def _pointed(settings: Settings, *, needs_database: bool) -> Settings:
     from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable
 
     if settings.nats_url is None or (needs_database and settings.timescale_dsn is None):
-        from live_runner.services.runtime.embedded import find
+        from live_runner.services.runtime.embedded.servers import find
 
         settings = find(settings)
     if settings.nats_url is None:

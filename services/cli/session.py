@@ -26,9 +26,9 @@ from live_runner.contracts.messages import Announced, Incident, Joined, SessionR
 from live_runner.services.cli.session_errors import RefusedInLogError, SessionStuckError, failure, fatal, refused, stuck
 from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.market import check_instruments
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.reader import Reader
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.reader import Reader
 
 __all__ = ["ROLES", "FollowedSession", "View"]
 

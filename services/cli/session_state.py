@@ -6,7 +6,7 @@ import msgspec
 
 from live_runner.contracts import codec, manifest, subjects
 from live_runner.contracts.messages import Announced, Event, SessionRefusal, Started, Stopped
-from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.nats.bus import Bus
 
 __all__ = ["State", "next_number", "read_state"]
 

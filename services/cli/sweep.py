@@ -212,7 +212,7 @@ def _show(told: dict[str, Any], column: Column, *, as_json: bool) -> None:
 def _column(name: str) -> Column:
     from live_runner.contracts.errors import ConfigError
     from live_runner.services.backtest.sweep_rows import COLUMNS
-    from live_runner.services.runtime.yaml_tree import nearest
+    from live_runner.services.runtime.config.yaml_tree import nearest
 
     rankable = {column.name: column for column in COLUMNS if column.best}
     if name not in rankable:

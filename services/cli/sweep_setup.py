@@ -20,9 +20,9 @@ from live_runner.services.backtest.sweep_space import Space, read_space
 from live_runner.services.backtest.sweep_store import Header, Store, digest
 from live_runner.services.cli.prepared import engine, strategy_source
 from live_runner.services.market_data.feed import recording_source
-from live_runner.services.runtime import config_file
-from live_runner.services.runtime.settings import Settings
-from live_runner.services.runtime.yaml_tree import read_text
+from live_runner.services.runtime.config import config_file
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.config.yaml_tree import read_text
 
 __all__ = ["Prepared", "Search", "open_market", "open_store", "prepare"]
 
@@ -124,7 +124,7 @@ def open_store(
     header, part = prepared.header, prepared.part
     if database:
         from live_runner.services.backtest.sweep_database import DatabaseStore
-        from live_runner.services.runtime.embedded import Embedded
+        from live_runner.services.runtime.embedded.servers import Embedded
 
         with Embedded.start(settings, nats=False) as embedded:
             assert embedded.settings.timescale_dsn is not None

@@ -122,7 +122,7 @@ def bundle(
     from live_runner.services.cli.output import note, print_json
     from live_runner.services.forensics.bundle import write_bundle
     from live_runner.services.forensics.report import as_dict
-    from live_runner.services.runtime.log import session_lines
+    from live_runner.services.runtime.service.log import session_lines
 
     path = output or Path(f"{session}.zip")
     with database_settings(home) as settings:
@@ -222,7 +222,7 @@ def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Com
 
 def _replay(events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: bool = False) -> ReplayResult:
     from live_runner.services.forensics.replay import replay as replay_events
-    from live_runner.services.runtime.engine import engine_hash, platform_facts
+    from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
 
     counted = _progress(events, "events replayed", is_quiet=is_quiet)
     return replay_events(counted, partial=partial, platform=platform_facts(), engine_hash=engine_hash())
@@ -231,7 +231,7 @@ def _replay(events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: boo
 def _compare(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:
     from live_runner.services.cli.output import stderr_console
     from live_runner.services.forensics.compare import compare_log
-    from live_runner.services.runtime.engine import engine_hash, platform_facts
+    from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
 
     def compared() -> Comparison:
         return compare_log(log, engine_hash=engine_hash(), platform=platform_facts(), **options)
@@ -294,7 +294,7 @@ class _source:  # noqa: N801  # reads as a function in a with statement
 
 def _events(dsn: str, session: str) -> Iterator[tuple[int, bytes]]:
     from live_runner.contracts.errors import DataError
-    from live_runner.services.runtime import archive
+    from live_runner.services.runtime.postgres import archive
 
     if not archive.sessions(dsn, session):
         raise DataError(

@@ -36,10 +36,10 @@ from live_runner.contracts.messages import (
 )
 from live_runner.services.execution.command_files import watch
 from live_runner.services.execution.core.engine import ExecutionCore
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.core_shell import CoreShell
-from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service.core_shell import CoreShell
+from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 
 __all__ = ["COMMANDS", "CommandAnswer", "CommandRequest", "ExecutionShell", "serve"]
 

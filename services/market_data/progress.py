@@ -9,7 +9,7 @@ import asyncio
 
 from live_runner.contracts import codec
 from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed, FeedEnded, Started
-from live_runner.services.runtime.reader import Message
+from live_runner.services.runtime.nats.reader import Message
 
 __all__ = ["FeedProgress"]
 

@@ -28,14 +28,14 @@ from live_runner.contracts.messages import (
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.market_data.progress import FeedProgress
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.core_shell import send_beat
-from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
-from live_runner.services.runtime.ownership import Ownership
-from live_runner.services.runtime.plain import plain
-from live_runner.services.runtime.publisher import Publisher
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.publisher import Publisher
+from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.core_shell import send_beat
+from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
+from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.runtime.service.plain import plain
 
 if TYPE_CHECKING:
     from live_runner.services.market_data.core.sets import Item

@@ -11,8 +11,8 @@ import psycopg
 from live_runner.contracts.errors import RunnerError
 from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.packing import json_text
-from live_runner.services.runtime import log
-from live_runner.services.runtime.settings import masked
+from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.service import log
 
 __all__ = ["Outages"]
 

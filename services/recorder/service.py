@@ -14,12 +14,12 @@ from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable, RunnerError
 from live_runner.contracts.messages import Announced, Joined, SessionRefusal
 from live_runner.services.recorder.shell import Recorder, check_session
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.core_shell import send_beat
-from live_runner.services.runtime.hosting import RECONNECT_EVERY_S, Host, instance_name, stop_on_signals
-from live_runner.services.runtime.ownership import Ownership
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.core_shell import send_beat
+from live_runner.services.runtime.service.hosting import RECONNECT_EVERY_S, Host, instance_name, stop_on_signals
+from live_runner.services.runtime.service.ownership import Ownership
 
 __all__ = ["serve"]
 
@@ -126,7 +126,7 @@ class RecorderService:
 
 def _migrate(dsn: str) -> None:
     # In a thread, where loading the database's driver keeps nobody waiting.
-    from live_runner.services.runtime.database import migrate
+    from live_runner.services.runtime.postgres.database import migrate
 
     migrate(dsn)
 

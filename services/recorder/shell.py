@@ -19,9 +19,9 @@ from live_runner.services.recorder.core.batch import Batch, Packer
 from live_runner.services.recorder.core.position import Position, epoch_ns, first_to_read
 from live_runner.services.recorder.core.purge import purge_plan
 from live_runner.services.recorder.core.sequence import Sequences
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.reader import Message
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.reader import Message
+from live_runner.services.runtime.service import log
 
 if TYPE_CHECKING:
     from live_runner.services.recorder.writer import Writer
@@ -242,7 +242,7 @@ def check_session(dsn: str, announced: Announced, stream_seq: int) -> None:
 
     Raises DatabaseUnavailable or SessionRefused. ``stream_seq`` is the announcement's own place.
     """
-    from live_runner.services.runtime.database import connect
+    from live_runner.services.runtime.postgres.database import connect
 
     with connect(dsn) as connection:
         row = connection.execute(

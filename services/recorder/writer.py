@@ -27,8 +27,9 @@ from live_runner.services.recorder.core.position import Position
 from live_runner.services.recorder.core.tables import TABLES
 from live_runner.services.recorder.outage import Outages
 from live_runner.services.recorder.statements import HELD, INCIDENT, MOVE, POSITION, SOURCES, counts, upsert
-from live_runner.services.runtime import database, log
-from live_runner.services.runtime.settings import masked
+from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.postgres import database
+from live_runner.services.runtime.service import log
 
 __all__ = ["RETRY_FIRST_S", "RETRY_LONGEST_S", "Writer"]
 

@@ -15,11 +15,11 @@ import uvloop
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.hosting import instance_name, stop_on_signals
-from live_runner.services.runtime.ownership import AlreadyOwned, Ownership
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
+from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
 from live_runner.services.strategy.orders import Orders
 from live_runner.services.strategy.shell import StrategyShell
 from live_runner.services.strategy.watch import BusyFlag

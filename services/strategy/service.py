@@ -20,11 +20,11 @@ from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OurFault, ServiceUnavailable, StrategyError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Announced, Incident
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.hosting import Host, instance_name, stop_on_signals
-from live_runner.services.runtime.ownership import AlreadyOwned, Ownership
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
+from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
 from live_runner.services.strategy.orders import Orders
 from live_runner.services.strategy.watch import BusyFlag
 
@@ -90,7 +90,7 @@ class StrategyService:
                 await self._give_up(bus, announced, trouble)
 
     async def _run_child(self, session: str, stream_seq: int, trouble: str, timeout_s: float) -> tuple[int, bool]:
-        from live_runner.services.runtime import launch
+        from live_runner.services.runtime.embedded import launch
 
         busy = BusyFlag.create()
         orders = Orders(session, stream_seq, busy.descriptor, trouble, self._log_to_file)

@@ -24,9 +24,9 @@ from live_runner.contracts.messages import (
     Settled,
     Started,
 )
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.core_shell import CoreShell
-from live_runner.services.runtime.engine import package_versions
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service.core_shell import CoreShell
+from live_runner.services.runtime.service.engine_facts import package_versions
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.services.strategy.core.news import NEWS
 from live_runner.services.strategy.watch import BusyFlag

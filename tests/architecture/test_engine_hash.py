@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from live_runner.services.runtime.engine import hashed_files
+from live_runner.services.runtime.service.engine_facts import hashed_files
 
 if TYPE_CHECKING:
     from fix_sources import Source

@@ -33,8 +33,8 @@ from live_runner.services.recorder.core.sequence import Sequences
 from live_runner.services.recorder.core.tables import TABLES
 from live_runner.services.recorder.shell import Recorder
 from live_runner.services.recorder.writer import Writer
-from live_runner.services.runtime import archive, database
-from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.postgres import archive, database
 
 _ORDER_EVERY = 20
 _EPOCH_NS = 1_700_000_000_000_000_000

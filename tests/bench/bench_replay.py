@@ -23,7 +23,7 @@ from live_runner.contracts import codec, subjects
 from live_runner.contracts.config import StrategyChoice
 from live_runner.services.forensics.compare import compare
 from live_runner.services.forensics.replay import replay
-from live_runner.services.runtime import archive, database
+from live_runner.services.runtime.postgres import archive, database
 
 _SESSION = "test"
 _WARMUP = 1_441

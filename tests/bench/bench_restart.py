@@ -31,9 +31,9 @@ from live_runner.services.backtest.market import numbered
 from live_runner.services.backtest.session import MarketFacts, begin
 from live_runner.services.cli.prepared import engine, prepare
 from live_runner.services.market_data.feed import recording_source
-from live_runner.services.runtime.archive import position
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.ownership import Ownership
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.postgres.archive import position
+from live_runner.services.runtime.service.ownership import Ownership
 
 SESSION = "long"
 SNAPSHOT_EVERY = 5_000

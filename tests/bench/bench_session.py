@@ -27,8 +27,8 @@ from bench.table import Row, entry, note, percentile
 
 from live_runner.contracts import codec
 from live_runner.contracts.messages import BarSet, Decided, Event, Executed, Requested, Settled
-from live_runner.services.runtime import archive
-from live_runner.services.runtime.settings import NatsSync
+from live_runner.services.runtime.config.settings import NatsSync
+from live_runner.services.runtime.postgres import archive
 
 PACED_PER_S = 100
 """Bar sets per second while the order's way is timed: one is in flight and nothing waits for another."""

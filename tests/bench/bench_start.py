@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.house import House, house, processor_seconds, resident_mib
 from bench.table import Row, entry
 
-from live_runner.services.runtime.supervisor import SERVICES, service_program
+from live_runner.services.runtime.embedded.supervisor import SERVICES, service_program
 
 _IMPORTS = {"a bare interpreter": "pass", "import nats": "import nats", "import ccxt": "import ccxt"}
 _END_LIMIT_S = 20.0

@@ -18,12 +18,12 @@ from typing import Any
 import psycopg
 from fix_database import throwaway_database
 
-from live_runner.services.runtime import database
-from live_runner.services.runtime.nats_server import start_nats
-from live_runner.services.runtime.postgres_server import start_postgres
-from live_runner.services.runtime.process import Process
-from live_runner.services.runtime.settings import NatsSync, Settings
-from live_runner.services.runtime.supervisor import SERVICES, service_program
+from live_runner.services.runtime.config.settings import NatsSync, Settings
+from live_runner.services.runtime.embedded.nats_server import start_nats
+from live_runner.services.runtime.embedded.postgres_server import start_postgres
+from live_runner.services.runtime.embedded.process import Process
+from live_runner.services.runtime.embedded.supervisor import SERVICES, service_program
+from live_runner.services.runtime.postgres import database
 
 __all__ = ["SYMBOLS", "House", "database_server", "edition", "house", "processor_seconds", "resident_mib"]
 

@@ -12,7 +12,7 @@ from house_faults import RUN_FOR_EVER, SLOW, events_of, wait_for_event, with_bus
 
 from live_runner.contracts import subjects
 from live_runner.contracts.messages import Command, Event, Filled, Incident, Refused, Requested, Settled
-from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.nats.bus import Bus
 
 ALWAYS_IN = "{module: live_runner.strategies.ema_cross, parameters: {fast: 5, slow: 20, short: true, notional: 500}}"
 """From its first entry on it always holds a leg, so that there is one to close whenever a stop comes."""

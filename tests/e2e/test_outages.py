@@ -16,10 +16,10 @@ from house_faults import SLOW, events_of, said, wait_for_event
 
 from live_runner.contracts import subjects
 from live_runner.contracts.messages import BarSet, Event, Incident, Stopped
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.postgres_server import PostgresServer
-from live_runner.services.runtime.process import Process
-from live_runner.services.runtime.supervisor import SERVICES
+from live_runner.services.runtime.embedded.postgres_server import PostgresServer
+from live_runner.services.runtime.embedded.process import Process
+from live_runner.services.runtime.embedded.supervisor import SERVICES
+from live_runner.services.runtime.nats.bus import Bus
 
 STREAM_BYTES = 400_000
 

@@ -13,7 +13,7 @@ from house_faults import SLOW, events_of, wait_for_event, with_bus
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.messages import BarSet, Incident, Owned, Requested
-from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.nats.bus import Bus
 
 SESSION = "twice"
 

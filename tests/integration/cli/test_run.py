@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from live_runner.services.runtime.process import wait_until_gone
+from live_runner.services.runtime.embedded.process import wait_until_gone
 
 LIMIT_S = 120.0
 OUTLASTS_EVERYTHING = 20_000

@@ -17,8 +17,8 @@ from urllib.request import urlopen
 import pytest
 from fix_nats import NatsServer
 
-from live_runner.services.runtime.postgres_server import start_postgres
-from live_runner.services.runtime.supervisor import SERVICES
+from live_runner.services.runtime.embedded.postgres_server import start_postgres
+from live_runner.services.runtime.embedded.supervisor import SERVICES
 
 LIMIT_S = 120.0
 CONFIG = """\

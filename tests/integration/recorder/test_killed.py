@@ -12,14 +12,14 @@ import psycopg
 from fix_nats import BusFactory
 from fix_recorder import DEADLINE_S, bar_sets, publish, stored_bytes
 
-from live_runner.services.runtime import archive, database
+from live_runner.services.runtime.postgres import archive, database
 
 KILLS = 6
 SETS = 4_000
 PROGRAM = """
 import asyncio, sys, uvloop
 from live_runner.services.recorder.shell import Recorder
-from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.nats.bus import Bus
 
 async def main():
     await Recorder().run(await Bus.connect(sys.argv[1]), sys.argv[2], asyncio.Event())

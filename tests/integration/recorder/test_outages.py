@@ -19,9 +19,9 @@ from live_runner.contracts.messages import Announced, Event
 from live_runner.services.recorder.core.batch import EVENTS_MAX
 from live_runner.services.recorder.core.position import LogMismatch
 from live_runner.services.recorder.shell import Recorder
-from live_runner.services.runtime import archive
-from live_runner.services.runtime.nats_server import NatsServer
-from live_runner.services.runtime.postgres_server import PostgresServer, start_postgres
+from live_runner.services.runtime.embedded.nats_server import NatsServer
+from live_runner.services.runtime.embedded.postgres_server import PostgresServer, start_postgres
+from live_runner.services.runtime.postgres import archive
 
 
 def through(proxy: Proxy, dsn: str) -> str:
@@ -182,7 +182,7 @@ def test_a_recorder_asked_to_stop_while_the_database_is_away_ends_within_its_gra
 def test_a_killed_log_server_ends_the_run_and_the_next_one_goes_on(
     own_nats_server: NatsServer, postgres_dsn: str, tmp_path: Any
 ) -> None:
-    from live_runner.services.runtime.nats_server import start_nats
+    from live_runner.services.runtime.embedded.nats_server import start_nats
 
     def factory(server: NatsServer) -> BusFactory:
         return BusFactory(server.url.replace("nats://", f"nats://{server.token}@"))

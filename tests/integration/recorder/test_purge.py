@@ -9,8 +9,8 @@ from fix_nats import BusFactory
 from fix_recorder import DEADLINE_S, Numbered, bar_sets, publish, recording, stored_bytes
 
 from live_runner.contracts import messages as m
-from live_runner.services.runtime import archive
-from live_runner.services.runtime.bus import Bus
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.postgres import archive
 
 
 @pytest.fixture(autouse=True)

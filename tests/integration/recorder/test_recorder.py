@@ -11,7 +11,7 @@ from fix_nats import BusFactory
 from fix_recorder import Numbered, bar_sets, publish, recording, stored_bytes, until
 
 from live_runner.contracts import messages as m
-from live_runner.services.runtime import archive
+from live_runner.services.runtime.postgres import archive
 
 ROW_COUNTS = {
     "market.bar_set": {"bars": 1},

@@ -12,7 +12,7 @@ from fix_recorder import DEADLINE_S, bar_sets, publish, recording, stored_bytes,
 
 from live_runner.contracts.errors import OurFault
 from live_runner.services.recorder.shell import Recorder
-from live_runner.services.runtime import archive, database
+from live_runner.services.runtime.postgres import archive, database
 
 
 def value(dsn: str, query: str) -> Any:

@@ -18,7 +18,7 @@ from fix_nats import BusFactory
 from fix_recorder import MINUTE_NS, START_NS, Numbered, bar_sets, publish, recording
 
 from live_runner.contracts import messages as m
-from live_runner.services.runtime import archive
+from live_runner.services.runtime.postgres import archive
 
 DAY_NS = 1440 * MINUTE_NS
 SYMBOL = "BTC/USDT:USDT"

@@ -10,9 +10,9 @@ from fix_recorder import DEADLINE_S, bar_sets, publish
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, SessionRefused
-from live_runner.services.runtime import bulk_reader
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.reader import Message
+from live_runner.services.runtime.nats import bulk_reader
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.reader import Message
 
 SETS = 3 * bulk_reader.BATCH_MESSAGES // 4
 """Three messages each: more than two answers of the server."""

@@ -18,10 +18,10 @@ from fix_nats import BusFactory
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Executed, Owned
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.nats_server import NatsServer
-from live_runner.services.runtime.ownership import AlreadyOwned, Ownership
-from live_runner.services.runtime.publisher import WINDOW, Guard
+from live_runner.services.runtime.embedded.nats_server import NatsServer
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.publisher import WINDOW, Guard
+from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
 
 DEADLINE_S = 30.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from live_runner.contracts.errors import DatabaseUnavailable, OurFault
 from live_runner.services.recorder.core.tables import TABLES
-from live_runner.services.runtime import database
+from live_runner.services.runtime.postgres import database
 
 PG_TYPES = {
     "token": "text",

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.embedded import Embedded, find, nats_folder, postgres_folder
-from live_runner.services.runtime.nats_server import probe, start_nats
-from live_runner.services.runtime.postgres_server import start_postgres
-from live_runner.services.runtime.process import Process, is_alive, wait_until_gone
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.nats_server import probe, start_nats
+from live_runner.services.runtime.embedded.postgres_server import start_postgres
+from live_runner.services.runtime.embedded.process import Process, is_alive, wait_until_gone
+from live_runner.services.runtime.embedded.servers import Embedded, find, nats_folder, postgres_folder
 
 GONE_LIMIT_S = 30.0
 
@@ -93,8 +93,8 @@ def test_a_killed_owner_leaves_no_orphans(tmp_path: Path) -> None:
     """Nothing outlives `run`, not even when it is ended by kill -9."""
     script = (
         "import sys, time; from pathlib import Path\n"
-        "from live_runner.services.runtime.embedded import Embedded\n"
-        "from live_runner.services.runtime.settings import Settings\n"
+        "from live_runner.services.runtime.embedded.servers import Embedded\n"
+        "from live_runner.services.runtime.config.settings import Settings\n"
         "e = Embedded.start(Settings(home=Path(sys.argv[1])))\n"
         "print(*[p.pid for p in e.owned], flush=True)\n"
         "time.sleep(600)\n"

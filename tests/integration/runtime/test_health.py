@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.health import Health
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.service.health import Health
 
 
 async def ask(port: int, request: bytes) -> tuple[int, bytes]:

@@ -17,10 +17,10 @@ import pytest
 from fix_nats import BusFactory
 
 from live_runner.contracts.errors import BusUnavailable
-from live_runner.services.runtime import nats_client
-from live_runner.services.runtime.bus import SNAPSHOT_BUCKET, Bus
-from live_runner.services.runtime.nats_address import Address, addresses
-from live_runner.services.runtime.nats_client import ConnectionLostError, NatsClient, NatsError, NoAnswerError
+from live_runner.services.runtime.nats import nats_client
+from live_runner.services.runtime.nats.bus import SNAPSHOT_BUCKET, Bus
+from live_runner.services.runtime.nats.nats_address import Address, addresses
+from live_runner.services.runtime.nats.nats_client import ConnectionLostError, NatsClient, NatsError, NoAnswerError
 
 DEADLINE_S = 30.0
 HELLO = b'INFO {"server_id":"x","headers":true,"max_payload":1048576}\r\n'

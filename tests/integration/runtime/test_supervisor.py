@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from live_runner.contracts.errors import ServiceUnavailable
-from live_runner.services.runtime.process import Program, is_alive
-from live_runner.services.runtime.settings import Settings
-from live_runner.services.runtime.supervisor import RESTARTS_MAX, Exit, Supervisor
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.process import Program, is_alive
+from live_runner.services.runtime.embedded.supervisor import RESTARTS_MAX, Exit, Supervisor
 
 LIMIT_S = 30.0
 

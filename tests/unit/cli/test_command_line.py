@@ -11,7 +11,7 @@ import pytest
 from live_runner.contracts import errors
 from live_runner.services.cli.main import EXIT_CODES, app, invoke
 from live_runner.services.forensics.errors import CodeMismatch
-from live_runner.services.runtime.ownership import AlreadyOwned
+from live_runner.services.runtime.service.ownership import AlreadyOwned
 
 COMMANDS = [
     ["run"], ["paper"], ["backtest"], ["sweep"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"],

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime import log
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.service import log
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from live_runner.services.runtime.nats_address import Address, addresses, without_secrets
+from live_runner.services.runtime.nats.nats_address import Address, addresses, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.settings import Settings, masked
+from live_runner.services.runtime.config.settings import Settings, masked
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ import msgspec
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced, SessionRefusal, Stopped
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.health import Health
-from live_runner.services.runtime.ownership import AlreadyOwned
-from live_runner.services.runtime.reader import Message
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.reader import Message
+from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.health import Health
+from live_runner.services.runtime.service.ownership import AlreadyOwned
 
 __all__ = ["Host", "SessionRunner", "instance_name", "stop_on_signals"]
 

@@ -18,9 +18,9 @@ from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import OwnershipLost, RunnerError, ServiceUnavailable, TheirFault
 from live_runner.contracts.messages import Event, Incident, Owned, SessionRefusal
 from live_runner.contracts.numbering import Numbering
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.plain import plain
-from live_runner.services.runtime.publisher import Guard
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.publisher import Guard
+from live_runner.services.runtime.service.plain import plain
 
 __all__ = ["AlreadyOwned", "Ownership"]
 

@@ -14,9 +14,9 @@ import msgspec
 
 from live_runner.contracts.errors import BusUnavailable, RunnerError
 from live_runner.contracts.subjects import STREAM
-from live_runner.services.runtime.jetstream import JetStream
-from live_runner.services.runtime.nats_client import NatsError
-from live_runner.services.runtime.reader import RESTART_LIMIT, Handler, Message, is_status, place_of
+from live_runner.services.runtime.nats.jetstream import JetStream
+from live_runner.services.runtime.nats.nats_client import NatsError
+from live_runner.services.runtime.nats.reader import RESTART_LIMIT, Handler, Message, is_status, place_of
 
 __all__ = ["GATHER_S", "BulkReader"]
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.services.runtime.jetstream import REQUEST_TIMEOUT_S, JetStream, JetStreamError, NotFoundError
-from live_runner.services.runtime.nats_client import NoAnswerError
+from live_runner.services.runtime.nats.jetstream import REQUEST_TIMEOUT_S, JetStream, JetStreamError, NotFoundError
+from live_runner.services.runtime.nats.nats_client import NoAnswerError
 
 __all__ = ["ObjectStore"]
 

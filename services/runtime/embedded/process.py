@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from live_runner.services.runtime import launch
+from live_runner.services.runtime.embedded import launch
 
 __all__ = ["Process", "Program", "is_alive"]
 

@@ -18,7 +18,7 @@ from typing import Final
 __all__ = ["engine_hash", "engine_version", "hashed_files", "package_versions", "platform_facts"]
 
 _DISTRIBUTION: Final = "live-runner"
-_ROOT: Final = Path(__file__).resolve().parents[2]
+_ROOT: Final = Path(__file__).resolve().parents[3]
 _PARTS: Final = (
     "contracts/*.py",
     "hotpath/*.py",

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from live_runner.contracts.errors import BusUnavailable, ConfigError
-from live_runner.services.runtime.files import turn_over, write_private
-from live_runner.services.runtime.process import Process, Program, is_alive
-from live_runner.services.runtime.settings import NatsSync
+from live_runner.services.runtime.config.settings import NatsSync
+from live_runner.services.runtime.embedded.files import turn_over, write_private
+from live_runner.services.runtime.embedded.process import Process, Program, is_alive
 
 __all__ = ["NatsServer", "find_nats", "start_nats"]
 

@@ -18,20 +18,20 @@ import msgspec
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
-from live_runner.services.runtime.bulk_reader import BulkReader
-from live_runner.services.runtime.jetstream import (
+from live_runner.services.runtime.nats.bulk_reader import BulkReader
+from live_runner.services.runtime.nats.jetstream import (
     REQUEST_TIMEOUT_S,
     WRONG_LAST_SEQUENCE,
     JetStream,
     JetStreamError,
     NotFoundError,
 )
-from live_runner.services.runtime.listener import Listener
-from live_runner.services.runtime.nats_address import addresses, without_secrets
-from live_runner.services.runtime.nats_client import NatsClient, NatsError, NoAnswerError, NobodyListensError
-from live_runner.services.runtime.object_store import ObjectStore
-from live_runner.services.runtime.publisher import Guard, Publisher, refusal
-from live_runner.services.runtime.reader import Handler, Reader
+from live_runner.services.runtime.nats.listener import Listener
+from live_runner.services.runtime.nats.nats_address import addresses, without_secrets
+from live_runner.services.runtime.nats.nats_client import NatsClient, NatsError, NoAnswerError, NobodyListensError
+from live_runner.services.runtime.nats.object_store import ObjectStore
+from live_runner.services.runtime.nats.publisher import Guard, Publisher, refusal
+from live_runner.services.runtime.nats.reader import Handler, Reader
 
 __all__ = ["Bus", "LogState"]
 

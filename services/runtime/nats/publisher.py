@@ -16,8 +16,8 @@ import msgspec
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Event
-from live_runner.services.runtime.jetstream import WRONG_LAST_SEQUENCE
-from live_runner.services.runtime.nats_client import NatsClient, NatsError, header_block
+from live_runner.services.runtime.nats.jetstream import WRONG_LAST_SEQUENCE
+from live_runner.services.runtime.nats.nats_client import NatsClient, NatsError, header_block
 
 __all__ = ["ACK_TIMEOUT_S", "WINDOW", "Guard", "Publisher", "StreamFull", "refusal"]
 

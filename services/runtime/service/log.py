@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.settings import Settings, masked
+from live_runner.services.runtime.config.settings import Settings, masked
 
 __all__ = ["Logger", "configure", "get", "log_path", "session_lines"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

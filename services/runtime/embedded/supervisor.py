@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from live_runner.contracts.errors import ConfigError, OurFault, ServiceUnavailable
-from live_runner.services.runtime import log
-from live_runner.services.runtime.files import turn_over
-from live_runner.services.runtime.process import Process, Program
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.files import turn_over
+from live_runner.services.runtime.embedded.process import Process, Program
+from live_runner.services.runtime.service import log
 
 __all__ = ["SERVICES", "Exit", "Supervisor", "service_program"]
 

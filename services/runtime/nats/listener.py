@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from live_runner.services.runtime.nats_client import NatsClient
+from live_runner.services.runtime.nats.nats_client import NatsClient
 
 __all__ = ["Listener"]
 

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import errors as pg
 
 from live_runner.contracts.errors import DatabaseUnavailable, OurFault
-from live_runner.services.runtime.settings import masked
+from live_runner.services.runtime.config.settings import masked
 
 __all__ = [
     "CONNECT_TIMEOUT_S",
@@ -39,7 +39,7 @@ __all__ = [
 type Edition = Literal["community", "apache", "plain"]
 """TimescaleDB with all its features, with hypertables only, or PostgreSQL without it."""
 
-MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "infra" / "timescale" / "migrations"
+MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "infra" / "timescale" / "migrations"
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 120
 """How long another service's migration is waited for."""

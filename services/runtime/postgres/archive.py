@@ -17,7 +17,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from live_runner.contracts.errors import ServiceUnavailable
-from live_runner.services.runtime.database import RECORDER_LOCK, connect, unavailable
+from live_runner.services.runtime.postgres.database import RECORDER_LOCK, connect, unavailable
 
 __all__ = ["Position", "RecordedSession", "adopt_log", "events", "position", "sessions"]
 

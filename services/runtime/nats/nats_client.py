@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from live_runner.services.runtime.nats_address import Address
+from live_runner.services.runtime.nats.nats_address import Address
 
 __all__ = [
     "ConnectionLostError",

@@ -34,12 +34,12 @@ from live_runner.contracts.messages import (
     Started,
     Stopped,
 )
-from live_runner.services.runtime import log
-from live_runner.services.runtime.bus import Bus
-from live_runner.services.runtime.ownership import Ownership
-from live_runner.services.runtime.plain import plain
-from live_runner.services.runtime.publisher import Publisher
-from live_runner.services.runtime.reader import Message
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.publisher import Publisher
+from live_runner.services.runtime.nats.reader import Message
+from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.runtime.service.plain import plain
 
 __all__ = ["CoreShell", "send_beat"]
 

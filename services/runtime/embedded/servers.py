@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 from live_runner.contracts.errors import ConfigError, ServiceUnavailable
-from live_runner.services.runtime.nats_server import NatsServer, find_nats, start_nats
-from live_runner.services.runtime.postgres_server import PostgresServer, find_postgres, start_postgres
-from live_runner.services.runtime.process import Process
-from live_runner.services.runtime.settings import Settings
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.nats_server import NatsServer, find_nats, start_nats
+from live_runner.services.runtime.embedded.postgres_server import PostgresServer, find_postgres, start_postgres
+from live_runner.services.runtime.embedded.process import Process
 
 __all__ = ["Embedded", "find", "nats_folder", "postgres_folder"]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.services.runtime.nats_client import NatsClient, NatsError, header_block
+from live_runner.services.runtime.nats.nats_client import NatsClient, NatsError, header_block
 
 __all__ = ["REQUEST_TIMEOUT_S", "WRONG_LAST_SEQUENCE", "JetStream", "JetStreamError", "NotFoundError"]
 

@@ -16,8 +16,8 @@ import msgspec
 
 from live_runner.contracts.errors import BusUnavailable, RunnerError
 from live_runner.contracts.subjects import STREAM
-from live_runner.services.runtime.jetstream import JetStream
-from live_runner.services.runtime.nats_client import NatsError
+from live_runner.services.runtime.nats.jetstream import JetStream
+from live_runner.services.runtime.nats.nats_client import NatsError
 
 __all__ = ["RESTART_LIMIT", "Handler", "Message", "Reader", "is_status", "place_of"]
 

@@ -1,0 +1,1 @@
+"""The log: NATS JetStream behind `bus.py`, with its publisher, its readers and its object store."""
