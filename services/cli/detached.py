@@ -31,9 +31,9 @@ def start_detached(
     as_json: bool,
 ) -> None:
     """Start it and return when the session is under way; its error, if it ends before, is ours."""
-    from live_runner.services.cli.prepared import prepare
+    from live_runner.services.cli.loaded_config import load_config
 
-    name = prepare(config, session=session, speed=speed).config.session
+    name = load_config(config, session=session, speed=speed).config.session
     log = settings.logs / f"run-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [

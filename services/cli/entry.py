@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from live_runner.services.cli.ending import ended
+from live_runner.services.cli.exit_codes import ended
 
 __all__ = ["main"]
 
@@ -24,7 +24,7 @@ def main() -> None:
         from live_runner.services.cli.main import invoke
 
         sys.exit(invoke(arguments))
-    from live_runner.services.cli.service import run_service
+    from live_runner.services.cli.service_process import run_service
 
     service, options, log_to_file = plain
     sys.exit(ended(lambda: run_service(service, log_to_file=log_to_file, **options), as_json=False))
@@ -32,7 +32,7 @@ def main() -> None:
 
 def _plain_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | None:
     """Service, options and whether it logs to a file; None when anything in the arguments is not plainly that."""
-    from live_runner.services.cli.service import SERVICES
+    from live_runner.services.cli.service_process import SERVICES
 
     if arguments[:1] != ["serve"]:
         return None

@@ -10,8 +10,24 @@ from typing import Final
 
 import typer
 
-from live_runner.services.cli import commands, config, data, database, doctor, inspect, ops, run, serve, sweep, verify
-from live_runner.services.cli.ending import ended
+from live_runner.services.cli.commands import (
+    backtest,
+    bundle,
+    compare,
+    config,
+    data,
+    db,
+    doctor,
+    ops,
+    replay,
+    run,
+    serve,
+    status,
+    strategies,
+    sweep,
+    tail,
+)
+from live_runner.services.cli.exit_codes import ended
 
 __all__ = ["app", "main"]
 
@@ -57,16 +73,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-run.register(app)
-verify.register(app)
-sweep.register(app)
-inspect.register(app)
-ops.register(app)
-serve.register(app)
-commands.register(app)
-doctor.register(app)
+for command in (run, backtest, compare, replay, bundle, sweep, tail, status, ops, serve, strategies, doctor):
+    command.register(app)
 app.add_typer(data.app, name="data")
-app.add_typer(database.app, name="db")
+app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 
 

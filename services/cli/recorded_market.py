@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from live_runner.contracts.timeframe import duration_ns
-from live_runner.services.cli.data import dataset_name, import_data
-from live_runner.services.cli.purse import Purse, least_order
+from live_runner.services.cli.commands.data import dataset_name, import_data
+from live_runner.services.cli.demo_sizing import DemoSizing, least_order
 from live_runner.services.market_data.core.candles import holes
 from live_runner.services.market_data.core.dataset import Dataset, Manifest
 from live_runner.services.market_data.core.warmup import iso
-from live_runner.services.market_data.store import read_dataset
+from live_runner.services.market_data.datasets.store import read_dataset
 
 __all__ = ["RecordedMarket", "read_market"]
 
@@ -33,7 +33,7 @@ class RecordedMarket:
     """An imported dataset and what follows from it."""
 
     manifest: Manifest
-    purse: Purse
+    sizing: DemoSizing
     has_holes: bool
     sets: int
     """Close times at which at least one symbol has a bar."""
@@ -60,18 +60,18 @@ class RecordedMarket:
                 "symbols": list(manifest.symbol_names),
                 "warmup_holes": "accept" if self.has_holes else "refuse",
             },
-            "account": {"currency": self.purse.currency, "equity": self.purse.equity}
+            "account": {"currency": self.sizing.currency, "equity": self.sizing.equity}
             | ({} if self.is_contract else {"leverage": "1"}),
             "strategy": {"parameters": self._ladders() if strategy == "dual_lifo" else self._cross()},
         }
 
     def _cross(self) -> dict[str, Any]:
-        return {"notional": self.purse.notional, "short": self.is_contract}
+        return {"notional": self.sizing.notional, "short": self.is_contract}
 
     def _ladders(self) -> dict[str, Any]:
         ladder: dict[str, Any] = {
-            "base_notional": self.purse.first_lot,
-            "min_order_notional": self.purse.least_notional,
+            "base_notional": self.sizing.first_lot,
+            "min_order_notional": self.sizing.least_notional,
         }
         if not self.has_a_day:
             ladder["regime_move"] = None
@@ -79,7 +79,7 @@ class RecordedMarket:
 
     def told(self) -> list[str]:
         """What was chosen and what was left out, a sentence each."""
-        manifest, purse = self.manifest, self.purse
+        manifest, sizing = self.manifest, self.sizing
         kind = "perpetuals" if self.is_contract else "spot"
         lines = [
             f"Dataset {manifest.name}: {manifest.venue} {kind} {manifest.timeframe}, {_listed(manifest.symbol_names)}; "
@@ -101,12 +101,13 @@ class RecordedMarket:
                 f"{what}; none is made up, and the warmup takes the bars that there are (market.warmup_holes: accept)."
             )
         lines.append(
-            f"The account has {purse.equity} {purse.currency}; ema_cross opens {purse.text(purse.notional)} at a time, "
-            f"dual_lifo begins with {purse.text(purse.first_lot)}."
+            f"The account has {sizing.equity} {sizing.currency}; "
+            f"ema_cross opens {sizing.text(sizing.notional)} at a time, "
+            f"dual_lifo begins with {sizing.text(sizing.first_lot)}."
         )
-        if purse.raised > 1:
+        if sizing.scale_up > 1:
             lines.append(
-                f"That is {purse.raised:f} times the usual, since no smaller order would do for every symbol here."
+                f"That is {sizing.scale_up:f} times the usual, since no smaller order would do for every symbol here."
             )
         if any(rules.rules == "inferred" for rules in manifest.instruments):
             lines.append("Price and lot steps are read off the bars where no *markets*.jsonl in the folder gives them.")
@@ -134,7 +135,7 @@ def _market_of(manifest: Manifest, dataset: Dataset) -> RecordedMarket:
     currency = manifest.instruments[0].settle
     return RecordedMarket(
         manifest=manifest,
-        purse=Purse.of(currency, least_order(manifest.instruments, highest)),
+        sizing=DemoSizing.of(currency, least_order(manifest.instruments, highest)),
         has_holes=manifest.gaps > 0 or bool(holes(grid, manifest.timeframe)),
         sets=len(grid),
     )

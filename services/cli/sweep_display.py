@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from live_runner.services.backtest.sweep_rows import Column, Row, ranked
+from live_runner.services.backtest.sweep.rows import Column, Row, ranked
 from live_runner.services.cli.output import note, stderr_console
-from live_runner.services.cli.progress import LINE_EVERY_S
+from live_runner.services.cli.progress_display import LINE_EVERY_S
 
 __all__ = ["Display", "best_table"]
 

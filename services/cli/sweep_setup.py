@@ -14,11 +14,11 @@ from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.manifest import config_fields, config_hash
 from live_runner.hotpath import IMPLEMENTATION
 from live_runner.services.backtest.session import load_strategy
-from live_runner.services.backtest.sweep_plan import Part, Plan, configured, grid, make_plan, random_sets
-from live_runner.services.backtest.sweep_run import Job, Market, shared_manifest
-from live_runner.services.backtest.sweep_space import Space, read_space
-from live_runner.services.backtest.sweep_store import Header, Store, digest
-from live_runner.services.cli.prepared import engine, strategy_source
+from live_runner.services.backtest.sweep.job import Job, Market, shared_manifest
+from live_runner.services.backtest.sweep.plan import Part, Plan, configured, grid, make_plan, random_sets
+from live_runner.services.backtest.sweep.space import Space, read_space
+from live_runner.services.backtest.sweep.store import Header, Store, digest
+from live_runner.services.cli.loaded_config import engine, strategy_source
 from live_runner.services.market_data.feed import recording_source
 from live_runner.services.runtime.config import config_file
 from live_runner.services.runtime.config.settings import Settings
@@ -123,14 +123,14 @@ def open_store(
     """Where the rows go; ConfigError when another sweep has the place."""
     header, part = prepared.header, prepared.part
     if database:
-        from live_runner.services.backtest.sweep_database import DatabaseStore
+        from live_runner.services.backtest.sweep.database_store import DatabaseStore
         from live_runner.services.runtime.embedded.servers import Embedded
 
         with Embedded.start(settings, nats=False) as embedded:
             assert embedded.settings.timescale_dsn is not None
             yield DatabaseStore(embedded.settings.timescale_dsn, header, fresh=fresh)
         return
-    from live_runner.services.backtest.sweep_files import FileStore
+    from live_runner.services.backtest.sweep.file_store import FileStore
 
     suffix = "" if part.count == 1 else f".part-{part.index}-of-{part.count}"
     path = out or settings.home / "sweeps" / f"{prepared.name}{suffix}.parquet"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from live_runner.contracts.timeframe import TIMEFRAMES, bar_open_ns
-from live_runner.services.emulator.market import EmulatedMarket, Row
+from live_runner.services.emulator.emulated_market import EmulatedMarket, Row
 
 __all__ = ["ROUTES", "BadRequest", "Rest", "kline"]
 

@@ -23,10 +23,10 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.emulator.market import EmulatedMarket
+from live_runner.services.emulator.emulated_market import EmulatedMarket
 from live_runner.services.emulator.rest import ROUTES, BadRequest, Rest
-from live_runner.services.emulator.streams import Subscriptions
-from live_runner.services.market_data.core.listing import SYMBOLS
+from live_runner.services.emulator.websocket import Subscriptions
+from live_runner.services.market_data.core.simulated_symbols import SYMBOLS
 
 __all__ = ["Emulator", "EmulatorSettings", "emulator", "run"]
 

@@ -22,8 +22,8 @@ from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.forensics.difference import Difference, Differences, FieldDifference, changed, extra, missing
 from live_runner.services.forensics.errors import RecordingError
-from live_runner.services.forensics.lane import Lane
 from live_runner.services.forensics.recording import CORES, Recording, Wire
+from live_runner.services.forensics.replay_cursor import ReplayCursor
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies import loader
 
@@ -90,12 +90,12 @@ def replay(
 
 
 class _Replay:
-    """The two lanes and the recording between them."""
+    """The two cursors and the recording between them."""
 
     def __init__(self) -> None:
         self.recording = Recording()
         self.differences = Differences()
-        self.lanes: dict[str, Lane] = {}
+        self.cursors: dict[str, ReplayCursor] = {}
         self.broken = False
         """A core could not fold an input; nothing after it can be compared."""
         self.aborted = False
@@ -104,7 +104,7 @@ class _Replay:
     def fold(self, wire: bytes) -> None:
         """The next recorded event: an output to compare, an input to fold, or neither."""
         canonical = codec.canonical(wire)
-        execution = self.lanes.get("execution")
+        execution = self.cursors.get("execution")
         if execution is not None and execution.made and execution.made[0][0] == canonical:
             event = execution.made[0][1]
             if self.recording.follows("execution", event.seq):
@@ -127,11 +127,11 @@ class _Replay:
         """What was made and never recorded; in a partial recording it may only be cut off."""
         if partial and not self.recording.stopped:
             return
-        for source, lane in self.lanes.items():
+        for source, cursor in self.cursors.items():
             if source == "strategy" and self.aborted:
                 continue
-            self._fold(source, lane, all_of_them=True)
-            for _, event, cause in lane.made:
+            self._fold(source, cursor, all_of_them=True)
+            for _, event, cause in cursor.made:
                 self.differences.add(extra(event, (cause,)))
 
     def result(self, platform: Mapping[str, str] | None, engine_hash: str | None) -> ReplayResult:
@@ -140,11 +140,11 @@ class _Replay:
         return ReplayResult(
             session=self.recording.session,
             events=self.recording.events,
-            compared=sum(lane.compared for lane in self.lanes.values()),
+            compared=sum(cursor.compared for cursor in self.cursors.values()),
             differences=self.differences.count,
             first=self.differences.first,
             kept=self.differences.kept,
-            sources={name: Tally(lane.compared, by_source.get(name, 0)) for name, lane in self.lanes.items()},
+            sources={name: Tally(cursor.compared, by_source.get(name, 0)) for name, cursor in self.cursors.items()},
             notes=self._notes(platform, engine_hash),
         )
 
@@ -153,7 +153,7 @@ class _Replay:
         announced, started = self.recording.announced, self.recording.started
         if started is None:
             return
-        if announced is None or self.lanes:
+        if announced is None or self.cursors:
             raise RecordingError(
                 f"The manifest of {started.session} stands at the wrong place in its recording",
                 remedy="Read the session from its first event",
@@ -161,41 +161,41 @@ class _Replay:
             )
         legacy = announced.config["strategy"]["legacy"]
         strategy_class = loader.load(announced.strategy, announced.sources, legacy=legacy)
-        self.lanes = {
-            "execution": Lane(ExecutionCore(started.session)),
-            "strategy": Lane(StrategyCore(started.session, strategy_class)),
+        self.cursors = {
+            "execution": ReplayCursor(ExecutionCore(started.session)),
+            "strategy": ReplayCursor(StrategyCore(started.session, strategy_class)),
         }
         self._input(started)
 
     def _output(self, source: str, canonical: bytes) -> None:
         """A recorded output of a core. The strategy is asked only now, when it is known to have answered."""
         self._check_begun()
-        lane = self.lanes[source]
-        self._fold(source, lane)
-        if lane.made and lane.made[0][0] == canonical:
-            self._matched(lane)
+        cursor = self.cursors[source]
+        self._fold(source, cursor)
+        if cursor.made and cursor.made[0][0] == canonical:
+            self._matched(cursor)
             return
-        lane.compared += 1
+        cursor.compared += 1
         recorded = codec.decode(canonical)
-        if lane.made and lane.made[0][1].seq == recorded.seq:
-            _, made, cause = lane.made.popleft()
+        if cursor.made and cursor.made[0][1].seq == recorded.seq:
+            _, made, cause = cursor.made.popleft()
             self.differences.add(changed(recorded, made, (cause,)))
         else:
-            inputs = () if lane.last_input is None else (lane.last_input,)
+            inputs = () if cursor.last_input is None else (cursor.last_input,)
             self.differences.add(missing(recorded, inputs))
         self._input(recorded)
 
     def _check_begun(self) -> None:
-        if not self.lanes:
+        if not self.cursors:
             raise RecordingError(
                 f"The recording of {self.recording.session} does not begin with its manifest",
                 remedy="Read the session from its first event",
                 reason="no_manifest",
             )
 
-    def _matched(self, lane: Lane) -> None:
-        _, event, _ = lane.made.popleft()
-        lane.compared += 1
+    def _matched(self, cursor: ReplayCursor) -> None:
+        _, event, _ = cursor.made.popleft()
+        cursor.compared += 1
         self._input(event)
 
     def _input(self, event: Event) -> None:
@@ -204,18 +204,18 @@ class _Replay:
         if isinstance(event, Command):
             self.aborted = self.aborted or event.command == ABORT
         elif event.source != "strategy":
-            self.lanes["strategy"].waiting.append(event)
+            self.cursors["strategy"].waiting.append(event)
         if event.source != "execution":
-            execution = self.lanes["execution"]
+            execution = self.cursors["execution"]
             execution.waiting.append(event)
             self._fold("execution", execution, all_of_them=True)
 
-    def _fold(self, source: str, lane: Lane, *, all_of_them: bool = False) -> None:
+    def _fold(self, source: str, cursor: ReplayCursor, *, all_of_them: bool = False) -> None:
         try:
-            lane.fold(all_of_them=all_of_them)
+            cursor.fold(all_of_them=all_of_them)
         except RunnerError as error:
             self.broken = True
-            self.differences.add(_raised(source, lane, error))
+            self.differences.add(_raised(source, cursor, error))
 
     def _notes(self, platform: Mapping[str, str] | None, engine_hash: str | None) -> list[str]:
         notes = []
@@ -236,14 +236,14 @@ class _Replay:
         return notes
 
 
-def _raised(source: str, lane: Lane, error: RunnerError) -> Difference:
-    event = lane.last_input
+def _raised(source: str, cursor: ReplayCursor, error: RunnerError) -> Difference:
+    event = cursor.last_input
     assert event is not None, "it was folding this one"
     detail: dict[str, Any] = msgspec.to_builtins(event)
     return Difference(
         kind="raised",
         source=source,
-        seq=lane.core.seq + 1,
+        seq=cursor.core.seq + 1,
         type=str(event.__struct_config__.tag),
         event_ns=event.event_ns,
         close_ns=getattr(event, "close_ns", event.event_ns),

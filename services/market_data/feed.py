@@ -14,14 +14,14 @@ from typing import Any, Protocol
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError, OurFault
 from live_runner.contracts.messages import Instrument
+from live_runner.contracts.time import optional_time_ns
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.services.market_data.core.dataset import Dataset, manifest_view
-from live_runner.services.market_data.core.market_rules import override
+from live_runner.services.market_data.core.inferred_rules import override
 from live_runner.services.market_data.core.sets import Item, SetTimeline
 from live_runner.services.market_data.core.warmup import Plan, plan
-from live_runner.services.market_data.moments import moment_ns
-from live_runner.services.market_data.simulated import simulated_dataset
-from live_runner.services.market_data.store import read_dataset
+from live_runner.services.market_data.datasets.simulated import simulated_dataset
+from live_runner.services.market_data.datasets.store import read_dataset
 
 __all__ = ["Item", "Plan", "RecordingSource", "Source", "open_source", "recording_source"]
 
@@ -91,8 +91,8 @@ class RecordingSource:
             self._columns,
             market.timeframe,
             warmup_bars,
-            start_ns=moment_ns(market.start, "market.start"),
-            end_ns=moment_ns(market.end, "market.end"),
+            start_ns=optional_time_ns(market.start, "market.start"),
+            end_ns=optional_time_ns(market.end, "market.end"),
             accept_holes=market.warmup_holes == "accept",
         )
         return self._plan
@@ -115,7 +115,7 @@ class RecordingSource:
             self._market.timeframe,
             begin_ns=self._plan.begin_ns,
             first_open_ns=self._plan.first_open_ns,
-            end_ns=moment_ns(self._market.end, "market.end"),
+            end_ns=optional_time_ns(self._market.end, "market.end"),
             funding=self._dataset.funding,
         )
 
@@ -141,7 +141,7 @@ async def open_source(config: Config, home: Path) -> Source:
     _check(config)
     if config.market.source == "ccxt":
         # ccxt takes 0.4 s and 100 MB to import, which sessions over recordings need not pay.
-        from live_runner.services.market_data.ccxt_source import open_ccxt_source
+        from live_runner.services.market_data.live.ccxt_source import open_ccxt_source
 
         return await open_ccxt_source(config)
     return recording_source(config, home)

@@ -26,8 +26,8 @@ from live_runner.contracts.messages import (
     VenueCall,
 )
 from live_runner.contracts.numbering import Numbering
+from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.market_data.pace import Pace
-from live_runner.services.market_data.progress import FeedProgress
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.publisher import Publisher

@@ -20,37 +20,37 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
-from live_runner.services.strategy.orders import Orders
+from live_runner.services.strategy.child_args import ChildArgs
 from live_runner.services.strategy.shell import StrategyShell
-from live_runner.services.strategy.watch import BusyFlag
+from live_runner.services.strategy.watchdog import BusyFlag
 
 __all__ = ["main"]
 
 CONNECT_WAIT_S = 10.0
 
 
-async def _run(orders: Orders, settings: Settings) -> None:
+async def _run(args: ChildArgs, settings: Settings) -> None:
     stop = stop_on_signals()
     bus = await Bus.connect(
         settings.nats_url or "",
         token=settings.nats_token or "",
-        name=f"strategy {orders.session}",
+        name=f"strategy {args.session}",
         wait_s=CONNECT_WAIT_S,
     )
     try:
-        last = await bus.last_message(subjects.event_subject("session.announced", orders.session))
+        last = await bus.last_message(subjects.event_subject("session.announced", args.session))
         if last is None:
-            raise BusUnavailable(f"Session {orders.session} is not in the log", remedy="Announce it again")
+            raise BusUnavailable(f"Session {args.session} is not in the log", remedy="Announce it again")
         announced = codec.decode(last[1])
         assert isinstance(announced, Announced)
         instance = instance_name("strategy")
         try:
-            shell = StrategyShell(bus, announced, instance, BusyFlag(orders.busy_descriptor))
+            shell = StrategyShell(bus, announced, instance, BusyFlag(args.busy_descriptor))
         except RunnerError as error:
             await _refuse(bus, announced, instance, error)
             raise
-        shell.trouble = orders.trouble
-        work = asyncio.ensure_future(shell.run(orders.stream_seq))
+        shell.trouble = args.trouble
+        work = asyncio.ensure_future(shell.run(args.stream_seq))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -70,13 +70,13 @@ async def _refuse(bus: Bus, announced: Announced, instance: str, error: RunnerEr
 
 def main() -> None:
     """Run one session's strategy until it is over."""
-    orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    args = msgspec.json.decode(sys.argv[1], type=ChildArgs)
     settings = Settings.from_environment()
-    log.configure(settings, f"strategy.{orders.session}", to_file=orders.log_to_file)
+    log.configure(settings, f"strategy.{args.session}", to_file=args.log_to_file)
     try:
-        uvloop.run(_run(orders, settings))
+        uvloop.run(_run(args, settings))
     except RunnerError as error:
-        log.get("strategy").error("the session's strategy ends", session=orders.session, reason=str(error))
+        log.get("strategy").error("the session's strategy ends", session=args.session, reason=str(error))
         sys.stderr.write(f"{error}\n")
         # A role that was lost while strategy code ran is owned by another process, as one that was never had.
         sys.exit(AlreadyOwned.exit_code if isinstance(error, OwnershipLost) else error.exit_code)

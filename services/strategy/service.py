@@ -25,8 +25,8 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
-from live_runner.services.strategy.orders import Orders
-from live_runner.services.strategy.watch import BusyFlag
+from live_runner.services.strategy.child_args import ChildArgs
+from live_runner.services.strategy.watchdog import BusyFlag
 
 __all__ = ["StrategyService", "serve"]
 
@@ -93,14 +93,14 @@ class StrategyService:
         from live_runner.services.runtime.embedded import launch
 
         busy = BusyFlag.create()
-        orders = Orders(session, stream_seq, busy.descriptor, trouble, self._log_to_file)
+        args = ChildArgs(session, stream_seq, busy.descriptor, trouble, self._log_to_file)
         process = await asyncio.create_subprocess_exec(
             *launch.command(),
             sys.executable,
             "-P",
             "-m",
             "live_runner.services.strategy.child",
-            msgspec.json.encode(orders).decode(),
+            msgspec.json.encode(args).decode(),
             pass_fds=(busy.descriptor,),
             env=_environment(self._settings),
         )

@@ -29,7 +29,7 @@ from live_runner.services.runtime.service.core_shell import CoreShell
 from live_runner.services.runtime.service.engine_facts import package_versions
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.services.strategy.core.news import NEWS
-from live_runner.services.strategy.watch import BusyFlag
+from live_runner.services.strategy.watchdog import BusyFlag
 from live_runner.strategies.loader import installed_imports, load, source_hash
 from live_runner.strategies.parameters import create
 

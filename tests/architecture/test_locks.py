@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
+import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from fix_sources import Source
 
 LOCKS = (
     "build.txt",
@@ -25,6 +31,13 @@ def pins(path: Path) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
+def distribution(requirement: str) -> str:
+    """Normalized name of the distribution that a requirement names."""
+    named = re.match(r"[A-Za-z0-9_.\-]+", requirement)
+    assert named is not None
+    return re.sub(r"[-_.]+", "-", named[0]).lower()
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_pin_has_hashes_and_no_line_is_an_address(name: str, repository: Path) -> None:
     text = (repository / "requirements" / name).read_text(encoding="utf-8")
@@ -36,14 +49,27 @@ def test_every_pin_has_hashes_and_no_line_is_an_address(name: str, repository: P
 
 def test_the_runtime_lock_holds_every_dependency_and_the_development_lock_all_of_it(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = {
-        re.sub(r"[-_.]+", "-", str(re.match(r"[A-Za-z0-9_.\-]+", line)[0])).lower()  # type: ignore[index]  # each line has a name
-        for line in project["project"]["dependencies"]
-    }
+    wanted = {distribution(line) for line in project["project"]["dependencies"]}
     runtime, dev = (pins(repository / "requirements" / name) for name in ("runtime.txt", "dev.txt"))
 
     assert set() == wanted - set(runtime)
     assert {name: version for name, version in runtime.items() if dev.get(name) != version} == {}
+
+
+def test_every_package_that_the_product_imports_is_a_dependency(sources: list[Source], repository: Path) -> None:
+    """What only comes along with another package is gone as soon as that one no longer needs it."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = {distribution(line) for line in project["project"]["dependencies"]}
+    imported = {name.split(".")[0] for source in sources for name in source.imports()}
+    owners = importlib.metadata.packages_distributions()
+
+    undeclared = {
+        name
+        for name in imported - set(sys.stdlib_module_names) - {"live_runner"}
+        if not wanted & {distribution(owner) for owner in owners.get(name, [name])}
+    }
+
+    assert undeclared == set()
 
 
 def test_the_build_lock_holds_the_build_system_as_pinned(repository: Path) -> None:

@@ -26,7 +26,7 @@ from live_runner.contracts.messages import BarSet
 from live_runner.services.backtest.market import numbered
 from live_runner.services.market_data.core import simulation
 from live_runner.services.market_data.core.candles import Candles
-from live_runner.services.market_data.tables import read_candles
+from live_runner.services.market_data.datasets.candle_files import read_candles
 
 _FAST, _SLOW, _FEE = 20, 50, 0.0004
 _SYMBOL = "ETH/USDT:USDT"

@@ -29,7 +29,7 @@ from live_runner.contracts.messages import Announced, BarSet, Event, Snapshot
 from live_runner.services.backtest.loop import Backtest
 from live_runner.services.backtest.market import numbered
 from live_runner.services.backtest.session import MarketFacts, begin
-from live_runner.services.cli.prepared import engine, prepare
+from live_runner.services.cli.loaded_config import engine, load_config
 from live_runner.services.market_data.feed import recording_source
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.postgres.archive import position
@@ -152,20 +152,18 @@ async def make_log(home: House, events: int, snapshot_every: int) -> Log:
     """Put a session of so many events into the stream, as its services would have."""
     path = home.settings.home / "session.yaml"
     path.write_text(_CONFIG.format(session=SESSION, bars=events // 2, snapshot_every=snapshot_every))
-    prepared = prepare(path)
-    source = recording_source(prepared.config, home.settings.home)
-    plan = source.plan_now(prepared.warmup_bars)
+    loaded = load_config(path)
+    source = recording_source(loaded.config, home.settings.home)
+    plan = source.plan_now(loaded.warmup_bars)
     facts = MarketFacts(
         instruments=source.instruments(),
         dataset=source.manifest_view(),
         warmup_found=plan.warmup_found,
         first_open_ns=plan.first_open_ns,
     )
-    announced, started = begin(
-        prepared.config, prepared.source, prepared.strategy_class, facts, engine(prepared.source)
-    )
+    announced, started = begin(loaded.config, loaded.source, loaded.strategy_class, facts, engine(loaded.source))
     said: list[Event] = [announced]
-    backtest = Backtest(started, prepared.strategy_class, hashing=True, sink=said.append)
+    backtest = Backtest(started, loaded.strategy_class, hashing=True, sink=said.append)
     bus = await Bus.connect(home.url)
     await bus.ensure_stream()
     writer = _Writer(bus, announced, backtest)

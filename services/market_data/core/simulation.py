@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.contracts.timeframe import bar_open_ns, duration_ns
 from live_runner.services.market_data.core.candles import FIELDS, Candles, Floats
-from live_runner.services.market_data.core.listing import Listing, listing
 from live_runner.services.market_data.core.randomness import key, normals, uniforms
+from live_runner.services.market_data.core.simulated_symbols import Listing, listing
 
 __all__ = ["BLOCK_BARS", "EPOCH_NS", "HOLE_FREE_BARS", "VERSION", "funding", "instrument", "simulate"]
 

@@ -14,8 +14,8 @@ from live_runner.contracts import timeframe
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
-from live_runner.contracts.moment import time_ns
 from live_runner.contracts.subjects import check_session, symbol_token
+from live_runner.contracts.time import time_ns
 from live_runner.services.runtime.config.yaml_tree import Tree, nearest, read_text
 
 __all__ = ["ConfigFile", "from_text", "json_schema", "read"]

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from live_runner.contracts.errors import DatabaseUnavailable
+from live_runner.services.runtime.embedded import launch
 from live_runner.services.runtime.embedded.files import turn_over, write_private
 from live_runner.services.runtime.embedded.process import Process, Program, is_alive, wait_until_gone
-from live_runner.services.runtime.embedded import launch
 
 __all__ = ["PostgresServer", "find_postgres", "start_postgres"]
 

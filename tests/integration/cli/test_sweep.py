@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.backtest.sweep_files import FileStore, read_parquet_header
-from live_runner.services.backtest.sweep_rows import COLUMNS, FIGURES, manifest_of
-from live_runner.services.backtest.sweep_store import Header
+from live_runner.services.backtest.sweep.file_store import FileStore, read_parquet_header
+from live_runner.services.backtest.sweep.rows import COLUMNS, FIGURES, manifest_of
+from live_runner.services.backtest.sweep.store import Header
 from live_runner.services.runtime.embedded.process import wait_until_gone
 
 pytestmark = pytest.mark.slow

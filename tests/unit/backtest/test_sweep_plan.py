@@ -10,9 +10,9 @@ import pytest
 
 from live_runner.contracts.config import Account, Config, Market, StrategyChoice
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.backtest import sweep_plan
-from live_runner.services.backtest.sweep_plan import Part, Setting, configured, grid, make_plan, missing, random_sets
-from live_runner.services.backtest.sweep_space import Choices, Space, Span, read_space
+from live_runner.services.backtest.sweep import plan as sweep_plan
+from live_runner.services.backtest.sweep.plan import Part, Setting, configured, grid, make_plan, missing, random_sets
+from live_runner.services.backtest.sweep.space import Choices, Space, Span, read_space
 from live_runner.strategies.dual_lifo import DualLifo
 from live_runner.strategies.ema_cross import EmaCross, EmaCrossParameters
 

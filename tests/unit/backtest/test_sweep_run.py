@@ -12,9 +12,9 @@ from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.manifest import config_fields, config_hash
 from live_runner.contracts.messages import Started
 from live_runner.services.backtest.session import BacktestResult, Engine, MarketFacts, load_strategy, run_backtest
-from live_runner.services.backtest.sweep_plan import Setting, configured
-from live_runner.services.backtest.sweep_rows import COLUMNS, FIGURES, manifest_fields, manifest_of, ranked
-from live_runner.services.backtest.sweep_run import Job, carry_out, shared_manifest
+from live_runner.services.backtest.sweep.job import Job, carry_out, shared_manifest
+from live_runner.services.backtest.sweep.plan import Setting, configured
+from live_runner.services.backtest.sweep.rows import COLUMNS, FIGURES, manifest_fields, manifest_of, ranked
 from live_runner.services.market_data.feed import RecordingSource, recording_source
 from live_runner.strategies.loader import collect
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from live_runner.services.cli.commands.serve import Service
 from live_runner.services.cli.entry import _plain_serve
-from live_runner.services.cli.serve import Service
-from live_runner.services.cli.service import SERVICES
+from live_runner.services.cli.service_process import SERVICES
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_service_starts_without_what_it_does_not_need() -> None:
     """A start that takes half a second is half a second in which nobody follows the session."""
     script = (
         "import sys; from live_runner.services.cli.entry import _plain_serve; _plain_serve(['serve', 'recorder']);"
-        "from live_runner.services.cli.service import SERVICES, _entry;"
+        "from live_runner.services.cli.service_process import SERVICES, _entry;"
         "[_entry(service) for service in SERVICES[:-1]];"
         "print(sorted({'typer', 'rich', 'numpy', 'psycopg', 'nats', 'ccxt', 'ctypes'} & set(sys.modules)))"
     )

@@ -9,9 +9,9 @@ import pytest
 from fix_market import START_NS, csv_lines, write_csv
 
 from live_runner.contracts.errors import DataError
-from live_runner.services.cli.demonstration import EXAMPLES
-from live_runner.services.cli.prepared import prepare
-from live_runner.services.cli.purse import Purse
+from live_runner.services.cli.demo import EXAMPLES
+from live_runner.services.cli.demo_sizing import DemoSizing
+from live_runner.services.cli.loaded_config import load_config
 from live_runner.services.cli.recorded_market import RecordedMarket, read_market
 
 DAY = range(24 * 60 + 2)
@@ -73,17 +73,17 @@ def test_less_than_a_day_switches_off_what_looks_back_a_day(tmp_path: Path) -> N
     parameters = market.changes("dual_lifo")["strategy"]["parameters"]
 
     assert parameters["long"]["regime_move"] is None
-    assert prepare(EXAMPLES / "paper_dual_lifo.yaml").changed(market.changes("dual_lifo")).warmup_bars == 0
+    assert load_config(EXAMPLES / "paper_dual_lifo.yaml").changed(market.changes("dual_lifo")).warmup_bars == 0
 
 
 def test_changed_settings_keep_the_ones_that_are_not_named(tmp_path: Path) -> None:
     """The short ladder has defaults of its own, which a partial change must not reset."""
     market = market_of(tmp_path, "okx_A-USDT-USDT_1m.csv", csv_lines(DAY))
-    prepared = prepare(EXAMPLES / "paper_dual_lifo.yaml")
-    config = prepared.changed(market.changes("dual_lifo")).config
+    loaded = load_config(EXAMPLES / "paper_dual_lifo.yaml")
+    config = loaded.changed(market.changes("dual_lifo")).config
 
-    assert config.strategy.parameters["short"]["steps"] == prepared.config.strategy.parameters["short"]["steps"]
-    assert config.fills == prepared.config.fills
+    assert config.strategy.parameters["short"]["steps"] == loaded.config.strategy.parameters["short"]["steps"]
+    assert config.fills == loaded.config.fills
     assert config.market.symbols == ("A/USDT:USDT",)
 
 
@@ -100,12 +100,12 @@ def test_changed_settings_keep_the_ones_that_are_not_named(tmp_path: Path) -> No
     ],
 )
 def test_no_order_is_below_the_least_one(currency: str, least: str, equity: str, notional: float) -> None:
-    purse = Purse.of(currency, Decimal(least))
+    sizing = DemoSizing.of(currency, Decimal(least))
 
-    assert (purse.equity, purse.notional) == (equity, notional)
-    assert purse.first_lot >= float(least)
+    assert (sizing.equity, sizing.notional) == (equity, notional)
+    assert sizing.first_lot >= float(least)
 
 
 def test_a_market_that_nobody_could_trade_is_an_error() -> None:
     with pytest.raises(DataError, match="least order"):
-        Purse.of("USDT", Decimal("1e30"))
+        DemoSizing.of("USDT", Decimal("1e30"))

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.emulator.market import FUNDING_NS, EmulatedMarket
+from live_runner.services.emulator.emulated_market import FUNDING_NS, EmulatedMarket
 from live_runner.services.emulator.rest import BadRequest, Rest
 from live_runner.services.emulator.shell import EmulatorSettings
-from live_runner.services.emulator.streams import STREAMS_MAX, Subscriptions
+from live_runner.services.emulator.websocket import STREAMS_MAX, Subscriptions
 from live_runner.services.market_data.core.simulation import BLOCK_BARS, EPOCH_NS
 
 BTC = "BTC/USDT:USDT"

@@ -11,8 +11,8 @@ from fix_market import MINUTE_NS, START_NS, config, csv_lines, write_csv
 
 from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.contracts.messages import BarSet
+from live_runner.services.market_data.datasets.importer import import_files
 from live_runner.services.market_data.feed import open_source, recording_source
-from live_runner.services.market_data.importer import import_files
 
 SYMBOL = "BTC/USDT:USDT"
 

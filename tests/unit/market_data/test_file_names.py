@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from live_runner.services.market_data.file_names import parse
+from live_runner.services.market_data.datasets.file_names import parse
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.services.market_data.core.live import Candle
 from live_runner.services.market_data.core.warmup import plan_live
-from live_runner.services.market_data.history import History, columns_of
-from live_runner.services.market_data.venue import Caller, VenueClock
+from live_runner.services.market_data.live.history import History, columns_of
+from live_runner.services.market_data.live.venue import Caller, VenueClock
 
 BTC = "BTC/USDT:USDT"
 

@@ -14,8 +14,8 @@ from fix_market import MINUTE_NS, START_NS, csv_lines, write_csv
 
 from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.services.market_data.core.dataset import manifest_hash, manifest_view
-from live_runner.services.market_data.importer import ImportOptions, import_files, import_folder
-from live_runner.services.market_data.store import list_datasets, read_dataset, read_manifest
+from live_runner.services.market_data.datasets.importer import ImportOptions, import_files, import_folder
+from live_runner.services.market_data.datasets.store import list_datasets, read_dataset, read_manifest
 
 NAME = "binanceusdm_BTC-USDT-USDT_1m.csv"
 

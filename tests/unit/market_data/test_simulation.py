@@ -10,10 +10,10 @@ import pytest
 from live_runner.services.market_data.core import simulation
 from live_runner.services.market_data.core.candles import FIELDS, Candles, clean, holes
 from live_runner.services.market_data.core.dataset import manifest_hash
-from live_runner.services.market_data.core.listing import SYMBOLS
-from live_runner.services.market_data.core.market_rules import infer
+from live_runner.services.market_data.core.inferred_rules import infer
 from live_runner.services.market_data.core.randomness import key, normals, uniforms
-from live_runner.services.market_data.simulated import simulated_dataset
+from live_runner.services.market_data.core.simulated_symbols import SYMBOLS
+from live_runner.services.market_data.datasets.simulated import simulated_dataset
 
 BTC = "BTC/USDT:USDT"
 GOLDEN = "beefdc69949cd2c6f83607a10d780e21f46cb20a7f836718c952f41761851482"

@@ -11,7 +11,7 @@ import pytest
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.manifest import config_fields
-from live_runner.contracts.moment import time_ns
+from live_runner.contracts.time import time_ns
 from live_runner.services.runtime.config.config_file import (
     from_text,
     json_schema,

@@ -1,0 +1,70 @@
+"""``backtest``: a configuration over its dataset, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
+from live_runner.services.cli.progress_bars import progress_bar
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        short_help="Run a configuration over its dataset, as fast as it goes.",
+        epilog="Examples:\n\n\b\n"
+        "  live-runner backtest session.yaml\n"
+        "  live-runner backtest session.yaml --compiled\n"
+        "  live-runner backtest session.yaml --json",
+    )(backtest)
+
+
+def backtest(
+    config: Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)],
+    compiled: Annotated[bool, typer.Option("--compiled", help="Run the strategy's compiled twin.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a configuration over its dataset in this process, as fast as it goes."""
+    import time
+
+    from live_runner.services.backtest.run import run_over
+    from live_runner.services.backtest.session import MarketFacts
+    from live_runner.services.backtest.summary import summary_fields, summary_table
+    from live_runner.services.cli.loaded_config import engine, load_config
+    from live_runner.services.cli.output import print_json, show
+    from live_runner.services.market_data.feed import recording_source
+
+    loaded = load_config(config)
+    source = recording_source(loaded.config, settings_of(home).home)
+    plan = source.plan_now(loaded.warmup_bars)
+    market = MarketFacts(
+        instruments=source.instruments(),
+        dataset=source.manifest_view(),
+        warmup_found=plan.warmup_found,
+        first_open_ns=plan.first_open_ns,
+    )
+    timeline = source.timeline()
+    began_s = time.perf_counter()
+    with progress_bar("bar sets", len(timeline), is_quiet=as_json) as count:
+        result = run_over(
+            loaded.config,
+            loaded.source,
+            market,
+            timeline,
+            engine(loaded.source),
+            compiled=compiled,
+            progress=count,
+        )
+    seconds = time.perf_counter() - began_s
+    bars = result.sets * len(loaded.config.market.symbols)
+    fields = summary_fields(result.stopped, seconds=round(seconds, 3), bars_per_second=round(bars / seconds))
+    if as_json:
+        print_json(fields)
+    else:
+        show(summary_table(fields, title=f"Backtest of {loaded.config.session}"))

@@ -1,0 +1,60 @@
+"""``config check`` and ``config schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from live_runner.services.cli.options import JsonOption
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Check a configuration file, or print its JSON schema.", no_args_is_help=True)
+
+
+@app.command(
+    short_help="Read a configuration as `run` would, and print it.",
+    epilog="Examples:\n\n\b\n  live-runner config check session.yaml\n  live-runner config check session.yaml --json",
+)
+def check(
+    config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Read a configuration and its strategy as `run` would; print every value, defaults included."""
+    from live_runner.contracts.manifest import config_fields, config_hash
+    from live_runner.services.cli.loaded_config import load_config
+    from live_runner.services.cli.output import print_json, show
+
+    loaded = load_config(config)
+    fields = config_fields(loaded.config)
+    if as_json:
+        print_json(
+            {
+                "config": fields,
+                "config_hash": config_hash(fields),
+                "strategy_hash": loaded.source.hash,
+                "strategy": loaded.source.strategy,
+                "warmup_bars": loaded.warmup_bars,
+            }
+        )
+        return
+    import yaml
+
+    show(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
+    show(f"# strategy {loaded.source.strategy}, warmup {loaded.warmup_bars} bars")
+    show(f"# config hash {config_hash(fields)}, strategy hash {loaded.source.hash}")
+
+
+@app.command(
+    short_help="Print the JSON schema of configurations.",
+    epilog="Examples:\n\n\b\n  live-runner config schema > live-runner.schema.json",
+)
+def schema() -> None:
+    """Print the JSON schema of configuration files, for editors and other programs."""
+    import json
+
+    from live_runner.services.runtime.config.config_file import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))

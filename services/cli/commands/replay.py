@@ -1,0 +1,34 @@
+"""``replay``: fold a recorded session again and compare every output."""
+
+from __future__ import annotations
+
+import typer
+
+from live_runner.services.cli.options import HomeOption, JsonOption
+from live_runner.services.cli.verification import PartialOption, SessionOrBundle, recorded_events, replay_events
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        short_help="Fold a session again and compare every output.",
+        epilog="Examples:\n\n\b\n  live-runner replay monday\n  live-runner replay monday.zip --json",
+    )(replay)
+
+
+def replay(
+    session: SessionOrBundle, partial: PartialOption = False, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Fold the recorded inputs again and compare every output with the recorded one, byte for byte."""
+    from live_runner.services.cli.output import print_json, show
+    from live_runner.services.forensics.report import as_dict, replay_view
+
+    with recorded_events(session, home) as events:
+        result = replay_events(events, is_quiet=as_json, partial=partial)
+    if as_json:
+        print_json(as_dict(result))
+    else:
+        show(replay_view(result))
+    raise typer.Exit(0 if result.agrees else 1)

@@ -1,0 +1,105 @@
+"""``run``: one session from its configuration to its summary."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
+
+__all__ = ["ConfigArgument", "Services", "Stage", "register"]
+
+ConfigArgument = Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)]
+
+
+class Stage(StrEnum):
+    """How real the orders are."""
+
+    PAPER = "paper"
+
+
+class Services(StrEnum):
+    """Whose services play the session."""
+
+    AUTO = "auto"
+    OWN = "own"
+    RUNNING = "running"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(
+        short_help="Run a session and follow it to its summary.",
+        epilog="Examples:\n\n\b\n"
+        "  live-runner run session.yaml --stage paper\n"
+        "  live-runner run session.yaml --stage paper --session monday --verify\n"
+        "  live-runner run session.yaml --stage paper --speed 60 --detach\n"
+        "  NATS_URL=nats://host:4222 TIMESCALE_DSN=postgresql://... live-runner run session.yaml --stage paper",
+    )(run)
+    app.command(
+        short_help="Play and verify the two shipped examples.",
+        epilog="Examples:\n\n\b\n"
+        "  live-runner paper\n"
+        "  live-runner paper --data candles/\n"
+        "  live-runner paper --speed 3600 --home .paper",
+    )(paper)
+
+
+def run(
+    config: ConfigArgument,
+    stage: Annotated[Stage, typer.Option(help="How real the orders are.", show_default=False)],
+    session: Annotated[str | None, typer.Option(help="Name of the session, over the configuration's.")] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="Multiple of real time at which a recording plays; default: as fast as it goes."),
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Replay and compare the session at its end.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    services: Annotated[
+        Services, typer.Option(help="Start own services, or use running ones; auto looks whether there are any.")
+    ] = Services.AUTO,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a session: check everything, start what is needed, follow it, and print its summary.
+
+    Run again with the same session and data folder, an unfinished session goes on where it was.
+    """
+    settings = settings_of(home)
+    if detach:
+        from live_runner.services.cli.detached import start_detached
+
+        start_detached(
+            settings, config, stage.value, session=session, speed=speed, services=services.value, as_json=as_json
+        )
+        return
+    from live_runner.services.cli.runner import Request, play
+
+    request = Request(
+        config=config, stage=stage.value, session=session, speed=speed, verify=verify, services=services.value
+    )
+    raise typer.Exit(play(settings, [request], as_json=as_json))
+
+
+def paper(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of recorded candles; default: the simulated market.")
+    ] = None,
+    speed: Annotated[float | None, typer.Option(help="Multiple of real time; default: as fast as it goes.")] = None,
+    bars: Annotated[int | None, typer.Option(help="Length of the simulated market, in bars.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a paper session of `dual_lifo` and one of `ema_cross`, and verify both.
+
+    Each is replayed and compared with its backtest; zero differences are expected. A session that was
+    finished before keeps its name: the next one gets a number.
+    """
+    from live_runner.services.cli.demo import requests
+    from live_runner.services.cli.runner import play
+
+    settings = settings_of(home)
+    raise typer.Exit(play(settings, requests(settings, data=data, speed=speed, bars=bars), as_json=as_json))

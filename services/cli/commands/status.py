@@ -1,0 +1,114 @@
+"""``status``: the sessions and how far each is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
+
+if TYPE_CHECKING:
+    from live_runner.services.runtime.config.settings import Settings
+
+__all__ = ["register"]
+
+BEAT_WAIT_S: Final = 1.2
+"""Services beat twice a second."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        short_help="Show the sessions and how far each is.",
+        epilog="Examples:\n\n\b\n  live-runner status\n  live-runner status monday --json",
+    )(status)
+
+
+def status(
+    session: Annotated[str | None, typer.Argument(help="Only this session.", show_default=False)] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the sessions: how far each is, its equity, and what happened to it.
+
+    Running ones are asked over NATS, finished ones are looked up in the database.
+    """
+    from rich.table import Table
+
+    from live_runner.contracts.errors import DataError
+    from live_runner.services.cli.output import print_json, show
+
+    found = _sessions(settings_of(home), session)
+    if session is not None and not found:
+        raise DataError(f"There is no session {session}", remedy="List them with: live-runner status")
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        show("There is no session yet. Run one with: live-runner run CONFIG --stage paper")
+        return
+    columns = ("session", "state", "strategy", "sets", "orders", "fills", "equity", "gate", "events", "incidents")
+    table = Table()
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("session", "state", "strategy", "gate") else "right")
+    for entry in found:
+        table.add_row(*("" if entry.get(column) is None else str(entry.get(column)) for column in columns))
+    show(table)
+
+
+def _sessions(settings: Settings, only: str | None) -> list[dict[str, Any]]:
+    from live_runner.services.runtime.embedded.servers import Embedded, find, postgres_folder
+
+    running = find(settings)
+    found: dict[str, dict[str, Any]] = {}
+    if running.timescale_dsn is not None or (postgres_folder(settings.home) / "data").exists():
+        with Embedded.start(running, nats=False) as embedded:
+            assert embedded.settings.timescale_dsn is not None
+            found = _recorded(embedded.settings.timescale_dsn, only)
+    if running.nats_url is not None:
+        for name, beats in asyncio.run(_beats(running, only)).items():
+            found.setdefault(name, {"session": name, "state": "started"}).update(beats)
+    return list(found.values())
+
+
+def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
+    import msgspec
+
+    from live_runner.services.runtime.postgres import archive
+    from live_runner.services.runtime.postgres.database import is_migrated
+
+    if not is_migrated(dsn):
+        return {}
+    found = {entry.session: msgspec.to_builtins(entry) for entry in archive.sessions(dsn, only)}
+    for entry in found.values():
+        summary = entry.pop("summary") or {}
+        entry.update({key: summary[key] for key in ("sets", "orders", "fills") if key in summary})
+    return found
+
+
+async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, Any]]:
+    """Heartbeats of running sessions, gathered for a little more than one beat."""
+    import msgspec
+
+    from live_runner.contracts import subjects
+    from live_runner.services.runtime.nats.bus import Bus
+
+    progress: dict[str, dict[str, Any]] = {}
+
+    async def on_beat(_subject: str, data: bytes) -> None:
+        beat = msgspec.msgpack.decode(data)
+        entry = progress.setdefault(str(beat.get("session", "")), {"services": {}})
+        role = str(beat.get("role", ""))
+        entry["services"][role] = str(beat.get("instance", ""))
+        if role == "execution":
+            entry.update({key: beat[key] for key in ("sets", "orders", "fills", "equity", "gate") if key in beat})
+
+    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="status")
+    try:
+        await bus.on(subjects.beat("*", only or "*"), on_beat)
+        await asyncio.sleep(BEAT_WAIT_S)
+    finally:
+        await bus.close()
+    return progress

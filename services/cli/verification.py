@@ -1,0 +1,133 @@
+"""Replay and comparison of a session, from the database or a bundle; `replay`, `compare`, `bundle` and `run` use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from live_runner.services.cli.options import database_settings
+from live_runner.services.cli.progress_bars import counted
+
+if TYPE_CHECKING:
+    from live_runner.services.forensics.compare import Comparison
+    from live_runner.services.forensics.replay import ReplayResult
+    from live_runner.strategies.loader import StrategySource
+
+__all__ = [
+    "DifferentCodeOption",
+    "PartialOption",
+    "SessionOrBundle",
+    "compare_log",
+    "compare_session",
+    "is_bundle",
+    "print_verdict",
+    "recorded_events",
+    "replay_events",
+    "replay_session",
+    "session_events",
+]
+
+SessionOrBundle = Annotated[
+    str, typer.Argument(help="The session's name, or the path of a bundle (*.zip).", show_default=False)
+]
+DifferentCodeOption = Annotated[
+    bool, typer.Option("--allow-different-code", help="Compare although strategy, engine or configuration differ.")
+]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Allow a recording that breaks off: a session that runs or crashed.")
+]
+
+
+def replay_session(dsn: str, session: str, *, is_quiet: bool) -> ReplayResult:
+    """Replay a session from the database."""
+    return replay_events(session_events(dsn, session), is_quiet=is_quiet)
+
+
+def compare_session(
+    dsn: str,
+    session: str,
+    *,
+    is_quiet: bool,
+    strategy: StrategySource | None = None,
+    allow_different_code: bool = False,
+) -> Comparison:
+    """Compare a session from the database with its backtest."""
+    from live_runner.services.forensics.session_log import SessionLog
+
+    log = SessionLog(session_events(dsn, session))
+    return compare_log(log, is_quiet=is_quiet, strategy=strategy, allow_different_code=allow_different_code)
+
+
+def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Comparison, *, as_json: bool) -> int:
+    """Print summary, replay and comparison; 0 when both agree."""
+    from live_runner.services.cli.output import print_json, show
+    from live_runner.services.forensics.report import as_dict, compare_view, replay_view
+
+    if as_json:
+        print_json({**summary, "replay": as_dict(replayed), "comparison": as_dict(compared)})
+    else:
+        show(replay_view(replayed))
+        show(compare_view(compared))
+    return 0 if replayed.agrees and compared.agrees else 1
+
+
+def replay_events(events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: bool = False) -> ReplayResult:
+    """Replay recorded events with the engine of this machine."""
+    from live_runner.services.forensics.replay import replay
+    from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
+
+    shown = counted(events, "events replayed", is_quiet=is_quiet)
+    return replay(shown, partial=partial, platform=platform_facts(), engine_hash=engine_hash())
+
+
+def compare_log(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:
+    """Compare a session's log with its backtest on this machine."""
+    from live_runner.services.cli.output import stderr_console
+    from live_runner.services.forensics.compare import compare_log as compare_with_backtest
+    from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
+
+    def compared() -> Comparison:
+        return compare_with_backtest(log, engine_hash=engine_hash(), platform=platform_facts(), **options)
+
+    console = stderr_console()
+    if is_quiet or not console.is_terminal:
+        return compared()
+    with console.status("comparing with the backtest"):
+        return compared()
+
+
+def is_bundle(name: str) -> bool:
+    """Whether a name means a bundle's file and not a session."""
+    # No session is called so: a name has neither dots nor slashes.
+    return "." in name or "/" in name
+
+
+@contextmanager
+def recorded_events(session: str, home: Path | None) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """The events of a session, from the database or from a bundle."""
+    if is_bundle(session):
+        from live_runner.services.forensics.bundle import read_bundle
+
+        yield read_bundle(Path(session))
+        return
+    with database_settings(home) as settings:
+        assert settings.timescale_dsn is not None
+        yield session_events(settings.timescale_dsn, session)
+
+
+def session_events(dsn: str, session: str) -> Iterator[tuple[int, bytes]]:
+    """The events of a session in the database, in order; DataError when there is no such session."""
+    from live_runner.contracts.errors import DataError
+    from live_runner.services.runtime.postgres import archive
+
+    if not archive.sessions(dsn, session):
+        raise DataError(
+            f"There is no session {session} in the database",
+            remedy="List them with: live-runner status",
+            session=session,
+        )
+    return archive.events(dsn, session)

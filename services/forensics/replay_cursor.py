@@ -1,0 +1,34 @@
+"""The cursor of one core in a replay: inputs it has not folded yet, outputs the recording has not reached yet."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from live_runner.contracts import codec
+from live_runner.contracts.core import Core
+from live_runner.contracts.messages import Event
+
+__all__ = ["ReplayCursor"]
+
+
+class ReplayCursor:
+    """One core with its pending inputs and its unmatched outputs, each with the input that led to it."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.made: deque[tuple[bytes, Event, Event]] = deque()
+        self.waiting: deque[Event] = deque()
+        """Inputs not folded yet."""
+        self.compared = 0
+        self.last_input: Event | None = None
+
+    def fold(self, *, all_of_them: bool = False) -> None:
+        """Fold what waits, up to the next output, which then waits to be compared."""
+        while self.waiting and (all_of_them or not self.made):
+            self._fold(self.waiting.popleft())
+
+    def _fold(self, event: Event) -> None:
+        self.last_input = event
+        for output in self.core.handle(event):
+            if isinstance(output, Event):
+                self.made.append((codec.encode(output), output, event))

@@ -1,0 +1,1 @@
+"""Datasets: importing candle files, storing, and the simulated market."""

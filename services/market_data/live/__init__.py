@@ -1,0 +1,1 @@
+"""Live feeds: a venue through ccxt, from its history to its streams."""
