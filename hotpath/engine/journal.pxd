@@ -17,7 +17,6 @@ cdef class Amount:
     cdef str text
     cdef str of(self, int128 units)
 
-@cython.final
 cdef class Journal(Sink):
     cdef State state
     cdef str name, prefix, settled_cause
@@ -64,6 +63,7 @@ cdef class Journal(Sink):
     @cython.locals(order=Order, market=Market, found=list)
     cdef list pending(self)
     cdef int executed(self, int64_t requested, int64_t denied) except -1
+    cpdef stopped(self, object reason, object summary, str state_hash)
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1
     @cython.locals(market=Market)

@@ -34,6 +34,7 @@ from live_runner.contracts.messages import (
     Rejected,
     Requested,
     Settled,
+    Stopped,
     Submitted,
     Unknown,
 )
@@ -43,7 +44,7 @@ from live_runner.contracts.vocabulary import ACTIONS, KINDS, ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.state import Sink
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg as Position
     from live_runner.hotpath.engine.ledger import Lot as HeldLot
     from live_runner.hotpath.engine.orders import Order, client_name, intent_name, order_name
@@ -68,6 +69,7 @@ LIQUIDATED_V: Final = Liquidated.VERSION
 SETTLED_V: Final = Settled.VERSION
 EXECUTED_V: Final = Executed.VERSION
 DECIDED_V: Final = Decided.VERSION
+STOPPED_V: Final = Stopped.VERSION
 
 
 class Amount:
@@ -551,6 +553,25 @@ class Journal(Sink):
                 seq=self.state.seq,
                 cause=self.cause,
                 event_ns=self.state.close_ns,
+            )
+        )
+
+    def stopped(self, reason: str, summary: dict[str, Any], state_hash: str) -> None:
+        """The session is over."""
+        self.state.seq += 1
+        self.close(
+            Stopped(
+                reason,
+                summary,
+                "",
+                state_hash,
+                v=STOPPED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
             )
         )
 

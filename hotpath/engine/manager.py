@@ -20,7 +20,7 @@ from live_runner.contracts.vocabulary import ACTIONS, SIDES
 from live_runner.hotpath.engine.book import Venue
 from live_runner.hotpath.engine.orders import Policy
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.backoff import after_rejection
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.notices import new_notice
@@ -328,8 +328,8 @@ class Manager:
         ``held_back``: the leg was in backoff before this very event.
         """
         if not self.may_fall_back(order, why):
-            return
-        if self.is_blocked(order, held_back):
+            pass
+        elif self.is_blocked(order, held_back):
             self.give_up(order, "fallback_blocked", trading_reason(self.state) or "backoff")
         else:
             market = self.state.markets[order.symbol]
@@ -346,8 +346,6 @@ class Manager:
 
     def retry_due(self) -> None:
         """Request the attempts whose spacing has passed; entries only while nothing holds them back."""
-        if self.waiting == 0:
-            return
         state = self.state
         waiting = self.retries
         self.retries = []
@@ -408,16 +406,15 @@ class Manager:
     def expire(self) -> None:
         """Take off the book what has reached its time, once the bar is matched."""
         state = self.state
-        if self.next_expiry < 0 or state.now_ns < self.next_expiry:
-            return
-        for order in list(state.orders):
-            if order.state < FILLED and not order.cancel_reason and 0 <= order.expires_ns <= state.now_ns:
-                self.gateway.expire(order)
-        self.next_expiry = -1
-        for order in state.orders:
-            if order.expires_ns >= 0 and not order.cancel_reason:
-                if self.next_expiry < 0 or order.expires_ns < self.next_expiry:
-                    self.next_expiry = order.expires_ns
+        if 0 <= self.next_expiry <= state.now_ns:
+            for order in list(state.orders):
+                if order.state < FILLED and not order.cancel_reason and 0 <= order.expires_ns <= state.now_ns:
+                    self.gateway.expire(order)
+            self.next_expiry = -1
+            for order in state.orders:
+                if order.expires_ns >= 0 and not order.cancel_reason:
+                    if self.next_expiry < 0 or order.expires_ns < self.next_expiry:
+                        self.next_expiry = order.expires_ns
 
     # -- cancelling and asking ------------------------------------------------------------------
 

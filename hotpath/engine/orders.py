@@ -18,7 +18,7 @@ from live_runner.contracts.ids import client_order_id
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.vocabulary import CLOSED_STATES, FALLBACKS, OPEN_STATES, ORDER_STATES, PARTS, STYLES
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.words import FILLED, LONG, LONG_PART, NO_PART, REQUESTED
 
 __all__ = [
@@ -145,9 +145,10 @@ WAIT_NS_MAX: Final = 2**61
 FALLBACK_BITS: Final = {word: 1 << number for number, word in enumerate(FALLBACKS)}
 
 
-KEPT_CODE: Final = 255
+if not cython.compiled:
+    KEPT_CODE: Final = 255
 TABLE: Final = bytes(
-    STATES.index(following) if following != KEPT else KEPT_CODE
+    STATES.index(following) if following != KEPT else 255
     for state in STATES
     for following in (TRANSITIONS[state][report] for report in REPORTS)
 )
@@ -375,7 +376,11 @@ def order_row(order: Order) -> list[Any]:
 
 def restored_order(row: list[Any], policy: Policy | None) -> Order:
     """An order from its row in a snapshot; ``policy`` where its intent brought none."""
-    order = new_order(*row[0])
+    first = row[0]
+    order = new_order(
+        first[0], first[1], first[2], first[3], first[4], first[5], first[6], first[7], first[8], first[9], first[10],
+        first[11], first[12],
+    )  # fmt: skip
     restore_rest(order, row[1])
     order.intent_text = row[2]
     order.policy = policy

@@ -15,13 +15,16 @@ from live_runner.hotpath.engine.words cimport (
 
 cdef tuple END_REASONS
 
-@cython.final
 cdef class Paper(Gateway):
     cdef State state
     cdef Manager manager
     cdef Margin margin
-    @cython.locals(state=State, market=Market, close=int64_t, missing=int128, side=str, price=str, at=str)
+    @cython.locals(state=State, market=Market)
     cdef int submit(self, Order order) except -1
+    @cython.locals(market=Market, close=int64_t, side=str, price=str, at=str)
+    cdef bint crosses(self, Order order) except -1
+    @cython.locals(missing=int128)
+    cdef bint lacks_margin(self, Order order) except -1
     @cython.locals(at=int)
     cdef bint is_at_its_close(self, Order order) noexcept
     cdef int cancel(self, Order order, str reason) except -1

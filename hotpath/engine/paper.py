@@ -24,7 +24,7 @@ from live_runner.hotpath.engine.manager import Gateway
 from live_runner.hotpath.engine.margin import Margin
 from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, new_order
     from live_runner.hotpath.engine.plain_money import money_text, units_text
@@ -56,31 +56,41 @@ class Paper(Gateway):
 
     def submit(self, order: Order) -> None:
         """Accept or reject an order, and put it on the book."""
-        state = self.state
-        market = state.markets[order.symbol]
-        if order.kind == POST_ONLY and order.price:
-            close = market.close_ticks()
-            if (close <= order.price) if order.buy else (close >= order.price):
-                side = "buy" if order.buy else "sell"
-                price = units_text(market.grid, order.price)
-                at = units_text(market.grid, close)
-                self.manager.reject(
-                    order, "post_only_would_cross", f"A post-only {side} at {price} would take at {at}", False
-                )
-                return
-        if not order.reduce:
-            missing = self.margin.shortfall(order)
-            if missing > 0:
-                self.manager.reject(
-                    order, "insufficient_margin", f"The account lacks {money_text(missing)} of initial margin", False
-                )
-                return
-        self.number(order)
-        self.manager.accept(order)
-        market.book.add(order)
-        state.columns.busy[order.symbol] = True
-        if state.at_close and order.kind == MARKET and self.is_at_its_close(order):
-            market.book.at_close(self, market, order, market.close_ticks(), market.cap(), state.now_ns)
+        if not self.crosses(order) and not self.lacks_margin(order):
+            state = self.state
+            market = state.markets[order.symbol]
+            self.number(order)
+            self.manager.accept(order)
+            market.book.add(order)
+            state.columns.busy[order.symbol] = True
+            if state.at_close and order.kind == MARKET and self.is_at_its_close(order):
+                market.book.at_close(self, market, order, market.close_ticks(), market.cap(), state.now_ns)
+
+    def crosses(self, order: Order) -> bool:
+        """Whether the order is post-only and would take at the last close; it is rejected then."""
+        if order.kind != POST_ONLY or order.price == 0:
+            return False
+        market = self.state.markets[order.symbol]
+        close = market.close_ticks()
+        if (close > order.price) if order.buy else (close < order.price):
+            return False
+        side = "buy" if order.buy else "sell"
+        price = units_text(market.grid, order.price)
+        at = units_text(market.grid, close)
+        self.manager.reject(order, "post_only_would_cross", f"A post-only {side} at {price} would take at {at}", False)
+        return True
+
+    def lacks_margin(self, order: Order) -> bool:
+        """Whether the account lacks the initial margin of an entry; it is rejected then."""
+        if order.reduce:
+            return False
+        missing = self.margin.shortfall(order)
+        if missing <= 0:
+            return False
+        self.manager.reject(
+            order, "insufficient_margin", f"The account lacks {money_text(missing)} of initial margin", False
+        )
+        return True
 
     def is_at_its_close(self, order: Order) -> bool:
         """Whether the symbol's last close is now, and not past or late."""
@@ -137,8 +147,7 @@ class Paper(Gateway):
             target = self.child(entry, TAKE_PROFIT, TARGET_PART, lots, entry.target)
             market.book.add(target)
         if stop is not None and target is not None:
-            stop.pair = target
-            target.pair = stop
+            market.book.tie(stop, target)
 
     def child(self, entry: Order, kind: int, part: int, lots: int, ticks: int) -> Order:
         """A stop or target of an entry."""

@@ -21,7 +21,7 @@ from live_runner.contracts.vocabulary import ORDER_STATES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import KEPT, REPORTS, next_state
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, apply_report, client_name
     from live_runner.hotpath.engine.plain_money import of_whole, units_text
@@ -127,10 +127,10 @@ class Reports:
 
     def status(self, order: Order, report: Report) -> None:
         """Move the order by the status that came with the report."""
-        if order.state >= FILLED:
-            return  # its last fill ended it; what the report calls it does not matter any more
         status = report.status
-        if status in ("unknown", "cancel_refused") and next_state(ORDER_STATES[order.state], status) == "unknown":
+        if order.state >= FILLED:
+            pass  # its last fill ended it; what the report calls it does not matter any more
+        elif status in ("unknown", "cancel_refused") and next_state(ORDER_STATES[order.state], status) == "unknown":
             self.venue.query_unknown(order, report.message or status)
         elif status == "absent":
             self.venue.send_again(order)

@@ -54,7 +54,7 @@ cdef class Session:
     cpdef int carry_out(self, list intents) except -1
     @cython.locals(order=Order)
     cdef int place(self, Asked asked) except -1
-    @cython.locals(order=Order)
+    @cython.locals(order=Order, found=Order)
     cdef int cancel(self, Asked asked) except -1
     @cython.locals(market=Market, intent_id=str, symbol=str, leg=str, action=str)
     cdef int deny(self, Asked asked, str reason, str message) except -1

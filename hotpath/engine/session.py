@@ -27,7 +27,7 @@ from live_runner.hotpath.engine.reports import Reports
 from live_runner.hotpath.engine.state import State
 from live_runner.hotpath.engine.venue import RemoteVenue
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
     from live_runner.hotpath.engine.host import Host
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
@@ -231,8 +231,6 @@ class Session:
         """Every intent of one decision: closes and cancels first, then the others, each in the order given."""
         state = self.state
         count = len(intents)
-        if count == 0:
-            return
         state.intents += count
         requested = state.requested
         denied = state.denied
@@ -242,9 +240,10 @@ class Session:
                 first = asked.action == PARTIAL_CLOSE or asked.action == CLOSE or asked.action == CANCEL
                 if first == (passing == 0):
                     self.place(asked)
-        state.seq += 1
-        if state.journals:
-            state.sink.executed(state.requested - requested, state.denied - denied)
+        if count > 0:
+            state.seq += 1
+            if state.journals:
+                state.sink.executed(state.requested - requested, state.denied - denied)
 
     def place(self, asked: Asked) -> None:
         """One intent: requested, denied, cancelled, or nothing to do."""
@@ -265,14 +264,16 @@ class Session:
 
     def cancel(self, asked: Asked) -> None:
         """Take an order of the leg off the book."""
+        found = None
         for order in self.state.orders:
             if order.symbol == asked.symbol and order.side == asked.side and order_name(order) == asked.order_id:
-                if not order.cancel_reason:
-                    self.manager.cancel(order, asked.reason or "intent")
-                return
-        self.deny(
-            asked, "unknown_order", f"'{asked.order_id}' is no open order of the {SIDES[asked.side]} leg"
-        )
+                found = order
+        if found is None:
+            self.deny(
+                asked, "unknown_order", f"'{asked.order_id}' is no open order of the {SIDES[asked.side]} leg"
+            )
+        elif not found.cancel_reason:
+            self.manager.cancel(found, asked.reason or "intent")
 
     def deny(self, asked: Asked, reason: str, message: str) -> None:
         """The runner does not carry the intent out."""
@@ -404,12 +405,10 @@ class Session:
 
     def market_row(self, market: Market) -> dict[str, Any]:
         """Plain data of one symbol, its lots apart."""
-        orders = self.state.orders
         return {
             "bar": self.columns.row(market.index),
             "funding": [[due.funding_ns, due.rate, due.mark] for due in market.funding],
-            "book": [orders.index(order) for order in market.book.orders],
-            "pairs": [[orders.index(order), orders.index(order.pair)] for order in market.book.orders if order.pair],
+            "book": market.book.listed(),
             "legs": [self.leg_row(market, side) for side in range(2)],
         }
 
@@ -417,7 +416,6 @@ class Session:
         """Plain data of one leg, its lots apart."""
         leg = market.leg(side)
         return [
-            str(whole(leg.realised)),
             bool(leg.changed),
             leg.unresolved,
             leg.backoff.row() if leg.backoff is not None else None,
@@ -443,21 +441,15 @@ class Session:
 
     def restore_market(self, market: Market, row: dict[str, Any]) -> None:
         """One symbol from a snapshot; its lots and the open orders are there already."""
-        orders = self.state.orders
         at = market.index
         self.columns.restore(at, row["bar"])
         for funding_ns, rate, mark in row["funding"]:
             market.funding.append(new_funding(funding_ns, rate, mark))
             market.funding_count += 1
-        for place in row["book"]:
-            market.book.add(orders[place])
-        for place, other in row["pairs"]:
-            order = orders[place]
-            order.pair = orders[other]
+        market.book.restore(row["book"], {order_name(order): order for order in market.open_orders})
         for side in range(2):
             leg = market.leg(side)
-            realised, changed, leg.unresolved, backoff = row["legs"][side]
-            leg.realised = of_whole(int(realised))
+            changed, leg.unresolved, backoff = row["legs"][side]
             if changed:
                 self.state.change(market, side)
             if backoff is not None:

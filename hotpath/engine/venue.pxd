@@ -6,7 +6,6 @@ from live_runner.hotpath.engine.state cimport Sink, State
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport MARKET, REPORT_ABSENT, TRADING_OPEN, UNKNOWN
 
-@cython.final
 cdef class RemoteVenue(Gateway):
     cdef State state
     cdef Manager manager

@@ -1,8 +1,9 @@
 """The execution core: folds bars, decisions, reports and commands; answers with orders, fills and accounts.
 
-Bars and decisions go by steps, one bar set and then the decision on it. A set that arrives before the
-decision that it must follow waits here, so that the same stream gives the same outputs however fast
-each process is. Reports, timers and commands are folded where they stand in the log.
+The rules are the engine's (hotpath/engine); here are the messages around them. Bars and decisions go by steps, one bar
+set and then the decision on it. A set that arrives before the decision that it must follow waits here, so that the same
+stream gives the same outputs however fast each process is. Reports, timers and commands are folded where they stand in
+the log.
 """
 
 from __future__ import annotations
@@ -21,22 +22,19 @@ from live_runner.contracts.messages import (
     Command,
     Decided,
     Event,
-    Executed,
     FeedEnded,
     Finished,
     Report,
-    Settled,
     Started,
-    Stopped,
     Timer,
 )
-from live_runner.contracts.numbering import Numbering
-from live_runner.services.execution.core.session import REPORT_IT
-from live_runner.services.execution.core.trading import Trading
+from live_runner.hotpath.engine.pretrade import asked_of
+from live_runner.hotpath.engine.session import Session
+from live_runner.hotpath.engine.state import REPORT_IT
 
 __all__ = ["SNAPSHOT_VERSION", "ExecutionCore"]
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 
 
 class ExecutionCore:
@@ -45,9 +43,10 @@ class ExecutionCore:
     source: str = "execution"
 
     def __init__(self, session: str, *, hashing: bool = True) -> None:
-        self.numbering: Final = Numbering(session, self.source, hashing=hashing)
+        self._name: Final = session
+        self._hashing: Final = hashing
         self._started: Started | None = None
-        self._trading: Trading | None = None
+        self._session: Session | None = None
         self._awaited = 0
         """Close of the set whose decision has not come yet, 0 when none is awaited."""
         self._queue: deque[BarSet] = deque()
@@ -55,67 +54,75 @@ class ExecutionCore:
         self._stopped = False
         self._sets = 0
         self._decisions = 0
+        self._read_ahead = 0
+        self._hash_every = 0
 
     @property
     def seq(self) -> int:
         """Number of the last output."""
-        return self.numbering.seq
+        return self._session.state.seq if self._session is not None else 0
+
+    @property
+    def session(self) -> Session:
+        """The session on the engine; OurFault before ``Started``."""
+        if self._session is None:
+            raise OurFault("The session has not started", remedy=REPORT_IT, session=self._name)
+        return self._session
 
     def handle(self, event: Event) -> Sequence[Effect]:
         """Fold one input; the effects it leads to, in order."""
         if isinstance(event, Started):
             return self._start(event)
-        if self._stopped or event.session != self.numbering.session:
+        if self._stopped or event.session != self._name:
             return ()
-        trading = self._running(event)
-        session = trading.session
-        session.out = []
-        session.cause = event.id
+        session = self._session
+        if session is None:
+            raise OurFault(f"{type(event).__name__} came before Started", remedy=REPORT_IT, session=self._name)
+        journal = session.journal
+        journal.out = out = []
+        journal.cause = event.id
         if isinstance(event, BarSet):
-            self._bars(trading, event)
+            self._bars(session, event)
         elif isinstance(event, Decided):
-            self._decided(trading, event)
+            self._decided(session, event)
         elif isinstance(event, Command) and event.command == "abort":
             # Nobody decides any more: the session ends where it is, with what is open left open.
             self._ended = f"aborted by {event.author}: {event.reason}"
-            self._finish(trading)
+            self._finish(session)
         elif isinstance(event, Command):
-            trading.desk.obey(event)
+            session.obey(event)
         elif isinstance(event, Report):
-            session.advance(event.event_ns)
-            trading.report(event)
+            session.report(event)
         elif isinstance(event, Timer):
-            session.advance(event.due_ns)
-            trading.manager.expire()
-            trading.manager.retry_due()
+            session.timer(event.due_ns)
         elif isinstance(event, FeedEnded):
             self._ended = event.reason
         elif isinstance(event, Finished):
-            self._finish(trading)
-        return session.out
+            self._finish(session)
+        return out
 
     # -- steps ----------------------------------------------------------------------------------
 
     def _start(self, started: Started) -> Sequence[Effect]:
         if self._started is not None:
             raise OurFault("A session was started twice", remedy=REPORT_IT, session=started.session)
-        self._started = started
-        self._trading = Trading(started, self.numbering)
+        self._set_up(started)
         return ()
 
-    def _running(self, event: Event) -> Trading:
-        if self._trading is None:
-            raise OurFault(
-                f"{type(event).__name__} came before Started", remedy=REPORT_IT, session=self.numbering.session
-            )
-        return self._trading
+    def _set_up(self, started: Started) -> Session:
+        session = Session(started, None, True, self._hashing)
+        self._started = started
+        self._session = session
+        self._read_ahead = session.state.config.limits.read_ahead
+        self._hash_every = session.state.config.limits.state_hash_every
+        return session
 
-    def _bars(self, trading: Trading, bars: BarSet) -> None:
+    def _bars(self, session: Session, bars: BarSet) -> None:
         if bars.warmup:
-            trading.observe(bars)
+            _put(session, bars, tradable=False)
         elif not self._awaited:
-            self._settle(trading, bars)
-        elif len(self._queue) < trading.session.config.limits.read_ahead:
+            self._settle(session, bars)
+        elif len(self._queue) < self._read_ahead:
             self._queue.append(bars)
         else:
             raise OurFault(
@@ -124,20 +131,19 @@ class ExecutionCore:
                 session=bars.session,
             )
 
-    def _settle(self, trading: Trading, bars: BarSet) -> None:
-        session = trading.session
-        session.cause = bars.id
+    def _settle(self, session: Session, bars: BarSet) -> None:
+        session.journal.cause = bars.id
         self._sets += 1
         self._awaited = bars.close_ns
-        fields = trading.settle(bars)
-        every = session.config.limits.state_hash_every
-        if self.numbering.hashing and every and bars.number % every == 0:
-            fields["state_hash"] = self._folded_hash()
-        session.out.append(
-            self.numbering.close(Settled, cause=bars.id, event_ns=bars.close_ns, close_ns=bars.close_ns, **fields)
-        )
+        _put(session, bars, tradable=True)
+        session.end_set()
+        state_hash = ""
+        if self._hashing and self._hash_every and bars.number % self._hash_every == 0:
+            state_hash = self._folded_hash()
+        session.journal.settle(state_hash)
+        session.clear_changes()
 
-    def _decided(self, trading: Trading, decided: Decided) -> None:
+    def _decided(self, session: Session, decided: Decided) -> None:
         if decided.close_ns != self._awaited:
             raise OurFault(
                 f"A decision on the close {decided.close_ns} came, {self._awaited or 'none'} is awaited",
@@ -146,33 +152,19 @@ class ExecutionCore:
             )
         self._decisions += 1
         if decided.intents:
-            requested, refused = trading.manager.requested, trading.manager.refused
-            trading.desk.carry_out(decided)
-            trading.session.emit(
-                Executed,
-                decided.close_ns,
-                close_ns=decided.close_ns,
-                requested=trading.manager.requested - requested,
-                refused=trading.manager.refused - refused,
+            state = session.state
+            session.carry_out(
+                [asked_of(intent, decided.close_ns, at, state) for at, intent in enumerate(decided.intents, 1)]
             )
         self._awaited = 0
         if self._queue:
-            self._settle(trading, self._queue.popleft())
+            self._settle(session, self._queue.popleft())
 
-    def _finish(self, trading: Trading) -> None:
-        session = trading.session
+    def _finish(self, session: Session) -> None:
         self._stopped = True
-        summary: dict[str, Any] = {"sets": self._sets, "decisions": self._decisions, **trading.summary()}
-        session.out.append(
-            self.numbering.close(
-                Stopped,
-                cause=session.cause,
-                event_ns=session.now_ns,
-                reason=self._ended or "finished",
-                summary=summary,
-                state_hash=self._folded_hash() if self.numbering.hashing else "",
-            )
-        )
+        summary: dict[str, Any] = {"sets": self._sets, "decisions": self._decisions, **session.summary()}
+        state_hash = self._folded_hash() if self._hashing else ""
+        session.journal.stopped(self._ended or "finished", summary, state_hash)
 
     # -- state ----------------------------------------------------------------------------------
 
@@ -184,14 +176,13 @@ class ExecutionCore:
         return msgspec.msgpack.encode(
             {
                 "version": SNAPSHOT_VERSION,
-                "numbering": self.numbering.state(),
                 "started": self._started,
                 "awaited": self._awaited,
                 "queue": queue,
                 "ended": ended,
                 "stopped": self._stopped,
                 "counts": [self._sets, self._decisions],
-                "trading": self._trading.state() if self._trading else None,
+                "session": self._session.row() if self._session is not None else None,
             }
         )
 
@@ -202,18 +193,15 @@ class ExecutionCore:
             raise SnapshotMismatch(
                 f"A snapshot of version {state['version']} cannot be read, {SNAPSHOT_VERSION} can",
                 remedy="Start from the log without the snapshot",
-                session=self.numbering.session,
+                session=self._name,
             )
-        self.numbering.restore(state["numbering"])
         self._awaited = state["awaited"]
         self._queue = deque(msgspec.convert(state["queue"], list[BarSet]))
         self._ended = state["ended"]
         self._stopped = state["stopped"]
         self._sets, self._decisions = state["counts"]
         if state["started"] is not None:
-            self._started = msgspec.convert(state["started"], Started)
-            self._trading = Trading(self._started, self.numbering)
-            self._trading.restore(state["trading"])
+            self._set_up(msgspec.convert(state["started"], Started)).restore(state["session"])
 
     def state_hash(self) -> str:
         """blake2b-128 of ``snapshot()``, in hex."""
@@ -226,3 +214,24 @@ class ExecutionCore:
         they publish does not.
         """
         return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
+
+
+def _put(session: Session, bars: BarSet, *, tradable: bool) -> None:
+    """The bars of one set: observed in warmup, matched and marked afterwards."""
+    session.begin_set(bars.close_ns, bars.number)
+    if tradable and session.state.simulated:
+        for rate in bars.funding:
+            session.await_funding(rate.symbol, rate.funding_ns, rate.rate, rate.mark)
+    for bar in bars.bars:
+        session.put_bar(
+            bar.symbol,
+            bars.open_ns,
+            bars.close_ns,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
+            bar.late,
+            tradable,
+        )
