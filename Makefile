@@ -82,5 +82,5 @@ down: ## stop the stack and delete its data
 
 clean: ## everything that make made
 	rm -rf .venv .paper build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .benchmarks
-	find hotpath strategies \( -name '*.so' -o -name '*.c' \) -delete
+	find hotpath strategies \( -name '*.so' -o -name '*.c' -o -name interface.pxi \) -delete
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

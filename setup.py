@@ -5,6 +5,7 @@ name to tools that read paths: Cython looks for ``.pxd`` files there, mypy for m
 """
 
 import os
+from hashlib import blake2b
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -16,6 +17,7 @@ COMPILED = ("hotpath/compiled/*.pyx", "hotpath/engine/*.pyx", "hotpath/engine/*.
 # The interpreter's own: what they hold for the compiler stands in a .pxd.
 NEVER_COMPILED = ("__init__", "plain_money", "words")
 VIEW = Path("build/view")
+INTERFACE = Path("hotpath/compiled/interface.pxi")
 # Bit for bit on every machine of one platform: no contraction, no -march, no -ffast-math.
 # Without -g0 the interpreter's own flags add debug information: twice the build time, ten times the size.
 FLAGS = ["-O2", "-ffp-contract=off", "-g0"]
@@ -33,7 +35,22 @@ def link_view() -> None:
             link.symlink_to(Path("../../..") / folder)
 
 
+def name_interface() -> None:
+    """Declare a C variable whose name is a digest of every declaration that a compiled strategy is built on.
+
+    A module imports the C variables of what it cimports by name when it is loaded. One that was built on other
+    declarations asks for a name that is not there, and is refused before it reads memory of another layout.
+    """
+    digest = blake2b(digest_size=6)
+    for path in sorted(Path("hotpath").rglob("*.pxd")):
+        digest.update(path.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    text = f"cdef int strategy_interface_{digest.hexdigest()}\n"
+    if not INTERFACE.exists() or INTERFACE.read_text(encoding="utf-8") != text:
+        INTERFACE.write_text(text, encoding="utf-8")
+
+
 link_view()
+name_interface()
 setup(
     packages=[f"{PACKAGE}.{name}" for name in find_packages(include=[f"{f}*" for f in FOLDERS])],
     package_dir={f"{PACKAGE}.{folder}": folder for folder in FOLDERS},

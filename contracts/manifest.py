@@ -15,9 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.config import Config
+from live_runner.contracts.engine import ENGINE
 from live_runner.contracts.errors import ConfigError, SessionRefused
 from live_runner.contracts.ids import event_id
-from live_runner.contracts.messages import Announced, Instrument, Joined, SessionRefusal, Started
+from live_runner.contracts.messages import Announced, Instrument, JoinDeclined, Joined, Started
 
 __all__ = [
     "SOURCE",
@@ -76,6 +77,7 @@ def announce(
     engine_version: str,
     engine_hash: str,
     warmup_bars: int,
+    engine: int = ENGINE,
 ) -> Announced:
     """The ``announced`` event; its market time is 0, since no bar is known yet.
 
@@ -95,6 +97,8 @@ def announce(
         engine_hash=engine_hash,
         warmup_bars=warmup_bars,
         speed=config.market.speed,
+        engine=engine,
+        v=Announced.VERSION,
         id=event_id(config.session, SOURCE, _ANNOUNCED_SEQ),
         session=config.session,
         source=SOURCE,
@@ -140,6 +144,7 @@ def merge(
         "platform": _sorted(platform),
         "packages": _sorted(strategy.packages),
         "compare_command": compare_command(announced.session),
+        "engine": announced.engine,
     }
 
 
@@ -150,6 +155,7 @@ def start(
     fields = merge(announced, joined, models=models, platform=platform)
     return Started(
         **fields,
+        v=Started.VERSION,
         id=event_id(announced.session, SOURCE, announced.seq + 1),
         session=announced.session,
         source=SOURCE,
@@ -164,9 +170,9 @@ def announce_again(announced: Announced, seq: int) -> Announced:
     return msgspec.structs.replace(announced, seq=seq, id=event_id(announced.session, SOURCE, seq))
 
 
-def refuse(announced: Announced, reason: str, message: str) -> SessionRefusal:
+def refuse(announced: Announced, reason: str, message: str) -> JoinDeclined:
     """``run`` itself gives an announced session up before it started."""
-    return SessionRefusal(
+    return JoinDeclined(
         role=SOURCE,
         reason=reason,
         message=message,

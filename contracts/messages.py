@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.policy import BackoffState, ExecutionPolicy
 
 __all__ = [
     "Accepted",
@@ -27,11 +27,14 @@ __all__ = [
     "CancelRequested",
     "Cancelled",
     "Command",
+    "Continuation",
     "Decided",
+    "Denied",
     "Event",
     "Executed",
     "Expired",
     "FailedCall",
+    "FeeRate",
     "FeedEnded",
     "Filled",
     "Finished",
@@ -41,17 +44,16 @@ __all__ = [
     "Incident",
     "Instrument",
     "Intent",
+    "JoinDeclined",
     "Joined",
     "Leg",
     "Liquidated",
     "Lot",
     "Owned",
     "Pending",
-    "Refused",
     "Rejected",
     "Report",
     "Requested",
-    "SessionRefusal",
     "SetBar",
     "Settled",
     "Snapshot",
@@ -211,6 +213,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     realised: str
     blocked: str = ""
     """Why opens and adds are refused on this leg, when they are."""
+    backoff: BackoffState | None = None
+    """The leg's rejections in a row; None when the last attempt at an open or add was not rejected."""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +231,25 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     price: str | None = None
     status: str
     expires_ns: int | None = None
+    parent: str = ""
+    """The entry order that this stop or target protects; "" for every other order."""
+
+
+class FeeRate(msgspec.Struct, frozen=True, kw_only=True):
+    """What one unit of a foreign fee currency was worth in the settle currency when the fee was booked."""
+
+    rate: str
+    source: str
+    """Where the rate comes from."""
+    at_ns: int
+
+
+class Continuation(msgspec.Struct, frozen=True, kw_only=True):
+    """The session that this one continues: it takes over legs, open orders and state."""
+
+    session: str
+    hash: str
+    """The running hash at its end."""
 
 
 # -- session ------------------------------------------------------------------------------------
@@ -234,6 +257,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 class Announced(Event, frozen=True, kw_only=False, tag="session.announced"):
     """``run`` asks for a session: everything that a service needs to join it."""
+
+    VERSION: ClassVar[int] = 2
 
     stage: str
     config: dict[str, Any]
@@ -250,10 +275,14 @@ class Announced(Event, frozen=True, kw_only=False, tag="session.announced"):
     """max(strategy's own requirement, config)."""
     speed: float | None = None
     """Pace of a recording as a multiple of real time; no part of the configuration that events depend on."""
+    engine: int = 1
+    """Engine version (contracts/engine.py) of the ``run`` that announces."""
 
 
 class Joined(Event, frozen=True, kw_only=False, tag="session.joined"):
     """A service takes part, with what it alone knows."""
+
+    VERSION: ClassVar[int] = 2
 
     role: str
     instance: str
@@ -266,9 +295,17 @@ class Joined(Event, frozen=True, kw_only=False, tag="session.joined"):
     policy: ExecutionPolicy | None = None
     packages: dict[str, str] = {}
     """Installed distributions that strategy code may import, by version (strategy)."""
+    engine: int = 1
+    """Engine version of this service (contracts/engine.py)."""
+    engine_version: str = ""
+    """Version of the package that this service runs."""
+    engine_hash: str = ""
+    """Hash of the sources that this service runs."""
+    platform: dict[str, str] = {}
+    """Machine, libraries and build of this service."""
 
 
-class SessionRefusal(Event, frozen=True, kw_only=False, tag="session.refused"):
+class JoinDeclined(Event, frozen=True, kw_only=False, tag="session.refused"):
     """A service does not take part: a token, one sentence, and the numbers."""
 
     role: str
@@ -279,6 +316,8 @@ class SessionRefusal(Event, frozen=True, kw_only=False, tag="session.refused"):
 
 class Started(Event, frozen=True, kw_only=False, tag="session.started"):
     """The manifest: merged from ``joined``, never changed, folded first by every core."""
+
+    VERSION: ClassVar[int] = 2
 
     stage: str
     config: dict[str, Any]
@@ -298,6 +337,9 @@ class Started(Event, frozen=True, kw_only=False, tag="session.started"):
     platform: dict[str, str]
     packages: dict[str, str]
     compare_command: str
+    engine: int = 1
+    """Engine version: which rules and bytes the session is played with (contracts/engine.py)."""
+    continues: Continuation | None = None
 
 
 class Owned(Event, frozen=True, kw_only=False, tag="session.owned"):
@@ -407,6 +449,8 @@ class Finished(Event, frozen=True, kw_only=False, tag="strategy.finished"):
 class Requested(Event, frozen=True, kw_only=False, tag="order.requested"):
     """An order, normalized, about to be handed to the venue. In the log before the venue hears of it."""
 
+    VERSION: ClassVar[int] = 2
+
     order_id: str
     client_order_id: str
     intent_id: str
@@ -427,6 +471,8 @@ class Requested(Event, frozen=True, kw_only=False, tag="order.requested"):
     reason: str
     asked_quantity: str | None = None
     """The intent's own quantity before normalization, when it gave one."""
+    parent: str = ""
+    """The entry order that this stop or target protects; "" for every other order."""
 
 
 class Submitted(Event, frozen=True, kw_only=False, tag="order.submitted"):
@@ -445,7 +491,12 @@ class Accepted(Event, frozen=True, kw_only=False, tag="order.accepted"):
 
 
 class Filled(Event, frozen=True, kw_only=False, tag="order.filled"):
-    """One fill: exactly one ledger entry, one row and one notification. Money is in the settle currency."""
+    """One fill: exactly one ledger entry, one row and one notification.
+
+    Money is in the settle currency, the fee in ``fee_currency``.
+    """
+
+    VERSION: ClassVar[int] = 2
 
     order_id: str
     fill_id: str
@@ -473,6 +524,10 @@ class Filled(Event, frozen=True, kw_only=False, tag="order.filled"):
     reason: str
     leg_quantity: str
     """The leg's quantity after this fill."""
+    provisional: bool = False
+    """Price and fee are derived from the order's totals: the venue has not yet reported the trade itself."""
+    fee_rate: FeeRate | None = None
+    """Of a fee in another currency than the settle currency; None otherwise."""
 
 
 class CancelRequested(Event, frozen=True, kw_only=False, tag="order.cancel_requested"):
@@ -486,6 +541,8 @@ class CancelRequested(Event, frozen=True, kw_only=False, tag="order.cancel_reque
 class Cancelled(Event, frozen=True, kw_only=False, tag="order.cancelled"):
     """The order is off the book; what was filled before stays filled."""
 
+    VERSION: ClassVar[int] = 2
+
     order_id: str
     intent_id: str
     symbol: str
@@ -494,11 +551,15 @@ class Cancelled(Event, frozen=True, kw_only=False, tag="order.cancelled"):
     filled: str
     remaining: str
     reason: str
+    retrying: bool = False
+    """A further order for the same intent follows (a fallback); False also where one is permitted but held back."""
 
 
 class Expired(Event, frozen=True, kw_only=False, tag="order.expired"):
     """The order's time to live ran out."""
 
+    VERSION: ClassVar[int] = 2
+
     order_id: str
     intent_id: str
     symbol: str
@@ -507,10 +568,14 @@ class Expired(Event, frozen=True, kw_only=False, tag="order.expired"):
     filled: str
     remaining: str
     reason: str
+    retrying: bool = False
+    """A further order for the same intent follows (a fallback); False also where one is permitted but held back."""
 
 
 class Rejected(Event, frozen=True, kw_only=False, tag="order.rejected"):
     """The venue refused the order."""
+
+    VERSION: ClassVar[int] = 2
 
     order_id: str
     intent_id: str
@@ -520,9 +585,15 @@ class Rejected(Event, frozen=True, kw_only=False, tag="order.rejected"):
     code: str
     message: str
     retryable: bool = False
+    """Whether the venue would take the same order later."""
+    retrying: bool = False
+    """A further order for the same intent follows, at once (a fallback) or after its spacing (an attempt).
+
+    False also where one is permitted but held back, by a backoff or the trading state: ``order.refused`` follows then.
+    """
 
 
-class Refused(Event, frozen=True, kw_only=False, tag="order.refused"):
+class Denied(Event, frozen=True, kw_only=False, tag="order.refused"):
     """The runner does not carry the intent out: a token (``missing_quantity``) and one sentence."""
 
     intent_id: str
@@ -590,6 +661,8 @@ class Liquidated(Event, frozen=True, kw_only=False, tag="account.liquidated"):
 class Settled(Event, frozen=True, kw_only=False, tag="account.settled"):
     """The account at one close, after matching. ``legs`` are those that changed since the last one."""
 
+    VERSION: ClassVar[int] = 2
+
     close_ns: int
     legs: list[Leg]
     pending: list[Pending]
@@ -612,6 +685,8 @@ class Settled(Event, frozen=True, kw_only=False, tag="account.settled"):
     """``open``, ``stopped``, ``killed`` or ``flattening``."""
     hash: str = ""
     state_hash: str = ""
+    foreign_fees: dict[str, str] = {}
+    """Fees charged so far in other currencies than the settle currency, by currency; in no other total."""
 
 
 class Executed(Event, frozen=True, kw_only=False, tag="account.executed"):

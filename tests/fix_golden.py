@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from live_runner.contracts import messages as m
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.policy import BackoffState, ExecutionPolicy
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -91,10 +91,12 @@ _SAMPLES: list[m.Event] = [
         strategy="live_runner.strategies.ema_cross:EmaCross",
         sources={"live_runner.strategies.ema_cross": "class EmaCross: ...\n"},
         strategy_hash=_HASH,
-        engine_version="0.1.0",
+        engine_version="0.2.0",
         engine_hash=_HASH,
         warmup_bars=50,
         speed=60.0,
+        engine=2,
+        v=2,
         **_core("run.shell", 1, ""),
     ),
     m.Joined(
@@ -106,9 +108,14 @@ _SAMPLES: list[m.Event] = [
         first_open_ns=_OPEN_NS,
         policy=_POLICY,
         packages={"numpy": "2.5.5"},
+        engine=2,
+        engine_version="0.2.0",
+        engine_hash=_HASH,
+        platform={"machine": "x86_64", "build": "compiled"},
+        v=2,
         **_core("market_data.shell", 1, "demo/run.shell/1"),
     ),
-    m.SessionRefusal(
+    m.JoinDeclined(
         role="market_data",
         reason="warmup_refused",
         message="1440 bars of history are needed and 900 were found",
@@ -121,7 +128,7 @@ _SAMPLES: list[m.Event] = [
         config_hash=_HASH,
         strategy="live_runner.strategies.ema_cross:EmaCross",
         strategy_hash=_HASH,
-        engine_version="0.1.0",
+        engine_version="0.2.0",
         engine_hash=_HASH,
         dataset={"venue": "simulated", "rows": 10_000},
         instruments=[_INSTRUMENT],
@@ -133,6 +140,9 @@ _SAMPLES: list[m.Event] = [
         platform={"machine": "x86_64"},
         packages={"numpy": "2.5.5"},
         compare_command="live-runner compare demo",
+        engine=2,
+        continues=m.Continuation(session="demo-1", hash=_HASH),
+        v=2,
         **_core("run.shell", 2, "demo/market_data.shell/1"),
     ),
     m.Owned(role=_EXECUTION, instance="execution-1", epoch=2, **_core("execution.shell", 1)),
@@ -206,6 +216,8 @@ _SAMPLES: list[m.Event] = [
         expires_ns=_CLOSE_NS + 120_000_000_000,
         reason="cross",
         asked_quantity="0.0104",
+        parent=f"demo/{_OPEN_NS}/1/1",
+        v=2,
         **_core(_EXECUTION, 2, "demo/strategy/1"),
     ),
     m.Submitted(order_id=_ORDER_ID, symbol=_SYMBOL, **_core(_EXECUTION, 3)),
@@ -233,6 +245,9 @@ _SAMPLES: list[m.Event] = [
         status="filled",
         reason="limit",
         leg_quantity="0.01",
+        provisional=True,
+        fee_rate=m.FeeRate(rate="612.35", source="venue_ticker", at_ns=_CLOSE_NS),
+        v=2,
         **_core(_EXECUTION, 5),
     ),
     m.CancelRequested(order_id=_ORDER_ID, symbol=_SYMBOL, reason="kill", **_core(_EXECUTION, 6)),
@@ -245,6 +260,8 @@ _SAMPLES: list[m.Event] = [
         filled="0",
         remaining="0.01",
         reason="kill",
+        retrying=True,
+        v=2,
         **_core(_EXECUTION, 7),
     ),
     m.Expired(
@@ -256,6 +273,8 @@ _SAMPLES: list[m.Event] = [
         filled="0.004",
         remaining="0.006",
         reason="time_to_live",
+        retrying=True,
+        v=2,
         **_core(_EXECUTION, 8),
     ),
     m.Rejected(
@@ -267,9 +286,11 @@ _SAMPLES: list[m.Event] = [
         code="-5022",
         message="Post only order would have crossed",
         retryable=True,
+        retrying=True,
+        v=2,
         **_core(_EXECUTION, 9),
     ),
-    m.Refused(
+    m.Denied(
         intent_id=_INTENT_ID,
         symbol=_SYMBOL,
         leg="long",
@@ -318,7 +339,15 @@ _SAMPLES: list[m.Event] = [
                 average="41990.5",
                 lots=[m.Lot("0.01", "41990.5", _CLOSE_NS, _ORDER_ID)],
                 realised="0",
-                blocked="recovery_blocked_no_snapshot",
+                blocked="backoff",
+                backoff=BackoffState(
+                    failures=2,
+                    blocked=True,
+                    blocked_until_ns=_CLOSE_NS + 900_000_000_000,
+                    event_id="demo/execution/9",
+                    detail="-5022: Post only order would have crossed",
+                    at_ns=_CLOSE_NS,
+                ),
             )
         ],
         pending=[
@@ -334,6 +363,7 @@ _SAMPLES: list[m.Event] = [
                 price="42200",
                 status="accepted",
                 expires_ns=_CLOSE_NS,
+                parent=_ORDER_ID,
             )
         ],
         cash="9999.916019",
@@ -351,6 +381,8 @@ _SAMPLES: list[m.Event] = [
         gate="open",
         hash=_HASH,
         state_hash=_HASH,
+        foreign_fees={"BNB": "0.0003"},
+        v=2,
         **_core(_EXECUTION, 14),
     ),
     m.Executed(close_ns=_CLOSE_NS, requested=1, refused=0, **_core(_EXECUTION, 15, "demo/strategy/1")),

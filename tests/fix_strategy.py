@@ -14,6 +14,7 @@ from live_runner.contracts.messages import (
     BarSet,
     Cancelled,
     Decided,
+    Denied,
     Event,
     Expired,
     FeedEnded,
@@ -22,7 +23,6 @@ from live_runner.contracts.messages import (
     Leg,
     Lot,
     Pending,
-    Refused,
     Rejected,
     Requested,
     SetBar,
@@ -206,9 +206,9 @@ class Stream:
         assert isinstance(decided, Decided)
         return decided
 
-    def refused(self, intent: Any, reason: str = "missing_quantity") -> Refused:
+    def refused(self, intent: Any, reason: str = "missing_quantity") -> Denied:
         """The runner refuses an intent."""
-        return Refused(
+        return Denied(
             intent_id=intent.id,
             symbol=intent.symbol,
             leg=intent.leg,

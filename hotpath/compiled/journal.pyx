@@ -20,7 +20,7 @@ from live_runner.contracts.messages import (
     FundingPaid,
     Incident,
     Liquidated,
-    Refused,
+    Denied,
     Rejected,
     Requested,
 )
@@ -230,6 +230,7 @@ cdef class Journal:
                 text_of(lots, row.filled),
                 text_of(lots, order.quantity - row.filled),
                 self._machine.texts[row.reason],
+                v=2,
                 **envelope,
             )
         if row.told == TOLD_CROSSES or row.told == TOLD_MARGIN:
@@ -240,7 +241,7 @@ cdef class Journal:
                 message = f"The account lacks {money_text_c(row.notional)} of initial margin"
             return Rejected(
                 self._order_id(order), self._intent_id(order), symbol, leg, _ACTIONS[order.action], code, message,
-                **envelope,
+                v=2, **envelope,
             )  # fmt: skip
         if row.told == TOLD_DROPPED:
             intent = self._intent_id(order)
@@ -288,6 +289,7 @@ cdef class Journal:
             order.expires_ns if order.expires_ns >= 0 else None,
             self._machine.texts[order.reason],
             asked,
+            v=2,
             id=id,
             session=self._session,
             source="execution",
@@ -323,6 +325,7 @@ cdef class Journal:
             _STATES[row.state],
             self._machine.texts[order.reason],
             text_of(lots, row.leg_lots),
+            v=2,
             id=id,
             session=self._session,
             source="execution",
@@ -334,7 +337,7 @@ cdef class Journal:
     cdef object _refused(self, const row_t *row, const order_t *order, dict envelope):
         if order != NULL:  # a further attempt that is not made
             intent = self._intent_id(order)
-            return Refused(
+            return Denied(
                 intent,
                 self._symbols[row.symbol],
                 _LEGS[row.leg],
@@ -345,4 +348,4 @@ cdef class Journal:
                 **envelope,
             )
         _, symbol, leg, action, reason, message, intent, name = self._machine.texts[row.number]
-        return Refused(intent, symbol, leg, action, reason, message, name, **envelope)
+        return Denied(intent, symbol, leg, action, reason, message, name, **envelope)

@@ -16,6 +16,8 @@ from live_runner.hotpath.compiled.execution cimport (
 from live_runner.hotpath.compiled.fixed cimport c_money_float, c_to_float, int128
 from live_runner.hotpath.compiled.ledger cimport METHOD_AVERAGE, ledger_equity, leg_t, lot_t
 
+include "interface.pxi"  # written by setup.py: an old build of a strategy is refused when it is loaded
+
 cdef enum:
     # What a call of a strategy gives.
     OK = 0

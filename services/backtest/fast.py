@@ -56,6 +56,9 @@ from live_runner.strategies.parameters import create
 
 __all__ = ["FastBacktest", "compiled_twin", "run_fast"]
 
+_INTERFACE: Final = "strategy_interface_"
+"""Begins the name that a compiled strategy and the engine must agree on; setup.py makes it of their declarations."""
+
 _METHODS: Final = {"lifo": 0, "fifo": 1, "average": 2}
 
 
@@ -108,9 +111,9 @@ def compiled_twin(strategy_class: type[Strategy[Any, Any]]) -> type[Any]:
         if not issubclass(twin, CompiledStrategy):
             raise TypeError("it is no subclass of CompiledStrategy")
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        # A module that was built against other compiled modules is a ValueError or TypeError of its import.
+        why = "was built for another version of live-runner" if _INTERFACE in str(error) else "cannot be loaded"
         raise StrategyError(
-            f"The compiled twin '{name}' of {strategy_class.__name__} cannot be loaded: {error}",
+            f"The compiled twin '{name}' of {strategy_class.__name__} {why}: {error}",
             remedy="Build it for this version, where Python finds it: docs/compiled_strategies.md",
             strategy=strategy_class.__name__,
         ) from error

@@ -122,7 +122,7 @@ class Recorder:
                 Executed(
                     close_ns=bars.close_ns,
                     requested=kinds.count("Requested"),
-                    refused=kinds.count("Refused"),
+                    refused=kinds.count("Denied"),
                     **self._envelope("execution", self._machine.seq, decided.id, bars.close_ns),
                 )
             )
@@ -190,6 +190,7 @@ class Recorder:
             drawdown_realised=text(totals["drawdown_realised"]),
             drawdown_equity=text(totals["drawdown_equity"]),
             gate="open",
+            v=Settled.VERSION,
             **self._envelope("execution", self._machine.seq + 1, bars.id, bars.close_ns),
         )
 

@@ -158,6 +158,7 @@ def _joined(announced: Announced, role: str, **facts: Any) -> Joined:
     return Joined(
         role=role,
         instance="backtest",
+        v=Joined.VERSION,
         id=event_id(announced.session, source, 1),
         session=announced.session,
         source=source,

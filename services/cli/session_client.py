@@ -22,7 +22,7 @@ from live_runner.contracts.errors import (
     StrategyError,
     TheirFault,
 )
-from live_runner.contracts.messages import Announced, Incident, Joined, SessionRefusal, Started, Stopped
+from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Joined, Started, Stopped
 from live_runner.services.cli.session_errors import RefusedInLogError, SessionStuckError, failure, fatal, refused, stuck
 from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.market import check_instruments
@@ -232,7 +232,7 @@ class FollowedSession:
                 async for message in reader:
                     event = codec.decode(message.data)
                     is_answer = event.cause in ("", announced.id)  # and not a late one to an announcement before
-                    if isinstance(event, SessionRefusal) and is_answer:
+                    if isinstance(event, JoinDeclined) and is_answer:
                         raise refused(event)
                     if isinstance(event, Joined) and is_answer:
                         joined[event.role] = event
@@ -272,7 +272,7 @@ class FollowedSession:
                 if isinstance(event, Stopped):
                     self.stopped_seq = message.stream_seq
                     return event
-                if isinstance(event, SessionRefusal):
+                if isinstance(event, JoinDeclined):
                     raise refused(event)
                 if isinstance(event, Incident):
                     self._view.incident(event)

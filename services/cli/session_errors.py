@@ -6,7 +6,7 @@ from typing import Final
 
 from live_runner.contracts import errors
 from live_runner.contracts.errors import BusUnavailable, RunnerError, SessionRefused, StrategyError
-from live_runner.contracts.messages import Announced, Incident, SessionRefusal, Stopped
+from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Stopped
 
 __all__ = ["RefusedInLogError", "SessionStuckError", "failure", "fatal", "refused", "stuck"]
 
@@ -42,7 +42,7 @@ def stuck(session: str, role: str, trouble: str, waited_s: float) -> SessionStuc
     )
 
 
-def refused(event: SessionRefusal) -> SessionRefused:
+def refused(event: JoinDeclined) -> SessionRefused:
     """A service's refusal as the error of ``run``."""
     return RefusedInLogError(
         f"The {event.role} service refused the session {event.session}: {event.message.rstrip('.')}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from live_runner.contracts import codec, manifest, subjects
-from live_runner.contracts.messages import Announced, Event, SessionRefusal, Started, Stopped
+from live_runner.contracts.messages import Announced, Event, JoinDeclined, Started, Stopped
 from live_runner.services.runtime.nats.bus import Bus
 
 __all__ = ["State", "next_number", "read_state"]
@@ -17,7 +17,7 @@ class State(msgspec.Struct):
     announced: tuple[int, Announced] | None = None
     started: tuple[int, Started] | None = None
     stopped: tuple[int, Stopped] | None = None
-    refused: tuple[int, SessionRefusal] | None = None
+    refused: tuple[int, JoinDeclined] | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -36,7 +36,7 @@ async def read_state(bus: Bus, session: str) -> State:
         announced=await _last(bus, "session.announced", session, Announced),
         started=await _last(bus, "session.started", session, Started),
         stopped=await _last(bus, "session.stopped", session, Stopped),
-        refused=await _last(bus, "session.refused", session, SessionRefusal),
+        refused=await _last(bus, "session.refused", session, JoinDeclined),
     )
 
 

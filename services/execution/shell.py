@@ -22,11 +22,11 @@ from live_runner.contracts.messages import (
     BarSet,
     Command,
     Decided,
+    Denied,
     Event,
     FeedEnded,
     Filled,
     Finished,
-    Refused,
     Report,
     Requested,
     Settled,
@@ -151,7 +151,7 @@ class ExecutionShell(CoreShell):
                 self.progress["orders"] += 1
             elif isinstance(effect, Filled):
                 self.progress["fills"] += 1
-            elif isinstance(effect, Refused):
+            elif isinstance(effect, Denied):
                 self.progress["refused"] += 1
 
 

@@ -20,8 +20,8 @@ from live_runner.contracts.messages import (
     BarSet,
     FeedEnded,
     Incident,
+    JoinDeclined,
     Joined,
-    SessionRefusal,
     Started,
     VenueCall,
 )
@@ -114,7 +114,7 @@ class MarketDataShell:
                     break
                 event = codec.decode(message.data)
                 self._progress.fold(event)
-                if isinstance(event, Joined | SessionRefusal) and event.role == self.role:
+                if isinstance(event, Joined | JoinDeclined) and event.role == self.role:
                     has_joined = True
         finally:
             await reader.close()

@@ -12,7 +12,7 @@ from typing import Final
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable, RunnerError
-from live_runner.contracts.messages import Announced, Joined, SessionRefusal
+from live_runner.contracts.messages import Announced, JoinDeclined, Joined
 from live_runner.services.recorder.shell import Recorder, check_session
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
@@ -112,7 +112,7 @@ class RecorderService:
                 if message.stream_seq >= ownership.stream_seq:
                     break
                 event = codec.decode(message.data)
-                if isinstance(event, Joined | SessionRefusal) and event.role == self.role:
+                if isinstance(event, Joined | JoinDeclined) and event.role == self.role:
                     return
         finally:
             await reader.close()

@@ -11,7 +11,7 @@ from fix_house import House, result_of
 from house_faults import RUN_FOR_EVER, SLOW, events_of, wait_for_event, with_bus
 
 from live_runner.contracts import subjects
-from live_runner.contracts.messages import Command, Event, Filled, Incident, Refused, Requested, Settled
+from live_runner.contracts.messages import Command, Denied, Event, Filled, Incident, Requested, Settled
 from live_runner.services.runtime.nats.bus import Bus
 
 ALWAYS_IN = "{module: live_runner.strategies.ema_cross, parameters: {fast: 5, slow: 20, short: true, notional: 500}}"
@@ -98,7 +98,7 @@ def test_commands_are_obeyed_recorded_and_replayed(new_house: Callable[[], House
 
     operator.types("stop")
     house.kill(run, "execution")
-    wait_for_event(house, "alpha", lambda event: isinstance(event, Refused) and event.reason == "entries_stopped")
+    wait_for_event(house, "alpha", lambda event: isinstance(event, Denied) and event.reason == "entries_stopped")
     operator.waits_for_gate("stopped", 40)
     operator.sends("kill")
     operator.waits_for_gate("killed", 5)

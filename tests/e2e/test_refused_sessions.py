@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fix_house import House, result_of
 from house_faults import RUN_FOR_EVER, SLOW, events_of, said
 
-from live_runner.contracts.messages import Announced, SessionRefusal, Started
+from live_runner.contracts.messages import Announced, JoinDeclined, Started
 
 UNKNOWN = "symbols: [BTC/USDT:USDT, ETH/USDT:USDT, SOL/USDT:USDT]"
 
@@ -40,7 +40,7 @@ def test_a_refused_session_is_run_again_under_its_name_once_it_is_corrected(new_
     assert result["comparison"]["agrees"]
     announced = events_of(house, "mine", Announced)
     assert [event.seq for event in announced] == [1, 2, 4]
-    refusals = events_of(house, "mine", SessionRefusal)
+    refusals = events_of(house, "mine", JoinDeclined)
     assert [(event.role, event.reason) for event in refusals] == [
         ("market_data", "warmup_refused"),
         ("run", "config_error"),

@@ -53,9 +53,20 @@ def test_any_msgpack_library_reads_a_message_as_a_map_with_field_names(path: Pat
     plain = msgpack.unpackb(path.read_bytes(), strict_map_key=True)
     event = decode(path.read_bytes())
 
-    assert {"type", *event.__struct_fields__} == set(plain)
+    assert set(plain) <= {"type", *event.__struct_fields__}
     assert list(plain)[-1] == "recorded_ns"
-    assert plain == msgspec.json.decode(msgspec.json.encode(event))
+    assert within(plain, msgspec.json.decode(msgspec.json.encode(event)))
+    if event.v == event.VERSION:
+        assert {"type", *event.__struct_fields__} == set(plain)
+
+
+def within(older: object, newer: object) -> bool:
+    """Whether all that an older version said is there, unchanged: later fields may stand beside it."""
+    if isinstance(older, dict) and isinstance(newer, dict):
+        return all(key in newer and within(value, newer[key]) for key, value in older.items())
+    if isinstance(older, list) and isinstance(newer, list):
+        return len(older) == len(newer) and all(map(within, older, newer))
+    return older == newer
 
 
 def test_a_sample_leaves_no_field_at_its_default(sample: Event) -> None:

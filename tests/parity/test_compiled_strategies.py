@@ -19,7 +19,7 @@ from bench import cython_module
 from session_world import ENGINE, World
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
-from live_runner.contracts.messages import Decided, Event, Filled, Refused, Rejected, Stopped
+from live_runner.contracts.messages import Decided, Denied, Event, Filled, Rejected, Stopped
 from live_runner.services.backtest.fast import run_fast
 from live_runner.services.backtest.session import load_strategy, run_backtest, warmup_needed, with_defaults
 from live_runner.services.market_data.core import simulation
@@ -190,10 +190,10 @@ def test_the_draws_reach_every_rule_of_both_strategies(seed: int) -> None:
                 if isinstance(event, Decided):
                     said.update(f"{strategy}: {intent.reason} {intent.action}" for intent in event.intents)
                     said.update(f"{strategy}: blocked" for _ in event.blocked)
-                elif isinstance(event, Refused | Rejected | Filled):
+                elif isinstance(event, Denied | Rejected | Filled):
                     said[f"{strategy}: {type(event).__name__}"] += 1
 
-    outcomes = {"Filled", "Refused", "Rejected", "blocked"}
+    outcomes = {"Filled", "Denied", "Rejected", "blocked"}
     levels = {f"level_{number} add" for number in (2, 3, 4, 5, 6, 7, 20)}
     rules = {"entry open", "take_profit close", "sub_take_profit partial_close"} | levels
     wanted = {f"dual_lifo: {what}" for what in rules | outcomes}

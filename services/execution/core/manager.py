@@ -19,10 +19,10 @@ from live_runner.contracts.messages import (
     Accepted,
     Cancelled,
     CancelRequested,
+    Denied,
     Expired,
     Filled,
     Incident,
-    Refused,
     Rejected,
     Requested,
 )
@@ -131,7 +131,7 @@ class OrderManager(OpenOrders):
         """The runner does not carry an intent out, or tries no further: a token and one sentence for the strategy."""
         self.refused += 1
         self._session.emit(
-            Refused,
+            Denied,
             self._session.now_ns,
             intent_id=intent_id,
             symbol=symbol,

@@ -75,6 +75,7 @@ class RemoteVenue:
         session = self._session
         requested = Requested(
             **self._manager.request_fields(order),
+            v=Requested.VERSION,
             id=event_id(session.name, session.numbering.source, order.request_seq),
             session=session.name,
             source=session.numbering.source,

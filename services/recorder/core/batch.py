@@ -14,7 +14,7 @@ import msgspec
 
 from live_runner.contracts.codec import Head, decode, head
 from live_runner.contracts.errors import MessageError
-from live_runner.contracts.messages import Announced, BarSet, Event, SessionRefusal, Stopped
+from live_runner.contracts.messages import Announced, BarSet, Event, JoinDeclined, Stopped
 from live_runner.contracts.subjects import session_of
 from live_runner.services.recorder.core.findings import Findings
 from live_runner.services.recorder.core.packing import COPY_HEADER, COPY_TRAILER, PG_EPOCH_US, bytea, text, token
@@ -35,7 +35,7 @@ _EVENT_HEAD: Final = struct.pack(">h", len(TABLES["event"].columns))
 _BAR: Final = struct.Struct(">iqiqidididididi?i?iqiq")
 _BAR_HEAD: Final = struct.pack(">h", len(TABLES["bars"].columns))
 _ORDER: Final = {name: at for at, name in enumerate(TABLES)}
-_ENDING: Final = (Stopped, SessionRefusal)
+_ENDING: Final = (Stopped, JoinDeclined)
 
 # What a value that does not fit its column raises.
 _UNFIT: Final = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)

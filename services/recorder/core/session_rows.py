@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.messages import Announced, Event, Joined, SessionRefusal, Started, Stopped
+from live_runner.contracts.messages import Announced, Event, JoinDeclined, Joined, Started, Stopped
 from live_runner.services.recorder.core.packing import int8, json_text, numeric
 
 __all__ = ["COLUMN_CASTS", "SESSION_KINDS", "Change", "changes"]
 
-SESSION_KINDS: Final = frozenset({Announced, Joined, SessionRefusal, Started, Stopped})
+SESSION_KINDS: Final = frozenset({Announced, Joined, JoinDeclined, Started, Stopped})
 """Messages that may change these rows."""
 
 COLUMN_CASTS: Final = {
@@ -55,7 +55,7 @@ def changes(event: Event, stream_seq: int, epoch_ns: int) -> Iterator[Change]:
             yield _session(event, {**columns, "log_epoch": epoch_ns, "first_stream_seq": stream_seq})
         case Joined():
             yield from _dataset(event.dataset)
-        case SessionRefusal():
+        case JoinDeclined():
             reason = f"{event.role} refused: {event.message}"
             yield _session(event, {"state": "refused", "stopped_at": event.recorded_ns, "stop_reason": reason})
         case Started():

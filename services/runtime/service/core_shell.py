@@ -28,8 +28,8 @@ from live_runner.contracts.messages import (
     BarSet,
     Event,
     Incident,
+    JoinDeclined,
     Joined,
-    SessionRefusal,
     Snapshot,
     Started,
     Stopped,
@@ -161,7 +161,7 @@ class CoreShell:
                 stored.append((event.seq, event.id, codec.canonical(message.data)))
             if isinstance(event, (self.last_output, Stopped)):
                 self._ended.set()
-        elif isinstance(event, Joined | SessionRefusal):
+        elif isinstance(event, Joined | JoinDeclined):
             self._has_joined = self._has_joined or event.role == self.role
         elif isinstance(event, Incident) and event.source.startswith(f"{self.role}.shell"):
             self._stored_notes.add(event.code + event.cause)

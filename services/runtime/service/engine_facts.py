@@ -1,28 +1,31 @@
 """What runs here: version and hash of live-runner, the platform, and installed packages.
 
-These facts stand in every manifest; a comparison refuses another engine unless it is told otherwise.
+These facts stand in every manifest. ``compare`` refuses another hash unless it is told otherwise; replay and recovery
+go by the engine number alone (contracts/engine.py).
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from live_runner.hotpath import IMPLEMENTATION
+
 __all__ = ["engine_hash", "engine_version", "hashed_files", "package_versions", "platform_facts"]
 
 _DISTRIBUTION: Final = "live-runner"
 _ROOT: Final = Path(__file__).resolve().parents[3]
-_PARTS: Final = (
+_SOURCES: Final = (
     "contracts/*.py",
-    "hotpath/*.py",
-    "hotpath/reference/*.py",
+    "hotpath/**/*.py",
+    "hotpath/**/*.pxd",
+    "hotpath/**/*.pyx",
     "strategies/base.py",
     "strategies/bundle.py",
     "strategies/intent.py",
@@ -32,14 +35,16 @@ _PARTS: Final = (
     "strategies/numbers.py",
     "strategies/parameters.py",
     "strategies/view.py",
-    "services/*/core/*.py",
+    "strategies/compiled/*.pxd",
+    "strategies/compiled/*.pyx",
+    "services/*/core/**/*.py",
 )
 """Everything that decides what an event's bytes are; shells, database and command line do not.
 
-The strategies that ship are no part of it: a session's own strategy has a hash of its own. Their compiled twins are,
-since a strategy's sources do not hold them.
+Sources only: the same commit has the same hash on every platform, compiled or interpreted. The strategies that ship
+are no part of it, since a session's own strategy has a hash of its own. Their compiled twins are, since a strategy's
+sources do not hold them.
 """
-_COMPILED: Final = ("hotpath/compiled/*.so", "strategies/compiled/*.so")
 
 
 @cache
@@ -53,27 +58,23 @@ def engine_version() -> str:
 
 @cache
 def engine_hash() -> str:
-    """blake2b-128 over the sources of the cores and, unless the reference is chosen, the compiled modules."""
+    """blake2b-128 over names and contents of the sources that decide what an event's bytes are."""
     digest = blake2b(digest_size=16)
     for path in hashed_files():
-        # Built for another Python a module has another suffix, and is another program.
         for data in (path.relative_to(_ROOT).as_posix().encode(), path.read_bytes()):
             digest.update(len(data).to_bytes(8, "big"))
             digest.update(data)
     return digest.hexdigest()
 
 
-def hashed_files() -> Iterator[Path]:
+def hashed_files() -> list[Path]:
     """The files that the hash covers, in its order."""
-    patterns = list(_PARTS)
-    if (os.environ.get("LIVE_RUNNER_HOTPATH") or "compiled") == "compiled":
-        patterns.extend(_COMPILED)
-    for pattern in patterns:
-        yield from sorted(_ROOT.glob(pattern))
+    found = {path.relative_to(_ROOT).as_posix(): path for pattern in _SOURCES for path in _ROOT.glob(pattern)}
+    return [found[name] for name in sorted(found)]
 
 
 def platform_facts() -> dict[str, str]:
-    """Architecture, numpy and C library: what floating point results may depend on."""
+    """What floating point results may depend on, and whether the hot path is ``compiled`` or the ``reference``."""
     library, version = platform.libc_ver()
     return {
         "machine": platform.machine(),
@@ -81,6 +82,7 @@ def platform_facts() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": importlib.metadata.version("numpy"),
         "libm": f"{library} {version}".strip() or "unknown",
+        "hotpath": IMPLEMENTATION,
     }
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
-from live_runner.contracts.messages import Announced, SessionRefusal, Stopped
+from live_runner.contracts.messages import Announced, JoinDeclined, Stopped
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.reader import Message
@@ -148,12 +148,12 @@ class Host:
                 self._sessions[event.session] = (event, message.stream_seq)
         elif isinstance(event, Stopped):
             self._sessions.pop(event.session, None)
-        elif isinstance(event, SessionRefusal):
+        elif isinstance(event, JoinDeclined):
             self._refused(event)
         if message.pending == 0:
             self._begin(bus)
 
-    def _refused(self, event: SessionRefusal) -> None:
+    def _refused(self, event: JoinDeclined) -> None:
         """Leave a session that another role refused; it may be announced again under the same name."""
         announced, _ = self._sessions.get(event.session, (None, 0))
         if announced is None or event.cause not in ("", announced.id):

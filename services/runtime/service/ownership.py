@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import OwnershipLost, RunnerError, ServiceUnavailable, TheirFault
-from live_runner.contracts.messages import Event, Incident, Owned, SessionRefusal
+from live_runner.contracts.messages import Event, Incident, JoinDeclined, Owned
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.publisher import Guard
@@ -78,10 +78,10 @@ class Ownership:
         at_ns = time.time_ns() if event_ns is None else event_ns
         return self._numbering.make(kind, cause=cause, event_ns=at_ns, **fields)
 
-    def refusal(self, error: RunnerError, *, announcement: str) -> SessionRefusal:
+    def refusal(self, error: RunnerError, *, announcement: str) -> JoinDeclined:
         """This role does not take part in the session that was announced, and why."""
         return self.note(
-            SessionRefusal,
+            JoinDeclined,
             cause=announcement,
             role=self.role,
             reason=str(error.fields.get("reason", error.code)),

@@ -9,10 +9,10 @@ from live_runner.contracts.messages import (
     Accepted,
     Cancelled,
     CancelRequested,
+    Denied,
     Event,
     Expired,
     Filled,
-    Refused,
     Rejected,
     Requested,
     Submitted,
@@ -28,7 +28,7 @@ __all__ = ["NEWS", "fold_backoffs", "tell", "told"]
 
 NEWS: Final[dict[type[Event], str]] = {
     Filled: "on_fill",
-    Refused: "on_rejection",
+    Denied: "on_rejection",
     Rejected: "on_rejection",
     Requested: "on_order_update",
     Submitted: "on_order_update",
@@ -96,7 +96,7 @@ def told(notice: Notice) -> Fill | Rejection | OrderUpdate:
         return _blocked(event, restored)
     if isinstance(event, Filled):
         return _fill(event)
-    if isinstance(event, Refused | Rejected):
+    if isinstance(event, Denied | Rejected):
         return _rejection(event, notice.retrying, restored)
     return _update(event, notice, restored)
 
@@ -127,14 +127,14 @@ def _fill(event: Filled) -> Fill:
     )
 
 
-def _rejection(event: Refused | Rejected, retrying: bool, restored: bool) -> Rejection:
-    refused = isinstance(event, Refused)
+def _rejection(event: Denied | Rejected, retrying: bool, restored: bool) -> Rejection:
+    refused = isinstance(event, Denied)
     return Rejection(
         symbol=event.symbol,
         leg=event.leg,
         action=event.action,
         kind="refused" if refused else "rejected",
-        reason=event.reason if isinstance(event, Refused) else event.code,
+        reason=event.reason if isinstance(event, Denied) else event.code,
         message=event.message,
         retrying=retrying,
         restored=restored,

@@ -10,11 +10,11 @@ import msgspec
 from live_runner.contracts.messages import (
     BlockedIntent,
     Cancelled,
+    Denied,
     Event,
     Expired,
     Filled,
     Intent,
-    Refused,
     Rejected,
     Requested,
 )
@@ -168,13 +168,13 @@ class OpenIntents:
             self.orders[event.order_id] = order
             return Notice(event, (event.symbol, event.leg), self._policy, order)
         known = self.orders.get(getattr(event, "order_id", ""))
-        if isinstance(event, Filled | Cancelled | Expired | Rejected | Refused):
+        if isinstance(event, Filled | Cancelled | Expired | Rejected | Denied):
             return self._result(event, known)
         if known is None:
             return Notice(event, (getattr(event, "symbol", ""), ""), self._policy)
         return Notice(event, (known.symbol, known.leg), self._policy, known)
 
-    def _result(self, event: Filled | Cancelled | Expired | Rejected | Refused, order: Known | None) -> Notice:
+    def _result(self, event: Filled | Cancelled | Expired | Rejected | Denied, order: Known | None) -> Notice:
         notice = Notice(event, (event.symbol, event.leg), self._policy, order)
         asked = self.asked.get(event.intent_id)
         if asked is not None:

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from live_runner.contracts.messages import Cancelled, Event, Expired, Filled, Refused, Rejected
+from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Filled, Rejected
 from live_runner.contracts.policy import ENTRIES, ExecutionPolicy
 
 __all__ = ["Outcome", "Verdict", "follows", "outcome", "verdict"]
@@ -68,7 +68,7 @@ def outcome(event: Event, *, further_try: bool) -> Outcome:
     """What the event means for its intent."""
     if isinstance(event, Filled):
         return Outcome.ACTED
-    if isinstance(event, Refused):
+    if isinstance(event, Denied):
         return Outcome.VOID
     if isinstance(event, Rejected):
         return Outcome.OPEN if further_try else Outcome.VOID

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.services.backtest.fast import compiled_twin
+from live_runner.strategies import compiled
 from live_runner.strategies.base import LegState, Parameters, Strategy
 from live_runner.strategies.dual_lifo import DualLifo
 from live_runner.strategies.ema_cross import EmaCross
@@ -42,3 +45,24 @@ def test_a_strategy_without_a_twin_is_said_to_have_none() -> None:
 def test_a_twin_that_cannot_be_loaded_is_named_with_the_reason(name: str, reason: str) -> None:
     with pytest.raises(StrategyError, match=f"'{name}' of Named cannot be loaded: .*{reason}"):
         compiled_twin(strategy_with(name))
+
+
+def test_a_twin_that_was_built_on_other_declarations_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory layout may be another one, so it must not come as far as its first call."""
+    (built,) = Path(compiled.__path__[0]).glob("ema_cross.*.so")
+    of_another_version, changes = re.subn(rb"strategy_interface_[0-9a-f]{12}", _renamed, built.read_bytes())
+    assert changes > 0
+    (tmp_path / built.name).write_bytes(of_another_version)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(
+        StrategyError,
+        match=r"'ema_cross:EmaCross' of Named was built for another version of live-runner: .*strategy_interface_",
+    ):
+        compiled_twin(strategy_with("ema_cross:EmaCross"))
+
+
+def _renamed(interface: re.Match[bytes]) -> bytes:
+    return interface[0][:-12] + interface[0][:-13:-1]

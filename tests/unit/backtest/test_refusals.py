@@ -9,12 +9,12 @@ import pytest
 
 from live_runner.contracts.messages import (
     Command,
+    Denied,
     Event,
     Expired,
     FeedEnded,
     Filled,
     Incident,
-    Refused,
     Rejected,
     Requested,
 )
@@ -117,7 +117,7 @@ def test_open_without_a_quantity_is_recorded_told_and_taken_back(play: Callable[
     """I03: its indicators are one bar further, its leg is as before, and the next bar is decided as ever."""
     session = play(lambda: [intent.open(SYMBOL, "long")], lambda: [intent.open(SYMBOL, "long", 2)])
 
-    [refused] = session.of(Refused)
+    [refused] = session.of(Denied)
     assert refused.reason == "missing_quantity"
     [told] = session.strategy.told
     assert (told.kind, told.reason, told.restored) == ("refused", "missing_quantity", True)
@@ -130,7 +130,7 @@ def test_add_without_a_style_is_recorded_told_and_taken_back(play: Callable[...,
     """I04: nor does the policy name one."""
     session = play(lambda: [intent.open(SYMBOL, "long", 1)], None, lambda: [intent.add(SYMBOL, "long", 1)])
 
-    assert [refused.reason for refused in session.of(Refused)] == ["missing_order_style"]
+    assert [refused.reason for refused in session.of(Denied)] == ["missing_order_style"]
     assert (session.strategy.told[-1].reason, session.strategy.told[-1].restored) == ("missing_order_style", True)
     assert session.times == 1
 
@@ -149,7 +149,7 @@ def test_rejection_by_the_venue_blocks_the_leg_in_both_cores_until_its_time(play
     assert [told.kind for told in session.strategy.told] == ["rejected", "blocked"]
     assert [told.restored for told in session.strategy.told] == [True, True]
     assert [fill.quantity for fill in session.of(Filled)] == ["1"]
-    assert session.of(Refused) == []
+    assert session.of(Denied) == []
 
 
 LIFE: dict[str, Any] = {"style": "limit", "limit_price": 90, "time_to_live_s": 60.0}
@@ -184,7 +184,7 @@ def test_fallback_that_a_stop_blocks_is_told_to_the_strategy_and_taken_back(play
 
     assert [order.kind for order in session.of(Requested)] == ["limit"]
     assert [incident.code for incident in session.of(Incident)] == ["fallback_blocked"]
-    assert [refused.reason for refused in session.of(Refused)] == ["entries_stopped"]
+    assert [refused.reason for refused in session.of(Denied)] == ["entries_stopped"]
     expired, refused = session.strategy.told
     assert expired.status == "expired"
     assert (refused.kind, refused.reason, refused.restored) == ("refused", "entries_stopped", True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from live_runner.contracts.messages import Cancelled, Expired, Filled, Incident, Refused, Requested
+from live_runner.contracts.messages import Cancelled, Denied, Expired, Filled, Incident, Requested
 from live_runner.services.execution.core.engine import ExecutionCore
 
 
@@ -23,9 +23,9 @@ def test_gate_blocks_opens_and_adds_and_says_who_closed_it(driver: Any, command:
         core.intent("add", quantity="1", style="market"), core.intent("open", "short", quantity="1", style="market")
     )
 
-    assert [refused.reason for refused in core.of(Refused)] == [token, token]
-    assert "ann" in core.last(Refused).message
-    assert "spread" in core.last(Refused).message
+    assert [refused.reason for refused in core.of(Denied)] == [token, token]
+    assert "ann" in core.last(Denied).message
+    assert "spread" in core.last(Denied).message
 
 
 @pytest.mark.parametrize("command", ["stop", "kill"])
@@ -165,8 +165,8 @@ def test_stop_outlives_a_restart(driver: Any) -> None:
     core.core = again
     core.open()
 
-    assert core.last(Refused).reason == "entries_stopped"
-    assert "ann" in core.last(Refused).message
+    assert core.last(Denied).reason == "entries_stopped"
+    assert "ann" in core.last(Denied).message
 
 
 def test_command_that_is_not_ours_changes_nothing(driver: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from live_runner.contracts.messages import Accepted, Executed, Filled, Refused, Rejected, Requested, Settled
+from live_runner.contracts.messages import Accepted, Denied, Executed, Filled, Rejected, Requested, Settled
 from live_runner.contracts.policy import ExecutionPolicy
 
 
@@ -64,7 +64,7 @@ def test_delegated_notional_knows_the_contract_size_and_is_cut_to_the_lot(driver
 
 def refusal(core: Any, intent: Any) -> str:
     events = core.decide(intent)
-    assert [type(event) for event in events] == [Refused, Executed], events
+    assert [type(event) for event in events] == [Denied, Executed], events
     assert events[0].intent_id == intent.id
     assert events[0].message
     assert (events[1].requested, events[1].refused) == (0, 1)
@@ -270,7 +270,7 @@ def test_backoff_is_per_leg_ends_in_time_and_survives_a_restart(driver: Any) -> 
     )
     core.bar()
 
-    refused = core.last(Refused)
+    refused = core.last(Denied)
     assert (refused.leg, refused.reason) == ("long", "backoff")
     assert f"{rejected.id}: insufficient_margin: The account lacks" in refused.message
     assert (core.position("long"), core.position("short")) == ("0", "1")
@@ -304,7 +304,7 @@ def test_backoff_is_asked_again_when_a_fallback_is_sent(driver: Any) -> None:
     core.decide()
 
     assert [order.kind for order in core.of(Requested)] == ["limit", "market"]
-    assert (core.last(Refused).reason, core.last(Refused).order_id) == ("backoff", core.of(Requested)[0].order_id)
+    assert (core.last(Denied).reason, core.last(Denied).order_id) == ("backoff", core.of(Requested)[0].order_id)
 
 
 def test_entries_on_a_late_bar_go_by_the_configuration(driver: Any) -> None:
@@ -314,7 +314,7 @@ def test_entries_on_a_late_bar_go_by_the_configuration(driver: Any) -> None:
     core.bar(100, 100, 100, 100, late=True)
     events = core.decide(core.intent("add", quantity="1", style="market"), core.intent("close"))
 
-    assert [type(event) for event in events] == [Requested, Accepted, Refused, Executed]
+    assert [type(event) for event in events] == [Requested, Accepted, Denied, Executed]
     assert events[2].reason == "late_bar"
 
 
@@ -324,7 +324,7 @@ def test_second_close_of_a_leg_is_refused_while_one_is_under_way(driver: Any) ->
     core.bar()
     events = core.decide(core.intent("close"), core.intent("close"))
 
-    assert [event.reason for event in events if isinstance(event, Refused)] == ["close_pending"]
+    assert [event.reason for event in events if isinstance(event, Denied)] == ["close_pending"]
 
 
 def test_market_close_goes_out_beside_a_resting_limit_close(driver: Any) -> None:

@@ -10,9 +10,9 @@ from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTi
 from live_runner.contracts.messages import (
     Accepted,
     Cancelled,
+    Denied,
     Filled,
     Incident,
-    Refused,
     Rejected,
     Requested,
     Submitted,
@@ -98,7 +98,7 @@ def test_missing_answer_blocks_the_leg_until_the_venue_has_told(driver: Any) -> 
     core.decide(
         core.intent("open", quantity="1", style="market"), core.intent("open", "short", quantity="1", style="market")
     )
-    assert [refused.reason for refused in core.of(Refused)] == ["leg_blocked"]
+    assert [refused.reason for refused in core.of(Denied)] == ["leg_blocked"]
     assert core.settled.legs[0].blocked == "leg_blocked"
     core.report(client, "accepted", venue_order_id="v1")
     core.bar()
@@ -233,7 +233,7 @@ def test_rejection_carries_the_venue_code_and_blocks_by_policy(driver: Any) -> N
     core.bar()
     core.open("1")
 
-    assert (core.last(Rejected).code, core.last(Refused).reason) == ("-2019", "backoff")
+    assert (core.last(Rejected).code, core.last(Denied).reason) == ("-2019", "backoff")
 
 
 def test_post_only_rejection_falls_back_once_for_the_remainder(driver: Any) -> None:
@@ -270,7 +270,7 @@ def test_attempt_that_a_kill_drops_is_told(driver: Any) -> None:
     core.report(client, "rejected", code="429", message="", retryable=True)
     effects = core.command("kill")
 
-    assert [type(effect) for effect in effects] == [Incident, Refused]
+    assert [type(effect) for effect in effects] == [Incident, Denied]
     assert (effects[0].code, effects[1].reason) == ("attempt_dropped", "killed")
     assert effects[1].intent_id == core.of(Requested)[0].intent_id
 

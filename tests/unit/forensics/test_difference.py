@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from live_runner.contracts.messages import Decided, Executed, Filled, Intent, Refused
+from live_runner.contracts.messages import Decided, Denied, Executed, Filled, Intent
 from live_runner.services.forensics.difference import (
     MAX_KEPT,
     Differences,
@@ -65,7 +65,7 @@ def test_changed_event_names_source_number_type_bar_and_fields() -> None:
 
 
 def test_another_type_of_event_differs_as_a_whole() -> None:
-    refused = Refused(intent_id="i", symbol="A", leg="long", action="open", reason="r", message="m", **_envelope(1))
+    refused = Denied(intent_id="i", symbol="A", leg="long", action="open", reason="r", message="m", **_envelope(1))
 
     (field,) = changed(_executed(1), refused).fields
 
