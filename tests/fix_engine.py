@@ -15,8 +15,10 @@ import pytest
 
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine import INTERPRETED, plain_money
+from live_runner.hotpath.engine.book import Book, CallbackVenue
 from live_runner.hotpath.engine.ledger import Ledger, Position
-from live_runner.hotpath.engine.words import AVERAGE, FIFO, LIFO
+from live_runner.hotpath.engine.orders import order_row, restored_order
+from live_runner.hotpath.engine.words import AVERAGE, CLOSE, FIFO, LIFO, OPEN, REQUESTED, STOP, TAKE_PROFIT
 
 ROOT = Path(__file__).parents[1]
 BUILD_TIMEOUT_S = 200
@@ -136,6 +138,131 @@ class Account:
     def notional_at(self, instrument: int, ticks: int) -> int:
         """Notional of the legs of an instrument at a price."""
         return int(self.ledger.notional_at(self.positions[instrument], ticks))
+
+
+def new_order(
+    number: int,
+    leg: int,
+    kind: int,
+    reduce: bool,
+    lots: int,
+    ticks: int = 0,
+    stop: int = 0,
+    target: int = 0,
+    waits: bool = False,
+) -> Any:
+    """An order of the engine, known by its number; 0 ticks is no price."""
+    action = CLOSE if reduce else OPEN
+    return restored_order(
+        [
+            ["s", 1, number, 1, 0, leg, action, kind, lots, ticks, 100, reduce, ""],
+            [1, 0, 1, REQUESTED, 0, 0, stop, target, -1, 0, None, "", "", number]
+            + [False, waits, False, False, False, 0, 0],
+            f"s/1/{number}",
+            None,
+        ],
+        None,
+    )
+
+
+class Paper:
+    """A book with the account behind it. ``happened`` has what it did, as today's book says it:
+
+    ("filled", order, lots, ticks, reference, maker), ("born", order, parent, kind, lots, ticks), ("cancelled", order, why).
+    """
+
+    def __init__(self, up: int, down: int, base: int, through: bool = False, one_way: bool = False) -> None:
+        self.shape = (up, down, base, through, one_way)
+        self.book: Any = Book(*self.shape)
+        self.account = Account(0, "lifo", ("0.000001", "0.000001", "1"))
+        self.venue = CallbackVenue(self._filled, self._cancelled)
+        self.orders: dict[int, Any] = {}
+        self.happened: list[tuple[Any, ...]] = []
+        self.number = 0
+
+    @property
+    def position(self) -> Any:
+        """Of the one instrument."""
+        return self.account.positions[0]
+
+    @property
+    def held(self) -> list[int]:
+        """Lots of both legs."""
+        return [self.account.quantity(0, 0), self.account.quantity(0, 1)]
+
+    def add(self, leg: int, kind: int, reduce: bool, lots: int, *more: Any) -> int:
+        """One more order; its number."""
+        order = new_order(self.number + 1, leg, kind, reduce, lots, *more)
+        self.book.add(order)
+        self.number += 1
+        self.orders[self.number] = order
+        return self.number
+
+    def remove(self, number: int) -> int:
+        """Take an order off the book; the lots that it had open there."""
+        lots = self.remaining(number)
+        if number in self.orders:
+            self.book.remove(self.orders[number])
+        return lots
+
+    def remaining(self, number: int) -> int:
+        """Open lots of an order on the book."""
+        order = self.orders.get(number)
+        return 0 if order is None or order.gone else int(order.remaining)
+
+    def at_open(self, ticks: int, cap: int = -1, late: bool = False) -> list[tuple[Any, ...]]:
+        """The first half of a bar."""
+        self.book.at_open(self.venue, self.position, ticks, cap, late, 1)
+        return self._taken()
+
+    def inside(self, high: int, low: int) -> list[tuple[Any, ...]]:
+        """The second half."""
+        self.book.inside(self.venue, self.position, high, low, 1)
+        return self._taken()
+
+    def at_close(self, number: int, ticks: int, cap: int = -1) -> list[tuple[Any, ...]]:
+        """One market order at the close."""
+        self.book.at_close(self.venue, self.position, self.orders[number], ticks, cap, 1)
+        return self._taken()
+
+    def clear(self, why: int) -> list[tuple[Any, ...]]:
+        """Cancel everything."""
+        self.book.clear(self.venue, why)
+        return self._taken()
+
+    def renew(self) -> None:
+        """Go on from a snapshot."""
+        rows = self.book.listed()
+        for number, order in self.orders.items():
+            self.orders[number] = restored_order(order_row(order), None)
+        self.book = Book(*self.shape)
+        self.book.restore(rows, {order.order_id: order for order in self.orders.values()})
+        assert self.book.listed() == rows
+
+    def _taken(self) -> list[tuple[Any, ...]]:
+        happened = self.happened
+        self.happened = []
+        return happened
+
+    def _filled(self, order: Any, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
+        change = self.account.reduce if order.reduce else self.account.increase
+        change(0, order.side, lots, ticks, reference)
+        self.happened.append(("filled", order.number, lots, ticks, reference, bool(maker)))
+        if not order.reduce:
+            stop = self._born(order, STOP, lots, order.stop)
+            target = self._born(order, TAKE_PROFIT, lots, order.target)
+            if stop and target:
+                self.book.tie(self.orders[stop], self.orders[target])
+
+    def _born(self, entry: Any, kind: int, lots: int, ticks: int) -> int:
+        if not ticks:
+            return 0
+        number = self.add(entry.side, kind, True, lots, ticks)
+        self.happened.append(("born", number, entry.number, kind, lots, ticks))
+        return number
+
+    def _cancelled(self, order: Any, why: int) -> None:
+        self.happened.append(("cancelled", order.number, why))
 
 
 @pytest.fixture(scope="session")
