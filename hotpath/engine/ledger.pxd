@@ -12,7 +12,7 @@ from live_runner.hotpath.engine.words cimport AVERAGE, FIFO
 @cython.no_gc
 cdef class Lot:
     cdef readonly int64_t quantity, ticks, opened_ns
-    cdef int128 cost
+    cdef readonly int128 cost
     cdef readonly object order
     cdef object view, message
 

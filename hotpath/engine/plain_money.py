@@ -115,7 +115,7 @@ def money(product: int, multiplier: int, divisor: int) -> int:
 
 def power_of_ten(exponent: int) -> int:
     """10**exponent, 0 to 38."""
-    return 10**exponent
+    return int(10**exponent)
 
 
 def nearest(count: float) -> int:
