@@ -1,0 +1,20 @@
+cimport cython
+from libc.stdint cimport int64_t
+from live_runner.hotpath.compiled.fixed cimport int128
+from live_runner.hotpath.engine.orders cimport Order
+
+@cython.final
+@cython.freelist(256)
+cdef class Notice:
+    cdef int kind, symbol, side, action, number, state
+    cdef int64_t close_ns, lots, ticks, reference, filled, leg_lots, fill_number, at_ns
+    cdef int128 notional, fee, realised, slippage
+    cdef bint maker, retrying
+    cdef Order order
+    cdef str reason, message
+    cdef object event
+    # Written by decisions.py.
+    cdef object group, puts_back
+
+@cython.locals(notice=Notice)
+cdef Notice new_notice(int kind, Order order, int symbol, int side, int action, int64_t close_ns, int number, int64_t at_ns)

@@ -1,0 +1,71 @@
+"""Numbers that the engine's modules share, for the interpreter; words.pxd holds them for the compiler.
+
+This module is not compiled. The words that they stand for are contracts/vocabulary.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LONG: Final = 0
+SHORT: Final = 1
+
+OPEN: Final = 0
+ADD: Final = 1
+PARTIAL_CLOSE: Final = 2
+CLOSE: Final = 3
+CANCEL: Final = 4
+SYNC_STATE: Final = 5
+HOLD: Final = 6
+
+MARKET: Final = 0
+LIMIT: Final = 1
+POST_ONLY: Final = 2
+STOP: Final = 3
+TAKE_PROFIT: Final = 4
+
+REQUESTED: Final = 0
+SUBMITTED: Final = 1
+ACCEPTED: Final = 2
+PARTLY_FILLED: Final = 3
+CANCEL_REQUESTED: Final = 4
+UNKNOWN: Final = 5
+FILLED: Final = 6
+CANCELLED: Final = 7
+EXPIRED: Final = 8
+REJECTED: Final = 9
+
+OCO: Final = 0
+LEG_FLAT: Final = 1
+ONE_WAY_CONFLICT: Final = 2
+LIQUIDATION: Final = 3
+
+NO_PART: Final = 0
+STOP_PART: Final = 1
+TARGET_PART: Final = 2
+LONG_PART: Final = 3
+SHORT_PART: Final = 4
+
+FALLBACK_REJECT: Final = 1
+FALLBACK_TIMEOUT: Final = 2
+
+LIFO: Final = 0
+FIFO: Final = 1
+AVERAGE: Final = 2
+
+TRADING_OPEN: Final = 0
+TRADING_STOPPED: Final = 1
+TRADING_KILLED: Final = 2
+TRADING_FLATTENING: Final = 3
+
+NOTICE_REQUESTED: Final = 0
+NOTICE_SUBMITTED: Final = 1
+NOTICE_ACCEPTED: Final = 2
+NOTICE_FILLED: Final = 3
+NOTICE_CANCEL_REQUESTED: Final = 4
+NOTICE_CANCELLED: Final = 5
+NOTICE_EXPIRED: Final = 6
+NOTICE_REJECTED: Final = 7
+NOTICE_DENIED: Final = 8
+NOTICE_UNKNOWN: Final = 9
+NOTICE_BLOCKED: Final = 10
