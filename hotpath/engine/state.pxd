@@ -5,54 +5,109 @@ from live_runner.hotpath.compiled.normalize cimport Normalizer
 from live_runner.hotpath.engine.book cimport Book
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
-from live_runner.hotpath.engine.notices cimport Notice
+from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, nearest, of_whole, times
+from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.orders cimport Order, Policy
+from live_runner.hotpath.engine.words cimport CLOSE, MARKET, TRADING_OPEN
 
 @cython.final
 @cython.freelist(64)
 @cython.no_gc
 cdef class FundingDue:
-    cdef int64_t funding_ns
-    cdef object rate        # decimal text, as given
+    cdef readonly int64_t funding_ns
+    cdef readonly object rate           # decimal text, as given
+    cdef readonly object mark           # a float or None
     cdef int128 mantissa, scale
-    cdef object mark        # float or None
 
+@cython.locals(due=FundingDue)
+cpdef FundingDue new_funding(object funding_ns, object rate, object mark)
+cpdef tuple config_number(object text, object key)
+cpdef check_instruments(object config, list instruments)
+
+@cython.final
 cdef class Market(Position):
     cdef readonly int index
     cdef readonly str symbol
     cdef readonly object instrument
-    cdef readonly Grid grid, lot_grid
+    cdef readonly Columns columns
+    cdef readonly Grid grid
+    cdef readonly Grid lot_grid
     cdef readonly Normalizer normalizer
     cdef readonly Book book
+    cdef readonly list open_orders      # of the symbol, in the order of their requests
     cdef int128 average_scale, average_divisor, min_notional, max_notional
     cdef double unit, tick_scale, tick_mantissa
-    cdef int64_t cap
-    cdef object participation
+    cdef readonly object participation
     cdef list funding
     cdef int funding_count
+    @cython.locals(count=double)
+    cdef int64_t ticks(self, double price) except -1
+    cdef object off_grid(self, double price)
+    cdef int64_t close_ticks(self) except -1
+    cdef int64_t cap(self) except? -2
+    cdef int128 average(self, int128 cost, int64_t quantity) except *
+    cdef str average_text(self, int128 cost, int64_t quantity)
+    @cython.locals(order=Order, at=Py_ssize_t)
+    cdef bint closes_whole_leg(self, int side) except -1
+    @cython.locals(order=Order, at=Py_ssize_t)
+    cdef bint has_entry(self, int side) except -1
 
 cdef class Sink:
-    # Every event of a session's execution, in order. The journal makes messages of them.
     cdef int requested(self, Order order) except -1
     cdef int submitted(self, Order order, int64_t at_ns) except -1
     cdef int accepted(self, Order order) except -1
     cdef int filled(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns, str fill_id) except -1
-    cdef int cancel_requested(self, Order order, str reason) except -1
+    cdef int cancel_requested(self, Order order) except -1
     cdef int ended(self, Order order, str reason, bint retrying) except -1
     cdef int rejected(self, Order order, str code, str message, bint retryable, bint retrying) except -1
+    cdef int denied(self, str intent_id, str symbol, str leg, str action, str reason, str message, str order_id) except -1
+    cdef int unknown(self, Order order, str reason) except -1
+    cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
+    cdef int funded(self, Market market, int side, FundingDue due, int64_t ticks, int64_t lots, int128 amount) except -1
+    cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
+    cdef int settled(self) except -1
+    cdef int send(self, Order order) except -1
+    cdef int send_again(self, Order order) except -1
+    cdef int cancel_order(self, Order order) except -1
+    cdef int query(self, Order order) except -1
+    cdef int set_timer(self, str name, int64_t due_ns) except -1
 
 cdef class State:
+    cdef readonly object config
     cdef readonly str name
     cdef readonly Columns columns
     cdef readonly list markets
+    cdef readonly dict index            # of a symbol
     cdef readonly Ledger ledger
-    cdef readonly Policy policy
-    cdef readonly list orders       # open, in the order of their requests
-    cdef readonly int64_t now_ns, close_ns, set_number
+    cdef readonly Policy policy         # the strategy's
+    cdef readonly list orders           # open, in the order of their requests
     cdef readonly bint simulated, at_close, one_way, late_entries
-    cdef readonly int trading
-    cdef readonly str trading_author, trading_reason
-    cdef bint moved, journals, notes, has_notices
-    cdef int changes                # legs marked as changed
-    cdef list notices
+    cdef int128 leverage, leverage_scale, maintenance_rate, maintenance_scale, maker_scale, taker_scale
+    cdef bint margin_on
+    cdef double maintenance
+    cdef int64_t maker_rate, taker_rate
+    cdef public int64_t seq             # of the last event
+    cdef public int64_t now_ns          # the largest time in the inputs folded so far
+    cdef public int64_t close_ns, set_number    # of the last bar set
+    cdef public int trading
+    cdef public str trading_author, trading_reason
+    cdef bint moved                     # money or a mark changed since the last settlement
+    cdef bint journals, notes, notes_updates, has_notices
+    cdef readonly int changes           # legs marked as changed
+    cdef int backoffs                   # legs with rejections in a row
+    cdef readonly list notices
     cdef Sink sink
+    cdef public int64_t intents, requested, fills, rejected, denied, numbered, liquidations
+    cpdef Market market_of(self, object symbol)
+    cdef int advance(self, int64_t at_ns) except -1
+    @cython.locals(leg=Leg)
+    cdef int change(self, Market market, int side) except -1
+    @cython.locals(at=int)
+    cdef bint is_late(self, Market market) noexcept
+    cdef int128 equity(self) noexcept
+    cdef int128 initial_margin(self, int128 notional) except *
+    cdef str event_id(self)
+    @cython.locals(notice=Notice)
+    cdef Notice note(self, int kind, Order order, int64_t at_ns)
+
+cpdef object money_of(object text)

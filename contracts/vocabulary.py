@@ -1,0 +1,61 @@
+"""The words of messages, once, in the order of the numbers that the engine has for them.
+
+The engine counts (hotpath/engine/words.py), messages, configurations and the database have the word: the
+number is the word's place in its tuple.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ACTIONS",
+    "CLOSED_STATES",
+    "END_REASONS",
+    "ENTRIES",
+    "EXITS",
+    "FALLBACKS",
+    "KINDS",
+    "LOT_METHODS",
+    "OPEN_STATES",
+    "ORDER_STATES",
+    "PARTS",
+    "SIDES",
+    "SIZINGS",
+    "STYLES",
+    "TRADING_STATES",
+    "WITHOUT_ORDER",
+]
+
+SIDES: Final = ("long", "short")
+"""The leg of a position, not the side of an order."""
+
+ENTRIES: Final = ("open", "add")
+"""Actions that open or enlarge a position."""
+EXITS: Final = ("partial_close", "close")
+WITHOUT_ORDER: Final = ("cancel", "sync_state", "hold")
+"""Actions that request no order."""
+ACTIONS: Final = (*ENTRIES, *EXITS, *WITHOUT_ORDER)
+
+STYLES: Final = ("market", "limit", "post_only")
+"""Order styles that an intent may ask for."""
+KINDS: Final = (*STYLES, "stop", "take_profit")
+"""Kinds of orders: the styles, and the two of a bracket."""
+
+SIZINGS: Final = ("explicit", "delegate_notional")
+FALLBACKS: Final = ("reject", "timeout")
+"""Reasons for which a limit order may become a market order."""
+
+OPEN_STATES: Final = ("requested", "submitted", "accepted", "partly_filled", "cancel_requested", "unknown")
+CLOSED_STATES: Final = ("filled", "cancelled", "expired", "rejected")
+ORDER_STATES: Final = OPEN_STATES + CLOSED_STATES
+
+END_REASONS: Final = ("oco", "leg_flat", "one_way_conflict", "liquidation")
+"""Why the paper venue takes an order off its book."""
+
+PARTS: Final = ("", "sl", "tp", "long", "short")
+"""What an order id ends with: attempts of an intent nothing, children of a bracket and liquidations their part."""
+
+LOT_METHODS: Final = ("lifo", "fifo", "average")
+
+TRADING_STATES: Final = ("open", "stopped", "killed", "flattening")

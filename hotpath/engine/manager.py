@@ -1,0 +1,493 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""The order manager: every order from its request to its end, attempts and fallbacks included.
+
+It records what happens to an order and keeps what is open; where orders go is the gateway's matter (paper.py for the
+paper venue, venue.py for a real one). A limit becomes a market order only for a reason that the intent or the policy
+names, once, and only for what is certainly not filled and certainly off the book. Closes are tried again until done;
+opens and adds as often as the policy allows. A stop blocks entries in every form, the fallback and the next attempt
+included, and never a close.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cython
+import msgspec
+
+from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.vocabulary import ACTIONS, SIDES
+from live_runner.hotpath.engine.book import Venue
+from live_runner.hotpath.engine.orders import Policy
+
+if TYPE_CHECKING or not cython.compiled:
+    from live_runner.hotpath.engine.backoff import after_rejection
+    from live_runner.hotpath.engine.ledger import Leg
+    from live_runner.hotpath.engine.notices import new_notice
+    from live_runner.hotpath.engine.orders import (
+        Order,
+        apply_report,
+        intent_name,
+        next_attempt,
+        order_name,
+        order_row,
+        restored_order,
+    )
+    from live_runner.hotpath.engine.state import State
+    from live_runner.hotpath.engine.trading_state import trading_reason
+    from live_runner.hotpath.engine.words import (
+        CANCELLED,
+        EXPIRED,
+        FALLBACK_REJECT,
+        FALLBACK_TIMEOUT,
+        FILLED,
+        MARKET,
+        NOTICE_ACCEPTED,
+        NOTICE_CANCEL_REQUESTED,
+        NOTICE_CANCELLED,
+        NOTICE_DENIED,
+        NOTICE_EXPIRED,
+        NOTICE_FILLED,
+        NOTICE_REJECTED,
+        NOTICE_REQUESTED,
+        NOTICE_SUBMITTED,
+        NOTICE_UNKNOWN,
+        PARTLY_FILLED,
+        REPORT_ACCEPTED,
+        REPORT_CANCEL_REQUESTED,
+        REPORT_CANCELLED,
+        REPORT_EXPIRED,
+        REPORT_FILLED,
+        REPORT_PARTLY_FILLED,
+        REPORT_REJECTED,
+        REPORT_SUBMITTED,
+        REPORT_UNKNOWN,
+        TRADING_OPEN,
+    )
+
+__all__ = ["Gateway", "Manager"]
+
+
+class Gateway(Venue):
+    """Where orders go."""
+
+    def submit(self, order: Order) -> None:
+        """Hand over an order whose request has been recorded."""
+        raise NotImplementedError
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Take an order off the book."""
+        raise NotImplementedError
+
+    def expire(self, order: Order) -> None:
+        """Take an order off the book because its time has run out."""
+        raise NotImplementedError
+
+    def is_irrevocable(self, order: Order) -> bool:
+        """Whether it is too late to cancel: a market order on its way to the next open."""
+        raise NotImplementedError
+
+
+class Retry:
+    """An attempt that waits for its spacing."""
+
+    def __init__(self, due_ns: int, order: Order) -> None:
+        self.due_ns = due_ns
+        self.order = order
+
+
+class Manager:
+    """What happens to orders, and what follows from it."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.gateway = None
+        self.retries = []
+        self.next_expiry = -1
+
+    # -- requests -------------------------------------------------------------------------------
+
+    def request(self, order: Order) -> None:
+        """Record the request, then hand the order over."""
+        self.record_request(order)
+        self.gateway.submit(order)
+
+    def record_request(self, order: Order) -> None:
+        """One more open order."""
+        state = self.state
+        state.requested += 1
+        state.orders.append(order)
+        market = state.markets[order.symbol]
+        market.open_orders.append(order)
+        if order.expires_ns >= 0 and (self.next_expiry < 0 or order.expires_ns < self.next_expiry):
+            self.next_expiry = order.expires_ns
+        state.seq += 1
+        order.request_seq = state.seq
+        order.request_ns = state.now_ns
+        if state.journals:
+            state.sink.requested(order)
+        if state.notes_updates:
+            state.note(NOTICE_REQUESTED, order, state.now_ns)
+
+    def accept(self, order: Order) -> None:
+        """The venue has the order."""
+        state = self.state
+        apply_report(order, REPORT_ACCEPTED)
+        state.seq += 1
+        if state.journals:
+            state.sink.accepted(order)
+        if state.notes_updates:
+            state.note(NOTICE_ACCEPTED, order, state.now_ns)
+
+    def submitted(self, order: Order, at_ns: int) -> None:
+        """The order was handed to the venue; its answer is awaited."""
+        state = self.state
+        apply_report(order, REPORT_SUBMITTED)
+        order.pending = None
+        state.seq += 1
+        if state.journals:
+            state.sink.submitted(order, at_ns)
+        if state.notes_updates:
+            state.note(NOTICE_SUBMITTED, order, at_ns)
+
+    def reject(self, order: Order, code: str, message: str, retryable: bool) -> None:
+        """The venue refused the order; what the intent or the policy permits follows."""
+        state = self.state
+        market = state.markets[order.symbol]
+        leg = market.leg(order.side)
+        held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
+        apply_report(order, REPORT_REJECTED)
+        state.rejected += 1
+        policy = order.policy if order.policy is not None else state.policy
+        falls_back = self.may_fall_back(order, FALLBACK_REJECT) and not self.is_blocked(order, held_back)
+        tries_again = not falls_back and retryable and (order.reduce or order.attempt < policy.attempts)
+        state.seq += 1
+        if state.journals:
+            state.sink.rejected(order, code, message, retryable, falls_back or tries_again)
+        if state.notes:
+            notice = state.note(NOTICE_REJECTED, order, state.now_ns)
+            notice.reason = code
+            notice.message = message
+            notice.retrying = falls_back or tries_again
+        self.forget(order)
+        if not order.reduce:
+            failures = 0
+            if leg.backoff is None:
+                state.backoffs += 1
+            else:
+                failures = leg.backoff.failures
+            detail = f"{code}: {message}" if message else code
+            leg.backoff = after_rejection(
+                failures, policy.max_failures, policy.backoff_ns, state.event_id(), detail, state.now_ns
+            )
+            state.change(market, order.side)
+        self.fall_back(order, FALLBACK_REJECT, held_back)
+        if tries_again:
+            following = next_attempt(order, order.kind, order.price, market.close_ticks(), state.is_late(market))
+            self.retry(state.now_ns + policy.retry_spacing_ns, following)
+
+    def deny(
+        self,
+        close_ns: int,
+        number: int,
+        index: int,
+        side: int,
+        intent_id: str,
+        symbol: str,
+        leg: str,
+        action: int,
+        action_text: str,
+        reason: str,
+        message: str,
+        order: Order | None,
+    ) -> None:
+        """The runner does not carry an intent out, or tries no further: a token and one sentence for the strategy."""
+        state = self.state
+        state.denied += 1
+        state.seq += 1
+        if state.journals:
+            state.sink.denied(
+                intent_id, symbol, leg, action_text, reason, message, "" if order is None else order_name(order)
+            )
+        if state.notes and index >= 0 and side >= 0:
+            notice = new_notice(NOTICE_DENIED, order, index, side, action, close_ns, number, state.now_ns)
+            notice.reason = reason
+            notice.message = message
+            state.notices.append(notice)
+            state.has_notices = True
+
+    # -- fills and ends -------------------------------------------------------------------------
+
+    def fill(
+        self,
+        order: Order,
+        lots: int,
+        ticks: int,
+        reference: int,
+        maker: bool,
+        at_ns: int,
+        fill_id: str | None,
+        fee_given: bool,
+        fee: int,
+    ) -> None:
+        """One fill: one ledger entry and one event; ``fee`` where the venue named it."""
+        state = self.state
+        market = state.markets[order.symbol]
+        leg = market.leg(order.side)
+        rate = state.maker_rate if maker else state.taker_rate
+        scale = state.maker_scale if maker else state.taker_scale
+        if not leg.changed:
+            state.change(market, order.side)
+        if order.reduce:
+            state.ledger.reduce(market, leg, lots, ticks, reference, rate, scale, maker, fee_given, fee)
+        else:
+            state.ledger.increase(
+                market, leg, lots, ticks, reference, rate, scale, maker, fee_given, fee, at_ns, order
+            )
+            if leg.backoff is not None:
+                leg.backoff = None
+                state.backoffs -= 1
+        order.filled += lots
+        order.fills += 1
+        apply_report(order, REPORT_FILLED if order.filled == order.quantity else REPORT_PARTLY_FILLED)
+        order.pending = None
+        state.fills += 1
+        state.moved = True
+        state.seq += 1
+        if state.journals:
+            state.sink.filled(order, lots, ticks, reference, maker, at_ns, fill_id)
+        if state.notes:
+            notice = state.note(NOTICE_FILLED, order, at_ns)
+            notice.lots = lots
+            notice.ticks = ticks
+            notice.reference = reference
+            notice.maker = maker
+            notice.fill_number = order.fills
+            notice.leg_lots = leg.quantity
+            notice.notional = state.ledger.filled_notional
+            notice.fee = state.ledger.filled_fee
+            notice.realised = state.ledger.filled_realised
+            notice.slippage = state.ledger.filled_slippage
+        if order.state >= FILLED:
+            self.forget(order)
+
+    def cancelled(self, order: Order, reason: str) -> None:
+        """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
+        apply_report(order, REPORT_CANCELLED)
+        self.end(order, reason, reason == "timeout")
+
+    def expired(self, order: Order, reason: str) -> None:
+        """The order's time ran out and it is certainly off the book."""
+        apply_report(order, REPORT_EXPIRED)
+        self.end(order, reason, True)
+
+    def end(self, order: Order, reason: str, for_its_time: bool) -> None:
+        """The end of an order that did not fill; ``for_its_time``: its fallback may follow."""
+        state = self.state
+        market = state.markets[order.symbol]
+        leg = market.leg(order.side)
+        held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
+        retrying = (
+            for_its_time
+            and self.may_fall_back(order, FALLBACK_TIMEOUT)
+            and not self.is_blocked(order, held_back)
+        )
+        state.seq += 1
+        if state.journals:
+            state.sink.ended(order, reason, retrying)
+        if state.notes:
+            notice = state.note(
+                NOTICE_CANCELLED if order.state == CANCELLED else NOTICE_EXPIRED, order, state.now_ns
+            )
+            notice.reason = reason
+            notice.retrying = retrying
+        self.forget(order)
+        if for_its_time:
+            self.fall_back(order, FALLBACK_TIMEOUT, held_back)
+
+    def forget(self, order: Order) -> None:
+        """Remove a closed order."""
+        market = self.state.markets[order.symbol]
+        self.state.orders.remove(order)
+        market.open_orders.remove(order)
+
+    # -- what follows by permission -------------------------------------------------------------
+
+    def may_fall_back(self, order: Order, why: int) -> bool:
+        """Whether one market order for the remainder is permitted for that reason."""
+        return (order.fallback & why) != 0 and order.kind != MARKET and order.filled < order.quantity
+
+    def is_blocked(self, order: Order, held_back: bool) -> bool:
+        """Whether the trading state or the leg's backoff blocks a further attempt: entries only."""
+        return not order.reduce and (held_back or self.state.trading != TRADING_OPEN)
+
+    def fall_back(self, order: Order, why: int, held_back: bool) -> None:
+        """One market order for the remainder, where that reason is permitted.
+
+        ``held_back``: the leg was in backoff before this very event.
+        """
+        if not self.may_fall_back(order, why):
+            return
+        if self.is_blocked(order, held_back):
+            self.give_up(order, "fallback_blocked", trading_reason(self.state) or "backoff")
+        else:
+            market = self.state.markets[order.symbol]
+            following = next_attempt(order, MARKET, 0, market.close_ticks(), self.state.is_late(market))
+            following.fallback = 0
+            self.request(following)
+
+    def retry(self, due_ns: int, order: Order) -> None:
+        """Request an attempt when its spacing has passed."""
+        self.retries.append(Retry(due_ns, order))
+        if not self.state.simulated:
+            self.state.sink.set_timer(f"retry {order_name(order)}", due_ns)
+
+    def retry_due(self) -> None:
+        """Request the attempts whose spacing has passed; entries only while nothing holds them back."""
+        if len(self.retries) == 0:
+            return
+        state = self.state
+        waiting = self.retries
+        self.retries = []
+        due = []
+        for retry in waiting:
+            if retry.due_ns > state.now_ns:
+                self.retries.append(retry)
+            else:
+                due.append(retry.order)
+        for order in due:
+            market = state.markets[order.symbol]
+            leg = market.leg(order.side)
+            if order.reduce:
+                order.quantity = min(order.quantity, leg.quantity)
+                why = "" if order.quantity else "no_position"
+            else:
+                why = trading_reason(state) or self.leg_block(leg)
+            if why:
+                self.give_up(order, "attempt_dropped", why)
+            else:
+                self.request(order)
+
+    def leg_block(self, leg: Leg) -> str:
+        """Why opens and adds of a leg are held back: ``leg_blocked``, ``backoff`` or nothing."""
+        if leg.unresolved:
+            return "leg_blocked"
+        if leg.backoff is not None and leg.backoff.blocks(self.state.now_ns):
+            return "backoff"
+        return ""
+
+    def give_up(self, order: Order, code: str, why: str) -> None:
+        """An order that would have been tried once more is not: operator and strategy are informed."""
+        state = self.state
+        intent = intent_name(order)
+        market = state.markets[order.symbol]
+        leg = SIDES[order.side]
+        message = f"No further attempt is made at {intent}: {why}"
+        state.seq += 1
+        if state.journals:
+            details = {"intent_id": intent, "symbol": market.symbol, "leg": leg, "reason": why}
+            state.sink.incident(state.now_ns, "warning", code, message, details)
+        self.deny(
+            order.close_ns,
+            order.number,
+            order.symbol,
+            order.side,
+            intent,
+            market.symbol,
+            leg,
+            order.action,
+            ACTIONS[order.action],
+            why,
+            message,
+            order,
+        )
+
+    def expire(self) -> None:
+        """Take off the book what has reached its time, once the bar is matched."""
+        state = self.state
+        if self.next_expiry < 0 or state.now_ns < self.next_expiry:
+            return
+        for order in list(state.orders):
+            if order.state < FILLED and not order.cancel_reason and 0 <= order.expires_ns <= state.now_ns:
+                self.gateway.expire(order)
+        self.next_expiry = -1
+        for order in state.orders:
+            if order.expires_ns >= 0 and not order.cancel_reason:
+                if self.next_expiry < 0 or order.expires_ns < self.next_expiry:
+                    self.next_expiry = order.expires_ns
+
+    # -- cancelling and asking ------------------------------------------------------------------
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """Ask for an order to be taken off the book."""
+        state = self.state
+        order.cancel_reason = reason
+        apply_report(order, REPORT_CANCEL_REQUESTED)
+        order.pending = None
+        state.seq += 1
+        if state.journals:
+            state.sink.cancel_requested(order)
+        if state.notes_updates:
+            notice = state.note(NOTICE_CANCEL_REQUESTED, order, state.now_ns)
+            notice.reason = reason
+        self.gateway.cancel(order, reason)
+
+    def cancel_entries(self, reason: str) -> None:
+        """Take every entry off the book that is not already on its way to a fill, and drop entry attempts."""
+        for order in list(self.state.orders):
+            if not order.reduce and not order.cancel_reason and not self.gateway.is_irrevocable(order):
+                self.cancel(order, reason)
+        waiting = self.retries
+        self.retries = []
+        for retry in waiting:
+            if retry.order.reduce:
+                self.retries.append(retry)
+            else:
+                self.give_up(retry.order, "attempt_dropped", trading_reason(self.state))
+
+    def mark_unknown(self, order: Order, reason: str) -> None:
+        """No response: the state is unknown until the venue answers a query."""
+        state = self.state
+        apply_report(order, REPORT_UNKNOWN)
+        self.resolve(order, 1)
+        order.pending = None
+        state.seq += 1
+        if state.journals:
+            state.sink.unknown(order, reason)
+        if state.notes_updates:
+            notice = state.note(NOTICE_UNKNOWN, order, state.now_ns)
+            notice.reason = reason
+
+    def resolve(self, order: Order, change: int) -> None:
+        """An order of the leg became unknown (+1), or its fate is known again (-1)."""
+        market = self.state.markets[order.symbol]
+        leg = market.leg(order.side)
+        leg.unresolved += change
+        self.state.change(market, order.side)
+
+    # -- snapshots ------------------------------------------------------------------------------
+
+    def row(self) -> dict[str, Any]:
+        """Plain data for a snapshot."""
+        return {
+            "orders": [order_row(order) for order in self.state.orders],
+            "retries": [[retry.due_ns, order_row(retry.order)] for retry in self.retries],
+            "next_expiry": self.next_expiry,
+        }
+
+    def restore(self, row: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        state = self.state
+        for stored in row["orders"]:
+            order = restored_order(stored, self.policy_of(stored))
+            state.orders.append(order)
+            market = state.markets[order.symbol]
+            market.open_orders.append(order)
+        self.retries = [Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]]
+        self.next_expiry = row["next_expiry"]
+
+    def policy_of(self, stored: list[Any]) -> Policy:
+        """The policy of a stored order: its intent's own, or the strategy's."""
+        if stored[3] is None:
+            return self.state.policy
+        return Policy(msgspec.convert(stored[3], ExecutionPolicy), True)

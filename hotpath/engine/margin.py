@@ -1,0 +1,125 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""Cross margin, version 1: what an entry needs, and where the account is liquidated.
+
+Every open leg and every entry under way binds notional / leverage. The account is liquidated where equity no
+longer exceeds the sum of notional times the maintenance share. Inside a bar that is looked for at the worse of
+the symbol's two extremes, the other symbols standing at their last marks; equity less maintenance is linear in the
+price, so the first price from the open on is found by bisection, on the ticks and with the same rounding as the
+account itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cython
+
+if TYPE_CHECKING or not cython.compiled:
+    from live_runner.hotpath.engine.orders import Order
+    from live_runner.hotpath.engine.plain_money import divide, money, mul, near, times
+    from live_runner.hotpath.engine.state import Market, State
+    from live_runner.hotpath.engine.words import MARKET
+
+__all__ = ["Margin"]
+
+
+class Margin:
+    """The paper venue's margin rules over one account. ``ticks``, ``equity`` and ``maintenance``: where it ends."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.ticks = 0
+        self.equity = 0
+        self.maintenance = 0
+        self.others = 0
+        self.exposure = 0
+
+    def shortfall(self, order: Order) -> int:
+        """Money that is missing for an entry, 0 or less when it can be opened.
+
+        Other entries under way bind margin too; a market order that closes has freed its part, since it fills before
+        the entry does.
+        """
+        state = self.state
+        exposure = state.ledger.exposure
+        bound = 0
+        for at in range(len(state.orders)):
+            other = state.orders[at]
+            if other.reduce:
+                if other.kind == MARKET:
+                    market = state.markets[other.symbol]
+                    held = market.leg(other.side).quantity
+                    lots = min(other.quantity - other.filled, held)
+                    exposure -= money(times(lots, market.close_ticks()), market.multiplier, market.divisor)
+            elif other is not order:
+                bound += self.needed(other)
+        if exposure < 0:
+            exposure = 0
+        bound += state.initial_margin(exposure)
+        return self.needed(order) - (state.equity() - bound)
+
+    def needed(self, order: Order) -> int:
+        """Initial margin of what an entry has left to fill, at its limit or the close that its decision saw."""
+        market = self.state.markets[order.symbol]
+        price = order.price if order.price else order.reference
+        lots = order.quantity - order.filled
+        return self.state.initial_margin(money(times(lots, price), market.multiplier, market.divisor))
+
+    def is_far(self, market: Market, opened: int, high: int, low: int) -> bool:
+        """Whether no price of the bar can use up the margin, by far.
+
+        A price changes equity and maintenance by at most the gross position times the move from the last mark; that is
+        counted in doubles, with a billion times their error to spare.
+        """
+        up = high - market.mark
+        down = market.mark - low
+        if opened > high or opened < low or market.mark <= 0:
+            return False
+        if down > up:
+            up = down
+        gross = market.long.quantity + market.short.quantity
+        cover = near(self.state.ledger.cash + self.state.ledger.unrealised) - self.state.maintenance * near(
+            self.state.ledger.exposure
+        )
+        return cover > 1.001 * market.unit * gross * up * (1.0 + self.state.maintenance) + 1e6
+
+    def liquidates(self, market: Market, opened: int, high: int, low: int) -> bool:
+        """Whether a bar liquidates the account; ``ticks``, ``equity`` and ``maintenance`` then say where.
+
+        The ledger's mark of the symbol is its open.
+        """
+        state = self.state
+        self.others = state.equity() - market.value
+        self.exposure = state.ledger.exposure - state.ledger.notional_at(market, opened)
+        at_high = self.cover_at(market, high)
+        at_low = self.cover_at(market, low)
+        worst = low
+        cover = at_low
+        if at_low > at_high:
+            worst = high
+            cover = at_high
+        if cover > 0:
+            return False
+        safe = opened
+        if self.cover_at(market, opened) <= 0:
+            worst = opened
+        else:
+            while worst - safe > 1 or safe - worst > 1:
+                middle = (safe + worst) // 2
+                if self.cover_at(market, middle) <= 0:
+                    worst = middle
+                else:
+                    safe = middle
+        self.cover_at(market, worst)
+        return True
+
+    def cover_at(self, market: Market, ticks: int) -> int:
+        """What equity leaves over maintenance with the symbol at a price; at 0 the account is liquidated."""
+        state = self.state
+        self.ticks = ticks
+        self.equity = self.others + state.ledger.unrealised_at(market, ticks)
+        self.maintenance = divide(
+            mul(self.exposure + state.ledger.notional_at(market, ticks), state.maintenance_rate),
+            state.maintenance_scale,
+        )
+        return self.equity - self.maintenance

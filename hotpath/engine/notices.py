@@ -1,0 +1,52 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""Order events on their way to the strategy: what happened, with the numbers of that moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from live_runner.hotpath.engine.orders import Order
+
+__all__ = ["Notice", "new_notice"]
+
+
+class Notice:
+    """One order event since the last decision. Lots, ticks, money in 1e-12; -1 for a side or action without one.
+
+    ``close_ns`` and ``number`` name the intent. ``event`` is the message itself, where the notice was made of one.
+    """
+
+
+def new_notice(
+    kind: int, order: Order | None, symbol: int, side: int, action: int, close_ns: int, number: int, at_ns: int
+) -> Notice:
+    """A notice; the numbers that its kind has besides are set by whoever makes it."""
+    notice = Notice.__new__(Notice)
+    notice.kind = kind
+    notice.order = order
+    notice.symbol = symbol
+    notice.side = side
+    notice.action = action
+    notice.close_ns = close_ns
+    notice.number = number
+    notice.at_ns = at_ns
+    notice.state = 0
+    notice.lots = 0
+    notice.ticks = 0
+    notice.reference = 0
+    notice.filled = 0
+    notice.leg_lots = 0
+    notice.fill_number = 0
+    notice.notional = 0
+    notice.fee = 0
+    notice.realised = 0
+    notice.slippage = 0
+    notice.maker = False
+    notice.retrying = False
+    notice.reason = ""
+    notice.message = ""
+    notice.event = None
+    notice.group = None
+    notice.puts_back = None
+    return notice

@@ -1,0 +1,48 @@
+cimport cython
+from libc.stdint cimport int64_t
+from live_runner.hotpath.compiled.fixed cimport int128
+from live_runner.hotpath.engine.book cimport Book
+from live_runner.hotpath.engine.columns cimport Columns
+from live_runner.hotpath.engine.ledger cimport Ledger, Leg
+from live_runner.hotpath.engine.manager cimport Gateway, Manager
+from live_runner.hotpath.engine.margin cimport Margin
+from live_runner.hotpath.engine.money cimport money_text, units_text
+from live_runner.hotpath.engine.orders cimport Order, new_order
+from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State
+from live_runner.hotpath.engine.words cimport (
+    CLOSE, LIQUIDATION, LONG_PART, MARKET, POST_ONLY, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART,
+)
+
+cdef tuple END_REASONS
+
+@cython.final
+cdef class Paper(Gateway):
+    cdef State state
+    cdef Manager manager
+    cdef Margin margin
+    @cython.locals(state=State, market=Market, close=int64_t, missing=int128, side=str, price=str, at=str)
+    cdef int submit(self, Order order) except -1
+    @cython.locals(at=int)
+    cdef bint is_at_its_close(self, Order order) noexcept
+    cdef int cancel(self, Order order, str reason) except -1
+    cdef int expire(self, Order order) except -1
+    cdef bint is_irrevocable(self, Order order) except -1
+    @cython.locals(market=Market)
+    cdef int take_off(self, Order order) except -1
+    cdef int number(self, Order order) except -1
+    cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
+    cdef int cancelled(self, Order order, int why) except -1
+    @cython.locals(market=Market, stop=Order, target=Order)
+    cdef int create_bracket(self, Order entry, int64_t lots) except -1
+    @cython.locals(order=Order)
+    cdef Order child(self, Order entry, int kind, int part, int64_t lots, int64_t ticks)
+    @cython.locals(market=Market, order=Order)
+    cdef Order own(self, int64_t close_ns, int number, int symbol, int side, int kind, int64_t lots, int64_t price, str reason)
+    cdef int stand(self, Order order) except -1
+    cdef int await_funding(self, Market market, FundingDue due) except -1
+    @cython.locals(at=int, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t)
+    cdef int run_bar(self, Market market) except -1
+    @cython.locals(state=State, waiting=list, due=FundingDue, ticks=int64_t, side=int, leg=Leg, amount=int128)
+    cdef int fund(self, Market market, int64_t before_ns, int64_t price) except -1
+    @cython.locals(state=State, ticks=int64_t, number=int64_t, name=str, side=int, lots=int64_t, order=Order)
+    cdef int liquidate(self, Market market, int64_t at_ns) except -1

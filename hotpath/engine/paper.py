@@ -1,0 +1,269 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""The paper venue: what a bar does to orders and positions, in the order that the manifest's models name.
+
+For one symbol's bar: (1) funding due by its open, on the position held before, at the given mark, else the open;
+(2) market orders at the open; (3) resting orders that the open already crosses; (4) liquidation, then stops,
+targets and limits against high and low; (5) funding inside the bar, at the given mark, else the close; (6) the mark
+to the close. A symbol without position, orders and funding costs nothing.
+
+Plain limits that rested at least one bar, post-only orders and targets pay the maker's fee, market orders, stops,
+liquidations and a limit that is marketable at its first open the taker's. A post-only order that would cross the last
+close is rejected. An entry whose initial margin exceeds equity less the margin that positions and other open entries
+bind is rejected.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cython
+
+from live_runner.contracts.errors import OurFault
+from live_runner.contracts.vocabulary import END_REASONS
+from live_runner.hotpath.engine.manager import Gateway
+from live_runner.hotpath.engine.margin import Margin
+from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
+
+if TYPE_CHECKING or not cython.compiled:
+    from live_runner.hotpath.engine.manager import Manager
+    from live_runner.hotpath.engine.orders import Order, new_order
+    from live_runner.hotpath.engine.plain_money import money_text, units_text
+    from live_runner.hotpath.engine.state import FundingDue, Market, State
+    from live_runner.hotpath.engine.words import (
+        CLOSE,
+        LIQUIDATION,
+        LONG_PART,
+        MARKET,
+        POST_ONLY,
+        STOP,
+        STOP_PART,
+        TAKE_PROFIT,
+        TARGET_PART,
+    )
+
+__all__ = ["Paper"]
+
+
+class Paper(Gateway):
+    """Margin, acceptance and the bars of one session; the gateway of its order manager."""
+
+    def __init__(self, state: State, manager: Manager) -> None:
+        self.state = state
+        self.manager = manager
+        self.margin = Margin(state)
+
+    # -- the gateway ----------------------------------------------------------------------------
+
+    def submit(self, order: Order) -> None:
+        """Accept or reject an order, and put it on the book."""
+        state = self.state
+        market = state.markets[order.symbol]
+        if order.kind == POST_ONLY and order.price:
+            close = market.close_ticks()
+            if (close <= order.price) if order.buy else (close >= order.price):
+                side = "buy" if order.buy else "sell"
+                price = units_text(market.grid, order.price)
+                at = units_text(market.grid, close)
+                self.manager.reject(
+                    order, "post_only_would_cross", f"A post-only {side} at {price} would take at {at}", False
+                )
+                return
+        if not order.reduce:
+            missing = self.margin.shortfall(order)
+            if missing > 0:
+                self.manager.reject(
+                    order, "insufficient_margin", f"The account lacks {money_text(missing)} of initial margin", False
+                )
+                return
+        self.number(order)
+        self.manager.accept(order)
+        market.book.add(order)
+        state.columns.busy[order.symbol] = True
+        if state.at_close and order.kind == MARKET and self.is_at_its_close(order):
+            market.book.at_close(self, market, order, market.close_ticks(), market.cap(), state.now_ns)
+
+    def is_at_its_close(self, order: Order) -> bool:
+        """Whether the symbol's last close is now, and not past or late."""
+        at = order.symbol
+        return (
+            not order.waits and not order.at_next_open and self.state.columns.bars[at].number == self.state.set_number
+        )
+
+    def cancel(self, order: Order, reason: str) -> None:
+        """The paper venue confirms at once."""
+        self.take_off(order)
+        self.manager.cancelled(order, reason)
+
+    def expire(self, order: Order) -> None:
+        """The order leaves the book by itself when its time is over."""
+        self.take_off(order)
+        self.manager.expired(order, "time_to_live")
+
+    def is_irrevocable(self, order: Order) -> bool:
+        """A market order belongs to the open that follows its decision."""
+        return order.kind == MARKET and order.fills == 0 and not order.waits
+
+    def take_off(self, order: Order) -> None:
+        """The order leaves the book."""
+        market = self.state.markets[order.symbol]
+        market.book.remove(order)
+
+    def number(self, order: Order) -> None:
+        """The venue's id of an order."""
+        self.state.numbered += 1
+        order.venue_number = self.state.numbered
+
+    # -- what the book calls --------------------------------------------------------------------
+
+    def fill(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
+        """One fill, and the bracket of an entry's."""
+        self.manager.fill(order, lots, ticks, reference, maker, at_ns, None, False, 0)
+        if order.stop or order.target:
+            self.create_bracket(order, lots)
+
+    def cancelled(self, order: Order, why: int) -> None:
+        """The book has dropped the order."""
+        self.manager.cancelled(order, END_REASONS[why])
+
+    def create_bracket(self, entry: Order, lots: int) -> None:
+        """The attached stop-loss and take-profit for the quantity of one entry fill; one done cancels the other."""
+        market = self.state.markets[entry.symbol]
+        stop = None
+        target = None
+        if entry.stop:
+            stop = self.child(entry, STOP, STOP_PART, lots, entry.stop)
+            market.book.add(stop)
+        if entry.target:
+            target = self.child(entry, TAKE_PROFIT, TARGET_PART, lots, entry.target)
+            market.book.add(target)
+        if stop is not None and target is not None:
+            stop.pair = target
+            target.pair = stop
+
+    def child(self, entry: Order, kind: int, part: int, lots: int, ticks: int) -> Order:
+        """A stop or target of an entry."""
+        order = self.own(entry.close_ns, entry.number, entry.symbol, entry.side, kind, lots, ticks, entry.reason)
+        order.intent_text = entry.intent_text
+        order.named_attempt = entry.attempt
+        order.part = part
+        order.part_number = entry.fills
+        self.stand(order)
+        return order
+
+    def own(
+        self, close_ns: int, number: int, symbol: int, side: int, kind: int, lots: int, price: int, reason: str
+    ) -> Order:
+        """An order of the venue's own, which closes."""
+        market = self.state.markets[symbol]
+        order = new_order(
+            self.state.name,
+            close_ns,
+            number,
+            1,
+            symbol,
+            side,
+            CLOSE,
+            kind,
+            lots,
+            price,
+            market.close_ticks(),
+            True,
+            reason,
+        )
+        order.policy = self.state.policy
+        return order
+
+    def stand(self, order: Order) -> None:
+        """It stands at the venue without having been sent: requested and accepted in one."""
+        self.number(order)
+        self.manager.record_request(order)
+        self.manager.accept(order)
+
+    # -- bars -----------------------------------------------------------------------------------
+
+    def await_funding(self, market: Market, due: FundingDue) -> None:
+        """One more rate that waits for the symbol's next bar; OurFault beyond what may wait."""
+        if market.funding_count >= FUNDING_WAITING_MAX:
+            raise OurFault(
+                f"{market.funding_count} funding rates of {market.symbol} wait for a bar of it",
+                remedy="Check the feed: the symbol has had no bar for a long time",
+                symbol=market.symbol,
+            )
+        market.funding.append(due)
+        market.funding_count += 1
+        self.state.columns.busy[market.index] = True
+
+    def run_bar(self, market: Market) -> None:
+        """One symbol's bar, steps 1 to 6."""
+        at = market.index
+        opened = market.ticks(self.state.columns.bars[at].open)
+        highest = market.ticks(self.state.columns.bars[at].high)
+        lowest = market.ticks(self.state.columns.bars[at].low)
+        closed = market.ticks(self.state.columns.bars[at].close)
+        if market.funding_count:
+            self.fund(market, self.state.columns.bars[at].open_ns + 1, opened)
+        if market.book.count:
+            market.book.at_open(
+                self, market, opened, market.cap(), self.state.columns.bars[at].late, self.state.columns.bars[at].open_ns
+            )
+        if (
+            self.state.margin_on
+            and (market.long.quantity or market.short.quantity)
+            and not self.margin.is_far(market, opened, highest, lowest)
+        ):
+            self.state.ledger.mark_at(market, opened)
+            if self.margin.liquidates(market, opened, highest, lowest):
+                self.liquidate(market, self.state.columns.bars[at].close_ns)
+        if market.book.count:
+            market.book.inside(self, market, highest, lowest, self.state.columns.bars[at].close_ns)
+        if market.funding_count:
+            self.fund(market, self.state.columns.bars[at].close_ns, closed)
+        self.state.moved = True
+        self.state.ledger.mark_at(market, closed)
+        self.state.columns.busy[at] = (
+            market.book.count > 0
+            or market.long.quantity > 0
+            or market.short.quantity > 0
+            or market.funding_count > 0
+        )
+
+    def fund(self, market: Market, before_ns: int, price: int) -> None:
+        """Pay or receive what is due before a time; what is due later goes on waiting."""
+        state = self.state
+        waiting = market.funding
+        market.funding = []
+        market.funding_count = 0
+        for due in waiting:
+            if due.funding_ns >= before_ns:
+                market.funding.append(due)
+                market.funding_count += 1
+                continue
+            ticks = price if due.mark is None else market.ticks(due.mark)
+            for side in range(2):
+                leg = market.leg(side)
+                if leg.quantity:
+                    amount = state.ledger.fund(market, leg, ticks, due.mantissa, due.scale)
+                    state.seq += 1
+                    if state.journals:
+                        state.sink.funded(market, side, due, ticks, leg.quantity, amount)
+
+    def liquidate(self, market: Market, at_ns: int) -> None:
+        """Close the symbol's legs where the margin ends; its other orders leave the book first."""
+        state = self.state
+        ticks = self.margin.ticks
+        state.seq += 1
+        number = state.seq
+        name = state.event_id()
+        if state.journals:
+            state.sink.liquidated(market, ticks, self.margin.equity, self.margin.maintenance, at_ns)
+        state.liquidations += 1
+        state.ledger.call_margin()
+        market.book.clear(self, LIQUIDATION)
+        for side in range(2):
+            lots = market.leg(side).quantity
+            if lots:
+                order = self.own(number, 0, market.index, side, MARKET, lots, 0, "liquidation")
+                order.intent_text = name
+                order.part = LONG_PART + side
+                self.stand(order)
+                self.manager.fill(order, lots, ticks, ticks, False, at_ns, None, False, 0)

@@ -1,0 +1,396 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""What the parts of the engine share: markets, account, open orders, time, and where events go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import cython
+import msgspec
+
+from live_runner.contracts.config import Config
+from live_runner.contracts.errors import ConfigError, DataError, OurFault
+from live_runner.contracts.messages import Instrument, Started
+from live_runner.contracts.vocabulary import LOT_METHODS
+from live_runner.hotpath import fixed, normalize
+from live_runner.hotpath.engine.book import Book
+from live_runner.hotpath.engine.columns import Columns
+from live_runner.hotpath.engine.ledger import Ledger, Position
+from live_runner.hotpath.engine.orders import Order, Policy
+
+if TYPE_CHECKING or not cython.compiled:
+    from live_runner.hotpath.engine.notices import Notice, new_notice
+    from live_runner.hotpath.engine.plain_money import divide, money_float, money_text, mul, nearest, of_whole, times
+    from live_runner.hotpath.engine.words import ADD, CLOSE, MARKET, TRADING_OPEN
+
+__all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REAL_STAGES", "REPORT_IT", "Market", "Sink", "State"]
+
+REPORT_IT: Final = "This is a fault of the program: keep the session's log and report it"
+REAL_STAGES: Final = ("shadow", "dry_order", "live_small", "live")
+"""Stages whose orders go to a venue; in every other one the paper venue fills them."""
+BASIS_POINTS: Final = 10_000
+FUNDING_WAITING_MAX: Final = 10_000
+"""Funding rates of one symbol that may wait for its next bar."""
+RATE_DECIMALS: Final = 18
+"""Of a funding rate; venues give eight."""
+CAP_MAX: Final = 2**62
+"""Lots of a bar: more than any order has, so that a greater volume bounds nothing."""
+
+
+def config_number(text: str, key: str) -> tuple[int, int]:
+    """Mantissa and decimals; ConfigError names the key of what is not a valid decimal number."""
+    try:
+        mantissa, decimals = fixed.parse_decimal(text)
+    except ValueError as error:
+        raise ConfigError(f"{key} '{text}' is not a valid decimal number", remedy="Write it like 0.0005", key=key) from error
+    return mantissa, decimals
+
+
+def check_instruments(config: Config, instruments: list[Instrument]) -> None:
+    """Refuse, before a session starts, what the engine cannot account for: ConfigError names the symbol."""
+    known = {instrument.symbol for instrument in instruments}
+    for symbol in config.market.symbols:
+        if symbol not in known:
+            raise ConfigError(
+                f"No rules are known for {symbol}",
+                remedy="Give its instrument under market.instruments, or a dataset that has it",
+                symbol=symbol,
+            )
+    for instrument in instruments:
+        if instrument.inverse:
+            raise ConfigError(
+                f"{instrument.symbol} is an inverse contract, which the ledger does not account for",
+                remedy="Trade the linear contract of the same market",
+                symbol=instrument.symbol,
+            )
+        if instrument.settle != config.account.currency:
+            raise ConfigError(
+                f"{instrument.symbol} settles in {instrument.settle}, the account in {config.account.currency}",
+                remedy="Set account.currency, or trade symbols that settle in it",
+                symbol=instrument.symbol,
+            )
+
+
+class FundingDue:
+    """A funding rate that waits for its symbol's next bar: mantissa over scale, and the mark where one was given."""
+
+
+def new_funding(funding_ns: int, rate: str, mark: float | None) -> FundingDue:
+    """A rate of at most ``RATE_DECIMALS``: an observation, rounded once, half-even."""
+    mantissa, decimals = fixed.parse_decimal(rate)
+    if decimals > RATE_DECIMALS:
+        mantissa = fixed.div_half_even(mantissa, 10 ** (decimals - RATE_DECIMALS))
+        decimals = RATE_DECIMALS
+    due = FundingDue.__new__(FundingDue)
+    due.funding_ns = funding_ns
+    due.rate = rate
+    due.mantissa = of_whole(mantissa)
+    due.scale = of_whole(10**decimals)
+    due.mark = mark
+    return due
+
+
+class Market(Position):
+    """One symbol: its rules, its orders and its position. It is a position itself, so that none is passed along."""
+
+    def __init__(self, index: int, instrument: Instrument, config: Config, columns: Columns) -> None:
+        self.normalizer = normalize.Normalizer(instrument)
+        valuation = fixed.Valuation(instrument.tick_size, instrument.lot_size, instrument.contract_size)
+        Position.__init__(self, valuation.multiplier, valuation.divisor)
+        self.index = index
+        self.columns = columns
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.grid = fixed.Grid(instrument.tick_size)
+        self.lot_grid = fixed.Grid(instrument.lot_size)
+        mantissa, decimals = config_number(config.fills.slippage_bp, "fills.slippage_bp")
+        base = BASIS_POINTS * 10**decimals
+        self.book = Book(
+            base + mantissa,
+            base - mantissa,
+            base,
+            config.fills.limit == "through",
+            config.account.position_mode == "one_way",
+        )
+        shift = fixed.MONEY_DECIMALS - self.grid.decimals
+        self.average_scale = of_whole(self.grid.mantissa * 10 ** max(shift, 0))
+        self.average_divisor = of_whole(10 ** max(-shift, 0))
+        self.min_notional = of_whole(fixed.money(instrument.min_notional) if instrument.min_notional else -1)
+        self.max_notional = of_whole(fixed.money(instrument.max_notional) if instrument.max_notional else -1)
+        self.unit = float(valuation.multiplier) / float(valuation.divisor)
+        self.tick_scale = 10.0**self.grid.decimals
+        self.tick_mantissa = float(self.grid.mantissa)
+        self.participation = (
+            config_number(config.fills.participation, "fills.participation") if config.fills.participation else None
+        )
+        self.funding = []
+        self.funding_count = 0
+
+    def ticks(self, price: float) -> int:
+        """A market observation on the grid, a half to the even count; DataError for one that is not on it."""
+        count = price * self.tick_scale
+        if self.tick_mantissa != 1.0:
+            count = count / self.tick_mantissa
+        if not 0.5 < count < 9007199254740992.0:
+            raise self.off_grid(price)
+        return nearest(count)
+
+    def off_grid(self, price: float) -> DataError:
+        """An observation that is not a price of this market."""
+        number = self.columns.bars[self.index].number
+        return DataError(
+            f"{self.symbol} has the price {price} in bar set {number}, which is not a price on a tick of "
+            f"{self.grid.step}",
+            remedy="Check the data and the instrument's tick size",
+            symbol=self.symbol,
+            bar_set=number,
+        )
+
+    def close_ticks(self) -> int:
+        """The last close on the grid."""
+        return self.ticks(self.columns.bars[self.index].close)
+
+    def cap(self) -> int:
+        """Lots that one order may take of the last bar, -1 for any."""
+        if self.participation is None:
+            return -1
+        mantissa, decimals = fixed.parse_decimal(fixed.float_text(self.columns.bars[self.index].volume))
+        share, share_decimals = self.participation
+        lots = mantissa * share * 10**self.lot_grid.decimals
+        return min(int(lots // (self.lot_grid.mantissa * 10 ** (decimals + share_decimals))), CAP_MAX)
+
+    def average(self, cost: int, quantity: int) -> int:
+        """Mean entry price in 1e-12: a sum of lots times ticks over lots, rounded half-even."""
+        return divide(mul(cost, self.average_scale), mul(self.average_divisor, quantity))
+
+    def average_text(self, cost: int, quantity: int) -> str:
+        """The mean entry price in messages; "0" while flat."""
+        if not quantity:
+            return "0"
+        return money_text(self.average(cost, quantity))
+
+    def closes_whole_leg(self, side: int) -> bool:
+        """Whether a market order is on its way that closes all of the leg."""
+        for at in range(len(self.open_orders)):
+            order = self.open_orders[at]
+            if order.side == side and order.action == CLOSE and order.kind == MARKET and not order.cancel_reason:
+                return True
+        return False
+
+    def has_entry(self, side: int) -> bool:
+        """Whether an order is open that enlarges the leg."""
+        for at in range(len(self.open_orders)):
+            order = self.open_orders[at]
+            if order.side == side and not order.reduce:
+                return True
+        return False
+
+
+class Sink:
+    """Where events go, in their order, each when the numbers in it have just changed; the journal makes messages.
+
+    ``State.seq`` is the number of the event. The calls after ``stopped`` are effects of a session with a real venue.
+    """
+
+    def requested(self, order: Order) -> None:
+        """The order is about to be handed to the venue."""
+        raise NotImplementedError
+
+    def submitted(self, order: Order, at_ns: int) -> None:
+        """The order was handed to the venue; its answer is awaited."""
+        raise NotImplementedError
+
+    def accepted(self, order: Order) -> None:
+        """The venue has the order."""
+        raise NotImplementedError
+
+    def filled(
+        self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int, fill_id: str | None
+    ) -> None:
+        """One fill; its money is the ledger's ``filled_*``."""
+        raise NotImplementedError
+
+    def cancel_requested(self, order: Order) -> None:
+        """The order is being taken off the book, for ``order.cancel_reason``."""
+        raise NotImplementedError
+
+    def ended(self, order: Order, reason: str, retrying: bool) -> None:
+        """Cancelled or expired, as the order's state has it."""
+        raise NotImplementedError
+
+    def rejected(self, order: Order, code: str, message: str, retryable: bool, retrying: bool) -> None:
+        """The venue refused the order."""
+        raise NotImplementedError
+
+    def denied(
+        self, intent_id: str, symbol: str, leg: str, action: str, reason: str, message: str, order_id: str
+    ) -> None:
+        """The runner does not carry the intent out, or makes no further attempt at it."""
+        raise NotImplementedError
+
+    def unknown(self, order: Order, reason: str) -> None:
+        """The venue's answer is missing or unreadable."""
+        raise NotImplementedError
+
+    def incident(self, at_ns: int, severity: str, code: str, message: str, details: dict[str, Any]) -> None:
+        """Something an operator should know."""
+        raise NotImplementedError
+
+    def funded(self, market: Market, side: int, due: FundingDue, ticks: int, lots: int, amount: int) -> None:
+        """Funding on one leg."""
+        raise NotImplementedError
+
+    def liquidated(self, market: Market, ticks: int, equity: int, maintenance: int, at_ns: int) -> None:
+        """Margin is used up; the fills of the symbol's legs follow."""
+        raise NotImplementedError
+
+    def settled(self) -> None:
+        """The account at one close."""
+        raise NotImplementedError
+
+    def send(self, order: Order) -> None:
+        """Hand the order that was just requested to the venue."""
+        raise NotImplementedError
+
+    def send_again(self, order: Order) -> None:
+        """Hand the very same request to the venue once more."""
+        raise NotImplementedError
+
+    def cancel_order(self, order: Order) -> None:
+        """Ask the venue to take the order off its book."""
+        raise NotImplementedError
+
+    def query(self, order: Order) -> None:
+        """Ask the venue what became of the order."""
+        raise NotImplementedError
+
+    def set_timer(self, name: str, due_ns: int) -> None:
+        """Ask for a timer."""
+        raise NotImplementedError
+
+
+class State:
+    """One session: what its parts read and write.
+
+    ``journals``: events go to ``sink``. ``notes``: the strategy is in this process, and hears of order events by
+    ``notices``; ``notes_updates``: also of requests and acceptances.
+    """
+
+    def __init__(self, started: Started, columns: Columns) -> None:
+        config = msgspec.convert(started.config, Config)
+        check_instruments(config, started.instruments)
+        account = config.account
+        self.config = config
+        self.name = started.session
+        self.columns = columns
+        self.policy = Policy(started.policy, False)
+        self.simulated = started.stage not in REAL_STAGES
+        self.at_close = config.fills.market == "bar_close"
+        self.one_way = account.position_mode == "one_way"
+        self.late_entries = config.market.late_bars == "trade"
+        mantissa, decimals = config_number(config.fees.maker, "fees.maker")
+        self.maker_rate = mantissa
+        self.maker_scale = of_whole(10**decimals)
+        mantissa, decimals = config_number(config.fees.taker, "fees.taker")
+        self.taker_rate = mantissa
+        self.taker_scale = of_whole(10**decimals)
+        mantissa, decimals = config_number(account.leverage, "account.leverage")
+        self.leverage = of_whole(mantissa)
+        self.leverage_scale = of_whole(10**decimals)
+        mantissa, decimals = config_number(account.maintenance_margin, "account.maintenance_margin")
+        self.margin_on = mantissa > 0
+        self.maintenance_rate = of_whole(mantissa)
+        self.maintenance_scale = of_whole(10**decimals)
+        self.maintenance = float(mantissa) / float(10**decimals)
+        self.ledger = Ledger(money_of(account.equity), LOT_METHODS.index(account.lots))
+        by_symbol = {instrument.symbol: instrument for instrument in started.instruments}
+        self.markets = []
+        self.index = {}
+        for index, symbol in enumerate(config.market.symbols):
+            market = Market(index, by_symbol[symbol], config, columns)
+            market.open_orders = []
+            self.ledger.add(market)
+            self.markets.append(market)
+            self.index[symbol] = index
+        self.orders = []
+        self.notices = []
+        self.has_notices = False
+        self.sink = None
+        self.journals = False
+        self.notes = False
+        self.notes_updates = False
+        self.seq = 0
+        self.now_ns = 0
+        self.close_ns = 0
+        self.set_number = 0
+        self.trading = TRADING_OPEN
+        self.trading_author = ""
+        self.trading_reason = ""
+        self.moved = False
+        self.changes = 0
+        self.backoffs = 0
+        self.intents = 0
+        self.requested = 0
+        self.fills = 0
+        self.rejected = 0
+        self.denied = 0
+        self.numbered = 0
+        self.liquidations = 0
+
+    def market_of(self, symbol: str) -> Market:
+        """The market of a bar or rate; OurFault for a symbol that the manifest does not name."""
+        index = self.index.get(symbol)
+        if index is None:
+            raise OurFault(
+                f"A bar set holds {symbol}, which is not a symbol of this session", remedy=REPORT_IT, symbol=symbol
+            )
+        return self.markets[index]
+
+    def advance(self, at_ns: int) -> None:
+        """Time is the largest one seen."""
+        if at_ns > self.now_ns:
+            self.now_ns = at_ns
+
+    def change(self, market: Market, side: int) -> None:
+        """The leg differs from how it was shown last."""
+        leg = market.leg(side)
+        if not leg.changed:
+            leg.changed = True
+            self.changes += 1
+
+    def is_late(self, market: Market) -> bool:
+        """Whether the symbol's last bar is of this set and came late."""
+        at = market.index
+        return self.columns.bars[at].late and self.columns.bars[at].number == self.set_number
+
+    def equity(self) -> int:
+        """Cash and what is open, at the last marks."""
+        return self.ledger.cash + self.ledger.unrealised
+
+    def initial_margin(self, notional: int) -> int:
+        """Money that a notional binds."""
+        return divide(mul(notional, self.leverage_scale), self.leverage)
+
+    def event_id(self) -> str:
+        """The id of the last event."""
+        return f"{self.name}/execution/{self.seq}"
+
+    def note(self, kind: int, order: Order, at_ns: int) -> Notice:
+        """One more notice for the strategy."""
+        notice = new_notice(kind, order, order.symbol, order.side, order.action, order.close_ns, order.number, at_ns)
+        notice.filled = order.filled
+        notice.state = order.state
+        self.notices.append(notice)
+        self.has_notices = True
+        return notice
+
+
+def money_of(text: str) -> int:
+    """The starting equity in 1e-12; ConfigError when it is not an amount of money."""
+    try:
+        units = fixed.money(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"account.equity '{text}' is not a valid amount of money", remedy="Give a decimal number", key="account.equity"
+        ) from error
+    return int(units)
