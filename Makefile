@@ -7,7 +7,7 @@
 
 BIN := .venv/bin
 FOLDERS := contracts hotpath services strategies
-COMPILED := pyproject.toml setup.py $(wildcard $(foreach folder,hotpath strategies,$(folder)/compiled/*.pyx $(folder)/compiled/*.pxd))
+COMPILED := pyproject.toml setup.py $(wildcard hotpath/engine/*.py $(foreach folder,hotpath/compiled hotpath/engine strategies/compiled,$(folder)/*.pyx $(folder)/*.pxd))
 PYTEST := $(BIN)/pytest
 # Test files run side by side, each file in one process, because fixtures start servers per file.
 JOBS ?= 2

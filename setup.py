@@ -12,7 +12,9 @@ from setuptools import Extension, find_packages, setup
 
 PACKAGE = "live_runner"
 FOLDERS = ("contracts", "hotpath", "services", "strategies", "infra")
-COMPILED = ("hotpath/compiled", "strategies/compiled")
+COMPILED = ("hotpath/compiled/*.pyx", "hotpath/engine/*.pyx", "hotpath/engine/*.py", "strategies/compiled/*.pyx")
+# The interpreter's own: what they hold for the compiler stands in a .pxd.
+NEVER_COMPILED = ("__init__", "plain_money", "words")
 VIEW = Path("build/view")
 # Bit for bit on every machine of one platform: no contraction, no -march, no -ffast-math.
 # Without -g0 the interpreter's own flags add debug information: twice the build time, ten times the size.
@@ -38,8 +40,9 @@ setup(
     ext_modules=cythonize(
         [
             Extension(".".join((PACKAGE, *path.with_suffix("").parts)), [str(path)], extra_compile_args=FLAGS)
-            for folder in COMPILED
-            for path in sorted(Path(folder).glob("*.pyx"))
+            for pattern in COMPILED
+            for path in sorted(Path().glob(pattern))
+            if path.stem not in NEVER_COMPILED
         ],
         include_path=[str(VIEW)],
         build_dir="build/cython",
