@@ -1,0 +1,385 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""The paper venue's book of one instrument: which orders a bar fills, at what price, in what order.
+
+Prices are ticks, quantities lots. A bar comes in two halves, since the account looks at its margin between them. At
+the open: market orders in the order they came, then resting orders that the open already crosses. Inside the bar:
+stops, then targets, then limits against high and low. Stops take the price nearest to the open first, entries
+likewise; reduce-only limits go before entries.
+
+A limit fills at its price, or at the open where that is better. What rested is a maker; a plain limit that is
+marketable at its first open is a taker. A stop becomes a market order when the bar trades through its trigger, or at
+the open beyond it. The bracket of an entry is added with each of its fills: at the open it takes part inside the bar,
+inside the bar from the next bar on. Nothing reduces past the position; a leg that goes flat cancels what only reduces
+it. Participation bounds what one order takes of one bar.
+
+Most bars reach no order. So the book keeps the lowest price that a rise fills or triggers and the highest that a fall
+does, and looks at its orders only when a bar comes to one of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cython
+
+from live_runner.contracts.errors import LedgerOverflow, OurFault
+from live_runner.hotpath.constants import UNITS_END
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from live_runner.hotpath.engine.ledger import Position
+    from live_runner.hotpath.engine.orders import Order
+if not cython.compiled:
+    from live_runner.hotpath.engine.plain_money import count64, floor_of, is_exact, times
+    from live_runner.hotpath.engine.words import LEG_FLAT, LIMIT, MARKET, OCO, ONE_WAY_CONFLICT, STOP, TAKE_PROFIT
+
+__all__ = ["Book", "CallbackVenue", "Venue"]
+
+CHECK: str = "Check prices, quantities and the market's grid"
+
+
+class Venue:
+    """Whom a book calls when something happens, in the order in which it happens."""
+
+    def fill(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
+        """Lots of an order are filled.
+
+        Before it returns it has brought the fill into the order and the account, and added the bracket of an entry to
+        the book.
+        """
+        raise NotImplementedError
+
+    def cancelled(self, order: Order, why: int) -> None:
+        """An order has left the book without being filled."""
+        raise NotImplementedError
+
+
+class CallbackVenue(Venue):
+    """A venue in Python: counts the order's fills and calls two functions with what a book calls it with."""
+
+    def __init__(self, on_fill: Callable[..., None], on_cancelled: Callable[..., None]) -> None:
+        self.on_fill = on_fill
+        self.on_cancelled = on_cancelled
+
+    def fill(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
+        """See ``Venue``."""
+        order.filled += lots
+        self.on_fill(order, lots, ticks, reference, maker, at_ns)
+
+    def cancelled(self, order: Order, why: int) -> None:
+        """See ``Venue``."""
+        self.on_cancelled(order, why)
+
+
+class Book:
+    """Resting and market orders of one instrument, oldest first.
+
+    ``slip_up`` / ``slip_down`` over ``slip_base`` is the adverse factor of a buy and of a sell, below 2**63;
+    ``through`` asks that a bar trades beyond a limit; ``one_way`` never holds both legs. Market orders, stops and a
+    bar's quotas are bounded by ``cap`` lots per order and bar, -1 for any.
+    """
+
+    def __init__(self, slip_up: int, slip_down: int, slip_base: int, through: bool, one_way: bool) -> None:
+        if not (0 <= slip_up < UNITS_END and 0 <= slip_down < UNITS_END and 0 < slip_base < UNITS_END):
+            factors = f"{slip_up} and {slip_down} over {slip_base}"
+            raise LedgerOverflow(f"Slippage of {factors} is out of the book's range", remedy=CHECK)
+        self.slip_up = slip_up
+        self.slip_down = slip_down
+        self.slip_base = slip_base
+        self.slips = slip_up != slip_base or slip_down != slip_base
+        self.through = through
+        self.one_way = one_way
+        self.orders: list[Order] = []
+        self.count = 0
+        self.open = 0
+        self.cap = -1
+        self.walking = False
+        self.refresh()
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def add(self, order: Order) -> None:
+        """One more order. It takes part from the next half of a bar on."""
+        if not (is_exact(order.quantity) and is_exact(order.price) and is_exact(order.stop) and is_exact(order.target)):
+            raise LedgerOverflow(
+                f"An order of {order.quantity} lots at {order.price} ticks is out of the book's range", remedy=CHECK
+            )
+        if order.quantity <= order.filled or order.price < 0 or order.stop < 0 or order.target < 0:
+            raise OurFault("An order without lots or with a price below 0 reached the book", remedy=CHECK)
+        self.orders.append(order)
+        self.count += 1
+        self.note(order)
+
+    def remove(self, order: Order) -> None:
+        """Take an order off the book; nothing happens when it is not there."""
+        if not order.gone:
+            self.retire(order)
+            if not self.walking:
+                self.sweep()
+
+    def tie(self, order: Order, other: Order) -> None:
+        """One cancels the other."""
+        order.pair = other
+        other.pair = order
+
+    def listed(self) -> list[list[Any]]:
+        """Ids of the orders and of those that they cancel ('' for none), for a snapshot between bars."""
+        rows = []
+        for order in self.orders:
+            rows.append([order.order_id, "" if order.pair is None else order.pair.order_id])
+        return rows
+
+    def restore(self, rows: list[list[Any]], orders: dict[str, Order]) -> None:
+        """Go on from a snapshot, with its orders by their ids."""
+        self.orders.clear()
+        for name, pair in rows:
+            order = orders[name]
+            order.pair = orders[pair] if pair else None
+            self.orders.append(order)
+        self.refresh()
+
+    # -- a bar ----------------------------------------------------------------------------------
+
+    def at_open(self, venue: Venue, position: Position, ticks: int, cap: int, late: bool, at_ns: int) -> None:
+        """The first half of a bar. Orders that wait for a bar in time do not take part in a late one."""
+        self.open = ticks
+        self.cap = cap
+        if self.waiting and not late:
+            self.release()
+        if self.immediate or ticks >= self.rise or ticks <= self.fall:
+            self.cross_open(venue, position, ticks, at_ns)
+
+    def inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
+        """The second half: stops, targets and limits against the extremes. Then every order has rested."""
+        if high >= self.rise or low <= self.fall:
+            self.cross_inside(venue, position, high, low, at_ns)
+        if self.fresh:
+            self.rest()
+
+    def at_close(self, venue: Venue, position: Position, order: Order, ticks: int, cap: int, at_ns: int) -> None:
+        """One market order at the close that it was decided on."""
+        self.open = ticks
+        self.cap = cap
+        self.walking = True
+        self.take_slipped(venue, position, order, ticks, at_ns)
+        order.used = 0
+        self.sweep()
+
+    def clear(self, venue: Venue, why: int) -> None:
+        """Cancel everything."""
+        self.walking = True
+        for at in range(self.count):
+            self.drop(venue, self.orders[at], why)
+        self.sweep()
+
+    def cross_open(self, venue: Venue, position: Position, ticks: int, at_ns: int) -> None:
+        """What the open fills. Brackets that come with its fills take part inside the bar."""
+        count = self.count
+        self.walking = True
+        if self.immediate:
+            for at in range(count):
+                order = self.orders[at]
+                if (order.kind == MARKET or order.triggered) and not order.waits and not order.gone:
+                    self.take_slipped(venue, position, order, ticks, at_ns)
+        ranked = self.ranked(count, ticks, ticks)
+        for at in range(len(ranked)):
+            order = ranked[at]
+            if order.gone:
+                continue
+            if order.kind == STOP:
+                order.triggered = True
+                self.take_slipped(venue, position, order, ticks, at_ns)
+            else:
+                self.take(venue, position, order, ticks, ticks, order.rested or order.kind != LIMIT, at_ns)
+        self.sweep()
+
+    def cross_inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
+        """What the extremes fill, worst case first; never at a price that the open already left behind."""
+        self.walking = True
+        ranked = self.ranked(self.count, high, low)
+        for at in range(len(ranked)):
+            order = ranked[at]
+            if order.gone:
+                continue
+            price = order.price
+            if self.open != price and (self.open > price) == goes_up(order):
+                price = self.open
+            if order.kind == STOP:
+                order.triggered = True
+                self.take_slipped(venue, position, order, price, at_ns)
+            else:
+                self.take(venue, position, order, price, price, True, at_ns)
+        self.sweep()
+
+    def ranked(self, count: int, high: int, low: int) -> list[Order]:
+        """The orders that high or low cross, in the order in which they are taken."""
+        ranked: list[Order] = []
+        for at in range(count):
+            order = self.orders[at]
+            if order.kind == MARKET or order.waits or order.gone or order.triggered:
+                continue
+            if not self.crossed(order, high if goes_up(order) else low):
+                continue
+            place = len(ranked)
+            ranked.append(order)
+            while place > 0 and before(order, ranked[place - 1]):
+                ranked[place] = ranked[place - 1]
+                place -= 1
+            ranked[place] = order
+        return ranked
+
+    def crossed(self, order: Order, price: int) -> bool:
+        """Whether a price triggers the stop or fills the limit."""
+        if order.kind == STOP:
+            return price >= order.price if order.buy else price <= order.price
+        if self.through and order.kind != TAKE_PROFIT:
+            return price < order.price if order.buy else price > order.price
+        return price <= order.price if order.buy else price >= order.price
+
+    # -- fills ----------------------------------------------------------------------------------
+
+    def take_slipped(self, venue: Venue, position: Position, order: Order, price: int, at_ns: int) -> None:
+        """Fill at the price with adverse slippage, rounded adversely, at least one tick."""
+        slipped = price
+        if self.slips and order.buy:
+            slipped = count64(floor_of(times(price, self.slip_up) + self.slip_base - 1, self.slip_base))
+        elif self.slips:
+            slipped = count64(floor_of(times(price, self.slip_down), self.slip_base))
+        if slipped < 1 and not order.buy:
+            slipped = 1
+        self.take(venue, position, order, slipped, price, False, at_ns)
+
+    def take(
+        self, venue: Venue, position: Position, order: Order, price: int, reference: int, maker: bool, at_ns: int
+    ) -> None:
+        """Fill what position, participation and mode allow, and what follows from it."""
+        lots = order.quantity - order.filled
+        if self.cap >= 0 and self.cap - order.used < lots:
+            lots = self.cap - order.used
+        if order.reduce:
+            held = position.short.quantity if order.side else position.long.quantity
+            if held == 0:
+                self.drop(venue, order, LEG_FLAT)
+                lots = 0
+            elif held < lots:
+                lots = held
+        elif self.one_way and (position.long.quantity if order.side else position.short.quantity):
+            self.drop(venue, order, ONE_WAY_CONFLICT)
+            lots = 0
+        if lots > 0:
+            other = order.pair
+            order.used += lots
+            if lots == order.quantity - order.filled:
+                self.retire(order)
+            venue.fill(order, lots, price, reference, maker, at_ns)
+            if order.reduce:
+                held = position.short.quantity if order.side else position.long.quantity
+                if other is not None and (order.gone or held == 0):
+                    self.drop(venue, other, OCO)
+                if held == 0:
+                    self.drop_exits(venue, order.side)
+
+    def drop_exits(self, venue: Venue, side: int) -> None:
+        """The leg is flat: nothing is left that its exits could close."""
+        for at in range(self.count):
+            order = self.orders[at]
+            if order.reduce and order.side == side:
+                self.drop(venue, order, LEG_FLAT)
+
+    def drop(self, venue: Venue, order: Order, why: int) -> None:
+        """Cancel an order that is still on the book."""
+        if not order.gone:
+            self.retire(order)
+            venue.cancelled(order, why)
+
+    # -- bookkeeping ----------------------------------------------------------------------------
+
+    def retire(self, order: Order) -> None:
+        """It is filled or cancelled; it leaves the list when the half of the bar is over."""
+        order.gone = True
+        if order.pair is not None:
+            order.pair.pair = None
+            order.pair = None
+
+    def sweep(self) -> None:
+        """Take what is gone off the book."""
+        kept = 0
+        for at in range(self.count):
+            order = self.orders[at]
+            if not order.gone:
+                self.orders[kept] = order
+                kept += 1
+        while self.count > kept:
+            self.orders.pop()
+            self.count -= 1
+        self.walking = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Which prices reach an order, and what is left to do after a bar, from the orders as they are."""
+        self.count = len(self.orders)
+        self.rise = 1 << 62
+        self.fall = -1
+        self.immediate = False
+        self.waiting = False
+        self.fresh = False
+        for at in range(self.count):
+            self.note(self.orders[at])
+
+    def note(self, order: Order) -> None:
+        """The same of one order."""
+        if order.kind == MARKET or order.triggered:
+            self.immediate = True
+        elif goes_up(order):
+            self.rise = min(self.rise, order.price)
+        else:
+            self.fall = max(self.fall, order.price)
+        if order.waits:
+            self.waiting = True
+        if order.used or not order.rested:
+            self.fresh = True
+
+    def release(self) -> None:
+        """The first bar in time: orders that waited for it take part."""
+        self.waiting = False
+        for at in range(self.count):
+            order = self.orders[at]
+            order.waits = False
+
+    def rest(self) -> None:
+        """A bar is over for every order that took part in it."""
+        self.fresh = False
+        for at in range(self.count):
+            order = self.orders[at]
+            order.used = 0
+            if order.waits:
+                self.fresh = True
+            else:
+                order.rested = True
+
+
+def goes_up(order: Order) -> bool:
+    """Whether a rise reaches the order's price."""
+    return order.buy == (order.kind == STOP)
+
+
+def group_of(order: Order) -> int:
+    """Stops before targets, reduce-only limits and entries."""
+    if order.kind == STOP:
+        return 0
+    if order.kind == TAKE_PROFIT:
+        return 1
+    return 2 if order.reduce else 3
+
+
+def before(order: Order, other: Order) -> bool:
+    """Whether an order is taken before an older one: by group, long before short, nearest to the open first."""
+    group = group_of(order)
+    other_group = group_of(other)
+    if group != other_group:
+        return group < other_group
+    if order.side != other.side:
+        return order.side < other.side
+    # A buy limit and a sell stop lie below the open: the higher one is nearer.
+    return order.price < other.price if goes_up(order) else order.price > other.price
