@@ -34,6 +34,7 @@ cdef class Manager:
     cdef State state
     cdef Gateway gateway
     cdef list retries
+    cdef int waiting                # of them: attempts that wait for their spacing
     cdef int64_t next_expiry
     cdef int request(self, Order order) except -1
     @cython.locals(state=State, market=Market)

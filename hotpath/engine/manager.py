@@ -103,6 +103,7 @@ class Manager:
         self.state = state
         self.gateway = None
         self.retries = []
+        self.waiting = 0
         self.next_expiry = -1
 
     # -- requests -------------------------------------------------------------------------------
@@ -339,12 +340,13 @@ class Manager:
     def retry(self, due_ns: int, order: Order) -> None:
         """Request an attempt when its spacing has passed."""
         self.retries.append(Retry(due_ns, order))
+        self.waiting += 1
         if not self.state.simulated:
             self.state.sink.set_timer(f"retry {order_name(order)}", due_ns)
 
     def retry_due(self) -> None:
         """Request the attempts whose spacing has passed; entries only while nothing holds them back."""
-        if len(self.retries) == 0:
+        if self.waiting == 0:
             return
         state = self.state
         waiting = self.retries
@@ -355,6 +357,7 @@ class Manager:
                 self.retries.append(retry)
             else:
                 due.append(retry.order)
+                self.waiting -= 1
         for order in due:
             market = state.markets[order.symbol]
             leg = market.leg(order.side)
@@ -443,6 +446,7 @@ class Manager:
             if retry.order.reduce:
                 self.retries.append(retry)
             else:
+                self.waiting -= 1
                 self.give_up(retry.order, "attempt_dropped", trading_reason(self.state))
 
     def mark_unknown(self, order: Order, reason: str) -> None:
@@ -484,6 +488,7 @@ class Manager:
             market = state.markets[order.symbol]
             market.open_orders.append(order)
         self.retries = [Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]]
+        self.waiting = len(self.retries)
         self.next_expiry = row["next_expiry"]
 
     def policy_of(self, stored: list[Any]) -> Policy:

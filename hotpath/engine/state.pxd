@@ -66,6 +66,7 @@ cdef class Sink:
     cdef int funded(self, Market market, int side, FundingDue due, int64_t ticks, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
+    cdef int executed(self, int64_t requested, int64_t denied) except -1
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1
     cdef int cancel_order(self, Order order) except -1
@@ -91,12 +92,12 @@ cdef class State:
     cdef public int64_t close_ns, set_number    # of the last bar set
     cdef public int trading
     cdef public str trading_author, trading_reason
-    cdef bint moved                     # money or a mark changed since the last settlement
-    cdef bint journals, notes, notes_updates, has_notices
-    cdef readonly int changes           # legs marked as changed
-    cdef int backoffs                   # legs with rejections in a row
+    cdef public bint moved                     # money or a mark changed since the last settlement
+    cdef public bint journals, notes, notes_updates, has_notices
+    cdef public int changes           # legs marked as changed
+    cdef public int backoffs                   # legs with rejections in a row
     cdef readonly list notices
-    cdef Sink sink
+    cdef public Sink sink
     cdef public int64_t intents, requested, fills, rejected, denied, numbered, liquidations
     cpdef Market market_of(self, object symbol)
     cdef int advance(self, int64_t at_ns) except -1

@@ -189,7 +189,7 @@ class Market(Position):
 class Sink:
     """Where events go, in their order, each when the numbers in it have just changed; the journal makes messages.
 
-    ``State.seq`` is the number of the event. The calls after ``stopped`` are effects of a session with a real venue.
+    ``State.seq`` is the number of the event. The calls after ``executed`` are effects of a session with a real venue.
     """
 
     def requested(self, order: Order) -> None:
@@ -246,6 +246,10 @@ class Sink:
 
     def settled(self) -> None:
         """The account at one close."""
+        raise NotImplementedError
+
+    def executed(self, requested: int, denied: int) -> None:
+        """The last effect of a decision that named intents is recorded."""
         raise NotImplementedError
 
     def send(self, order: Order) -> None:

@@ -1,0 +1,647 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""Messages of one session's execution: the only place that words one.
+
+The engine counts its events (``State.seq``) whether or not somebody wants their messages; a journal makes them, in
+the order of the log. ``hash`` is the running hash over the steps so far (contracts/numbering.py).
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+import cython
+from msgspec.structs import replace
+
+from live_runner.contracts.codec import encode
+from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
+from live_runner.contracts.messages import (
+    Accepted,
+    Cancelled,
+    CancelRequested,
+    Decided,
+    Denied,
+    Event,
+    Executed,
+    Expired,
+    Filled,
+    FundingPaid,
+    Incident,
+    Leg,
+    Liquidated,
+    Lot,
+    Pending,
+    Rejected,
+    Requested,
+    Settled,
+    Submitted,
+    Unknown,
+)
+from live_runner.contracts.numbering import FIRST_HASH
+from live_runner.contracts.policy import BackoffState
+from live_runner.contracts.vocabulary import ACTIONS, KINDS, ORDER_STATES, SIDES
+from live_runner.hotpath import fixed
+from live_runner.hotpath.engine.state import Sink
+
+if TYPE_CHECKING or not cython.compiled:
+    from live_runner.hotpath.engine.ledger import Leg as Position
+    from live_runner.hotpath.engine.ledger import Lot as HeldLot
+    from live_runner.hotpath.engine.orders import Order, client_name, intent_name, order_name
+    from live_runner.hotpath.engine.plain_money import money_text, units_text
+    from live_runner.hotpath.engine.state import FundingDue, Market, State
+    from live_runner.hotpath.engine.trading_state import trading_word
+    from live_runner.hotpath.engine.words import CANCELLED, NO_PART, STOP_PART, TARGET_PART
+
+__all__ = ["Journal"]
+
+REQUESTED_V: Final = Requested.VERSION
+SUBMITTED_V: Final = Submitted.VERSION
+ACCEPTED_V: Final = Accepted.VERSION
+FILLED_V: Final = Filled.VERSION
+CANCEL_REQUESTED_V: Final = CancelRequested.VERSION
+REJECTED_V: Final = Rejected.VERSION
+DENIED_V: Final = Denied.VERSION
+UNKNOWN_V: Final = Unknown.VERSION
+INCIDENT_V: Final = Incident.VERSION
+FUNDING_V: Final = FundingPaid.VERSION
+LIQUIDATED_V: Final = Liquidated.VERSION
+SETTLED_V: Final = Settled.VERSION
+EXECUTED_V: Final = Executed.VERSION
+DECIDED_V: Final = Decided.VERSION
+
+
+class Amount:
+    """An amount of money as it was worded last."""
+
+    def __init__(self) -> None:
+        self.units = 0
+        self.text = "0"
+
+    def of(self, units: int) -> str:
+        """Its text now."""
+        if units != self.units:
+            self.units = units
+            self.text = money_text(units)
+        return self.text
+
+
+class Journal(Sink):
+    """Words the events of one session. ``out`` collects messages and effects; whoever takes them clears it.
+
+    ``cause`` is the id of the input being folded. Without ``hashing`` every hash stays empty.
+    """
+
+    def __init__(self, state: State, hashing: bool) -> None:
+        self.state = state
+        self.name = state.name
+        self.prefix = f"{state.name}/execution/"
+        self.hashing = hashing
+        self.hash = FIRST_HASH
+        self.step = []
+        self.out = []
+        self.cause = ""
+        self.decisions = 0
+        self.last_request = None
+        self.cash = Amount()
+        self.realised = Amount()
+        self.unrealised = Amount()
+        self.equity = Amount()
+        self.fees = Amount()
+        self.funding = Amount()
+        self.slippage = Amount()
+        self.turnover = Amount()
+        self.exposure = Amount()
+        self.margin = Amount()
+        self.drawdown_realised = Amount()
+        self.drawdown_equity = Amount()
+
+    def add(self, event: Event) -> None:
+        """One more message."""
+        self.out.append(event)
+        if self.hashing:
+            self.step.append(encode(event))
+
+    def event_name(self) -> str:
+        """The id of the event that the engine has just counted."""
+        return f"{self.prefix}{self.state.seq}"
+
+    def close(self, event: Any) -> Any:
+        """End a step: the event that carries the running hash up to and including itself."""
+        if not self.hashing:
+            self.out.append(event)
+            return event
+        self.step.append(encode(event))
+        digest = blake2b(bytes.fromhex(self.hash), digest_size=16)
+        for data in self.step:
+            digest.update(len(data).to_bytes(4, "big"))
+            digest.update(data)
+        self.step.clear()
+        self.hash = digest.hexdigest()
+        event = with_hash(event, self.hash)
+        self.out.append(event)
+        return event
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    def requested(self, order: Order) -> None:
+        """The order is about to be handed to the venue."""
+        event = self.request_of(order, self.event_name(), self.state.seq, self.state.now_ns)
+        self.last_request = event
+        self.add(event)
+
+    def request_of(self, order: Order, name: str, seq: int, at_ns: int) -> Requested:
+        """An order's request."""
+        market = self.state.markets[order.symbol]
+        asked = order.asked
+        if isinstance(asked, float):
+            asked = fixed.float_text(asked)
+        return Requested(
+            order_name(order),
+            client_name(order),
+            intent_name(order),
+            order.attempt,
+            market.symbol,
+            SIDES[order.side],
+            "buy" if order.buy else "sell",
+            ACTIONS[order.action],
+            KINDS[order.kind],
+            units_text(market.lot_grid, order.quantity),
+            units_text(market.grid, order.price) if order.price else None,
+            bool(order.reduce),
+            units_text(market.grid, order.reference),
+            order.expires_ns if order.expires_ns >= 0 else None,
+            order.reason,
+            asked,
+            parent_name(order),
+            v=REQUESTED_V,
+            id=name,
+            session=self.name,
+            source="execution",
+            seq=seq,
+            cause=self.cause,
+            event_ns=at_ns,
+        )
+
+    def submitted(self, order: Order, at_ns: int) -> None:
+        """The order was handed to the venue; its answer is awaited."""
+        market = self.state.markets[order.symbol]
+        self.add(
+            Submitted(
+                order_name(order),
+                market.symbol,
+                v=SUBMITTED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=at_ns,
+            )
+        )
+
+    def accepted(self, order: Order) -> None:
+        """The venue has the order."""
+        market = self.state.markets[order.symbol]
+        self.add(
+            Accepted(
+                order_name(order),
+                market.symbol,
+                venue_name(order),
+                v=ACCEPTED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def filled(
+        self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int, fill_id: str | None
+    ) -> None:
+        """One fill."""
+        market = self.state.markets[order.symbol]
+        ledger = self.state.ledger
+        name = order_name(order)
+        self.add(
+            Filled(
+                name,
+                f"{name}/f{order.fills}" if fill_id is None else fill_id,
+                intent_name(order),
+                market.symbol,
+                SIDES[order.side],
+                "buy" if order.buy else "sell",
+                ACTIONS[order.action],
+                KINDS[order.kind],
+                units_text(market.lot_grid, lots),
+                units_text(market.grid, ticks),
+                money_text(ledger.filled_notional),
+                money_text(ledger.filled_fee),
+                market.instrument.settle,
+                "maker" if maker else "taker",
+                money_text(ledger.filled_realised),
+                units_text(market.grid, reference),
+                money_text(ledger.filled_slippage),
+                units_text(market.lot_grid, order.filled),
+                units_text(market.lot_grid, order.quantity - order.filled),
+                ORDER_STATES[order.state],
+                order.reason,
+                units_text(market.lot_grid, market.leg(order.side).quantity),
+                v=FILLED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=at_ns,
+            )
+        )
+
+    def cancel_requested(self, order: Order) -> None:
+        """The order is being taken off the book."""
+        market = self.state.markets[order.symbol]
+        self.add(
+            CancelRequested(
+                order_name(order),
+                market.symbol,
+                order.cancel_reason,
+                v=CANCEL_REQUESTED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def ended(self, order: Order, reason: str, retrying: bool) -> None:
+        """Cancelled or expired."""
+        market = self.state.markets[order.symbol]
+        kind = Cancelled if order.state == CANCELLED else Expired
+        self.add(
+            kind(
+                order_name(order),
+                intent_name(order),
+                market.symbol,
+                SIDES[order.side],
+                ACTIONS[order.action],
+                units_text(market.lot_grid, order.filled),
+                units_text(market.lot_grid, order.quantity - order.filled),
+                reason,
+                bool(retrying),
+                v=kind.VERSION,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def rejected(self, order: Order, code: str, message: str, retryable: bool, retrying: bool) -> None:
+        """The venue refused the order."""
+        market = self.state.markets[order.symbol]
+        self.add(
+            Rejected(
+                order_name(order),
+                intent_name(order),
+                market.symbol,
+                SIDES[order.side],
+                ACTIONS[order.action],
+                code,
+                message,
+                bool(retryable),
+                bool(retrying),
+                v=REJECTED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def denied(
+        self, intent_id: str, symbol: str, leg: str, action: str, reason: str, message: str, order_id: str
+    ) -> None:
+        """The runner does not carry the intent out."""
+        self.add(
+            Denied(
+                intent_id,
+                symbol,
+                leg,
+                action,
+                reason,
+                message,
+                order_id,
+                v=DENIED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def unknown(self, order: Order, reason: str) -> None:
+        """The venue's answer is missing or unreadable."""
+        market = self.state.markets[order.symbol]
+        self.add(
+            Unknown(
+                order_name(order),
+                market.symbol,
+                reason,
+                v=UNKNOWN_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def incident(self, at_ns: int, severity: str, code: str, message: str, details: dict[str, Any]) -> None:
+        """Something an operator should know."""
+        self.add(
+            Incident(
+                severity,
+                code,
+                message,
+                details,
+                v=INCIDENT_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=at_ns,
+            )
+        )
+
+    # -- account --------------------------------------------------------------------------------
+
+    def funded(self, market: Market, side: int, due: FundingDue, ticks: int, lots: int, amount: int) -> None:
+        """Funding on one leg."""
+        self.add(
+            FundingPaid(
+                market.symbol,
+                SIDES[side],
+                due.funding_ns,
+                due.rate,
+                units_text(market.grid, ticks),
+                units_text(market.lot_grid, lots),
+                money_text(amount),
+                v=FUNDING_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=due.funding_ns,
+            )
+        )
+
+    def liquidated(self, market: Market, ticks: int, equity: int, maintenance: int, at_ns: int) -> None:
+        """Margin is used up."""
+        self.add(
+            Liquidated(
+                market.symbol,
+                units_text(market.grid, ticks),
+                money_text(equity),
+                money_text(maintenance),
+                v=LIQUIDATED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=at_ns,
+            )
+        )
+
+    def settled(self) -> None:
+        """The account at one close, without a state hash."""
+        self.settle("")
+
+    def settle(self, state_hash: str) -> str:
+        """The account at one close; the id of the message."""
+        state = self.state
+        ledger = state.ledger
+        state.seq += 1
+        name = self.event_name()
+        self.close(
+            Settled(
+                state.close_ns,
+                self.changed_legs() if state.changes else [],
+                self.pending(),
+                self.cash.of(ledger.cash),
+                self.realised.of(ledger.realised),
+                self.unrealised.of(ledger.unrealised),
+                self.equity.of(ledger.cash + ledger.unrealised),
+                self.fees.of(ledger.fees_maker + ledger.fees_taker),
+                self.funding.of(ledger.funding),
+                self.slippage.of(ledger.slippage),
+                self.turnover.of(ledger.turnover),
+                self.exposure.of(ledger.exposure),
+                self.margin.of(state.initial_margin(ledger.exposure)),
+                self.drawdown_realised.of(ledger.drawdown_realised),
+                self.drawdown_equity.of(ledger.drawdown_equity),
+                trading_word(state),
+                "",
+                state_hash,
+                v=SETTLED_V,
+                id=name,
+                session=self.name,
+                source="execution",
+                seq=state.seq,
+                cause=self.cause,
+                event_ns=state.close_ns,
+            )
+        )
+        return name
+
+    def changed_legs(self) -> list[Leg]:
+        """Legs that changed since they were shown last, in the order of symbols, long before short."""
+        legs = []
+        for market in self.state.markets:
+            if market.long.changed:
+                legs.append(self.leg(market, market.long, 0))
+            if market.short.changed:
+                legs.append(self.leg(market, market.short, 1))
+        return legs
+
+    def leg(self, market: Market, held: Position, side: int) -> Leg:
+        """One leg as ``settled`` shows it."""
+        lots = []
+        for lot in held.lots:
+            if lot.message is None:
+                lot.message = Lot(
+                    units_text(market.lot_grid, lot.quantity),
+                    market.average_text(lot.cost, lot.quantity),
+                    lot.opened_ns,
+                    entry_name(lot),
+                )
+            lots.append(lot.message)
+        backoff = None
+        blocked = ""
+        if held.backoff is not None:
+            backoff = BackoffState(
+                failures=held.backoff.failures,
+                blocked=held.backoff.blocked,
+                blocked_until_ns=held.backoff.until_ns if held.backoff.until_ns >= 0 else None,
+                event_id=held.backoff.event_id,
+                detail=held.backoff.detail,
+                at_ns=held.backoff.at_ns,
+            )
+            if held.backoff.blocks(self.state.now_ns):
+                blocked = "backoff"
+        if held.unresolved:
+            blocked = "leg_blocked"
+        return Leg(
+            symbol=market.symbol,
+            leg=SIDES[side],
+            quantity=units_text(market.lot_grid, held.quantity),
+            average=market.average_text(held.cost, held.quantity),
+            lots=lots,
+            realised=money_text(held.realised),
+            blocked=blocked,
+            backoff=backoff,
+        )
+
+    def pending(self) -> list[Pending]:
+        """Every open order, in the order of requests."""
+        found = []
+        for order in self.state.orders:
+            if order.pending is None:
+                market = self.state.markets[order.symbol]
+                order.pending = Pending(
+                    order_id=order_name(order),
+                    intent_id=intent_name(order),
+                    symbol=market.symbol,
+                    leg=SIDES[order.side],
+                    side="buy" if order.buy else "sell",
+                    kind=KINDS[order.kind],
+                    action=ACTIONS[order.action],
+                    remaining=units_text(market.lot_grid, order.quantity - order.filled),
+                    price=units_text(market.grid, order.price) if order.price else None,
+                    status=ORDER_STATES[order.state],
+                    expires_ns=order.expires_ns if order.expires_ns >= 0 else None,
+                    parent=parent_name(order),
+                )
+            found.append(order.pending)
+        return found
+
+    def executed(self, requested: int, denied: int) -> None:
+        """The last effect of a decision that named intents is recorded."""
+        self.add(
+            Executed(
+                self.state.close_ns,
+                requested,
+                denied,
+                v=EXECUTED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.close_ns,
+            )
+        )
+
+    # -- effects of a session with a real venue ---------------------------------------------------
+
+    def send(self, order: Order) -> None:
+        """Hand the order that was just requested to the venue."""
+        self.out.append(SendOrder(order=self.last_request))
+
+    def send_again(self, order: Order) -> None:
+        """Hand the very same request to the venue once more."""
+        name = f"{self.prefix}{order.request_seq}"
+        self.out.append(SendOrder(order=self.request_of(order, name, order.request_seq, order.request_ns)))
+
+    def cancel_order(self, order: Order) -> None:
+        """Ask the venue to take the order off its book."""
+        market = self.state.markets[order.symbol]
+        self.out.append(
+            CancelOrder(order_id=order_name(order), client_order_id=client_name(order), symbol=market.symbol)
+        )
+
+    def query(self, order: Order) -> None:
+        """Ask the venue what became of the order."""
+        market = self.state.markets[order.symbol]
+        self.out.append(
+            QueryOrder(order_id=order_name(order), client_order_id=client_name(order), symbol=market.symbol)
+        )
+
+    def set_timer(self, name: str, due_ns: int) -> None:
+        """Ask for a timer."""
+        self.out.append(SetTimer(name=name, due_ns=due_ns))
+
+    # -- a backtest whose events somebody wants ---------------------------------------------------
+
+    def expect_decision(self) -> None:
+        """The decision on this close comes next; what it leads to has it as its cause."""
+        self.decisions += 1
+        self.settled_cause = self.event_name()
+        self.cause = f"{self.name}/strategy/{self.decisions}"
+
+    def decided(self, said: tuple[list[Any], list[Any], list[Any]], at: int) -> None:
+        """The decision, in messages, at its place in ``out``: before what it led to."""
+        self.out.insert(
+            at,
+            Decided(
+                self.state.close_ns,
+                said[0],
+                said[1],
+                said[2],
+                v=DECIDED_V,
+                id=self.cause,
+                session=self.name,
+                source="strategy",
+                seq=self.decisions,
+                cause=self.settled_cause,
+                event_ns=self.state.close_ns,
+            ),
+        )
+
+    # -- snapshots ------------------------------------------------------------------------------
+
+    def row(self) -> dict[str, Any]:
+        """Plain data for a snapshot."""
+        return {"hash": self.hash, "step": list(self.step)}
+
+    def restore(self, row: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        self.hash = row["hash"]
+        self.step = list(row["step"])
+
+
+def venue_name(order: Order) -> str:
+    """The venue's id of an order."""
+    if order.venue_number:
+        return f"paper-{order.venue_number}"
+    return order.venue_order_id
+
+
+def entry_name(lot: HeldLot) -> str:
+    """The order that opened a lot; of a lot from a snapshot its id is all that is known."""
+    order = lot.order
+    return order if isinstance(order, str) else order_name(order)
+
+
+def parent_name(order: Order) -> str:
+    """The entry that a stop or target protects, "" for every other order."""
+    if order.part == STOP_PART or order.part == TARGET_PART:
+        return ""
+    return ""
+
+
+def with_hash(event: Any, hash: str) -> Any:
+    """The event that carries its running hash."""
+    return replace(event, hash=hash)

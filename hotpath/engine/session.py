@@ -1,0 +1,471 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""One session on the engine: its parts wired together, and what each input does to them.
+
+A backtest plays columns (``play``), a service folds messages one by one (``begin_set``, ``put_bar``, ``settle``,
+``carry_out``, ``obey``, ``report``, ``timer``). Both go through the same steps of a close:
+
+    match and mark every symbol's bar, expire, end backoffs, settle the account      settle
+    the strategy observes every bar, gets its order events and decides                host.observe, host.decide
+    closes, then opens and adds, each in the order given                              carry_out
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import cython
+
+from live_runner.contracts.messages import Command, Report, Started
+from live_runner.contracts.vocabulary import ACTIONS, SIDES
+from live_runner.hotpath.engine.columns import Columns
+from live_runner.hotpath.engine.journal import Journal
+from live_runner.hotpath.engine.manager import Manager
+from live_runner.hotpath.engine.paper import Paper
+from live_runner.hotpath.engine.pretrade import PreTrade
+from live_runner.hotpath.engine.reports import Reports
+from live_runner.hotpath.engine.state import State
+from live_runner.hotpath.engine.venue import RemoteVenue
+
+if TYPE_CHECKING or not cython.compiled:
+    from live_runner.hotpath.engine.backoff import restored_backoff
+    from live_runner.hotpath.engine.host import Host
+    from live_runner.hotpath.engine.orders import Order, new_order, order_name
+    from live_runner.hotpath.engine.plain_money import money_text, of_whole, whole
+    from live_runner.hotpath.engine.pretrade import Asked
+    from live_runner.hotpath.engine.state import FundingDue, Market, new_funding
+    from live_runner.hotpath.engine.trading_state import move_trading, trading_reason
+    from live_runner.hotpath.engine.words import CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
+
+__all__ = ["PAUSE_SETS", "Session"]
+
+PAUSE_SETS: Final = 4096
+"""Sets between two looks at signals (Ctrl-C) and calls of ``progress``."""
+
+
+class Session:
+    """Orders, positions and account of one session, from its manifest.
+
+    ``columns`` as ``Columns`` takes them, None where bars come from messages. With ``journals`` every event becomes a
+    message in ``journal.out``; with ``hashing`` they carry the running hash.
+    """
+
+    def __init__(
+        self,
+        started: Started,
+        columns: list[tuple[Any, ...]] | None,
+        journals: bool,
+        hashing: bool,
+    ) -> None:
+        self.columns = Columns(len(started.config["market"]["symbols"]), columns)
+        self.state = State(started, self.columns)
+        self.manager = Manager(self.state)
+        self.paper = Paper(self.state, self.manager)
+        self.venue = RemoteVenue(self.state, self.manager)
+        self.manager.gateway = self.paper if self.state.simulated else self.venue
+        self.reports = Reports(self.state, self.manager, self.venue)
+        self.pretrade = PreTrade(self.state)
+        self.journal = None
+        if journals:
+            self.journal = Journal(self.state, hashing)
+            self.state.sink = self.journal
+            self.state.journals = True
+        self.due = []
+        self.due_at = 0
+        self.due_set = -1
+        self.set_cause = ""
+
+    # -- a backtest -------------------------------------------------------------------------------
+
+    def play(
+        self,
+        host: Host,
+        grid: Any,
+        length_ns: int,
+        warmup_sets: int,
+        due: list[tuple[int, int, int, str, float | None]],
+        progress: Callable[[int], None] | None,
+        sink: Callable[[int], None] | None,
+    ) -> None:
+        """Every set of the columns. ``grid`` has their open times.
+
+        ``due`` are the funding rates in the order of their sets: number of the set (from 0), symbol, time, rate, mark.
+        ``progress`` is called with the number of the set now and then, ``sink`` after each set, to take
+        ``journal.out``.
+        """
+        self.columns.check(grid, length_ns, warmup_sets)
+        self.due = due
+        self.due_at = 0
+        self.due_set = due[0][0] if due else -1
+        sets = len(grid)
+        times = grid if cython.compiled else grid.tolist()
+        for number in range(sets):
+            if number % PAUSE_SETS == 0:
+                self.pause(number, progress)
+            self.step(host, times[number], times[number] + length_ns, number + 1, number >= warmup_sets)
+            if sink is not None:
+                sink(number)
+        self.pause(sets, progress)
+
+    def pause(self, number: int, progress: Callable[[int], None] | None) -> None:
+        """Let Ctrl-C through, which compiled code would not see, and report how far the run is."""
+        if cython.compiled:
+            PyErr_CheckSignals()
+        if progress is not None:
+            progress(number)
+
+    def step(self, host: Host, open_ns: int, close_ns: int, number: int, tradable: bool) -> None:
+        """One set: match and mark, settle, observe, decide."""
+        self.state.now_ns = close_ns
+        self.state.close_ns = close_ns
+        self.state.set_number = number
+        if 0 <= self.due_set < number:
+            self.await_due(number, tradable)
+        for at in range(self.columns.symbols):
+            if self.columns.take(at, open_ns, close_ns, number) and tradable and self.columns.busy[at]:
+                self.paper.run_bar(self.state.markets[at])
+        if tradable:
+            self.end_set()
+        host.observe()
+        if tradable:
+            if self.state.journals:
+                self.decide_in_messages(host)
+            else:
+                self.state.seq += 1  # settled
+                host.decide()
+
+    def await_due(self, number: int, tradable: bool) -> None:
+        """Funding rates that come with this set or came before it."""
+        self.due_set = -1
+        while self.due_at < len(self.due):
+            row = self.due[self.due_at]
+            if row[0] >= number:
+                self.due_set = row[0]
+                break
+            self.due_at += 1
+            if tradable:
+                self.paper.await_funding(self.state.markets[row[1]], new_funding(row[2], row[3], row[4]))
+
+    def decide_in_messages(self, host: Host) -> None:
+        """The close and its decision, with their messages."""
+        self.journal.cause = self.set_cause
+        self.journal.settled()
+        self.journal.expect_decision()
+        at = len(self.journal.out)
+        host.decide()
+        self.journal.decided(host.decision(), at)
+
+    # -- a close --------------------------------------------------------------------------------
+
+    def begin_set(self, close_ns: int, number: int) -> None:
+        """The next close time: everything until the one after it happens there."""
+        self.state.advance(close_ns)
+        self.state.close_ns = close_ns
+        self.state.set_number = number
+
+    def await_funding(self, symbol: str, funding_ns: int, rate: str, mark: float | None) -> None:
+        """A funding rate that came with the set."""
+        self.paper.await_funding(self.state.market_of(symbol), new_funding(funding_ns, rate, mark))
+
+    def put_bar(
+        self,
+        symbol: str,
+        open_ns: int,
+        close_ns: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float,
+        late: bool,
+        tradable: bool,
+    ) -> None:
+        """One symbol's bar of the set: matched and marked on the paper venue, a mark only with a real one."""
+        state = self.state
+        market = state.market_of(symbol)
+        at = market.index
+        self.columns.put(at, open_ns, close_ns, open, high, low, close, volume, late, state.set_number)
+        if not tradable:
+            return
+        if state.simulated:
+            if self.columns.busy[at]:
+                self.paper.run_bar(market)
+        elif market.long.quantity or market.short.quantity:
+            state.ledger.mark_at(market, market.close_ticks())
+            state.moved = True
+
+    def end_set(self) -> None:
+        """After the bars of a set: what ran out of time, backoffs, peaks and drawdowns."""
+        if self.manager.next_expiry >= 0:
+            self.manager.expire()
+        if self.manager.waiting and self.state.simulated:
+            self.manager.retry_due()
+        if self.state.backoffs:
+            self.end_backoffs()
+        if self.state.moved:
+            self.state.moved = False
+            self.state.ledger.settle()
+
+    def end_backoffs(self) -> None:
+        """Backoffs whose time has run out show as a change of their leg, once."""
+        for market in self.state.markets:
+            for side in range(2):
+                leg = market.leg(side)
+                backoff = leg.backoff
+                if backoff is not None and backoff.blocked and not backoff.blocks(self.state.now_ns):
+                    backoff.blocked = False
+                    backoff.until_ns = -1
+                    self.state.change(market, side)
+
+    def clear_changes(self) -> None:
+        """Every changed leg has been shown."""
+        if self.state.changes:
+            self.state.changes = 0
+            for market in self.state.markets:
+                market.long.changed = False
+                market.short.changed = False
+
+    # -- a decision -----------------------------------------------------------------------------
+
+    def carry_out(self, intents: list[Asked]) -> None:
+        """Every intent of one decision: closes and cancels first, then the others, each in the order given."""
+        state = self.state
+        count = len(intents)
+        if count == 0:
+            return
+        state.intents += count
+        requested = state.requested
+        denied = state.denied
+        for passing in range(2):
+            for at in range(count):
+                asked = intents[at]
+                first = asked.action == PARTIAL_CLOSE or asked.action == CLOSE or asked.action == CANCEL
+                if first == (passing == 0):
+                    self.place(asked)
+        state.seq += 1
+        if state.journals:
+            state.sink.executed(state.requested - requested, state.denied - denied)
+
+    def place(self, asked: Asked) -> None:
+        """One intent: requested, denied, cancelled, or nothing to do."""
+        if asked.symbol < 0:
+            self.deny(asked, "unknown_symbol", f"'{asked.message.symbol}' is no symbol of this session")
+        elif asked.action < 0:
+            self.deny(asked, "unknown_action", f"'{asked.message.action}' is no action: {', '.join(ACTIONS)}")
+        elif asked.side < 0:
+            self.deny(asked, "unknown_leg", f"'{asked.message.leg}' is no leg: long or short")
+        elif asked.action == CANCEL:
+            self.cancel(asked)
+        elif asked.action != HOLD and asked.action != SYNC_STATE:
+            order = self.pretrade.order_of(asked)
+            if order is None:
+                self.deny(asked, self.pretrade.reason, self.pretrade.message)
+            else:
+                self.manager.request(order)
+
+    def cancel(self, asked: Asked) -> None:
+        """Take an order of the leg off the book."""
+        for order in self.state.orders:
+            if order.symbol == asked.symbol and order.side == asked.side and order_name(order) == asked.order_id:
+                if not order.cancel_reason:
+                    self.manager.cancel(order, asked.reason or "intent")
+                return
+        self.deny(
+            asked, "unknown_order", f"'{asked.order_id}' is no open order of the {SIDES[asked.side]} leg"
+        )
+
+    def deny(self, asked: Asked, reason: str, message: str) -> None:
+        """The runner does not carry the intent out."""
+        intent_id = asked.intent_text
+        if intent_id is None:
+            intent_id = f"{self.state.name}/{asked.close_ns}/{asked.number}"
+        symbol = self.state.markets[asked.symbol].symbol if asked.symbol >= 0 else asked.message.symbol
+        leg = SIDES[asked.side] if asked.side >= 0 else asked.message.leg
+        action = ACTIONS[asked.action] if asked.action >= 0 else asked.message.action
+        self.manager.deny(
+            asked.close_ns,
+            asked.number,
+            asked.symbol,
+            asked.side,
+            intent_id,
+            symbol,
+            leg,
+            asked.action,
+            action,
+            reason,
+            message,
+            None,
+        )
+
+    # -- operators, reports, timers ---------------------------------------------------------------
+
+    def obey(self, command: Command) -> None:
+        """An accepted operator command, at its place in the log; others are not execution's matter."""
+        if not move_trading(self.state, command.command, command.author, command.reason):
+            return
+        if command.command in ("kill", "flatten"):
+            self.manager.cancel_entries(command.command)
+        if command.command == "flatten":
+            self.flatten(command)
+
+    def flatten(self, command: Command) -> None:
+        """A market close for every leg that is open, or about to be by an order that cannot be recalled."""
+        number = 0
+        for market in self.state.markets:
+            for side in range(2):
+                lots = market.leg(side).quantity
+                for order in market.open_orders:
+                    if order.side == side and not order.reduce:
+                        lots += order.quantity - order.filled
+                if lots == 0 or market.closes_whole_leg(side):
+                    continue
+                number += 1
+                order = new_order(
+                    self.state.name,
+                    0,
+                    0,
+                    1,
+                    market.index,
+                    side,
+                    CLOSE,
+                    MARKET,
+                    lots,
+                    0,
+                    market.close_ticks(),
+                    True,
+                    "flatten",
+                )
+                order.intent_text = f"{command.id}/{number}"
+                order.policy = self.state.policy
+                order.at_next_open = True
+                self.manager.request(order)
+
+    def report(self, report: Report) -> None:
+        """A real venue's word about an order."""
+        self.state.advance(report.event_ns)
+        self.reports.fold(report)
+
+    def timer(self, due_ns: int) -> None:
+        """A timer has fired."""
+        self.state.advance(due_ns)
+        self.manager.expire()
+        self.manager.retry_due()
+
+    # -- results and snapshots ------------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        """The session in numbers: counts, and money as decimal text."""
+        state = self.state
+        ledger = state.ledger
+        open_legs = 0
+        for market in state.markets:
+            open_legs += (market.long.quantity > 0) + (market.short.quantity > 0)
+        return {
+            "intents": state.intents,
+            "orders": state.requested,
+            "fills": state.fills,
+            "refused": state.denied,
+            "rejected": state.rejected,
+            "realised": money_text(ledger.realised),
+            "unrealised": money_text(ledger.unrealised),
+            "equity": money_text(ledger.cash + ledger.unrealised),
+            "cash": money_text(ledger.cash),
+            "fees": money_text(ledger.fees_maker + ledger.fees_taker),
+            "fees_maker": money_text(ledger.fees_maker),
+            "fees_taker": money_text(ledger.fees_taker),
+            "funding": money_text(ledger.funding),
+            "slippage": money_text(ledger.slippage),
+            "turnover": money_text(ledger.turnover),
+            "drawdown_realised": money_text(ledger.drawdown_realised),
+            "drawdown_equity": money_text(ledger.drawdown_equity),
+            "trades": ledger.trades,
+            "margin_calls": ledger.margin_calls,
+            "open_legs": open_legs,
+            "liquidations": state.liquidations,
+        }
+
+    def row(self) -> dict[str, Any]:
+        """Plain data for a snapshot, taken between two inputs."""
+        state = self.state
+        return {
+            "times": [state.now_ns, state.close_ns, state.set_number],
+            "seq": state.seq,
+            "trading": [state.trading, state.trading_author, state.trading_reason],
+            "counts": [
+                state.intents, state.requested, state.fills, state.rejected, state.denied, state.numbered,
+                state.liquidations,
+            ],
+            "markets": [self.market_row(market) for market in state.markets],
+            "ledger": state.ledger.state(),
+            "manager": self.manager.row(),
+            "reports": self.reports.row(),
+            "journal": self.journal.row() if self.journal is not None else None,
+        }  # fmt: skip
+
+    def market_row(self, market: Market) -> dict[str, Any]:
+        """Plain data of one symbol, its lots apart."""
+        orders = self.state.orders
+        return {
+            "bar": self.columns.row(market.index),
+            "funding": [[due.funding_ns, due.rate, due.mark] for due in market.funding],
+            "book": [orders.index(order) for order in market.book.orders],
+            "pairs": [[orders.index(order), orders.index(order.pair)] for order in market.book.orders if order.pair],
+            "legs": [self.leg_row(market, side) for side in range(2)],
+        }
+
+    def leg_row(self, market: Market, side: int) -> list[Any]:
+        """Plain data of one leg, its lots apart."""
+        leg = market.leg(side)
+        return [
+            str(whole(leg.realised)),
+            bool(leg.changed),
+            leg.unresolved,
+            leg.backoff.row() if leg.backoff is not None else None,
+        ]
+
+    def restore(self, row: dict[str, Any]) -> None:
+        """Take over a state that ``row`` gave, on a fresh session."""
+        state = self.state
+        state.now_ns, state.close_ns, state.set_number = row["times"]
+        state.seq = row["seq"]
+        state.trading, state.trading_author, state.trading_reason = row["trading"]
+        (
+            state.intents, state.requested, state.fills, state.rejected, state.denied, state.numbered,
+            state.liquidations,
+        ) = row["counts"]  # fmt: skip
+        state.ledger.restore(row["ledger"])
+        self.manager.restore(row["manager"])
+        for at in range(len(state.markets)):
+            self.restore_market(state.markets[at], row["markets"][at])
+        self.reports.restore(row["reports"])
+        if self.journal is not None:
+            self.journal.restore(row["journal"])
+
+    def restore_market(self, market: Market, row: dict[str, Any]) -> None:
+        """One symbol from a snapshot; its lots and the open orders are there already."""
+        orders = self.state.orders
+        at = market.index
+        self.columns.restore(at, row["bar"])
+        for funding_ns, rate, mark in row["funding"]:
+            market.funding.append(new_funding(funding_ns, rate, mark))
+            market.funding_count += 1
+        for place in row["book"]:
+            market.book.add(orders[place])
+        for place, other in row["pairs"]:
+            order = orders[place]
+            order.pair = orders[other]
+        for side in range(2):
+            leg = market.leg(side)
+            realised, changed, leg.unresolved, backoff = row["legs"][side]
+            leg.realised = of_whole(int(realised))
+            if changed:
+                self.state.change(market, side)
+            if backoff is not None:
+                leg.backoff = restored_backoff(backoff)
+                self.state.backoffs += 1
+        self.columns.busy[at] = (
+            market.book.count > 0
+            or market.long.quantity > 0
+            or market.short.quantity > 0
+            or market.funding_count > 0
+        )
