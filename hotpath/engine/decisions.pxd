@@ -35,7 +35,7 @@ cdef class Group:
     cdef readonly bytearray outcomes
     cdef readonly bytes before
     cdef readonly bint filled_since, restored
-    cdef int first_notice
+    cdef Py_ssize_t first_notice
     cdef int add(self, int number, int outcome) except -1
     cdef bint holds(self, int64_t close_ns, int number) noexcept
     @cython.locals(at=Py_ssize_t, what=int, is_open=bint)
@@ -95,8 +95,10 @@ cdef class Decisions(Host):
     cdef int put_back(self, int index, bytes state) except -1
     @cython.locals(notice=Notice, at=Py_ssize_t)
     cdef int dispatch(self, list notices) except -1
-    @cython.locals(index=int, history=LegHistory, group=Group, notice=Notice, first=Notice)
-    cdef int read(self, list notices, int at) except -1
+    @cython.locals(history=LegHistory, notice=Notice)
+    cdef int read(self, list notices, Py_ssize_t at) except -1
+    @cython.locals(group=Group, notice=Notice, first=Notice)
+    cdef int read_result(self, list notices, Py_ssize_t at, LegHistory history) except -1
     @cython.locals(index=int, history=LegHistory, group=Group)
     cdef int deliver(self, Notice notice) except -1
     @cython.locals(group=Group, at=Py_ssize_t)

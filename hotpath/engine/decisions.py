@@ -32,13 +32,13 @@ A leg is named by one number, ``2 * symbol + side``; an intent by the close of i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 
 from live_runner.hotpath.engine.host import Host
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.columns import Columns
     from live_runner.hotpath.engine.notices import Notice, new_notice
     from live_runner.hotpath.engine.words import (
@@ -259,15 +259,14 @@ class Decisions(Host):
 
     def remember(self, index: int, number: int, action: int, before: bytes) -> None:
         """An intent of the call that was just accepted, blocked ones included; ``before``: the leg before the call."""
-        if not self.listens or action == HOLD:
-            return
-        history = self.legs[index]
-        count = len(history.groups)
-        group = history.groups[count - 1] if count > 0 else None
-        if group is None or group.close_ns != self.close_ns:
-            group = new_group(self.close_ns, number, history.version, before)
-            self.add_group(history, group)
-        group.add(number, INTENT_WITHOUT_ORDER if action == CANCEL or action == SYNC_STATE else INTENT_OPEN)
+        if self.listens and action != HOLD:
+            history = self.legs[index]
+            count = len(history.groups)
+            group = history.groups[count - 1] if count > 0 else None
+            if group is None or group.close_ns != self.close_ns:
+                group = new_group(self.close_ns, number, history.version, before)
+                self.add_group(history, group)
+            group.add(number, INTENT_WITHOUT_ORDER if action == CANCEL or action == SYNC_STATE else INTENT_OPEN)
 
     def add_group(self, history: LegHistory, group: Group) -> None:
         """Keep a group; those of another version cannot be put back any more."""
@@ -299,15 +298,14 @@ class Decisions(Host):
 
     def block(self, index: int, number: int, action: int, reason: str) -> None:
         """Hold an intent back; the strategy is notified with the next order events."""
-        if not self.listens:
-            return
-        notice = new_notice(
-            NOTICE_BLOCKED, None, index // 2, index % 2, action, self.close_ns, number, self.close_ns
-        )
-        notice.reason = reason
-        notice.message = self.blocked_detail
-        self.blocked.append(notice)
-        self.waits = True
+        if self.listens:
+            notice = new_notice(
+                NOTICE_BLOCKED, None, index // 2, index % 2, action, self.close_ns, number, self.close_ns
+            )
+            notice.reason = reason
+            notice.message = self.blocked_detail
+            self.blocked.append(notice)
+            self.waits = True
 
     # -- leg states -------------------------------------------------------------------------------
 
@@ -360,12 +358,14 @@ class Decisions(Host):
     def read(self, notices: list[Notice], at: int) -> None:
         """What one event means for the group of its intent, and whether its leg is to be put back."""
         notice = notices[at]
-        if notice.symbol < 0 or notice.side < 0 or not is_result(notice.kind):
-            return
-        index = 2 * notice.symbol + notice.side
-        history = self.legs[index]
-        if len(history.groups) == 0:
-            return
+        if notice.symbol >= 0 and notice.side >= 0 and is_result(notice.kind):
+            history = self.legs[2 * notice.symbol + notice.side]
+            if len(history.groups) > 0:
+                self.read_result(notices, at, history)
+
+    def read_result(self, notices: list[Notice], at: int, history: LegHistory) -> None:
+        """What became of an intent of a leg with open groups."""
+        notice = notices[at]
         group = None
         if notice.order is None or notice.order.part < LONG_PART:
             group = self.group_of(history, notice.close_ns, notice.number)

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.columns cimport Columns
-from live_runner.hotpath.engine.decisions cimport Decisions
+from live_runner.hotpath.engine.decisions cimport Decisions, LegHistory
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.words cimport NOTICE_BLOCKED, NOTICE_DENIED, NOTICE_FILLED, NOTICE_REJECTED
 
@@ -9,6 +9,7 @@ cdef class PythonDecisions(Decisions):
     cdef readonly object strategy
     cdef readonly str session
     cdef readonly tuple names
+    cdef dict places
     cdef object call_observe, call_on_bar, call_on_fill, call_on_rejection, call_on_order_update, call_select
     cdef readonly bint hears_fills, hears_rejections, hears_updates
     cdef object failures, draft_class
@@ -21,6 +22,15 @@ cdef class PythonDecisions(Decisions):
     cdef object leg_class, encode, decode
     cdef list drafts, numbers, held_back    # of the decision in the making
 
+    @cython.locals(symbol=int)
+    cpdef take_bars(self, list bars, int64_t number)
+    @cython.locals(symbol=int)
+    cpdef observe_bars(self, list bars, int64_t number)
+    cpdef decide_on(self, int64_t number, int64_t close_ns, int64_t now_ns, view, list notices)
+    @cython.locals(index=int)
+    cdef take_first_states(self)
+    @cython.locals(history=LegHistory)
+    cdef int first_version(self, int index) except -1
     cdef int show(self, int symbol, bar) except -1
     cdef int ask_symbol(self, int symbol) except -1
     @cython.locals(long=bytes, short=bytes)
@@ -48,5 +58,5 @@ cdef class PythonDecisions(Decisions):
 
 cdef object answer_error(answer, str call)
 @cython.locals(notice=Notice)
-cpdef Notice message_notice(int kind, int symbol, int side, int action, int64_t close_ns, int number, bint filled, bint retrying, event)
+cpdef Notice message_notice(int kind, int symbol, int side, int action, int64_t close_ns, int number, bint filled, bint retrying, event, details)
 cdef object intent_of(draft, str id, int64_t open_ns)

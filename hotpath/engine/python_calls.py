@@ -12,7 +12,7 @@ that call, and a state goes on as exactly what a restart would make of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 import msgspec
@@ -22,7 +22,7 @@ from live_runner.contracts.messages import BlockedIntent, FailedCall, Intent
 from live_runner.contracts.vocabulary import ACTIONS, SIDES
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX, Decisions
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.columns import Columns
     from live_runner.hotpath.engine.notices import Notice, new_notice
     from live_runner.hotpath.engine.words import NOTICE_BLOCKED, NOTICE_DENIED, NOTICE_FILLED, NOTICE_REJECTED
@@ -58,7 +58,8 @@ class PythonDecisions(Decisions):
         Decisions.__init__(self, columns, skips_late)
         self.session = session
         self.strategy = strategy
-        self.names = strategy.symbols
+        self.names = tuple(strategy.symbols)
+        self.places = {symbol: place for place, symbol in enumerate(self.names)}
         self.call_observe = strategy.observe
         self.call_on_bar = strategy.on_bar
         self.call_on_fill = strategy.on_fill
@@ -92,7 +93,12 @@ class PythonDecisions(Decisions):
         """A default of 0 in a float field becomes the 0.0 that a restart would make of it."""
         for index in range(2 * self.symbols):
             self.put_back(index, self.encode(self.decode(self.encode(self.states[index]))))
-            self.legs[index].version = 0
+            self.first_version(index)
+
+    def first_version(self, index: int) -> None:
+        """Count the leg's changes from here."""
+        history = self.legs[index]
+        history.version = 0
 
     # -- a subclass's part ------------------------------------------------------------------------
 
@@ -111,6 +117,29 @@ class PythonDecisions(Decisions):
     def word_update(self, notice: Notice, restored: bool) -> Any:
         """The order's other changes as the strategy sees them."""
         raise NotImplementedError
+
+    # -- sets that come as messages ---------------------------------------------------------------
+
+    def take_bars(self, bars: list[Any], number: int) -> None:
+        """These are the bars of the set of this number."""
+        for bar in bars:
+            symbol = self.places[bar.symbol]
+            self.columns.bars[symbol].number = number
+            self.columns.bars[symbol].late = bar.late
+            self.bars[symbol] = bar
+
+    def observe_bars(self, bars: list[Any], number: int) -> None:
+        """Show every bar of the set of this number."""
+        for bar in bars:
+            symbol = self.places[bar.symbol]
+            self.columns.bars[symbol].number = number
+            self.columns.bars[symbol].late = bar.late
+            self.show(symbol, bar)
+
+    def decide_on(self, number: int, close_ns: int, now_ns: int, view: Any, notices: list[Notice] | None) -> None:
+        """Decide at the close of the set of this number with this view; ``decision`` gives what came of it."""
+        self.view = view
+        self.decide_at(number, close_ns, now_ns, notices)
 
     # -- calls ------------------------------------------------------------------------------------
 
@@ -318,7 +347,7 @@ class PythonDecisions(Decisions):
 
     def word_intent(self, draft: Any, number: int) -> Intent:
         """The recorded intent of a draft."""
-        open_ns = self.bars[self.names.index(draft.symbol)].open_ns
+        open_ns = self.bars[self.places[draft.symbol]].open_ns
         return intent_of(draft, f"{self.session}/{self.close_ns}/{number}", open_ns)
 
 
@@ -339,12 +368,17 @@ def message_notice(
     filled: bool,
     retrying: bool,
     event: Any,
+    details: Any,
 ) -> Notice:
-    """The notice of an order event that came as a message; -1 for a symbol or side that the session does not have."""
+    """The notice of an order event that came as a message; -1 for a symbol or side that the session does not have.
+
+    ``details`` is for whoever words it.
+    """
     notice = new_notice(kind, None, symbol, side, action, close_ns, number, event.event_ns)
     notice.filled = 1 if filled else 0
     notice.retrying = retrying
     notice.event = event
+    notice.details = details
     return notice
 
 
