@@ -36,15 +36,15 @@ cdef class Group:
     cdef readonly bytes before
     cdef readonly bint filled_since, restored
     cdef Py_ssize_t first_notice
-    cdef int add(self, int number, int outcome) except -1
-    cdef bint holds(self, int64_t close_ns, int number) noexcept
+    cpdef int add(self, int number, int outcome) except -1
+    cpdef bint holds(self, int64_t close_ns, int number) noexcept
     @cython.locals(at=Py_ssize_t, what=int, is_open=bint)
     cpdef int verdict(self) except -1
     @cython.locals(at=Py_ssize_t)
     cdef int end_without_order(self) except -1
 
 @cython.locals(group=Group)
-cdef Group new_group(int64_t close_ns, int first, int64_t version, bytes before)
+cpdef Group new_group(int64_t close_ns, int first, int64_t version, bytes before)
 
 cpdef int outcome(int kind, bint anything_filled, bint retrying) except -1
 cdef bint is_result(int kind) noexcept

@@ -43,7 +43,7 @@ from live_runner.contracts.vocabulary import ACTIONS, KINDS, ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.state import Sink
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg as Position
     from live_runner.hotpath.engine.ledger import Lot as HeldLot
     from live_runner.hotpath.engine.orders import Order, client_name, intent_name, order_name

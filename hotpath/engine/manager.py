@@ -20,7 +20,7 @@ from live_runner.contracts.vocabulary import ACTIONS, SIDES
 from live_runner.hotpath.engine.book import Venue
 from live_runner.hotpath.engine.orders import Policy
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.backoff import after_rejection
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.notices import new_notice

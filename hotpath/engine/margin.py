@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import cython
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.orders import Order
     from live_runner.hotpath.engine.plain_money import divide, money, mul, near, times
     from live_runner.hotpath.engine.state import Market, State

@@ -24,7 +24,7 @@ from live_runner.hotpath.engine.manager import Gateway
 from live_runner.hotpath.engine.margin import Margin
 from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, new_order
     from live_runner.hotpath.engine.plain_money import money_text, units_text

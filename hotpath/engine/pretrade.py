@@ -19,7 +19,7 @@ from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, S
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import FALLBACK_BITS, WAIT_NS_MAX, Policy
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
     from live_runner.hotpath.engine.plain_money import money, money_text, quick_lots, quick_lots_text, quick_ticks

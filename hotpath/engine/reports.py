@@ -21,7 +21,7 @@ from live_runner.contracts.vocabulary import ORDER_STATES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import KEPT, REPORTS, next_state
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, apply_report, client_name
     from live_runner.hotpath.engine.plain_money import of_whole, units_text

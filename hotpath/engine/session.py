@@ -27,7 +27,7 @@ from live_runner.hotpath.engine.reports import Reports
 from live_runner.hotpath.engine.state import State
 from live_runner.hotpath.engine.venue import RemoteVenue
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
     from live_runner.hotpath.engine.host import Host
     from live_runner.hotpath.engine.orders import Order, new_order, order_name

@@ -18,7 +18,7 @@ from live_runner.hotpath.engine.columns import Columns
 from live_runner.hotpath.engine.ledger import Ledger, Position
 from live_runner.hotpath.engine.orders import Order, Policy
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.notices import Notice, new_notice
     from live_runner.hotpath.engine.plain_money import divide, money_float, money_text, mul, nearest, of_whole, times
     from live_runner.hotpath.engine.words import ADD, CLOSE, MARKET, TRADING_OPEN

@@ -13,7 +13,7 @@ import cython
 
 from live_runner.hotpath.engine.manager import Gateway
 
-if TYPE_CHECKING or not cython.compiled:
+if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, apply_report, order_name
     from live_runner.hotpath.engine.state import State
