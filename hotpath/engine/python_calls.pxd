@@ -55,6 +55,7 @@ cdef class PythonDecisions(Decisions):
     cpdef word_rejection(self, Notice notice, bint restored)
     cpdef word_update(self, Notice notice, bint restored)
     cpdef tuple decision(self)
+    cdef int forget_decision(self) except -1
 
 cdef object answer_error(answer, str call)
 @cython.locals(notice=Notice)
