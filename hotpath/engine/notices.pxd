@@ -6,13 +6,13 @@ from live_runner.hotpath.engine.orders cimport Order
 @cython.final
 @cython.freelist(256)
 cdef class Notice:
-    cdef int kind, symbol, side, action, number, state
-    cdef int64_t close_ns, lots, ticks, reference, filled, leg_lots, fill_number, at_ns
+    cdef readonly int kind, symbol, side, action, number, state
+    cdef readonly int64_t close_ns, lots, ticks, reference, filled, leg_lots, fill_number, at_ns
     cdef int128 notional, fee, realised, slippage
-    cdef bint maker, retrying
-    cdef Order order
-    cdef str reason, message
-    cdef object event
+    cdef readonly bint maker, retrying
+    cdef readonly Order order
+    cdef readonly str reason, message
+    cdef readonly object event, details
     # Written by decisions.py.
     cdef object group, puts_back
 

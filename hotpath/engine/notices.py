@@ -47,6 +47,7 @@ def new_notice(
     notice.reason = ""
     notice.message = ""
     notice.event = None
+    notice.details = None
     notice.group = None
     notice.puts_back = None
     return notice

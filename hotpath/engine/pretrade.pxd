@@ -31,7 +31,9 @@ cdef class Asked:
 
 @cython.locals(asked=Asked)
 cdef Asked new_asked(int64_t close_ns, int number, int symbol, int side, int action)
-@cython.locals(asked=Asked, index=int, style=int)
+@cython.locals(style=int)
+cdef int take_words(Asked asked, object intent) except -1
+@cython.locals(asked=Asked, index=int)
 cpdef Asked asked_of(object intent, int64_t close_ns, int number, State state)
 cdef int place_of(tuple words, object word) except -2
 cdef bint is_positive(str text) except -1

@@ -86,6 +86,13 @@ def asked_of(intent: Intent, close_ns: int, number: int, state: State) -> Asked:
     """An intent from its message."""
     index = state.index.get(intent.symbol, -1)
     asked = new_asked(close_ns, number, index, place_of(SIDES, intent.leg), place_of(ACTIONS, intent.action))
+    asked.intent_text = intent.id
+    take_words(asked, intent)
+    return asked
+
+
+def take_words(asked: Asked, intent: Any) -> None:
+    """What an intent, or a strategy's draft of one, says besides its symbol, leg and action."""
     if intent.style is not None:
         style = place_of(STYLES, intent.style)
         asked.style = style if style >= 0 else -2
@@ -105,12 +112,10 @@ def asked_of(intent: Intent, close_ns: int, number: int, state: State) -> Asked:
         elif asked.unknown_fallback is None:
             asked.unknown_fallback = word
     asked.order_id = intent.order_id
-    asked.intent_text = intent.id
     asked.reason = intent.reason
     if intent.policy is not None:
         asked.policy = Policy(intent.policy, True)
     asked.message = intent
-    return asked
 
 
 def place_of(words: tuple[str, ...], word: str) -> int:
@@ -289,7 +294,7 @@ class PreTrade:
 
     def limit_of(self, asked: Asked, style: int, market: Market) -> int:
         """Ticks of the limit price, 0 where it is denied."""
-        if asked.by_float:
+        if asked.by_float and asked.style > MARKET:
             ticks = quick_ticks(market.normalizer, asked.float_price)
             if ticks > 0:
                 return ticks

@@ -78,3 +78,13 @@ cdef enum:
 cdef enum:
     EXPLICIT = 0
     DELEGATE_NOTIONAL = 1
+cdef enum:
+    INTENT_OPEN = 0
+    INTENT_VOID = 1
+    INTENT_ACTED = 2
+    INTENT_WITHOUT_ORDER = 3
+    INTENT_ABSENT = 4
+cdef enum:
+    LEG_WAITS = 0
+    LEG_KEPT = 1
+    LEG_PUT_BACK = 2

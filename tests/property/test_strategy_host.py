@@ -98,7 +98,7 @@ def news_of(stream: Stream, one: Any, fate: str) -> list[Any]:
     if fate == "fill":
         news.append(stream.filled(one))
     elif fate in ("reject", "retry"):
-        news.append(stream.rejected(one, retryable=fate == "retry"))
+        news.append(stream.rejected(one, retrying=fate == "retry"))
     else:
         news.append(stream.finished(Cancelled if fate == "cancel" else Expired, one))
     return news
@@ -187,10 +187,9 @@ def test_nothing_that_failed_leaves_a_mark(script: list[Any]) -> None:
 @given(script=steps)
 def test_what_is_finished_is_forgotten(script: list[Any]) -> None:
     stream = play([*script, ((0, 0), [], False)])
-    state = stream.core.snapshot()
-    intents = msgspec.msgpack.decode(state)["intents"]
-    asked = sum(len(event.intents) for event in stream.outputs if isinstance(event, Decided))
+    state = msgspec.msgpack.decode(stream.core.snapshot())
+    groups = [group for leg in state["decisions"]["legs"] for group in leg[2]]
     resting = sum(fate in ("rest", "retry") for _, fates_, _ in script for fate in fates_)
 
-    assert len(intents["orders"]) <= resting
-    assert len(intents["asked"]) <= min(asked, resting)
+    assert len(state["orders"]) <= resting
+    assert len(groups) <= resting

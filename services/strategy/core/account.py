@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from live_runner.contracts.messages import Instrument, Leg, Lot, Pending, Settled
 from live_runner.contracts.policy import BackoffState, is_blocked
-from live_runner.services.strategy.core.legs import LegKey
 from live_runner.strategies.base import LegView, LotView, OrderView, Rules, View
 from live_runner.strategies.view import BackoffView
 
-__all__ = ["Account", "Totals", "backoff_view", "rules_of"]
+__all__ = ["Account", "LegKey", "Totals", "backoff_view", "rules_of"]
+
+type LegKey = tuple[str, str]
+"""Symbol and side."""
+
+
+_NO_BACKOFFS: Final[Mapping[LegKey, BackoffView]] = MappingProxyType({})
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -60,6 +65,8 @@ class Account:
         self._rules = MappingProxyType({instrument.symbol: rules_of(instrument) for instrument in instruments})
         self._totals = Totals(cash=equity, equity=equity)
         self._legs: dict[LegKey, Leg] = {}
+        self.backoffs: dict[LegKey, BackoffState] = {}
+        """Rejections in a row by symbol and leg, where there are any."""
         self._pending: list[Pending] = []
         self._leg_views: Mapping[LegKey, LegView] = MappingProxyType({})
         self._order_views: Mapping[str, tuple[OrderView, ...]] = MappingProxyType({})
@@ -73,16 +80,25 @@ class Account:
                 key = (leg.symbol, leg.leg)
                 views[key] = _leg_view(leg, self._legs.get(key), views.get(key))
                 self._legs[key] = leg
+                self._fold_backoff(key, leg)
             self._leg_views = MappingProxyType(views)
         if settled.pending != self._pending:
             self._pending = settled.pending
             self._order_views = _order_views(settled.pending)
 
-    def symbols_in_use(self) -> set[str]:
-        """Symbols that hold a position or have an order pending."""
-        return {symbol for (symbol, _), view in self._leg_views.items() if view.lots} | set(self._order_views)
+    def _fold_backoff(self, key: LegKey, leg: Leg) -> None:
+        if leg.backoff is not None:
+            self.backoffs[key] = leg.backoff
+        else:
+            self.backoffs.pop(key, None)
 
-    def view(self, now_ns: int, backoffs: Mapping[LegKey, BackoffState]) -> View:
+    def is_in_use(self, symbol: str) -> bool:
+        """Whether the symbol holds a position or has an order pending."""
+        return symbol in self._order_views or any(
+            view.lots for (of, _), view in self._leg_views.items() if of == symbol
+        )
+
+    def view(self, now_ns: int) -> View:
         """What strategy code is shown at ``now_ns``."""
         totals = self._totals
         return View(
@@ -95,8 +111,11 @@ class Account:
             legs=self._leg_views,
             orders=self._order_views,
             rules=self._rules,
-            backoffs=MappingProxyType({key: backoff_view(state, now_ns) for key, state in backoffs.items()}),
+            backoffs=self._backoff_views(now_ns) if self.backoffs else _NO_BACKOFFS,
         )
+
+    def _backoff_views(self, now_ns: int) -> Mapping[LegKey, BackoffView]:
+        return MappingProxyType({key: backoff_view(state, now_ns) for key, state in self.backoffs.items()})
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; legs by symbol and side."""
@@ -111,6 +130,7 @@ class Account:
         self._totals = msgspec.convert(state["totals"], Totals)
         legs = msgspec.convert(state["legs"], list[Leg])
         self._legs = {(leg.symbol, leg.leg): leg for leg in legs}
+        self.backoffs = {key: leg.backoff for key, leg in self._legs.items() if leg.backoff is not None}
         self._leg_views = MappingProxyType({key: _leg_view(leg, None, None) for key, leg in self._legs.items()})
         self._pending = msgspec.convert(state["pending"], list[Pending])
         self._order_views = _order_views(self._pending)

@@ -34,15 +34,13 @@ from live_runner.contracts.messages import (
 )
 from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import BackoffState
+from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.services.strategy.core import stored
-from live_runner.services.strategy.core.account import Account
-from live_runner.services.strategy.core.calls import Calls
-from live_runner.services.strategy.core.decision import Decision
+from live_runner.services.strategy.core.account import Account, LegKey
+from live_runner.services.strategy.core.decisions import MessageDecisions
 from live_runner.services.strategy.core.failures import Failures
-from live_runner.services.strategy.core.legs import LegBook, LegKey
-from live_runner.services.strategy.core.news import NEWS, fold_backoffs, tell
-from live_runner.services.strategy.core.open_intents import Blocked, OpenIntents
-from live_runner.strategies.base import Bar, Strategy, View
+from live_runner.services.strategy.core.news import NEWS, OpenOrder, OrderEvents, hooks_of
+from live_runner.strategies.base import Bar, Strategy
 from live_runner.strategies.parameters import create
 
 __all__ = ["NEWS_HELD_MAX", "StrategyCore"]
@@ -89,17 +87,17 @@ class StrategyCore:
     @property
     def backoffs(self) -> Mapping[LegKey, BackoffState]:
         """Rejections in a row by symbol and leg, where there are any."""
-        return self._backoffs
+        return self._account.backoffs
 
     @property
     def trouble(self) -> str:
         """The first failure of strategy code, "" while there was none."""
-        return self._calls.trouble if self._started is not None else ""
+        return self._decisions.trouble if self._started is not None else ""
 
     @property
     def halted(self) -> bool:
         """Whether strategy code failed and the configuration says ``on_error: stop``."""
-        return self._started is not None and self._config.strategy.on_error == "stop" and bool(self._calls.trouble)
+        return self._started is not None and self._config.strategy.on_error == "stop" and bool(self.trouble)
 
     def handle(self, event: Event) -> Sequence[Event]:
         """Fold one input. Events that say nothing to a strategy (``executed``, commands, funding) lead to nothing."""
@@ -134,15 +132,22 @@ class StrategyCore:
         self._config = config
         self._symbols = config.market.symbols
         self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
-        self._legs = LegBook(self.strategy)
-        self._calls = Calls(self.strategy, self._legs, self._failures)
-        self._intents = OpenIntents(started.policy)
         self._account = Account(started.instruments, config.account.equity)
-        self._backoffs: dict[LegKey, BackoffState] = {}
+        self._decisions = MessageDecisions(
+            started.session,
+            self.strategy,
+            self._account,
+            self._failures,
+            skips_late=config.market.late_bars == "halt",
+        )
+        self._news = OrderEvents(
+            started.session,
+            self._symbols,
+            keeps_state=bool(self.strategy.Leg.__struct_fields__),
+            hooks=hooks_of(self.strategy, HOOKS),
+        )
         self._current: BarSet | None = None
-        self._bars: list[Bar] = []
         self._queue: deque[BarSet] = deque()
-        self._held: list[Event | Blocked] = []
         self._ended: FeedEnded | None = None
         self._now_ns = 0
 
@@ -161,18 +166,17 @@ class StrategyCore:
         return []
 
     def _begin(self, bar_set: BarSet) -> None:
-        self._bars = _bars_of(bar_set)
-        self._calls.observe(self._bars)
+        self._decisions.observe_bars(_bars_of(bar_set), bar_set.number)
         self._now_ns = max(self._now_ns, bar_set.close_ns)
         self._current = None if bar_set.warmup else bar_set
 
     def _hold(self, event: Event) -> list[Event]:
-        if len(self._held) >= NEWS_HELD_MAX:
+        if self._news.count >= NEWS_HELD_MAX:
             raise OurFault(
-                f"{len(self._held)} order events wait for the account to be settled",
+                f"{self._news.count} order events wait for the account to be settled",
                 remedy="Check that execution publishes 'settled' for every bar set",
             )
-        self._held.append(event)
+        self._news.hold(event)
         return []
 
     def _settle(self, settled: Settled) -> list[Event]:
@@ -185,13 +189,8 @@ class StrategyCore:
                 expected=current.close_ns if current else None,
             )
         self._account.fold(settled)
-        held, self._held = self._held, []
-        notices = self._intents.read(held)
-        self._now_ns = max(self._now_ns, fold_backoffs(self._backoffs, notices))
-        view = self._account.view(self._now_ns, self._backoffs)
-        tell(notices, self._legs, self._calls, view)
-        self._intents.forget(self._legs.versions)
-        outputs: list[Event] = [self._decide(current, settled, view)]
+        self._now_ns = max(self._now_ns, self._news.latest_ns)
+        outputs: list[Event] = [self._decide(current, settled)]
         self._current = None
         while self._queue and self._current is None:
             self._begin(self._queue.popleft())
@@ -210,36 +209,23 @@ class StrategyCore:
         state_hash = self._told_hash() if self._hashing else ""
         return [self._numbering.close(Finished, cause=ended.id, event_ns=ended.close_ns, state_hash=state_hash)]
 
-    # -- news -----------------------------------------------------------------------------------
-
     # -- decision -------------------------------------------------------------------------------
 
-    def _decide(self, current: BarSet, settled: Settled, view: View) -> Decided:
-        decision = Decision(self._numbering.session, current.open_ns, current.close_ns, self._now_ns, self._backoffs)
-        skips_late = self._config.market.late_bars == "halt"
-        for bar in self._calls.select(self._bars, view, self._account.symbols_in_use):
-            if not (bar.late and skips_late):
-                self._ask(bar, view, decision)
-        self._held.extend(Blocked(blocked, current.close_ns) for blocked in decision.blocked)
+    def _decide(self, current: BarSet, settled: Settled) -> Decided:
+        decisions, now_ns = self._decisions, self._now_ns
+        decisions.decide_on(current.number, current.close_ns, now_ns, self._account.view(now_ns), self._news.take())
+        intents, blocked, failed = decisions.decision()
         due = self._hashing and current.number % self._config.limits.state_hash_every == 0
         return self._numbering.close(
             Decided,
             cause=settled.id,
             event_ns=current.close_ns,
             close_ns=current.close_ns,
-            intents=decision.intents,
-            blocked=decision.blocked,
-            failed=self._failures.take(),
+            intents=intents,
+            blocked=blocked,
+            failed=failed,
             state_hash=self._told_hash() if due else "",
         )
-
-    def _ask(self, bar: Bar, view: View, decision: Decision) -> None:
-        long, short = self._legs.copy(bar.symbol)
-        drafts = self._calls.ask(bar, view)
-        if not drafts:
-            return
-        for key, intents in decision.take(drafts, self._calls.trouble).items():
-            self._intents.ask(key, intents, long if key[1] == "long" else short, self._legs.versions[key])
 
     # -- snapshots ------------------------------------------------------------------------------
 
@@ -253,7 +239,9 @@ class StrategyCore:
             return stored.pack({"numbering": self._numbering.state(), "started": None})
         waiting = {
             "queue": stored.events_plain(self._queue),
-            "held": stored.held_plain(self._held),
+            "held": stored.events_plain(self._news.held),
+            "held_count": self._news.count,
+            "held_ns": self._news.latest_ns,
             "ended": stored.events_plain([self._ended])[0],
         }
         return stored.pack(self._state(self._started) | waiting)
@@ -266,11 +254,9 @@ class StrategyCore:
             "now_ns": self._now_ns,
             "current": stored.events_plain([self._current])[0],
             "failed": self._failures.calls,
-            "trouble": self._calls.trouble,
             "account": self._account.snapshot(),
-            "intents": self._intents.snapshot(),
-            "backoffs": stored.backoffs_plain(self._backoffs),
-            "legs": self._legs.snapshot(),
+            "orders": self._news.orders,
+            "decisions": self._decisions.state(),
             "strategy": stored.plain_state(self.strategy.state(), self._class.__name__),
         }
 
@@ -291,20 +277,20 @@ class StrategyCore:
         self._now_ns = state["now_ns"]
         self._restore_current(stored.events_of([state["current"]])[0])
         self._queue.extend(stored.events_of(state["queue"]))
-        self._held = stored.held_of(state["held"])
+        self._news.held = stored.events_of(state["held"])
+        self._news.count = state["held_count"]
+        self._news.latest_ns = state["held_ns"]
         self._ended = stored.events_of([state["ended"]])[0]
         self._failures.calls = msgspec.convert(state["failed"], list[FailedCall])
-        self._calls.trouble = state["trouble"]
         self._account.restore(state["account"])
-        self._intents.restore(state["intents"])
-        self._backoffs = stored.backoffs_of(state["backoffs"])
-        self._legs.restore(state["legs"])
+        self._news.orders = msgspec.convert(state["orders"], dict[str, OpenOrder])
+        self._decisions.restore(state["decisions"])
         self.strategy.restore(state["strategy"])
 
     def _restore_current(self, current: BarSet | None) -> None:
         self._current = current
         if current is not None:
-            self._bars = _bars_of(current)
+            self._decisions.take_bars(_bars_of(current), current.number)
 
 
 def _bars_of(bar_set: BarSet) -> list[Bar]:

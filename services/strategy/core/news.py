@@ -1,9 +1,11 @@
-"""Order events as the strategy is told them."""
+"""Order events from the log: which mean something to a strategy, for which intent, and as it sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+import msgspec
 
 from live_runner.contracts.messages import (
     Accepted,
@@ -18,27 +20,29 @@ from live_runner.contracts.messages import (
     Submitted,
     Unknown,
 )
-from live_runner.contracts.policy import ENTRIES, BackoffState, after_fill, after_rejection
-from live_runner.services.strategy.core.calls import Calls
-from live_runner.services.strategy.core.legs import LegBook, LegKey
-from live_runner.services.strategy.core.open_intents import Blocked, Notice
-from live_runner.strategies.base import Fill, OrderUpdate, Rejection, View
+from live_runner.contracts.vocabulary import ACTIONS, SIDES
+from live_runner.hotpath.engine import words
+from live_runner.hotpath.engine.python_calls import message_notice
+from live_runner.strategies.base import Fill, OrderUpdate, Rejection, Strategy
 
-__all__ = ["NEWS", "fold_backoffs", "tell", "told"]
+__all__ = ["NEWS", "OpenOrder", "OrderEvents", "fill_of", "hooks_of", "rejection_of", "update_of"]
 
-NEWS: Final[dict[type[Event], str]] = {
-    Filled: "on_fill",
-    Denied: "on_rejection",
-    Rejected: "on_rejection",
-    Requested: "on_order_update",
-    Submitted: "on_order_update",
-    Accepted: "on_order_update",
-    CancelRequested: "on_order_update",
-    Cancelled: "on_order_update",
-    Expired: "on_order_update",
-    Unknown: "on_order_update",
+NEWS: Final[dict[type[Event], int]] = {
+    Requested: words.NOTICE_REQUESTED,
+    Submitted: words.NOTICE_SUBMITTED,
+    Accepted: words.NOTICE_ACCEPTED,
+    Filled: words.NOTICE_FILLED,
+    CancelRequested: words.NOTICE_CANCEL_REQUESTED,
+    Cancelled: words.NOTICE_CANCELLED,
+    Expired: words.NOTICE_EXPIRED,
+    Rejected: words.NOTICE_REJECTED,
+    Denied: words.NOTICE_DENIED,
+    Unknown: words.NOTICE_UNKNOWN,
 }
-"""The order events that a strategy hears of, and the hook that hears them."""
+"""The order events that a strategy may hear of."""
+
+RESULTS: Final = (Filled, Cancelled, Expired, Rejected, Denied)
+"""What becomes of an intent, and so of the leg state that it changed."""
 
 _STATUSES: Final[dict[type[Event], str]] = {
     Requested: "requested",
@@ -50,58 +54,106 @@ _STATUSES: Final[dict[type[Event], str]] = {
     Unknown: "unknown",
 }
 
+_SIDES: Final = {side: number for number, side in enumerate(SIDES)}
+_NOT_OURS: Final = (0, 0)
 
-def fold_backoffs(backoffs: dict[LegKey, BackoffState], notices: Iterable[Notice]) -> int:
-    """Rejections in a row after this news, written into ``backoffs``; the largest time in it."""
-    now_ns = 0
-    for notice in notices:
-        event, key = notice.event, notice.key
-        if isinstance(event, Blocked):
-            continue
-        now_ns = max(now_ns, event.event_ns)
-        if isinstance(event, Rejected) and event.action in ENTRIES:
-            backoffs[key] = after_rejection(
-                backoffs.get(key, BackoffState()),
-                notice.policy,
-                event_id=event.id,
-                detail=f"{event.code}: {event.message}" if event.message else event.code,
-                at_ns=event.event_ns,
+
+def hooks_of(strategy: Strategy[Any, Any], names: Iterable[str]) -> list[str]:
+    """Those of the hooks that the strategy has overridden."""
+    return [name for name in names if getattr(type(strategy), name) is not getattr(Strategy, name)]
+
+
+class OpenOrder(msgspec.Struct, frozen=True):
+    """An order that is not finished, for the events that only name it."""
+
+    intent_id: str
+    symbol: str
+    leg: str
+    action: str
+
+
+class OrderEvents:
+    """Holds the order events of a session until their close is settled, and turns them into notices.
+
+    What no hook of the strategy would hear and no leg state depends on is not held. ``count`` is the number of events
+    since the last close, ``latest_ns`` the largest time in them.
+    """
+
+    def __init__(self, session: str, symbols: Collection[str], *, keeps_state: bool, hooks: Collection[str]) -> None:
+        self._prefix: Final = f"{session}/"
+        self._places: Final = {symbol: place for place, symbol in enumerate(symbols)}
+        self._updates: Final = "on_order_update" in hooks
+        kept: set[type[Event]] = set()
+        if keeps_state or hooks:
+            kept.update(RESULTS)
+        if self._updates:
+            kept.update(NEWS)
+        self._kept: Final = frozenset(kept)
+        self.held: list[Event] = []
+        self.count = 0
+        self.latest_ns = 0
+        self.orders: dict[str, OpenOrder] = {}
+
+    def hold(self, event: Event) -> None:
+        """One more event of the close in the making."""
+        self.count += 1
+        if event.event_ns > self.latest_ns:
+            self.latest_ns = event.event_ns
+        if type(event) in self._kept:
+            self.held.append(event)
+
+    def take(self) -> list[Any] | None:
+        """The notices of the events held, in their order; None when there are none. Forgets the events."""
+        self.count = 0
+        self.latest_ns = 0
+        if not self.held:
+            return None
+        held, self.held = self.held, []
+        return [self._notice(event) for event in held]
+
+    def _notice(self, event: Any) -> Any:
+        kind = type(event)
+        symbol = self._places.get(event.symbol, -1)
+        if kind in RESULTS:
+            close_ns, number = self._intent(event.intent_id)
+            ended = kind is Cancelled or kind is Expired
+            order = self._end(event) if self._updates else None
+            return message_notice(
+                NEWS[kind],
+                symbol,
+                _SIDES.get(event.leg, -1),
+                ACTIONS.index(event.action) if event.action in ACTIONS else -1,
+                close_ns,
+                number,
+                ended and float(event.filled) > 0,
+                (ended or kind is Rejected) and event.retrying,
+                event,
+                order,
             )
-        elif isinstance(event, Filled) and key in backoffs:
-            cleared = after_fill(backoffs[key], event.action)
-            if cleared.failures:
-                backoffs[key] = cleared
-            else:
-                del backoffs[key]
-    return now_ns
+        if kind is Requested:
+            self.orders[event.order_id] = OpenOrder(event.intent_id, event.symbol, event.leg, event.action)
+        order = self.orders.get(event.order_id)
+        side = -1 if order is None else _SIDES.get(order.leg, -1)
+        return message_notice(NEWS[kind], symbol, side, -1, 0, 0, False, False, event, order)
+
+    def _end(self, event: Any) -> OpenOrder | None:
+        order = self.orders.get(event.order_id)
+        if type(event) is not Filled or event.status == "filled":
+            self.orders.pop(event.order_id, None)
+        return order
+
+    def _intent(self, intent_id: str) -> tuple[int, int]:
+        """Close and number of an intent of the strategy; zeros for one of an operator or of the venue."""
+        if not intent_id.startswith(self._prefix):
+            return _NOT_OURS
+        close_ns, _, number = intent_id[len(self._prefix) :].partition("/")
+        if not (close_ns.isdecimal() and number.isdecimal()):
+            return _NOT_OURS
+        return int(close_ns), int(number)
 
 
-def tell(notices: Iterable[Notice], legs: LegBook, calls: Calls, view: View) -> None:
-    """Bring the news in its order; a leg whose intents all came to nothing is put back before."""
-    for notice in notices:
-        group = notice.puts_back
-        if group is not None and group.version == legs.versions[notice.key]:
-            legs.restore_leg(notice.key, group.before)
-            group.restored = True
-        hook = "on_rejection" if isinstance(notice.event, Blocked) else NEWS[type(notice.event)]
-        if calls.hears(hook):
-            calls.tell(hook, told(notice), view)
-
-
-def told(notice: Notice) -> Fill | Rejection | OrderUpdate:
-    """The news of one notice."""
-    event = notice.event
-    restored = notice.group is not None and notice.group.restored
-    if isinstance(event, Blocked):
-        return _blocked(event, restored)
-    if isinstance(event, Filled):
-        return _fill(event)
-    if isinstance(event, Denied | Rejected):
-        return _rejection(event, notice.retrying, restored)
-    return _update(event, notice, restored)
-
-
-def _fill(event: Filled) -> Fill:
+def fill_of(event: Filled) -> Fill:
+    """A fill as the strategy sees it."""
     return Fill(
         symbol=event.symbol,
         leg=event.leg,
@@ -127,16 +179,17 @@ def _fill(event: Filled) -> Fill:
     )
 
 
-def _rejection(event: Denied | Rejected, retrying: bool, restored: bool) -> Rejection:
-    refused = isinstance(event, Denied)
+def rejection_of(event: Denied | Rejected, *, restored: bool) -> Rejection:
+    """A rejection or denial as the strategy sees it."""
+    rejected = isinstance(event, Rejected)
     return Rejection(
         symbol=event.symbol,
         leg=event.leg,
         action=event.action,
-        kind="refused" if refused else "rejected",
-        reason=event.reason if isinstance(event, Denied) else event.code,
+        kind="rejected" if rejected else "refused",
+        reason=event.code if isinstance(event, Rejected) else event.reason,
         message=event.message,
-        retrying=retrying,
+        retrying=isinstance(event, Rejected) and event.retrying,
         restored=restored,
         intent_id=event.intent_id,
         order_id=event.order_id,
@@ -144,32 +197,14 @@ def _rejection(event: Denied | Rejected, retrying: bool, restored: bool) -> Reje
     )
 
 
-def _blocked(event: Blocked, restored: bool) -> Rejection:
-    intent = event.blocked.intent
-    return Rejection(
-        symbol=intent.symbol,
-        leg=intent.leg,
-        action=intent.action,
-        kind="blocked",
-        reason=event.blocked.reason,
-        message=event.blocked.detail,
-        retrying=False,
-        restored=restored,
-        intent_id=intent.id,
-        order_id="",
-        at_ns=event.at_ns,
-    )
-
-
-def _update(event: Event, notice: Notice, restored: bool) -> OrderUpdate:
-    order = notice.order
-    symbol, leg = notice.key
+def update_of(event: Any, order: OpenOrder | None, *, restored: bool) -> OrderUpdate:
+    """Another change of an order as the strategy sees it."""
     filled = remaining = 0.0
     if isinstance(event, Cancelled | Expired):
         filled, remaining = float(event.filled), float(event.remaining)
     return OrderUpdate(
-        symbol=symbol,
-        leg=leg,
+        symbol=event.symbol,
+        leg=order.leg if order else getattr(event, "leg", ""),
         action=order.action if order else getattr(event, "action", ""),
         status=_STATUSES[type(event)],
         filled=filled,
@@ -177,6 +212,6 @@ def _update(event: Event, notice: Notice, restored: bool) -> OrderUpdate:
         reason=getattr(event, "reason", ""),
         restored=restored,
         intent_id=order.intent_id if order else getattr(event, "intent_id", ""),
-        order_id=getattr(event, "order_id", ""),
+        order_id=event.order_id,
         at_ns=event.event_ns,
     )

@@ -1,16 +1,15 @@
-"""When a leg's state is put back: the two tables, then the host that follows them."""
+"""When a leg's state is put back, as the strategy notices it (the tables: tests/unit/hotpath/test_decisions.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from fix_strategy import BTC, ETH, Stream
 
-from live_runner.contracts.messages import Cancelled, Event, Expired
-from live_runner.contracts.policy import ExecutionPolicy
-from live_runner.services.strategy.core.rollback import Outcome, Verdict, follows, outcome, verdict
+from live_runner.contracts.messages import Cancelled
 from live_runner.strategies.base import (
     Bar,
     Draft,
@@ -87,71 +86,6 @@ def ask(stream: Stream, strategy: Any) -> Any:
     """One close at which the strategy asks; the decision's intents."""
     strategy.script.append(strategy.ask)
     return stream.step().intents
-
-
-# -- the tables ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("known", "changed", "expected"),
-    [
-        ([Outcome.VOID], False, Verdict.RESTORE),
-        ([Outcome.VOID, Outcome.VOID], False, Verdict.RESTORE),
-        ([Outcome.VOID, Outcome.OPEN], False, Verdict.WAIT),
-        ([Outcome.OPEN], False, Verdict.WAIT),
-        ([Outcome.VOID, Outcome.ACTED], False, Verdict.KEEP),
-        ([Outcome.ACTED, Outcome.OPEN], False, Verdict.KEEP),
-        ([Outcome.VOID], True, Verdict.KEEP),
-        ([Outcome.OPEN], True, Verdict.KEEP),
-    ],
-)
-def test_the_intents_of_a_leg_decide_together(known: list[Outcome], changed: bool, expected: Verdict) -> None:
-    assert verdict(known, changed=changed) is expected
-
-
-def test_each_event_means_what_the_table_says() -> None:
-    stream, strategy = begin()
-    (one,) = ask(stream, strategy)
-    rejected = stream.rejected(one, retryable=True)
-    cancelled = stream.finished(Cancelled, one)
-    partly = stream.finished(Cancelled, one, filled="0.5")
-
-    assert outcome(stream.refused(one), further_try=False) is Outcome.VOID
-    assert outcome(rejected, further_try=False) is Outcome.VOID
-    assert outcome(rejected, further_try=True) is Outcome.OPEN
-    assert outcome(cancelled, further_try=False) is Outcome.VOID
-    assert outcome(cancelled, further_try=True) is Outcome.OPEN
-    assert outcome(partly, further_try=False) is Outcome.ACTED
-    assert outcome(stream.filled(one), further_try=False) is Outcome.ACTED
-    assert outcome(stream.requested(one), further_try=False) is Outcome.OPEN
-
-
-@pytest.mark.parametrize(
-    ("make", "kind", "attempt", "fallback", "expected"),
-    [
-        (lambda s, i: s.rejected(i, retryable=True), "market", 1, (), True),
-        (lambda s, i: s.rejected(i, retryable=True), "market", 2, (), False),
-        (lambda s, i: s.rejected(i), "market", 1, ("reject",), False),
-        (lambda s, i: s.rejected(i), "post_only", 1, ("reject",), True),
-        (lambda s, i: s.rejected(i), "post_only", 1, ("timeout",), False),
-        (lambda s, i: s.finished(Expired, i), "limit", 1, ("timeout",), True),
-        (lambda s, i: s.finished(Expired, i), "limit", 1, ("reject",), False),
-        (lambda s, i: s.finished(Cancelled, i, reason="asked"), "limit", 1, ("timeout",), False),
-        (lambda s, i: s.refused(i), "limit", 1, ("reject", "timeout"), False),
-    ],
-)
-def test_a_further_try_follows_only_as_the_policy_allows(
-    make: Callable[[Stream, Any], Event], kind: str, attempt: int, fallback: tuple[str, ...], expected: bool
-) -> None:
-    stream, strategy = begin()
-    (one,) = ask(stream, strategy)
-
-    policy = ExecutionPolicy(attempts=2)
-
-    assert follows(make(stream, one), kind=kind, attempt=attempt, policy=policy, fallback=fallback) is expected
-
-
-# -- the host -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("reason", ["missing_quantity", "missing_order_style"])
@@ -266,17 +200,16 @@ def test_an_order_rejected_after_the_strategy_changed_the_leg_is_only_told() -> 
 
 
 def test_a_rejection_that_will_be_retried_keeps_the_leg_until_the_last_try() -> None:
-    stream = Stream(Asker, policy=ExecutionPolicy(attempts=2)).start()
-    strategy: Any = stream.core.strategy
+    stream, strategy = begin()
     (one,) = ask(stream, strategy)
     stream.fold(stream.requested(one, attempt=1))
-    stream.fold(stream.rejected(one, attempt=1, retryable=True))
+    stream.fold(stream.rejected(one, attempt=1, retrying=True))
     stream.step()
     assert (strategy.told[0].retrying, strategy.told[0].restored) == (True, False)
     assert strategy.leg(BTC, "long").asked == 1
 
     stream.fold(stream.requested(one, attempt=2))
-    stream.fold(stream.rejected(one, attempt=2, retryable=True))
+    stream.fold(stream.rejected(one, attempt=2))
     stream.step()
 
     assert (strategy.told[1].retrying, strategy.told[1].restored) == (False, True)
@@ -331,3 +264,26 @@ def test_a_hold_neither_keeps_nor_restores_anything() -> None:
 
     assert held.action == "hold"
     assert strategy.leg(BTC, "long").asked == 0
+
+
+def test_a_limit_order_that_falls_back_to_the_market_keeps_the_leg_until_its_end() -> None:
+    stream, strategy = begin()
+    (one,) = ask(stream, strategy)
+    stream.fold(stream.finished(Cancelled, one, reason="time_to_live", retrying=True))
+    stream.step()
+    assert (strategy.told[0].restored, strategy.leg(BTC, "long").asked) == (False, 1)
+
+    stream.fold(stream.rejected(one, attempt=2))
+    stream.step()
+
+    assert (strategy.told[1].restored, strategy.leg(BTC, "long").asked) == (True, 0)
+
+
+def test_an_operator_s_order_on_the_leg_is_not_taken_for_an_intent_of_the_strategy() -> None:
+    stream, strategy = begin()
+    (one,) = ask(stream, strategy)
+    foreign = msgspec.structs.replace(stream.refused(one), intent_id="test/ops/1/1")
+    stream.fold(foreign)
+    stream.step()
+
+    assert (strategy.told[0].restored, strategy.leg(BTC, "long").asked) == (False, 1)

@@ -1,0 +1,295 @@
+# cython: language_level=3, binding=True, embedsignature=False, auto_pickle=False, annotation_typing=False
+"""A compiled strategy over the engine. The rules are those of decisions.py; here is only what C pointers need.
+
+The interpreter's lock is held for the whole run: several sessions at once take several processes.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.ref cimport PyObject
+from libc.string cimport memcmp, memcpy, memset
+
+from live_runner.contracts.errors import StrategyError
+from live_runner.contracts.messages import BlockedIntent, Intent
+from live_runner.contracts.vocabulary import ACTIONS, SIDES, STYLES
+from live_runner.hotpath import fixed
+from live_runner.hotpath.compiled.fixed cimport ST_OK, ST_OUT_OF_MEMORY
+from live_runner.hotpath.engine.columns cimport bar_t
+from live_runner.hotpath.engine.decisions cimport Decisions
+from live_runner.hotpath.engine.ledger cimport Leg
+from live_runner.hotpath.engine.money cimport to_float
+from live_runner.hotpath.engine.notices cimport Notice
+from live_runner.hotpath.engine.orders cimport Order
+from live_runner.hotpath.engine.pretrade cimport Asked, new_asked
+from live_runner.hotpath.engine.session cimport Session
+from live_runner.hotpath.engine.state cimport Market, State
+from live_runner.hotpath.engine.strategy cimport CompiledStrategy, Desk, asked_t, fill_news_t, rejection_news_t
+from live_runner.hotpath.engine.words cimport (
+    CLOSE,
+    FILLED,
+    MARKET,
+    NOTICE_BLOCKED,
+    NOTICE_DENIED,
+    NOTICE_FILLED,
+    NOTICE_REJECTED,
+)
+
+from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
+
+__all__ = ["CompiledHost", "GaveUpError"]
+
+cdef int INTENTS_MAX = INTENTS_PER_CALL_MAX
+
+
+class GaveUpError(Exception):
+    """A compiled strategy leaves the session to its Python twin, which says what is wrong."""
+
+
+cdef inline int call_on_bar(PyObject *strategy, const bar_t *bar, PyObject *desk) noexcept nogil:
+    # Passed as attributes they would be counted up and down around each call.
+    return (<CompiledStrategy>strategy).on_bar(bar, <Desk>desk)
+
+
+cdef class CompiledHost(Decisions):
+    """Calls one compiled strategy. A call that gives a negative status ends the run with GaveUpError."""
+
+    cdef readonly CompiledStrategy strategy
+    cdef readonly Desk desk
+    cdef Session session
+    cdef State account
+    cdef PyObject *borrowed
+    cdef list asked, held_back
+
+    def __init__(
+        self, Session session not None, CompiledStrategy strategy not None, Desk desk not None, bint skips_late
+    ):
+        cdef int symbol
+        Decisions.__init__(self, session.columns, skips_late)
+        if len(strategy.symbols) != self.symbols:
+            raise StrategyError(
+                f"A strategy of {len(strategy.symbols)} symbols is called with {self.symbols}",
+                remedy="Make it with the configured symbols",
+            )
+        self.session = session
+        self.account = session.state
+        self.strategy = strategy
+        self.desk = desk
+        self.borrowed = <PyObject *>desk
+        self.asked = []
+        self.held_back = []
+        self.account.notes = True
+        self.keeps_state = strategy.leg_bytes > 0
+        if self.keeps_state:
+            for symbol in range(self.symbols):
+                self.accept(symbol)
+
+    # -- a close ----------------------------------------------------------------------------------
+
+    cdef int observe(self) except -1:
+        cdef int symbol
+        for symbol in range(self.symbols):
+            if self.columns.bars[symbol].number == self.account.set_number:
+                if self.strategy.observe(&self.columns.bars[symbol]) < 0:
+                    self.give_up()
+        return 0
+
+    cdef int decide(self) except -1:
+        if self.account.changes:
+            self.forget_averages()
+        self.desk.begin(self.account.now_ns)
+        if self.numbered:
+            self.asked = []
+            self.held_back = []
+        if self.account.has_notices:
+            self.account.has_notices = False
+            self.decide_at(
+                self.account.set_number, self.account.close_ns, self.account.now_ns, self.account.notices
+            )
+        else:
+            self.decide_at(self.account.set_number, self.account.close_ns, self.account.now_ns, None)
+        return 0
+
+    cdef int forget_averages(self) except -1:
+        cdef int at
+        cdef Market market
+        for at in range(self.symbols):
+            market = <Market>self.account.markets[at]
+            if market.long.changed:
+                self.desk.forget_averages(at, 0)
+            if market.short.changed:
+                self.desk.forget_averages(at, 1)
+        self.session.clear_changes()
+        return 0
+
+    cdef int ask(self) except -1:
+        Decisions.ask(self)
+        if self.desk.status != ST_OK:
+            self.give_up()
+        return 0
+
+    cdef int give_up(self) except -1:
+        if self.desk.status == ST_OUT_OF_MEMORY:
+            raise MemoryError
+        raise GaveUpError("The compiled strategy gave up")
+
+    # -- intents ----------------------------------------------------------------------------------
+
+    cdef int ask_symbol(self, int symbol) except -1:
+        cdef int first = self.desk.asked_count
+        if call_on_bar(<PyObject *>self.strategy, &self.columns.bars[symbol], self.borrowed) < 0:
+            self.give_up()
+        if self.desk.asked_count > first:
+            self.take(symbol, first)
+        elif self.keeps_state:
+            self.accept(symbol)
+        return 0
+
+    cdef int take(self, int symbol, int first) except -1:
+        """The intents that one call asked for."""
+        cdef int at, index
+        cdef asked_t *said
+        cdef Asked asked
+        cdef str reason
+        cdef bytes long = self.known_state(2 * symbol)
+        cdef bytes short = self.known_state(2 * symbol + 1)
+        if self.desk.asked_count - first > INTENTS_MAX:
+            raise GaveUpError(f"on_bar gave more than {INTENTS_PER_CALL_MAX} intents")
+        if self.keeps_state:
+            self.accept(symbol)
+        for at in range(first, self.desk.asked_count):
+            said = &self.desk.asked[at]
+            if said.symbol != symbol or not 0 <= said.leg <= 1 or not 0 <= said.reason < len(self.strategy.reasons):
+                raise StrategyError(
+                    f"on_bar of {self.strategy.symbols[symbol]} asked for symbol {said.symbol}, leg {said.leg} and "
+                    f"reason {said.reason}",
+                    remedy="Ask for the bar's own symbol, for LONG or SHORT, and for a reason in the list of reasons",
+                )
+            self.numbered += 1
+            index = 2 * symbol + said.leg
+            self.remember(index, self.numbered, said.action, short if said.leg else long)
+            asked = self.asked_of(said)
+            reason = self.why_blocked(index, said.action)
+            if reason:
+                self.block(index, self.numbered, said.action, reason)
+                self.held_back.append((asked, reason, self.blocked_detail))
+            else:
+                self.wanted += 1
+                self.asked.append(asked)
+        return 0
+
+    cdef Asked asked_of(self, const asked_t *said):
+        cdef Asked asked = new_asked(self.close_ns, self.numbered, said.symbol, said.leg, said.action)
+        asked.style = said.style
+        asked.by_float = True
+        asked.float_quantity = said.quantity
+        asked.float_price = said.limit_price
+        if said.time_to_live_ns >= 0:
+            asked.has_time_to_live = True
+            asked.time_to_live_ns = said.time_to_live_ns
+        asked.reason = self.strategy.reasons[said.reason]
+        return asked
+
+    cdef int hand_over(self) except -1:
+        self.session.carry_out(self.asked)
+        return 0
+
+    cpdef tuple decision(self):
+        """The last decision in messages: intents, blocked intents, no failed calls."""
+        if not self.numbered:
+            return [], [], []
+        return (
+            [self.word_intent(asked) for asked in self.asked],
+            [
+                BlockedIntent(intent=self.word_intent(asked), reason=reason, detail=detail)
+                for asked, reason, detail in self.held_back
+            ],
+            [],
+        )
+
+    cdef object word_intent(self, Asked asked):
+        """The intent as the Python twin would have asked for it."""
+        return Intent(
+            id=f"{self.account.name}/{asked.close_ns}/{asked.number}",
+            symbol=self.strategy.symbols[asked.symbol],
+            leg=SIDES[asked.side],
+            action=ACTIONS[asked.action],
+            quantity=None if asked.action == CLOSE else fixed.float_text(asked.float_quantity),
+            style=STYLES[asked.style] if asked.style >= 0 else None,
+            limit_price=fixed.float_text(asked.float_price) if asked.style > MARKET else None,
+            time_to_live_ns=asked.time_to_live_ns if asked.has_time_to_live else None,
+            reason=asked.reason,
+            bar_open_ns=self.columns.bars[asked.symbol].open_ns,
+        )
+
+    cpdef str backoff_detail(self, int index):
+        """The last rejection of a leg that is in backoff, else None."""
+        cdef Market market
+        cdef Leg leg
+        if not self.account.backoffs:
+            return None
+        market = <Market>self.account.markets[index // 2]
+        leg = market.leg(index % 2)
+        if leg.backoff is None or not leg.backoff.blocks(self.now_ns):
+            return None
+        return leg.backoff.detail
+
+    # -- order events -----------------------------------------------------------------------------
+
+    cdef int notify(self, Notice notice, bint restored) except -1:
+        if notice.kind == NOTICE_FILLED:
+            self.fill(notice)
+        elif notice.kind == NOTICE_DENIED or notice.kind == NOTICE_REJECTED or notice.kind == NOTICE_BLOCKED:
+            self.rejection(notice, restored)
+        else:
+            return 0
+        if self.keeps_state:
+            self.accept(notice.symbol)
+        return 0
+
+    cdef int fill(self, Notice notice) except -1:
+        cdef fill_news_t fill
+        cdef Market market = <Market>self.account.markets[notice.symbol]
+        cdef Order order = notice.order
+        fill.symbol = notice.symbol
+        fill.leg = notice.side
+        fill.action = order.action
+        fill.kind = order.kind
+        fill.quantity = to_float(market.lot_grid, notice.lots)
+        fill.price = to_float(market.grid, notice.ticks)
+        fill.filled = to_float(market.lot_grid, notice.filled)
+        fill.remaining = to_float(market.lot_grid, order.quantity - notice.filled)
+        fill.leg_quantity = to_float(market.lot_grid, notice.leg_lots)
+        fill.is_done = notice.state == FILLED
+        fill.at_ns = notice.at_ns
+        if self.strategy.on_fill(&fill, self.desk) < 0:
+            self.give_up()
+        return 0
+
+    cdef int rejection(self, Notice notice, bint restored) except -1:
+        cdef rejection_news_t news
+        memset(&news, 0, sizeof(news))
+        news.symbol = notice.symbol
+        news.leg = notice.side
+        news.action = notice.action
+        news.blocked = notice.kind == NOTICE_BLOCKED
+        news.refused = notice.kind == NOTICE_DENIED
+        news.retrying = notice.retrying
+        news.restored = restored
+        news.at_ns = notice.at_ns
+        if self.strategy.on_rejection(&news, self.desk) < 0:
+            self.give_up()
+        return 0
+
+    # -- leg states -------------------------------------------------------------------------------
+
+    cdef bytes changed_state(self, int index, bytes known):
+        cdef int size = self.strategy.leg_bytes
+        cdef char *now = self.strategy.legs + index * size
+        if len(known) == size and memcmp(PyBytes_AS_STRING(known), now, size) == 0:
+            return None
+        return PyBytes_FromStringAndSize(now, size)
+
+    cdef int write_state(self, int index, bytes state) except -1:
+        memcpy(
+            self.strategy.legs + index * self.strategy.leg_bytes, PyBytes_AS_STRING(state), self.strategy.leg_bytes
+        )
+        return 0

@@ -1,0 +1,484 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False
+"""One close on the strategy's side: order events, the question to every symbol, intents, and the rollback of leg state.
+
+The same for Python and for compiled strategies, in a backtest and in the strategy service. The order of a close::
+
+    order events since the last decision, in order (blocked intents of the last decision first)
+    on_bar of every symbol that has a bar in the set, in configured order
+    the intents, handed over in the order given
+
+**When a leg's state is put back** to what it was before an ``on_bar``. The first table says what an event means for
+the intent that it belongs to, the second what the intents of one leg and call mean together::
+
+    event                                     intent
+    denied by the runner, blocked by policy   void
+    rejected, and no further try follows      void
+    rejected, a retry or fallback follows     open
+    cancelled or expired, nothing filled      void, or open when a fallback follows
+    cancelled or expired, partly filled       acted
+    filled                                    acted
+
+    intents          filled or changed since  leg state
+    any acted        -                        kept
+    any              yes                      kept
+    any open         no                       wait
+    all void         no                       put back
+
+Whether a further try follows is a fact of the event (``retrying``); nothing is predicted here. A cancel or a
+``sync_state`` that is not denied by the next close has acted; a ``hold`` asks for nothing and counts for nothing.
+
+A leg is named by one number, ``2 * symbol + side``; an intent by the close of its decision and its number there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cython
+
+from live_runner.hotpath.engine.host import Host
+
+if not cython.compiled:
+    from live_runner.hotpath.engine.columns import Columns
+    from live_runner.hotpath.engine.notices import Notice, new_notice
+    from live_runner.hotpath.engine.words import (
+        ADD,
+        CANCEL,
+        HOLD,
+        INTENT_ABSENT,
+        INTENT_ACTED,
+        INTENT_OPEN,
+        INTENT_VOID,
+        INTENT_WITHOUT_ORDER,
+        LEG_KEPT,
+        LEG_PUT_BACK,
+        LEG_WAITS,
+        LONG_PART,
+        NOTICE_BLOCKED,
+        NOTICE_CANCELLED,
+        NOTICE_DENIED,
+        NOTICE_EXPIRED,
+        NOTICE_FILLED,
+        NOTICE_REJECTED,
+        OPEN,
+        SYNC_STATE,
+    )
+
+__all__ = ["COPIES_PER_LEG_MAX", "INTENTS_PER_CALL_MAX", "Decisions", "Group", "LegHistory", "outcome"]
+
+COPIES_PER_LEG_MAX: Final = 100
+"""Copies kept per leg while the outcome of their intents is not known; the oldest goes first."""
+INTENTS_PER_CALL_MAX: Final = 1000
+"""Most intents that one ``on_bar`` may give; more is an error of that call."""
+
+
+class Group:
+    """The intents of one leg in one ``on_bar``, and the leg's state before it.
+
+    ``outcomes`` has one byte per number of the decision from ``first`` on; ``version`` is the leg's right after that
+    ``on_bar``.
+    """
+
+    def add(self, number: int, outcome: int) -> None:
+        """One more intent of the call."""
+        while self.first + len(self.outcomes) < number:
+            self.outcomes.append(INTENT_ABSENT)
+        self.outcomes.append(outcome)
+
+    def holds(self, close_ns: int, number: int) -> bool:
+        """Whether the intent is one of the group's."""
+        return (
+            self.close_ns == close_ns
+            and self.first <= number < self.first + len(self.outcomes)
+            and self.outcomes[number - self.first] != INTENT_ABSENT
+        )
+
+    def verdict(self) -> int:
+        """What the intents mean together for the leg's state: the second table."""
+        if self.filled_since:
+            return LEG_KEPT
+        is_open = False
+        for at in range(len(self.outcomes)):
+            what = self.outcomes[at]
+            if what == INTENT_ACTED:
+                return LEG_KEPT
+            if what == INTENT_OPEN or what == INTENT_WITHOUT_ORDER:
+                is_open = True
+        return LEG_WAITS if is_open else LEG_PUT_BACK
+
+    def end_without_order(self) -> None:
+        """A cancel or sync_state that nobody denied was carried out."""
+        for at in range(len(self.outcomes)):
+            if self.outcomes[at] == INTENT_WITHOUT_ORDER:
+                self.outcomes[at] = INTENT_ACTED
+
+    def row(self) -> list[Any]:
+        """Plain data for a snapshot."""
+        return [self.close_ns, self.first, self.version, bytes(self.outcomes), self.before]
+
+
+def new_group(close_ns: int, first: int, version: int, before: bytes) -> Group:
+    """A group without intents."""
+    group = Group.__new__(Group)
+    group.close_ns = close_ns
+    group.first = first
+    group.version = version
+    group.outcomes = bytearray()
+    group.before = before
+    group.filled_since = False
+    group.restored = False
+    group.first_notice = -1
+    return group
+
+
+def outcome(kind: int, anything_filled: bool, retrying: bool) -> int:
+    """What an order event means for its intent: the first table."""
+    if kind == NOTICE_FILLED:
+        return INTENT_ACTED
+    if kind == NOTICE_DENIED or kind == NOTICE_BLOCKED:
+        return INTENT_VOID
+    if kind == NOTICE_CANCELLED or kind == NOTICE_EXPIRED:
+        if anything_filled:
+            return INTENT_ACTED
+        return INTENT_OPEN if retrying else INTENT_VOID
+    if kind == NOTICE_REJECTED:
+        return INTENT_OPEN if retrying else INTENT_VOID
+    return INTENT_OPEN
+
+
+def is_result(kind: int) -> bool:
+    """Whether something became of the intent with this event."""
+    return (
+        kind == NOTICE_FILLED
+        or kind == NOTICE_CANCELLED
+        or kind == NOTICE_EXPIRED
+        or kind == NOTICE_REJECTED
+        or kind == NOTICE_DENIED
+        or kind == NOTICE_BLOCKED
+    )
+
+
+class LegHistory:
+    """A leg's state as it was accepted last, with a version that moves whenever it changes, and its open groups."""
+
+    def __init__(self, known: bytes) -> None:
+        self.known = known
+        self.version = 0
+        self.groups: list[Group] = []
+
+
+class Decisions(Host):
+    """Calls one strategy. A subclass knows its kind of strategy and of account, and writes the methods that raise here.
+
+    ``keeps_state``: the strategy has leg state. ``listens``: order events mean something to it; otherwise nothing is
+    remembered of its intents. ``skips_late``: a symbol whose bar came late is not asked. ``trouble`` is the first
+    failure of strategy code: opens and adds are blocked from then on.
+    """
+
+    def __init__(self, columns: Columns, skips_late: bool) -> None:
+        self.columns = columns
+        self.symbols = columns.symbols
+        self.legs = [LegHistory(b"") for _ in range(2 * self.symbols)]
+        self.keeps_state = False
+        self.listens = True
+        self.skips_late = skips_late
+        self.selects = False
+        self.number = 0
+        self.close_ns = 0
+        self.now_ns = 0
+        self.numbered = 0
+        self.wanted = 0
+        self.open_groups = 0
+        self.waits = False
+        self.blocked: list[Notice] = []
+        self.trouble = ""
+        self.blocked_detail = ""
+
+    # -- a subclass's part ------------------------------------------------------------------------
+
+    def ask_symbol(self, symbol: int) -> None:
+        """Call ``on_bar``; ``accept`` the legs, then ``remember`` each intent or ``block`` it, and count ``wanted``."""
+        raise NotImplementedError
+
+    def notify(self, notice: Notice, restored: bool) -> None:
+        """Call the strategy's hook for an order event, if it has one."""
+        raise NotImplementedError
+
+    def hand_over(self) -> None:
+        """Give the intents of the decision to whoever carries them out."""
+        raise NotImplementedError
+
+    def changed_state(self, index: int, known: bytes) -> bytes | None:
+        """The leg's state as bytes, None where it is still ``known``."""
+        raise NotImplementedError
+
+    def write_state(self, index: int, state: bytes) -> None:
+        """Give the leg this state."""
+        raise NotImplementedError
+
+    def backoff_detail(self, index: int) -> str | None:
+        """The last rejection of a leg whose opens and adds are held back now; None where they are not."""
+        raise NotImplementedError
+
+    def choose(self) -> None:
+        """Ask the strategy which symbols it wants to decide for."""
+        raise NotImplementedError
+
+    def is_chosen(self, symbol: int) -> bool:
+        """Whether the symbol is to be asked: chosen, or in use."""
+        raise NotImplementedError
+
+    # -- a close ----------------------------------------------------------------------------------
+
+    def decide_at(self, number: int, close_ns: int, now_ns: int, notices: list[Notice] | None) -> None:
+        """Decide at the close of the set of this number; ``notices`` are the order events since the last decision."""
+        self.number = number
+        self.close_ns = close_ns
+        self.now_ns = now_ns
+        self.numbered = 0
+        if self.waits or notices is not None:
+            self.dispatch(notices)
+        self.ask()
+        if self.wanted:
+            self.hand_over()
+            self.wanted = 0
+
+    def ask(self) -> None:
+        """Every symbol that has a bar in the set, in configured order."""
+        if self.selects:
+            self.choose()
+        for symbol in range(self.symbols):
+            if (
+                self.columns.bars[symbol].number == self.number
+                and not (self.skips_late and self.columns.bars[symbol].late)
+                and (not self.selects or self.is_chosen(symbol))
+            ):
+                self.ask_symbol(symbol)
+
+    # -- intents ----------------------------------------------------------------------------------
+
+    def remember(self, index: int, number: int, action: int, before: bytes) -> None:
+        """An intent of the call that was just accepted, blocked ones included; ``before``: the leg before the call."""
+        if self.listens and action != HOLD:
+            history = self.legs[index]
+            count = len(history.groups)
+            group = history.groups[count - 1] if count > 0 else None
+            if group is None or group.close_ns != self.close_ns:
+                group = new_group(self.close_ns, number, history.version, before)
+                self.add_group(history, group)
+            group.add(number, INTENT_WITHOUT_ORDER if action == CANCEL or action == SYNC_STATE else INTENT_OPEN)
+
+    def add_group(self, history: LegHistory, group: Group) -> None:
+        """Keep a group; those of another version cannot be put back any more."""
+        if len(history.groups) > 0:
+            kept = []
+            for at in range(len(history.groups)):
+                other = history.groups[at]
+                if other.version == group.version:
+                    kept.append(other)
+            if len(kept) >= COPIES_PER_LEG_MAX:
+                del kept[0]
+            self.open_groups -= len(history.groups) - len(kept)
+            history.groups = kept
+        history.groups.append(group)
+        self.open_groups += 1
+
+    def why_blocked(self, index: int, action: int) -> str:
+        """Why an intent of the leg is held back, "" where it is not; ``blocked_detail`` has the sentence."""
+        if action < OPEN or action > ADD:
+            return ""
+        if self.trouble:
+            self.blocked_detail = self.trouble
+            return "strategy_error"
+        detail = self.backoff_detail(index)
+        if detail is None:
+            return ""
+        self.blocked_detail = detail
+        return "backoff"
+
+    def block(self, index: int, number: int, action: int, reason: str) -> None:
+        """Hold an intent back; the strategy is notified with the next order events."""
+        if self.listens:
+            notice = new_notice(
+                NOTICE_BLOCKED, None, index // 2, index % 2, action, self.close_ns, number, self.close_ns
+            )
+            notice.reason = reason
+            notice.message = self.blocked_detail
+            self.blocked.append(notice)
+            self.waits = True
+
+    # -- leg states -------------------------------------------------------------------------------
+
+    def known_state(self, index: int) -> bytes:
+        """The leg's state as it was accepted last."""
+        return self.legs[index].known
+
+    def accept(self, symbol: int) -> None:
+        """Take over what strategy code left in the symbol's legs."""
+        self.accept_leg(2 * symbol)
+        self.accept_leg(2 * symbol + 1)
+
+    def accept_leg(self, index: int) -> None:
+        """Take over what strategy code left in one leg."""
+        history = self.legs[index]
+        state = self.changed_state(index, history.known)
+        if state is not None:
+            history.known = state
+            history.version += 1
+
+    def put_back(self, index: int, state: bytes) -> None:
+        """Give the leg an earlier state."""
+        history = self.legs[index]
+        self.write_state(index, state)
+        if state != history.known:
+            history.known = state
+            history.version += 1
+
+    # -- order events -----------------------------------------------------------------------------
+
+    def dispatch(self, notices: list[Notice] | None) -> None:
+        """Dispatch order events in order; roll back leg state when every intent of a call was void. Empties ``notices``."""
+        if self.waits:
+            self.waits = False
+            if notices is not None:
+                self.blocked.extend(notices)
+                notices.clear()
+            notices = self.blocked
+            self.blocked = []
+        if self.open_groups:
+            for at in range(len(notices)):
+                self.read(notices, at)
+        for at in range(len(notices)):
+            notice = notices[at]
+            self.deliver(notice)
+        notices.clear()
+        if self.open_groups:
+            self.forget()
+
+    def read(self, notices: list[Notice], at: int) -> None:
+        """What one event means for the group of its intent, and whether its leg is to be put back."""
+        notice = notices[at]
+        if notice.symbol >= 0 and notice.side >= 0 and is_result(notice.kind):
+            history = self.legs[2 * notice.symbol + notice.side]
+            if len(history.groups) > 0:
+                self.read_result(notices, at, history)
+
+    def read_result(self, notices: list[Notice], at: int, history: LegHistory) -> None:
+        """What became of an intent of a leg with open groups."""
+        notice = notices[at]
+        group = None
+        if notice.order is None or notice.order.part < LONG_PART:
+            group = self.group_of(history, notice.close_ns, notice.number)
+        if group is not None and group.outcomes[notice.number - group.first] != INTENT_ACTED:
+            group.outcomes[notice.number - group.first] = outcome(notice.kind, notice.filled > 0, notice.retrying)
+            notice.group = group
+            if group.first_notice < 0:
+                group.first_notice = at
+            if group.verdict() == LEG_PUT_BACK:
+                first = notices[group.first_notice]
+                first.puts_back = group
+        if notice.kind == NOTICE_FILLED:
+            self.end_groups(notices, history, notice)
+
+    def group_of(self, history: LegHistory, close_ns: int, number: int) -> Group | None:
+        """The group of an intent; None when nothing can be put back any more."""
+        for at in range(len(history.groups)):
+            group = history.groups[at]
+            if group.holds(close_ns, number):
+                return group
+        return None
+
+    def end_groups(self, notices: list[Notice], history: LegHistory, fill: Notice) -> None:
+        """Something was filled on the leg: what it was before cannot be put back any more."""
+        for at in range(len(history.groups)):
+            group = history.groups[at]
+            group.filled_since = True
+            if group.first_notice >= 0 and group.holds(fill.close_ns, fill.number):
+                # A fill that was reported after the end of its own order.
+                first = notices[group.first_notice]
+                first.puts_back = None
+        self.open_groups -= len(history.groups)
+        history.groups = []
+
+    def deliver(self, notice: Notice) -> None:
+        """Put the leg back where the event says so, then call the strategy."""
+        restored = False
+        if notice.puts_back is not None:
+            index = 2 * notice.symbol + notice.side
+            history = self.legs[index]
+            group = notice.puts_back
+            if group.version == history.version:
+                if self.keeps_state:
+                    self.put_back(index, group.before)
+                group.restored = True
+        if notice.group is not None:
+            group = notice.group
+            restored = group.restored
+        self.notify(notice, restored)
+
+    def forget(self) -> None:
+        """Drop the groups that are finished, or whose leg has changed since."""
+        for index in range(2 * self.symbols):
+            history = self.legs[index]
+            if len(history.groups) == 0:
+                continue
+            kept = []
+            for at in range(len(history.groups)):
+                group = history.groups[at]
+                group.first_notice = -1
+                group.end_without_order()
+                if group.version == history.version and group.verdict() == LEG_WAITS:
+                    kept.append(group)
+            self.open_groups -= len(history.groups) - len(kept)
+            history.groups = kept
+
+    # -- snapshots --------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Plain data: versions, states and open groups of the legs, blocked intents that wait, the first failure."""
+        return {
+            "legs": [
+                [history.version, history.known, [group.row() for group in history.groups]] for history in self.legs
+            ],
+            "blocked": [notice_row(notice) for notice in self.blocked],
+            "trouble": self.trouble,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what ``state`` gave; a leg's state is the strategy's again."""
+        self.open_groups = 0
+        for index in range(len(state["legs"])):
+            self.restore_leg(index, state["legs"][index])
+        self.blocked = [restored_notice(row) for row in state["blocked"]]
+        self.waits = len(self.blocked) > 0
+        self.trouble = state["trouble"]
+
+    def restore_leg(self, index: int, row: list[Any]) -> None:
+        """One leg from its row."""
+        history = self.legs[index]
+        if self.keeps_state:
+            self.write_state(index, row[1])
+        history.known = row[1]
+        history.version = row[0]
+        history.groups = [restored_group(group) for group in row[2]]
+        self.open_groups += len(history.groups)
+
+
+def restored_group(row: list[Any]) -> Group:
+    """A group from its row in a snapshot."""
+    group = new_group(row[0], row[1], row[2], row[4])
+    group.outcomes = bytearray(row[3])
+    return group
+
+
+def notice_row(notice: Notice) -> list[Any]:
+    """Plain data of a blocked intent for a snapshot."""
+    return [notice.symbol, notice.side, notice.action, notice.close_ns, notice.number, notice.reason, notice.message]
+
+
+def restored_notice(row: list[Any]) -> Notice:
+    """A blocked intent from its row in a snapshot."""
+    notice = new_notice(NOTICE_BLOCKED, None, row[0], row[1], row[2], row[3], row[4], row[3])
+    notice.reason = row[5]
+    notice.message = row[6]
+    return notice
