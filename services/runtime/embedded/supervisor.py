@@ -21,10 +21,7 @@ from live_runner.services.runtime.embedded.files import turn_over
 from live_runner.services.runtime.embedded.process import Process, Program
 from live_runner.services.runtime.service import log
 
-__all__ = ["SERVICES", "Exit", "Supervisor", "service_program"]
-
-SERVICES: Final = ("recorder", "market_data", "execution", "strategy")
-"""In the order in which they are started."""
+__all__ = ["Exit", "Supervisor", "service_program"]
 
 RESTARTS_MAX: Final = 8
 """Restarts of one child within ``RESTART_WINDOW_S`` before it is given up."""
