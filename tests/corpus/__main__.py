@@ -28,7 +28,7 @@ from corpus import adapter, check, difference, sessions, store
 from corpus.adapter import Player
 from corpus.chain import Output, chained
 
-ENGINE = 1
+from live_runner.contracts.engine import ENGINE
 
 
 def main() -> int:
@@ -73,9 +73,9 @@ def _update(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         return 0
     store.write({name: renewed[name] for name in changed}, engine=ENGINE, reason=options.reason)
     print(f"{len(changed)} of {len(names)} sessions changed:")
-    for group in sessions.GROUPS:
+    for group, (count, _) in sessions.GROUPS.items():
         if in_group := [name for name in changed if sessions.group_of(name) == group]:
-            print("   ", *in_group)
+            print("   ", *(in_group if len(in_group) < count else [f"all of {group}"]))
     return 0
 
 

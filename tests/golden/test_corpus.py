@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from corpus import sessions, store
 
+from live_runner.contracts.engine import ENGINE
+
 
 def test_the_corpus_holds_every_session_that_is_drawn() -> None:
     assert sorted(store.read()) == sorted(sessions.names())
 
 
-def test_the_index_names_these_files() -> None:
+def test_the_index_names_these_files_and_this_engine() -> None:
     index = store.read_index()
 
+    assert index.engine == ENGINE
     assert index.digest == store.digest_of_files()
     assert index.sessions == len(sessions.names())
     assert index.groups == {group: count for group, (count, _) in sessions.GROUPS.items()}
