@@ -11,6 +11,7 @@ from corpus.adapter import Player
 from corpus.chain import Output, chained
 from corpus.store import Recorded
 
+
 class DisagreementError(Exception):
     """Two players give different events for one session."""
 
