@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from functools import cache, reduce
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ from live_runner.contracts import messages
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import Event
 
-__all__ = ["MESSAGE_TYPES", "Head", "canonical", "decode", "encode", "head", "stamp"]
+__all__ = ["MESSAGE_TYPES", "Head", "canonical", "decode", "encode", "head", "portable", "stamp"]
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -92,3 +92,14 @@ def head(data: bytes) -> Head:
             remedy="Check which program publishes on this subject and its version",
             size=len(data),
         ) from error
+
+
+def portable(value: Any) -> Any:
+    """Fields of an error as values that every MessagePack library reads: what it does not know becomes text."""
+    if value is None or isinstance(value, (str, int, float, bool, bytes)):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [portable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): portable(item) for key, item in value.items()}
+    return str(value)

@@ -191,7 +191,7 @@ def _answer(joined: Mapping[str, Joined], role: str) -> Joined:
     if answer is None:
         raise SessionRefused(
             f"The {role} service did not join the session",
-            remedy=f"Start it with: live-runner serve {role.replace('_', '-')}",
+            remedy=f"Start it with: live-runner serve {role}",
             role=role,
             reason="not_joined",
         )

@@ -29,6 +29,7 @@ pytest_plugins = [path.stem for path in sorted(_HERE.glob("fix_*.py"))]
 
 # The bar loop is built of compiled modules; with the reference hot path it is not used, and the cores run alone.
 _OF_THE_BAR_LOOP = [
+    "golden/test_corpus_columns.py",
     "parity/test_barloop.py",
     "parity/test_compiled_strategies.py",
     "parity/test_extremes.py",

@@ -1,12 +1,15 @@
 """A strategy that asks for anything: right, wrong and at odds with itself, drawn from a seed.
 
 Its choices depend on nothing but the seed, the bar and what it was told, so two runs that show and tell it the same
-ask the same. What it was told goes into its choices: a difference in any news shows up as another order.
+ask the same. What it was told goes into its choices: a difference in any news shows up as another order. What goes
+in is named field by field, so that a field added to a bar, a view or a piece of news changes no choice.
 """
 
 from __future__ import annotations
 
+import operator
 import zlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from live_runner.strategies.base import (
@@ -24,6 +27,23 @@ from live_runner.strategies.base import (
 )
 
 _STYLES = ("market", "market", "market", "limit", "post_only", "stop", None)
+_FIELDS = {
+    name: operator.attrgetter(*fields.split())
+    for name, fields in {
+        "bar": "symbol open_ns close_ns open high low close volume late",
+        "view": "now_ns equity cash exposure margin gate",
+        "leg": "quantity average realised blocked",
+        "lot": "quantity price opened_ns order_id",
+        "order": "order_id intent_id symbol leg side kind action remaining price status expires_ns",
+        "backoff": "failures blocked until_ns detail",
+        "state": "asked told last",
+        "fill": "symbol leg action side kind quantity price notional fee fee_currency liquidity realised slippage "
+        "filled remaining is_done leg_quantity order_id intent_id reason at_ns",
+        "rejection": "symbol leg action kind reason message retrying restored intent_id order_id at_ns",
+        "update": "symbol leg action status filled remaining reason restored intent_id order_id at_ns",
+    }.items()
+}
+_FAILS_ONE_IN = {"observe": 800, "select": 400, "on_fill": 30, "on_rejection": 60, "on_order_update": 60}
 _QUANTITIES = (0.0, 1e-9, 0.001, 0.0123456789, 0.5, 0.75, 2.0, 1e7, -1.0, float("nan"))
 
 
@@ -37,6 +57,14 @@ class WilfulParameters(Parameters, frozen=True, kw_only=True):
     add_style: str | None = "market"
     fallback: tuple[str, ...] = ()
     time_to_live_s: float | None = None
+    attempts: int = 1
+    fails_in: tuple[str, ...] = ()
+    """Further methods that raise now and then, by name."""
+    entry_style: str | None = None
+    """The style of every entry; None draws one."""
+    selects: bool = False
+    delegates: bool = False
+    """Some entries leave their size to the runner."""
 
 
 class WilfulState(LegState):
@@ -59,14 +87,35 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
             open_rounding=given.open_rounding,
             fallback=given.fallback,
             time_to_live_s=given.time_to_live_s,
+            attempts=given.attempts,
+        )
+
+    def observe(self, bar: Bar) -> None:
+        self._fail("observe", bar.open_ns)
+
+    def select(self, bars: Sequence[Bar], view: View) -> Iterable[str] | None:
+        if not self.parameters.selects:
+            return None
+        self._fail("select", view.now_ns)
+        if self._draw(4) == 0:
+            return None
+        return [bar.symbol for bar in bars if self._draw(2)] + ["nowhere"] * (
+            "select" in self.parameters.fails_in and self._draw(400) == 0
         )
 
     def on_bar(self, bar: Bar, view: View) -> list[Draft]:
-        self._mix(f"{bar} {view.equity} {view.cash} {view.exposure} {view.margin} {view.pending(bar.symbol)}")
-        self._mix(f"{[view.backoff(bar.symbol, side) for side in ('long', 'short')]}")
+        self._mix("bar", bar)
+        self._mix("view", view)
+        for order in view.pending(bar.symbol):
+            self._mix("order", order)
         drafts: list[Draft] = []
         for side in ("long", "short"):
-            self._mix(f"{view.leg(bar.symbol, side)} {self.leg(bar.symbol, side)}")
+            leg = view.leg(bar.symbol, side)
+            self._mix("backoff", view.backoff(bar.symbol, side))
+            self._mix("leg", leg)
+            for lot in leg.lots:
+                self._mix("lot", lot)
+            self._mix("state", self.leg(bar.symbol, side))
             while self._draw(100) < self.parameters.ask_percent and len(drafts) < 6:
                 state = self.leg(bar.symbol, side)
                 state.asked += 1
@@ -78,14 +127,18 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
 
     def on_fill(self, fill: Fill, view: View) -> None:
         self.leg(fill.symbol, fill.leg).told += 1
-        self._mix(f"{fill} {view.equity}")
+        self._mix("fill", fill)
+        self._mix("view", view)
+        self._fail("on_fill", fill.at_ns)
 
     def on_rejection(self, rejection: Rejection, view: View) -> None:
         self.leg(rejection.symbol, rejection.leg).told += 2
-        self._mix(str(rejection))
+        self._mix("rejection", rejection)
+        self._fail("on_rejection", rejection.at_ns)
 
     def on_order_update(self, update: OrderUpdate, view: View) -> None:
-        self._mix(str(update))
+        self._mix("update", update)
+        self._fail("on_order_update", update.at_ns)
 
     def _draft(self, bar: Bar, view: View, side: Any) -> Draft:
         kind = self._draw(10)
@@ -121,7 +174,8 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
             bar.symbol,
             side,
             *(() if self._draw(12) == 0 else (quantity,)),
-            style=self._style(),
+            **({"notional": 10.0 * (1 + self._draw(60))} if self.parameters.delegates and self._draw(2) else {}),
+            style=self.parameters.entry_style or self._style(),
             limit_price=self._price(bar) if self._draw(3) else None,
             stop_loss=bar.close * (1 - sign * 0.001 * (1 + self._draw(5))) if bracket in (1, 2) else None,
             take_profit=bar.close * (1 + sign * 0.001 * (1 + self._draw(5))) if bracket in (2, 3) else None,
@@ -148,5 +202,9 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
         self._random = (self._random * 6364136223846793005 + 1442695040888963407) % 2**64
         return (self._random >> 33) % below
 
-    def _mix(self, text: str) -> None:
-        self._random = (self._random ^ zlib.crc32(text.encode())) % 2**64
+    def _fail(self, method: str, at_ns: int) -> None:
+        if method in self.parameters.fails_in and self._draw(_FAILS_ONE_IN[method]) == 0:
+            raise ValueError(f"{method} at {at_ns}")
+
+    def _mix(self, name: str, shown: Any) -> None:
+        self._random = (self._random ^ zlib.crc32(repr(_FIELDS[name](shown)).encode())) % 2**64

@@ -1,7 +1,7 @@
 """Where the ``live-runner`` command begins.
 
-A service is started often and needs none of the command line's libraries: what `serve` is asked for
-plainly starts here. Everything else, `serve --help` and its mistakes included, goes to main.py.
+A service is started often and needs none of the command line's libraries: a simple `serve` command line
+is parsed here. Everything else, `serve --help` and its mistakes included, goes to main.py.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _VALUES: Final = {"--session": "session", "--home": "home"}
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     arguments = sys.argv[1:]
-    plain = _plain_serve(arguments)
-    if plain is None:
+    simple = _parse_serve(arguments)
+    if simple is None:
         from live_runner.services.cli.main import invoke
 
         sys.exit(invoke(arguments))
     from live_runner.services.cli.service_process import run_service
 
-    service, options, log_to_file = plain
+    service, options, log_to_file = simple
     sys.exit(ended(lambda: run_service(service, log_to_file=log_to_file, **options), as_json=False))
 
 
-def _plain_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | None:
-    """Service, options and whether it logs to a file; None when anything in the arguments is not plainly that."""
-    from live_runner.services.cli.service_process import SERVICES
+def _parse_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | None:
+    """Service, options and whether it logs to a file; None when the arguments are anything else."""
+    from live_runner.services.runtime.services import SERVICES
 
     if arguments[:1] != ["serve"]:
         return None

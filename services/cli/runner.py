@@ -17,7 +17,8 @@ from live_runner.services.cli.output import note, print_json, show
 from live_runner.services.cli.progress_display import Display
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.embedded.servers import Embedded
-from live_runner.services.runtime.embedded.supervisor import SERVICES, Exit, Supervisor
+from live_runner.services.runtime.embedded.supervisor import Exit, Supervisor
+from live_runner.services.runtime.services import SESSION_SERVICES
 
 if TYPE_CHECKING:
     from live_runner.contracts.errors import StrategyError
@@ -174,7 +175,7 @@ class _Runner:
     async def _start_services(self, request: Request) -> None:
         from live_runner.services.cli.service_discovery import last_in_log, services_are_running
 
-        missing = [name for name in SERVICES if name not in self._supervisor.pids]
+        missing = [name for name in SESSION_SERVICES if name not in self._supervisor.pids]
         if not missing:
             return
         if request.services == "running":
@@ -185,7 +186,7 @@ class _Runner:
                 if await services_are_running(self._settings):
                     return
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
-        if len(missing) == len(SERVICES):
+        if len(missing) == len(SESSION_SERVICES):
             self._told_before = await last_in_log(self._settings)
         self._supervisor.start(*missing)
 

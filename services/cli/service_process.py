@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from live_runner.services.runtime.services import SERVICES
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from live_runner.services.runtime.config.settings import Settings
 
-__all__ = ["SERVICES", "run_service"]
-
-_EMULATOR: Final = "emulator"
-_MODULES: Final = {
-    "market_data": "live_runner.services.market_data.shell",
-    "strategy": "live_runner.services.strategy.service",
-    "execution": "live_runner.services.execution.shell",
-    "recorder": "live_runner.services.recorder.service",
-}
-SERVICES: Final = (*_MODULES, _EMULATOR)
+__all__ = ["run_service"]
 
 
-def run_service(
-    service: str, *, session: str | None = None, log_to_file: bool = False, home: str | None = None
-) -> None:
-    """Run one of ``SERVICES``; the emulator needs neither NATS nor a database, and takes no options."""
+def run_service(name: str, *, session: str | None = None, log_to_file: bool = False, home: str | None = None) -> None:
+    """Run one of ``SERVICES``. One without a role in a session takes no options."""
     import asyncio
+    import importlib
 
-    if service == _EMULATOR:
-        from live_runner.services.emulator.shell import run as run_emulator
-
-        asyncio.run(run_emulator())
+    service = SERVICES[name]
+    serve = importlib.import_module(service.module).serve
+    if not service.has_role:
+        asyncio.run(serve())
         return
     from pathlib import Path
 
@@ -39,13 +31,12 @@ def run_service(
     from live_runner.services.runtime.service import log
 
     settings = Settings.from_environment(home=None if home is None else Path(home))
-    settings = _pointed(settings, needs_database=service == "recorder")
-    log.configure(settings, service, to_file=log_to_file)
-    start = _entry(service)
+    settings = _pointed(settings, needs_database=service.needs_database)
+    log.configure(settings, name, to_file=log_to_file)
     # The strategies' own processes log beside it.
-    extra = {"log_to_file": log_to_file} if service == "strategy" else {}
+    extra = {"log_to_file": log_to_file} if name == "strategy" else {}
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(start(settings, only=session, **extra))
+        runner.run(serve(settings, only=session, **extra))
 
 
 def _pointed(settings: Settings, *, needs_database: bool) -> Settings:
@@ -67,13 +58,6 @@ def _pointed(settings: Settings, *, needs_database: bool) -> Settings:
             remedy="Set TIMESCALE_DSN, or let `live-runner run CONFIG --stage paper` start everything",
         )
     return settings
-
-
-def _entry(service: str) -> Callable[..., Coroutine[Any, Any, None]]:
-    import importlib
-
-    entry: Callable[..., Coroutine[Any, Any, None]] = importlib.import_module(_MODULES[service]).serve
-    return entry
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:

@@ -29,11 +29,9 @@ from live_runner.services.execution.core.market import check_instruments
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.reader import Reader
+from live_runner.services.runtime.services import SESSION_SERVICES
 
-__all__ = ["ROLES", "FollowedSession", "View"]
-
-ROLES: Final = ("market_data", "strategy", "execution", "recorder")
-"""Who has to join."""
+__all__ = ["FollowedSession", "View"]
 
 RECONNECT_LIMIT_S: Final = 60.0
 """NATS may be away for so long while a session is followed."""
@@ -237,10 +235,10 @@ class FollowedSession:
                     if isinstance(event, Joined) and is_answer:
                         joined[event.role] = event
                         self._view.phase(f"joined: {', '.join(joined)}")
-                    if message.pending == 0 and all(role in joined for role in ROLES):
+                    if message.pending == 0 and all(role in joined for role in SESSION_SERVICES):
                         break
         except TimeoutError:
-            absent = [role for role in ROLES if role not in joined]
+            absent = [role for role in SESSION_SERVICES if role not in joined]
             raise SessionRefused(
                 f"{', '.join(absent)} did not join the session {self.session} within {limit_s:g} s",
                 remedy=f"Look at the log of {absent[0]}; start it with: live-runner serve {absent[0]}",

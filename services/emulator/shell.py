@@ -28,7 +28,7 @@ from live_runner.services.emulator.rest import ROUTES, BadRequest, Rest
 from live_runner.services.emulator.websocket import Subscriptions
 from live_runner.services.market_data.core.simulated_symbols import SYMBOLS
 
-__all__ = ["Emulator", "EmulatorSettings", "emulator", "run"]
+__all__ = ["Emulator", "EmulatorSettings", "emulator", "serve"]
 
 PORT_DEFAULT: Final = 8090
 PUSH_EVERY_S: Final = 0.25
@@ -168,7 +168,7 @@ async def emulator(settings: EmulatorSettings) -> AsyncIterator[Emulator]:
         await running.stop()
 
 
-async def run(settings: EmulatorSettings | None = None) -> None:
+async def serve(settings: EmulatorSettings | None = None) -> None:
     """The emulator until SIGTERM or SIGINT."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -35,7 +35,6 @@ from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import Ownership
-from live_runner.services.runtime.service.plain import plain
 
 if TYPE_CHECKING:
     from live_runner.services.market_data.core.sets import Item
@@ -282,7 +281,9 @@ class MarketDataShell:
     async def _incident(self, code: str, message: str, **details: Any) -> None:
         self._log.warning(message, code=code)
         await self._publisher.publish(
-            self._ownership.note(Incident, severity="warning", code=code, message=message, details=plain(details))
+            self._ownership.note(
+                Incident, severity="warning", code=code, message=message, details=codec.portable(details)
+            )
         )
 
     async def _beat(self) -> None:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from live_runner.services.runtime.services import SERVICES
+
 if TYPE_CHECKING:
     from fix_sources import Source
 
@@ -31,7 +33,6 @@ EXEMPT = {
     "strategies/bundle.py": "imports announced sources",
 }
 
-LONG_LIVED = ("market_data", "strategy", "execution", "recorder", "emulator", "monitor")
 # `runtime` serves the shells; these offline services read sessions through it in their own shell modules only.
 OFFLINE = ("backtest", "forensics")
 
@@ -112,7 +113,7 @@ def test_offline_services_import_only_the_cores_of_others(sources: list[Source])
     found = []
     for source in sources:
         for name in source.imports():
-            other = re.match(rf"live_runner\.services\.({'|'.join(LONG_LIVED)})\.(?!core\b)", name)
+            other = re.match(rf"live_runner\.services\.({'|'.join(SERVICES)})\.(?!core\b)", name)
             if other and source.name.startswith(tuple(f"services/{mine}/" for mine in OFFLINE)):
                 found.append(f"{source.name}: {name}")
 

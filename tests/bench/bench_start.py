@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.house import House, house, processor_seconds, resident_mib
 from bench.table import Row, entry
 
-from live_runner.services.runtime.embedded.supervisor import SERVICES, service_program
+from live_runner.services.runtime.embedded.supervisor import service_program
+from live_runner.services.runtime.services import SESSION_SERVICES
 
 _IMPORTS = {"a bare interpreter": "pass", "import nats": "import nats", "import ccxt": "import ccxt"}
 _END_LIMIT_S = 20.0
@@ -42,14 +43,14 @@ def rows(quick: bool) -> list[Row]:
         for _ in range(2 if quick else 7):
             for name, statement in _IMPORTS.items():
                 found.setdefault(name, []).append(import_cost(statement))
-            for service in SERVICES:
+            for service in SESSION_SERVICES:
                 found.setdefault(service, []).append(service_cost(home, service))
     seconds = {name: median(cost.seconds for cost in costs) for name, costs in found.items()}
     processor = {name: median(cost.processor_s for cost in costs) for name, costs in found.items()}
     memory = {name: median(cost.mib for cost in costs) for name, costs in found.items()}
     bare, peer, ccxt = _IMPORTS
     table = []
-    for service in SERVICES:
+    for service in SESSION_SERVICES:
         table.append(
             Row(
                 what=f"start of {service}: process to connected",

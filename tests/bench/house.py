@@ -22,8 +22,9 @@ from live_runner.services.runtime.config.settings import NatsSync, Settings
 from live_runner.services.runtime.embedded.nats_server import start_nats
 from live_runner.services.runtime.embedded.postgres_server import start_postgres
 from live_runner.services.runtime.embedded.process import Process
-from live_runner.services.runtime.embedded.supervisor import SERVICES, service_program
+from live_runner.services.runtime.embedded.supervisor import service_program
 from live_runner.services.runtime.postgres import database
+from live_runner.services.runtime.services import SESSION_SERVICES
 
 __all__ = ["SYMBOLS", "House", "database_server", "edition", "house", "processor_seconds", "resident_mib"]
 
@@ -56,7 +57,7 @@ class House:
 
     def start(self, *services: str) -> None:
         """Start services the way ``run`` does."""
-        for name in services or SERVICES:
+        for name in services or SESSION_SERVICES:
             self.running[name] = Process(service_program(self.settings, name))
 
     def kill(self, service: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from fix_house import House
 
-SERVICES = ("market_data", "strategy", "child", "execution", "recorder", "nats-server")
+PROCESSES = ("market_data", "strategy", "child", "execution", "recorder", "nats-server")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_kill_9_of_each_service_changes_nothing(
     config = house.config("twice")
     # The pace leaves time to kill, and changes no event either.
     run = house.start(config, "--verify", "--speed", "6000")
-    for number, service in enumerate(SERVICES):
+    for number, service in enumerate(PROCESSES):
         house.wait_for_set("twice", 150 + 200 * number)
         house.kill(run, service)
     house.finish(run, config)

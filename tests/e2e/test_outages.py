@@ -18,8 +18,8 @@ from live_runner.contracts import subjects
 from live_runner.contracts.messages import BarSet, Event, Incident, Stopped
 from live_runner.services.runtime.embedded.postgres_server import PostgresServer
 from live_runner.services.runtime.embedded.process import Process
-from live_runner.services.runtime.embedded.supervisor import SERVICES
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.services import SESSION_SERVICES
 
 STREAM_BYTES = 400_000
 
@@ -79,7 +79,7 @@ def test_nats_may_be_away_for_longer(new_house: Callable[[], House], own_nats_se
     wait_for_event(house, "away", is_sixtieth)
     assert own_nats_server.process is not None
     os.kill(own_nats_server.pid, signal.SIGKILL)
-    for service in SERVICES:
+    for service in SESSION_SERVICES:
         wait_until_logged(house, service, "NATS is away; waiting for it")
     again = Process(own_nats_server.process.program)
     try:

@@ -1,25 +1,24 @@
-"""``serve``: one service, until it is asked to end. Plainly asked for it starts in entry.py, without this module."""
+"""``serve``: one service, until it is asked to end. A simple command line starts in entry.py, without this module."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from live_runner.services.cli.options import HomeOption
+from live_runner.services.runtime.services import SERVICES
 
 __all__ = ["register"]
 
 
-class Service(StrEnum):
-    """The services of a session, and the simulated exchange."""
+_NAMES: Final = ", ".join(SERVICES)
 
-    MARKET_DATA = "market_data"
-    STRATEGY = "strategy"
-    EXECUTION = "execution"
-    RECORDER = "recorder"
-    EMULATOR = "emulator"
+
+def _checked(name: str) -> str:
+    if name not in SERVICES:
+        raise typer.BadParameter(f"'{name}' is not a service. Give one of: {_NAMES}")
+    return name
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    service: Annotated[Service, typer.Argument(help="The service to run.", show_default=False)],
+    service: Annotated[
+        str, typer.Argument(help=f"One of: {_NAMES}.", metavar="SERVICE", show_default=False, callback=_checked)
+    ],
     session: Annotated[
         str | None, typer.Option(help="Only this session; refuses when another process owns it.")
     ] = None,
@@ -47,4 +48,4 @@ def serve(
     """
     from live_runner.services.cli.service_process import run_service
 
-    run_service(service.value, session=session, log_to_file=log_to_file, home=None if home is None else str(home))
+    run_service(service, session=session, log_to_file=log_to_file, home=None if home is None else str(home))

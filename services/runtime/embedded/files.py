@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Final
 
-__all__ = ["turn_over", "write_private"]
+__all__ = ["rotate", "write_private"]
 
 LOG_BYTES_MAX: Final = 20 * 1024 * 1024
-"""A program's own log is turned over at its next start beyond this size; one older is kept."""
+"""A log larger than this is rotated at the next start of its program; one older file is kept."""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -21,7 +21,7 @@ def write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def turn_over(log: Path) -> None:
-    """Begin a new log file when the old one has grown beyond its bound."""
+def rotate(log: Path) -> None:
+    """Rotate the log of a program that is about to start, if it has grown beyond its limit."""
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_name(log.name + ".1"))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from live_runner.contracts.errors import BusUnavailable, ConfigError
 from live_runner.services.runtime.config.settings import NatsSync
-from live_runner.services.runtime.embedded.files import turn_over, write_private
+from live_runner.services.runtime.embedded.files import rotate, write_private
 from live_runner.services.runtime.embedded.process import Process, Program, is_alive
 
 __all__ = ["NatsServer", "find_nats", "start_nats"]
@@ -72,7 +72,7 @@ def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> Na
         stop_signal=signal.SIGTERM,
         death_signal=signal.SIGTERM,
     )
-    turn_over(program.output)
+    rotate(program.output)
     for stale in folder.glob("*.ports"):
         stale.unlink()
     write_private(folder / "nats.conf", _configuration(folder, name=name, token=token, port=port or -1, sync=sync))

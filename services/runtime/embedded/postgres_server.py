@@ -22,7 +22,7 @@ from typing import Final
 
 from live_runner.contracts.errors import DatabaseUnavailable
 from live_runner.services.runtime.embedded import launch
-from live_runner.services.runtime.embedded.files import turn_over, write_private
+from live_runner.services.runtime.embedded.files import rotate, write_private
 from live_runner.services.runtime.embedded.process import Process, Program, is_alive, wait_until_gone
 
 __all__ = ["PostgresServer", "find_postgres", "start_postgres"]
@@ -86,7 +86,7 @@ def start_postgres(folder: Path) -> PostgresServer:
     if not (folder / "data" / "PG_VERSION").exists():
         _make_data(folder, programs, user, password)
     log = folder / "postgres.log"
-    turn_over(log)
+    rotate(log)
     for attempt in range(1, START_ATTEMPTS_MAX + 1):
         port = _free_port()
         options = [

@@ -17,14 +17,11 @@ from typing import Final
 
 from live_runner.contracts.errors import ConfigError, OurFault, ServiceUnavailable
 from live_runner.services.runtime.config.settings import Settings
-from live_runner.services.runtime.embedded.files import turn_over
+from live_runner.services.runtime.embedded.files import rotate
 from live_runner.services.runtime.embedded.process import Process, Program
 from live_runner.services.runtime.service import log
 
-__all__ = ["SERVICES", "Exit", "Supervisor", "service_program"]
-
-SERVICES: Final = ("recorder", "market_data", "execution", "strategy")
-"""In the order in which they are started."""
+__all__ = ["Exit", "Supervisor", "service_program"]
 
 RESTARTS_MAX: Final = 8
 """Restarts of one child within ``RESTART_WINDOW_S`` before it is given up."""
@@ -91,7 +88,7 @@ class Supervisor:
         """Start services."""
         for service in services:
             program = self._program(self._settings, service)
-            turn_over(program.output)
+            rotate(program.output)
             self.keep(Process(program))
             self._logger.info("service started", child=service, pid=self._children[service].process.pid)
 

@@ -39,7 +39,6 @@ from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.ownership import Ownership
-from live_runner.services.runtime.service.plain import plain
 
 __all__ = ["CoreShell", "send_beat"]
 
@@ -295,7 +294,7 @@ class CoreShell:
                 severity=severity,
                 code=code,
                 message=message,
-                details=plain(details),
+                details=codec.portable(details),
             )
         )
 

@@ -20,7 +20,6 @@ from live_runner.contracts.messages import Event, Incident, JoinDeclined, Owned
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.publisher import Guard
-from live_runner.services.runtime.service.plain import plain
 
 __all__ = ["AlreadyOwned", "Ownership"]
 
@@ -86,12 +85,14 @@ class Ownership:
             role=self.role,
             reason=str(error.fields.get("reason", error.code)),
             message=str(error),
-            details=plain(error.fields),
+            details=codec.portable(error.fields),
         )
 
     def fatal(self, error: RunnerError) -> Incident:
         """The session cannot go on, and why."""
-        return self.note(Incident, severity="fatal", code=error.code, message=str(error), details=plain(error.fields))
+        return self.note(
+            Incident, severity="fatal", code=error.code, message=str(error), details=codec.portable(error.fields)
+        )
 
     async def release(self) -> None:
         """Answer no more: the next process may take over at once."""

@@ -18,7 +18,7 @@ import pytest
 from fix_nats import NatsServer
 
 from live_runner.services.runtime.embedded.postgres_server import start_postgres
-from live_runner.services.runtime.embedded.supervisor import SERVICES
+from live_runner.services.runtime.services import SESSION_SERVICES
 
 LIMIT_S = 120.0
 CONFIG = """\
@@ -78,7 +78,7 @@ def test_run_uses_the_services_that_are_there(environment: dict[str, str], tmp_p
     (tmp_path / "c.yaml").write_text(CONFIG)
     with ExitStack() as stack:
         services = []
-        for service in SERVICES:
+        for service in SESSION_SERVICES:
             port = free_port()
             process = begin({**environment, "LIVE_RUNNER_HEALTH_PORT": str(port)}, "serve", service)
             stack.callback(process.communicate)

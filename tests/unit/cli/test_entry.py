@@ -7,9 +7,7 @@ import sys
 
 import pytest
 
-from live_runner.services.cli.commands.serve import Service
-from live_runner.services.cli.entry import _plain_serve
-from live_runner.services.cli.service_process import SERVICES
+from live_runner.services.cli.entry import _parse_serve
 
 
 @pytest.mark.parametrize(
@@ -20,8 +18,8 @@ from live_runner.services.cli.service_process import SERVICES
         ("serve --home /data execution --session=alpha", ("execution", {"home": "/data", "session": "alpha"}, False)),
     ],
 )
-def test_a_plain_serve_is_understood(line: str, understood: object) -> None:
-    assert _plain_serve(line.split()) == understood
+def test_a_simple_serve_is_understood(line: str, understood: object) -> None:
+    assert _parse_serve(line.split()) == understood
 
 
 @pytest.mark.parametrize(
@@ -32,19 +30,16 @@ def test_a_plain_serve_is_understood(line: str, understood: object) -> None:
     ],
 )
 def test_everything_else_is_left_to_the_command_line(line: str) -> None:
-    assert _plain_serve(line.split()) is None
-
-
-def test_both_know_the_same_services() -> None:
-    assert set(SERVICES) == {service.value for service in Service}
+    assert _parse_serve(line.split()) is None
 
 
 def test_a_service_starts_without_what_it_does_not_need() -> None:
     """A start that takes half a second is half a second in which nobody follows the session."""
     script = (
-        "import sys; from live_runner.services.cli.entry import _plain_serve; _plain_serve(['serve', 'recorder']);"
-        "from live_runner.services.cli.service_process import SERVICES, _entry;"
-        "[_entry(service) for service in SERVICES[:-1]];"
+        "import sys; from live_runner.services.cli.entry import _parse_serve; _parse_serve(['serve', 'recorder']);"
+        "import importlib; from live_runner.services.runtime.services import SERVICES, SESSION_SERVICES;"
+        "import live_runner.services.cli.service_process;"
+        "[importlib.import_module(SERVICES[name].module) for name in SESSION_SERVICES];"
         "print(sorted({'typer', 'rich', 'numpy', 'psycopg', 'nats', 'ccxt', 'ctypes'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
