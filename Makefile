@@ -39,6 +39,7 @@ check: setup  ## lint, formatting, types, import rules
 	$(BIN)/mypy -p live_runner
 	$(BIN)/mypy tests
 	$(BIN)/lint-imports
+	$(PYTEST) -q -n 0 tests/architecture/test_hot_path.py
 
 format: setup  ## put the code into its format
 	$(BIN)/ruff check --fix .

@@ -153,22 +153,17 @@ def new_order(
 ) -> Any:
     """An order of the engine, known by its number; 0 ticks is no price."""
     action = CLOSE if reduce else OPEN
-    return restored_order(
-        [
-            ["s", 1, number, 1, 0, leg, action, kind, lots, ticks, 100, reduce, ""],
-            [1, 0, 1, REQUESTED, 0, 0, stop, target, -1, 0, None, "", "", number]
-            + [False, waits, False, False, False, 0, 0],
-            f"s/1/{number}",
-            None,
-        ],
-        None,
-    )
+    made = ["s", 1, number, 1, 0, leg, action, kind, lots, ticks, 100, reduce, ""]
+    rest = [1, 0, 1, REQUESTED, 0, 0, stop, target, -1, 0, None, "", "", number]
+    flags = [False, waits, False, False, False, 0, 0]
+    return restored_order([made, rest + flags, f"s/1/{number}", None], None)
 
 
 class Paper:
-    """A book with the account behind it. ``happened`` has what it did, as today's book says it:
+    """A book with the account behind it. Each half of a bar returns what it did, in order:
 
-    ("filled", order, lots, ticks, reference, maker), ("born", order, parent, kind, lots, ticks), ("cancelled", order, why).
+    ("filled", order, lots, ticks, reference, maker), ("born", order, parent, kind, lots, ticks),
+    ("cancelled", order, why).
     """
 
     def __init__(self, up: int, down: int, base: int, through: bool = False, one_way: bool = False) -> None:

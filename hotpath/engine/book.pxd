@@ -65,7 +65,10 @@ cdef class Book:
     @cython.locals(order=Order, at=Py_ssize_t)
     cdef int rest(self) except -1
 
+cdef object out_of_range(Order order)
+cdef object out_of_order(Order order)
 cdef bint goes_up(Order order) noexcept
 cdef int group_of(Order order) noexcept
 @cython.locals(group=int, other_group=int)
 cdef bint before(Order order, Order other) noexcept
+cdef int64_t distance(Order order) noexcept

@@ -18,7 +18,7 @@ does, and looks at its orders only when a bar comes to one of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import cython
 
@@ -36,7 +36,7 @@ if not cython.compiled:
 
 __all__ = ["Book", "CallbackVenue", "Venue"]
 
-CHECK: str = "Check prices, quantities and the market's grid"
+CHECK: Final = "Check prices, quantities and the market's grid"
 
 
 class Venue:
@@ -76,8 +76,8 @@ class Book:
     """Resting and market orders of one instrument, oldest first.
 
     ``slip_up`` / ``slip_down`` over ``slip_base`` is the adverse factor of a buy and of a sell, below 2**63;
-    ``through`` asks that a bar trades beyond a limit; ``one_way`` never holds both legs. Market orders, stops and a
-    bar's quotas are bounded by ``cap`` lots per order and bar, -1 for any.
+    ``through`` asks that a bar trades beyond a limit; ``one_way`` never holds both legs. The ``cap`` of a bar is how
+    many lots one order may take of it, -1 for any.
     """
 
     def __init__(self, slip_up: int, slip_down: int, slip_base: int, through: bool, one_way: bool) -> None:
@@ -102,11 +102,9 @@ class Book:
     def add(self, order: Order) -> None:
         """One more order. It takes part from the next half of a bar on."""
         if not (is_exact(order.quantity) and is_exact(order.price) and is_exact(order.stop) and is_exact(order.target)):
-            raise LedgerOverflow(
-                f"An order of {order.quantity} lots at {order.price} ticks is out of the book's range", remedy=CHECK
-            )
+            raise out_of_range(order)
         if order.quantity <= order.filled or order.price < 0 or order.stop < 0 or order.target < 0:
-            raise OurFault("An order without lots or with a price below 0 reached the book", remedy=CHECK)
+            raise out_of_order(order)
         self.orders.append(order)
         self.count += 1
         self.note(order)
@@ -359,6 +357,20 @@ class Book:
                 order.rested = True
 
 
+def out_of_range(order: Order) -> LedgerOverflow:
+    """The error of an order that the account could not book."""
+    return LedgerOverflow(
+        f"An order of {order.quantity} lots at {order.price} ticks is out of the book's range", remedy=CHECK
+    )
+
+
+def out_of_order(order: Order) -> OurFault:
+    """The error of an order that is none."""
+    return OurFault(
+        f"An order of {order.quantity - order.filled} lots at {order.price} ticks reached the book", remedy=CHECK
+    )
+
+
 def goes_up(order: Order) -> bool:
     """Whether a rise reaches the order's price."""
     return order.buy == (order.kind == STOP)
@@ -381,5 +393,10 @@ def before(order: Order, other: Order) -> bool:
         return group < other_group
     if order.side != other.side:
         return order.side < other.side
+    return distance(order) < distance(other)
+
+
+def distance(order: Order) -> int:
+    """How far an order is from the open, among those on its side of it."""
     # A buy limit and a sell stop lie below the open: the higher one is nearer.
-    return order.price < other.price if goes_up(order) else order.price > other.price
+    return order.price if goes_up(order) else -order.price

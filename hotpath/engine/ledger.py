@@ -182,7 +182,7 @@ class Ledger:
         """A fill that closes lots of a leg, never more than it has."""
         check_fill(lots, ticks, reference)
         if lots > leg.quantity:
-            raise OurFault(f"{lots} lots cannot close a leg of {leg.quantity}", remedy=REPORT_IT)
+            raise beyond_the_leg(lots, leg.quantity)
         realised = 0
         left = lots
         while left:
@@ -401,6 +401,11 @@ def check_fill(lots: int, ticks: int, reference: int) -> None:
         raise OurFault(f"A fill of {lots} lots at {ticks} ticks is impossible", remedy=REPORT_IT)
     if not (is_exact(lots) and is_exact(ticks) and is_exact(reference)):
         raise overflow_error(f"A fill of {lots} lots at {ticks} ticks is out of range: 2**53 or more")
+
+
+def beyond_the_leg(lots: int, held: int) -> OurFault:
+    """The error of a closing fill of more than there is."""
+    return OurFault(f"{lots} lots cannot close a leg of {held}", remedy=REPORT_IT)
 
 
 def order_id(order: Any) -> str:

