@@ -9,7 +9,8 @@ __all__ = ["Backoff", "after_rejection", "restored_backoff"]
 
 
 class Backoff:
-    """Rejections of one leg since its last entry fill; ``until_ns`` is -1 where only a fill ends the block."""
+    """Rejections of one leg since its last entry fill; ``until_ns`` is when the block ends or
+    has ended, -1 where only a fill ends it."""
 
     failures: int
     blocked: bool

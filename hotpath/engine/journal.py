@@ -659,7 +659,7 @@ def entry_name(lot: HeldLot) -> str:
 def parent_name(order: Order) -> str:
     """The entry that a stop or target protects, "" for every other order."""
     if order.part == STOP_PART or order.part == TARGET_PART:
-        return ""
+        return f"{intent_name(order)}/{order.named_attempt}"
     return ""
 
 

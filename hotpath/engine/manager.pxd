@@ -43,7 +43,7 @@ cdef class Manager:
     cdef int accept(self, Order order) except -1
     @cython.locals(state=State)
     cdef int submitted(self, Order order, int64_t at_ns) except -1
-    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, policy=Policy, falls_back=bint, tries_again=bint, notice=Notice, failures=int, following=Order, detail=str)
+    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, policy=Policy, permitted=bint, tries_again=bint, retrying=bint, notice=Notice, failures=int, following=Order, detail=str)
     cdef int reject(self, Order order, str code, str message, bint retryable) except -1
     @cython.locals(state=State, notice=Notice)
     cdef int deny(self, int64_t close_ns, int number, int index, int side, str intent_id, str symbol, str leg, int action, str action_text, str reason, str message, Order order) except -1

@@ -160,16 +160,17 @@ class Manager:
         apply_report(order, REPORT_REJECTED)
         state.rejected += 1
         policy = order.policy if order.policy is not None else state.policy
-        falls_back = self.may_fall_back(order, FALLBACK_REJECT) and not self.is_blocked(order, held_back)
-        tries_again = not falls_back and retryable and (order.reduce or order.attempt < policy.attempts)
+        permitted = self.may_fall_back(order, FALLBACK_REJECT)
+        tries_again = not permitted and retryable and (order.reduce or order.attempt < policy.attempts)
+        retrying = tries_again or (permitted and not self.is_blocked(order, held_back))
         state.seq += 1
         if state.journals:
-            state.sink.rejected(order, code, message, retryable, falls_back or tries_again)
+            state.sink.rejected(order, code, message, retryable, retrying)
         if state.notes:
             notice = state.note(NOTICE_REJECTED, order, state.now_ns)
             notice.reason = code
             notice.message = message
-            notice.retrying = falls_back or tries_again
+            notice.retrying = retrying
         self.forget(order)
         if not order.reduce:
             failures = 0

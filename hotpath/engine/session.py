@@ -214,7 +214,6 @@ class Session:
                 backoff = leg.backoff
                 if backoff is not None and backoff.blocked and not backoff.blocks(self.state.now_ns):
                     backoff.blocked = False
-                    backoff.until_ns = -1
                     self.state.change(market, side)
 
     def clear_changes(self) -> None:
