@@ -92,7 +92,6 @@ cdef class LiveView:
     @cython.locals(index=int)
     cdef int finish(self) except -1
 
-@cython.final
 cdef class PythonHost(PythonDecisions):
     cdef Session engine
     cdef State account
