@@ -17,7 +17,7 @@ COMPILED = ("hotpath/compiled/*.pyx", "hotpath/engine/*.pyx", "hotpath/engine/*.
 # The interpreter's own: what they hold for the compiler stands in a .pxd.
 NEVER_COMPILED = ("__init__", "plain_money", "words")
 VIEW = Path("build/view")
-INTERFACE = Path("hotpath/compiled/interface.pxi")
+INTERFACE = Path("hotpath/engine/interface.pxi")
 # Bit for bit on every machine of one platform: no contraction, no -march, no -ffast-math.
 # Without -g0 the interpreter's own flags add debug information: twice the build time, ten times the size.
 FLAGS = ["-O2", "-ffp-contract=off", "-g0"]

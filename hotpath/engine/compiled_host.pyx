@@ -34,14 +34,11 @@ from live_runner.hotpath.engine.words cimport (
 )
 
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
+from live_runner.hotpath.engine.host import GaveUpError
 
-__all__ = ["CompiledHost", "GaveUpError"]
+__all__ = ["CompiledHost"]
 
 cdef int INTENTS_MAX = INTENTS_PER_CALL_MAX
-
-
-class GaveUpError(Exception):
-    """A compiled strategy leaves the session to its Python twin, which says what is wrong."""
 
 
 cdef inline int call_on_bar(PyObject *strategy, const bar_t *bar, PyObject *desk) noexcept nogil:

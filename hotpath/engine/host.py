@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Host"]
+__all__ = ["GaveUpError", "Host"]
+
+
+class GaveUpError(Exception):
+    """A compiled strategy leaves the session to its Python twin, which names what is wrong."""
 
 
 class Host:

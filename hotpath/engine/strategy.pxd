@@ -13,6 +13,8 @@ from live_runner.hotpath.engine.orders cimport Order
 from live_runner.hotpath.engine.state cimport Market, State
 from live_runner.hotpath.engine.words cimport AVERAGE
 
+include "interface.pxi"  # written by setup.py: an old build of a strategy is refused when it is loaded
+
 cdef extern from "Python.h":
     PyObject *PyList_GET_ITEM(PyObject *values, Py_ssize_t at) nogil
     Py_ssize_t PyList_GET_SIZE(PyObject *values) nogil

@@ -1,17 +1,13 @@
-"""A backtest over a recording, in whichever speed is at hand: same results, to the bit.
-
-The compiled bar loop runs it where it can. The cores run it with the reference hot path, and wherever the loop gives
-up, because they name what is wrong.
-"""
+"""A backtest over a recording."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from live_runner.contracts.config import Config
-from live_runner.contracts.errors import ConfigError
-from live_runner.hotpath import IMPLEMENTATION
-from live_runner.services.backtest.session import BacktestResult, Engine, MarketFacts, run_backtest
+from live_runner.hotpath.engine.host import GaveUpError
+from live_runner.services.backtest.columns import run_columns
+from live_runner.services.backtest.session import BacktestResult, Engine, MarketFacts
 from live_runner.services.market_data.core.sets import SetTimeline
 from live_runner.strategies.loader import StrategySource
 
@@ -30,19 +26,11 @@ def run_over(
 ) -> BacktestResult:
     """Run the configuration over every set of the timeline.
 
-    ``compiled`` runs the strategy's compiled twin (ConfigError when it has none). ``progress`` is told the number
-    of the set now and then.
+    ``compiled`` runs the strategy's compiled twin (ConfigError when it has none); where that gives up, the Python
+    strategy runs the session from the start and names what is wrong. ``progress`` is called with the number of the set
+    now and then.
     """
-    if IMPLEMENTATION == "compiled":
-        from live_runner.services.backtest.fast import run_fast
-
-        result = run_fast(config, source, market, timeline, engine, compiled=compiled, progress=progress)
-        if result is not None:
-            return result
-    elif compiled:
-        raise ConfigError(
-            "LIVE_RUNNER_HOTPATH=reference runs no compiled strategy",
-            remedy="Leave it unset, or run the Python strategy",
-            key="compiled",
-        )
-    return run_backtest(config, source, market, timeline.items(), engine)
+    try:
+        return run_columns(config, source, market, timeline, engine, compiled=compiled, progress=progress)
+    except GaveUpError:
+        return run_columns(config, source, market, timeline, engine, progress=progress)

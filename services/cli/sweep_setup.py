@@ -96,7 +96,7 @@ def _check_compiled(strategy_class: Any) -> None:
         raise ConfigError(
             "LIVE_RUNNER_HOTPATH=reference runs no compiled strategy", remedy="Leave --compiled out, or unset it"
         )
-    from live_runner.services.backtest.fast import compiled_twin
+    from live_runner.services.backtest.compiled_twin import compiled_twin
 
     compiled_twin(strategy_class)
 

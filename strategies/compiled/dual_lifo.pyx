@@ -12,7 +12,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memmove, memset
 
-from live_runner.hotpath.compiled.strategy cimport (
+from live_runner.hotpath.engine.strategy cimport (
     ADD,
     CLOSE,
     GIVE_UP,

@@ -13,7 +13,7 @@ from libc.math cimport isfinite
 from libc.stdlib cimport calloc, free
 
 from live_runner.hotpath.compiled.indicators cimport Ema
-from live_runner.hotpath.compiled.strategy cimport GIVE_UP, LONG, OK, SHORT, CompiledStrategy, Desk, bar_t
+from live_runner.hotpath.engine.strategy cimport GIVE_UP, LONG, OK, SHORT, CompiledStrategy, Desk, bar_t
 
 __all__ = ["EmaCross"]
 

@@ -17,7 +17,7 @@ from session_world import ENGINE
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
 from live_runner.hotpath import IMPLEMENTATION
-from live_runner.services.backtest.fast import run_fast
+from live_runner.services.backtest.columns import run_columns
 from live_runner.services.backtest.session import (
     BacktestResult,
     MarketFacts,
@@ -129,12 +129,12 @@ def contest(
 
 def _loop(given: Contest) -> BacktestResult | None:
     """The compiled bar loop with a strategy in Python."""
-    return run_fast(given.config, given.source, given.facts, given.timeline(), ENGINE)
+    return run_columns(given.config, given.source, given.facts, given.timeline(), ENGINE)
 
 
 def _twin(given: Contest) -> BacktestResult | None:
     """The compiled bar loop with the strategy's compiled twin."""
-    return run_fast(given.config, given.source, given.facts, given.timeline(), ENGINE, compiled=True)
+    return run_columns(given.config, given.source, given.facts, given.timeline(), ENGINE, compiled=True)
 
 
 def _cores(given: Contest) -> BacktestResult:

@@ -77,14 +77,14 @@ def play_compiled(session: Session) -> list[Output] | None:
 
 
 def _play_loop(session: Session, *, compiled: bool) -> list[Output] | None:
-    from live_runner.services.backtest.fast import run_fast
+    from live_runner.services.backtest.columns import run_columns
 
     if session.live or session.late or session.commands:
         return None
     outputs: list[Output] = []
     try:
         world = _World(session)
-        result = run_fast(
+        result = run_columns(
             world.config, session.source, world.facts, world.timeline, ENGINE, compiled=compiled,
             sink=_of_cores(outputs),
         )  # fmt: skip

@@ -20,7 +20,7 @@ from session_world import ENGINE, World
 from live_runner.contracts.config import Account, Fees, Fills, StrategyChoice
 from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import Event
-from live_runner.services.backtest.fast import run_fast
+from live_runner.services.backtest.columns import run_columns
 from live_runner.services.backtest.session import MarketFacts, run_backtest
 from live_runner.services.market_data.core import simulation
 from live_runner.services.market_data.core.candles import FIELDS, Candles
@@ -143,7 +143,7 @@ def test_a_session_at_the_limits_ends_alike_in_both(seed: int) -> None:
     for compiled in (False, True) if world.config.strategy.module else (False,):
         found: list[Event] = []
         result, error = ended(
-            partial(run_fast, world.config, world.source, facts, line, ENGINE, compiled=compiled, sink=found.append)
+            partial(run_columns, world.config, world.source, facts, line, ENGINE, compiled=compiled, sink=found.append)
         )
         if wrong or error:
             assert result is None

@@ -6,7 +6,7 @@ from typing import Any
 
 from libc.stdlib cimport calloc, free
 
-from live_runner.hotpath.compiled.strategy cimport LONG, OK, CompiledStrategy, Desk, bar_t
+from live_runner.hotpath.engine.strategy cimport LONG, OK, CompiledStrategy, Desk, bar_t
 
 
 cdef class EverySoOften(CompiledStrategy):

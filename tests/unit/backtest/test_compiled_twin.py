@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from live_runner.contracts.errors import ConfigError, StrategyError
-from live_runner.services.backtest.fast import compiled_twin
+from live_runner.services.backtest.compiled_twin import compiled_twin
 from live_runner.strategies import compiled
 from live_runner.strategies.base import LegState, Parameters, Strategy
 from live_runner.strategies.dual_lifo import DualLifo
