@@ -16,9 +16,9 @@ State has two parts. What ``observe`` keeps goes into ``state()`` and ``restore(
 of that leg in that call was refused, or when the call raised. Anything else kept on ``self`` is lost
 at a restart and must not influence a decision. No clock, no randomness, no files, no network.
 
-In a backtest ``bar`` and ``view`` are live objects of the compiled bar loop (``LiveBar`` and ``LiveView`` in
-hotpath/compiled/python_loop.pyx): the attributes and methods of ``Bar`` and ``View``, made when asked for. Either
-may be kept, and still says later what it said then. Ask for attributes, never for the type.
+In a backtest ``bar``, ``view``, the legs, lots and orders in it and ``fill`` are objects of the engine (``LiveBar``,
+``LiveView`` and so on in hotpath/engine/python_host.py): the attributes and methods of ``Bar``, ``View`` and ``Fill``,
+made when asked for. Each may be kept, and still says later what it said then. Ask for attributes, never for the type.
 """
 
 from __future__ import annotations

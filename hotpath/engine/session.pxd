@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff, restored_backoff
 from live_runner.hotpath.engine.book cimport Book
-from live_runner.hotpath.engine.columns cimport Columns
+from live_runner.hotpath.engine.columns cimport Columns, unfit
 from live_runner.hotpath.engine.host cimport Host
 from live_runner.hotpath.engine.journal cimport Journal
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
@@ -34,6 +34,8 @@ cdef class Session:
     cdef int64_t due_set
     @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t)
     cpdef play(self, Host host, object grid, int64_t length_ns, int64_t warmup_sets, list due, object progress, object sink)
+    @cython.locals(row=Py_ssize_t)
+    cpdef check(self, object grid, object length_ns, object warmup_sets, list due)
     cdef int pause(self, int64_t number, object progress) except -1
     @cython.locals(at=int)
     cdef int step(self, Host host, int64_t open_ns, int64_t close_ns, int64_t number, bint tradable) except -1

@@ -29,6 +29,7 @@ from live_runner.hotpath.engine.venue import RemoteVenue
 
 if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
+    from live_runner.hotpath.engine.columns import unfit
     from live_runner.hotpath.engine.host import Host
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
     from live_runner.hotpath.engine.plain_money import money_text, of_whole, whole
@@ -93,7 +94,7 @@ class Session:
         ``progress`` is called with the number of the set now and then, ``sink`` after each set, to take
         ``journal.out``.
         """
-        self.columns.check(grid, length_ns, warmup_sets)
+        self.check(grid, length_ns, warmup_sets, due)
         self.due = due
         self.due_at = 0
         self.due_set = due[0][0] if due else -1
@@ -106,6 +107,19 @@ class Session:
             if sink is not None:
                 sink(number)
         self.pause(sets, progress)
+
+    def check(self, grid: Any, length_ns: int, warmup_sets: int, due: list[tuple[int, int, int, str, float | None]]) -> None:
+        """Refuse columns, sets and funding rates that do not fit together: a DataError with symbol and row."""
+        self.columns.check(grid, length_ns, warmup_sets)
+        last = 0
+        for row in range(len(due)):
+            number, symbol = due[row][0], due[row][1]
+            if not 0 <= symbol < self.columns.symbols:
+                what = f"Funding rate {row} is of symbol {symbol} of {self.columns.symbols}"
+                raise unfit(what, "funding", symbol, row)
+            if number < last:
+                raise unfit(f"Funding rate {row} is due before the one before it", "funding", symbol, row)
+            last = number
 
     def pause(self, number: int, progress: Callable[[int], None] | None) -> None:
         """Let Ctrl-C through, which compiled code would not see, and report how far the run is."""

@@ -1,4 +1,4 @@
-"""The compiled bar loop against the cores: every event of a session, whatever it trades and asks for."""
+"""A session over columns and through messages: the same events, whatever it trades and asks for."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from session_world import ENGINE, World
 from live_runner.contracts.config import Account, Fills, StrategyChoice
 from live_runner.contracts.errors import LedgerOverflow
 from live_runner.contracts.messages import Event
-from live_runner.services.backtest.fast import run_fast
+from live_runner.services.backtest.columns import run_columns
 from live_runner.services.backtest.run import run_over
 from live_runner.services.backtest.session import run_backtest
 
 WILFUL = str(Path(__file__).parents[1] / "wilful.py")
-# Others on demand: LIVE_RUNNER_BARLOOP_SEEDS=60:400.
-SEEDS = range(*(int(text) for text in os.environ.get("LIVE_RUNNER_BARLOOP_SEEDS", "0:60").split(":")))
+# Others on demand: LIVE_RUNNER_COLUMNS_SEEDS=60:400.
+SEEDS = range(*(int(text) for text in os.environ.get("LIVE_RUNNER_COLUMNS_SEEDS", "0:60").split(":")))
 
 
-def events_of_cores(world: World) -> tuple[list[Event], dict[str, Any]]:
+def events_of_messages(world: World) -> tuple[list[Event], dict[str, Any]]:
     facts, items = world.facts_and_items()
     events: list[Event] = []
     result = run_backtest(world.config, world.source, facts, items, ENGINE, sink=events.append)
@@ -32,16 +32,15 @@ def events_of_cores(world: World) -> tuple[list[Event], dict[str, Any]]:
 
 
 def agree(world: World) -> dict[str, Any]:
-    """Both give the same events, and the loop the same end without them; the summary."""
+    """Both give the same events, and columns the same end without them; the summary."""
     facts, _ = world.facts_and_items()
-    expected, summary = events_of_cores(world)
+    expected, summary = events_of_messages(world)
     events: list[Event] = []
-    assert run_fast(world.config, world.source, facts, world.timeline(), ENGINE, sink=events.append) is not None
+    run_columns(world.config, world.source, facts, world.timeline(), ENGINE, sink=events.append)
     for number, (event, right) in enumerate(zip(events, expected, strict=False)):
         assert event == right, number
     assert len(events) == len(expected)
-    quiet = run_fast(world.config, world.source, facts, world.timeline(), ENGINE)
-    assert quiet is not None
+    quiet = run_columns(world.config, world.source, facts, world.timeline(), ENGINE)
     assert quiet.stopped == expected[-1]
     return summary
 
@@ -62,7 +61,7 @@ def test_an_account_that_runs_out_of_margin_is_rejected_and_liquidated_alike() -
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_a_strategy_asks_for_is_judged_and_told_alike(seed: int) -> None:
+def test_whatever_a_strategy_asks_for_is_checked_and_reported_alike(seed: int) -> None:
     draw = random.Random(seed)
     parameters = {
         "seed": seed,
@@ -135,7 +134,7 @@ def test_a_time_to_live_that_is_over_before_it_begins_is_refused_alike(tmp_path:
     assert agree(world)["refused"] > 3
 
 
-def test_a_margin_that_no_integer_holds_is_named_by_the_cores(tmp_path: Path) -> None:
+def test_a_margin_that_no_integer_holds_is_named(tmp_path: Path) -> None:
     path = tmp_path / "huge.py"
     path.write_text(
         "from live_runner.strategies.base import *\n"
@@ -149,7 +148,6 @@ def test_a_margin_that_no_integer_holds_is_named_by_the_cores(tmp_path: Path) ->
     unbounded = [replace(rules, max_amount="", max_notional="") for rules in facts.instruments]
     facts = replace(facts, instruments=unbounded)
 
-    assert run_fast(world.config, world.source, facts, world.timeline(), ENGINE) is None
     with pytest.raises(LedgerOverflow, match="does not fit"):
         run_over(world.config, world.source, facts, world.timeline(), ENGINE)
 

@@ -1,4 +1,4 @@
-"""What the bar loop makes of columns, sets and funding rates that do not fit together: an error, never a wrong read."""
+"""What the engine makes of columns, sets and funding rates that do not fit together: an error, never a wrong read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import session_world
 from session_world import ENGINE
 
 from live_runner.contracts.errors import DataError
-from live_runner.hotpath.compiled.barloop import BarLoop
-from live_runner.services.backtest.fast import FastBacktest
+from live_runner.hotpath.engine.columns import Columns
+from live_runner.hotpath.engine.session import Session
 from live_runner.services.backtest.session import begin
 
 MINUTE_NS = 60_000_000_000
@@ -29,19 +29,20 @@ def symbol(open_ns: Any, **changes: Any) -> list[Any]:
     return [open_ns, *{**fields, **changes}.values()]
 
 
-def loop(columns: list[Any], grid: Any, *, length_ns: int = MINUTE_NS, warmup_sets: int = 0, due: Any = ()) -> BarLoop:
-    """A loop of a session of two symbols."""
+def play(columns: list[Any], grid: Any, *, length_ns: int = MINUTE_NS, warmup_sets: int = 0, due: Any = ()) -> Session:
+    """A session of two symbols over these columns, checked as before it is played."""
     world = session_world.make_world(market_seed=1, bars=60)
     facts, _ = world.facts_and_items()
     _, started = begin(world.config, world.source, world.strategy_class, facts, ENGINE)
-    machine = FastBacktest(started, world.config, world.strategy_class, world.timeline()).machine
-    return BarLoop(machine, columns, grid, length_ns, warmup_sets, list(due))
+    session = Session(started, columns, False, False)
+    session.check(grid, length_ns, warmup_sets, list(due))
+    return session
 
 
 def test_columns_that_fit_their_sets_are_taken() -> None:
-    assert loop([symbol(times(0, 2)), symbol(times(1))], times(0, 1, 2)).sets == 3
-    assert loop([symbol(times()), symbol(times())], times()).sets == 0
-    assert loop([symbol(times(5)), symbol(times())], times(5)).sets == 1
+    play([symbol(times(0, 2)), symbol(times(1))], times(0, 1, 2))
+    play([symbol(times()), symbol(times())], times())
+    play([symbol(times(5)), symbol(times())], times(5))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_columns_that_fit_their_sets_are_taken() -> None:
 )
 def test_what_does_not_fit_is_refused_with_its_row(columns: list[Any], grid: Any, row: int, field: str) -> None:
     with pytest.raises(DataError) as caught:
-        loop(columns, grid)
+        play(columns, grid)
 
     assert (caught.value.fields["row"], caught.value.fields["field"]) == (row, field)
 
@@ -72,15 +73,15 @@ def test_what_does_not_fit_is_refused_with_its_row(columns: list[Any], grid: Any
 @pytest.mark.parametrize(
     "due",
     [
-        [(0, 2, 0, 1, 4, None, "0.0001")],
-        [(0, -1, 0, 1, 4, None, "0.0001")],
-        [(-1, 0, 0, 1, 4, None, "0.0001")],
-        [(1, 0, 0, 1, 4, None, "0.0001"), (0, 0, 0, 1, 4, None, "0.0001")],
+        [(0, 2, 0, "0.0001", None)],
+        [(0, -1, 0, "0.0001", None)],
+        [(-1, 0, 0, "0.0001", None)],
+        [(1, 0, 0, "0.0001", None), (0, 0, 0, "0.0001", None)],
     ],
 )
 def test_a_funding_rate_of_nowhere_is_refused(due: Any) -> None:
     with pytest.raises(DataError) as caught:
-        loop([symbol(times(0, 1)), symbol(times(0, 1))], times(0, 1), due=due)
+        play([symbol(times(0, 1)), symbol(times(0, 1))], times(0, 1), due=due)
 
     assert caught.value.fields["field"] == "funding"
 
@@ -88,7 +89,7 @@ def test_a_funding_rate_of_nowhere_is_refused(due: Any) -> None:
 @pytest.mark.parametrize(("length_ns", "warmup_sets"), [(0, 0), (-1, 0), (2**62 + 1, 0), (MINUTE_NS, -1)])
 def test_a_length_or_warmup_that_is_none_is_refused(length_ns: int, warmup_sets: int) -> None:
     with pytest.raises(DataError):
-        loop([symbol(times(0)), symbol(times(0))], times(0), length_ns=length_ns, warmup_sets=warmup_sets)
+        play([symbol(times(0)), symbol(times(0))], times(0), length_ns=length_ns, warmup_sets=warmup_sets)
 
 
 @pytest.mark.parametrize(
@@ -102,18 +103,18 @@ def test_a_length_or_warmup_that_is_none_is_refused(length_ns: int, warmup_sets:
 )
 def test_arrays_of_another_kind_or_layout_are_refused(make: Callable[[Any], Any]) -> None:
     with pytest.raises((ValueError, DataError)):
-        loop([symbol(times(0, 1)), symbol(times(0, 1), low=make(np.full(2, 100.0)))], times(0, 1))
+        play([symbol(times(0, 1)), symbol(times(0, 1), low=make(np.full(2, 100.0)))], times(0, 1))
 
 
-def test_columns_live_as_long_as_the_loop() -> None:
+def test_columns_live_as_long_as_the_session() -> None:
     columns = [symbol(times(0, 1)), symbol(times(0, 1))]
-    made = loop(columns, times(0, 1))
+    session = play(columns, times(0, 1))
     columns[0][:] = []
     del columns[:]
-    assert made.sets == 2
+    session.check(times(0, 1), MINUTE_NS, 0, [])
 
 
-def test_a_loop_is_set_up_once() -> None:
-    made = loop([symbol(times(0)), symbol(times(0))], times(0))
+def test_columns_are_set_up_once() -> None:
+    columns = Columns(1, [symbol(times(0))])
     with pytest.raises(RuntimeError, match="once"):
-        BarLoop.__init__(made, made.machine, [], times(0), MINUTE_NS, 0, [])
+        Columns.__init__(columns, 1, [symbol(times(0))])
