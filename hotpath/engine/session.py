@@ -133,6 +133,8 @@ class Session:
         self.state.now_ns = close_ns
         self.state.close_ns = close_ns
         self.state.set_number = number
+        if self.state.journals:
+            self.journal.cause = self.set_cause
         if 0 <= self.due_set < number:
             self.await_due(number, tradable)
         for at in range(self.columns.symbols):
@@ -162,7 +164,6 @@ class Session:
 
     def decide_in_messages(self, host: Host) -> None:
         """The close and its decision, with their messages."""
-        self.journal.cause = self.set_cause
         self.journal.settled()
         self.journal.expect_decision()
         at = len(self.journal.out)
