@@ -57,8 +57,6 @@ cdef class Book:
     cdef int retire(self, Order order) except -1
     @cython.locals(order=Order, at=Py_ssize_t, kept=Py_ssize_t)
     cdef int sweep(self) except -1
-    @cython.locals(at=Py_ssize_t)
-    cdef int refresh(self) except -1
     cdef int note(self, Order order) except -1
     @cython.locals(order=Order, at=Py_ssize_t)
     cdef int release(self) except -1

@@ -94,8 +94,7 @@ class Book:
         self.count = 0
         self.open = 0
         self.cap = -1
-        self.walking = False
-        self.refresh()
+        self.sweep()
 
     # -- orders ---------------------------------------------------------------------------------
 
@@ -135,7 +134,8 @@ class Book:
             order = orders[name]
             order.pair = orders[pair] if pair else None
             self.orders.append(order)
-        self.refresh()
+        self.count = len(self.orders)
+        self.sweep()
 
     # -- a bar ----------------------------------------------------------------------------------
 
@@ -302,31 +302,26 @@ class Book:
 
     def sweep(self) -> None:
         """Take what is gone off the book."""
-        kept = 0
-        for at in range(self.count):
-            order = self.orders[at]
-            if not order.gone:
-                self.orders[kept] = order
-                kept += 1
-        while self.count > kept:
-            self.orders.pop()
-            self.count -= 1
         self.walking = False
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Which prices reach an order, and what is left to do after a bar, from the orders as they are."""
-        self.count = len(self.orders)
         self.rise = 1 << 62
         self.fall = -1
         self.immediate = False
         self.waiting = False
         self.fresh = False
+        kept = 0
         for at in range(self.count):
-            self.note(self.orders[at])
+            order = self.orders[at]
+            if not order.gone:
+                if kept < at:
+                    self.orders[kept] = order
+                kept += 1
+                self.note(order)
+        while self.count > kept:
+            self.orders.pop()
+            self.count -= 1
 
     def note(self, order: Order) -> None:
-        """The same of one order."""
+        """Which prices reach an order, and what is left to do after a bar for it."""
         if order.kind == MARKET or order.triggered:
             self.immediate = True
         elif goes_up(order):

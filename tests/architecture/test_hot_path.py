@@ -34,7 +34,6 @@ PER_ORDER = {
         "Book.drop_exits",
         "Book.note",
         "Book.ranked",
-        "Book.refresh",
         "Book.release",
         "Book.remove",
         "Book.rest",
