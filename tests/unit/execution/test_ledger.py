@@ -5,27 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fix_engine import Account
 
 from live_runner.contracts.errors import LedgerOverflow, OurFault
 from live_runner.contracts.messages import Filled
-from live_runner.hotpath import fixed, ledger
+from live_runner.hotpath import fixed
 
 MONEY = 10**12
 
 
-def account(method: str = "lifo") -> Any:
+def account(method: str = "lifo") -> Account:
     """1000 of equity; one tick of one lot is 1."""
-    book = ledger.Ledger(1000 * MONEY, method)
-    book.add(fixed.Valuation("1", "1", "1"))
-    return book
+    return Account(1000 * MONEY, method, ("1", "1", "1"))
 
 
-def enter(book: Any, quantity: int, ticks: int, leg: int = 0, order: str = "o") -> None:
-    book.buy_in(0, leg, quantity, ticks, ticks, 0, 0, False, None, 1, order)
+def enter(book: Account, quantity: int, ticks: int, leg: int = 0, order: str = "o") -> None:
+    book.increase(0, leg, quantity, ticks, order=order)
 
 
-def leave(book: Any, quantity: int, ticks: int, leg: int = 0) -> int:
-    return int(book.sell_out(0, leg, quantity, ticks, ticks, 0, 0, False, None)[2])
+def leave(book: Account, quantity: int, ticks: int, leg: int = 0) -> int:
+    return book.reduce(0, leg, quantity, ticks)[2]
 
 
 def test_newest_lot_closes_first_and_a_part_leaves_the_others_as_they_were() -> None:
@@ -103,12 +102,10 @@ def test_drawdowns_are_the_largest_fall_from_the_peak() -> None:
 
 
 def test_fee_and_slippage_are_rounded_once_half_even() -> None:
-    book = ledger.Ledger(MONEY, "lifo")
-    book.add(fixed.Valuation("0.000001", "0.000001", "1"))  # one tick of one lot is one unit
-    amounts = book.buy_in(0, 0, 5, 1, 1, 1, 1, False, None, 1, "o")
-    assert amounts == (5, 0, 0, 0)
+    book = Account(MONEY, "lifo", ("0.000001", "0.000001", "1"))  # one tick of one lot is one unit
+    assert book.increase(0, 0, 5, 1, rate=1, decimals=1) == (5, 0, 0, 0)
 
-    assert book.buy_in(0, 0, 15, 1, 2, 1, 1, True, None, 1, "o") == (15, 2, 0, -15)
+    assert book.increase(0, 0, 15, 1, reference=2, rate=1, decimals=1, maker=True) == (15, 2, 0, -15)
     assert (book.fees_taker, book.fees_maker, book.slippage, book.turnover) == (0, 2, -15, 20)
 
 
@@ -116,7 +113,7 @@ def test_closing_more_than_there_is_is_our_fault() -> None:
     book = account()
     enter(book, 1, 100)
 
-    with pytest.raises(OurFault):
+    with pytest.raises(OurFault, match="2 lots cannot close a leg of 1"):
         leave(book, 2, 100)
 
 
