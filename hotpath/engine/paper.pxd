@@ -32,6 +32,7 @@ cdef class Paper(Gateway):
     cdef bint is_irrevocable(self, Order order) except -1
     @cython.locals(market=Market)
     cdef int take_off(self, Order order) except -1
+    cdef int mark_busy(self, Market market) except -1
     cdef int number(self, Order order) except -1
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int cancelled(self, Order order, int why) except -1

@@ -62,9 +62,9 @@ class Paper(Gateway):
             self.number(order)
             self.manager.accept(order)
             market.book.add(order)
-            state.columns.busy[order.symbol] = True
             if state.at_close and order.kind == MARKET and self.is_at_its_close(order):
                 market.book.at_close(self, market, order, market.close_ticks(), market.cap(), state.now_ns)
+            self.mark_busy(market)
 
     def crosses(self, order: Order) -> bool:
         """Whether the order is post-only and would take at the last close; it is rejected then."""
@@ -117,6 +117,16 @@ class Paper(Gateway):
         """The order leaves the book."""
         market = self.state.markets[order.symbol]
         market.book.remove(order)
+        self.mark_busy(market)
+
+    def mark_busy(self, market: Market) -> None:
+        """Whether the symbol's next bar has anything to match, mark or fund."""
+        self.state.columns.busy[market.index] = (
+            market.book.count > 0
+            or market.long.quantity > 0
+            or market.short.quantity > 0
+            or market.funding_count > 0
+        )
 
     def number(self, order: Order) -> None:
         """The venue's id of an order."""
@@ -229,12 +239,7 @@ class Paper(Gateway):
             self.fund(market, self.state.columns.bars[at].close_ns, closed)
         self.state.moved = True
         self.state.ledger.mark_at(market, closed)
-        self.state.columns.busy[at] = (
-            market.book.count > 0
-            or market.long.quantity > 0
-            or market.short.quantity > 0
-            or market.funding_count > 0
-        )
+        self.mark_busy(market)
 
     def fund(self, market: Market, before_ns: int, price: int) -> None:
         """Pay or receive what is due before a time; what is due later goes on waiting."""

@@ -469,9 +469,4 @@ class Session:
             if backoff is not None:
                 leg.backoff = restored_backoff(backoff)
                 self.state.backoffs += 1
-        self.columns.busy[at] = (
-            market.book.count > 0
-            or market.long.quantity > 0
-            or market.short.quantity > 0
-            or market.funding_count > 0
-        )
+        self.paper.mark_busy(market)
