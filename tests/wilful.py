@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from live_runner.strategies.base import (
@@ -89,6 +89,13 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
             time_to_live_s=given.time_to_live_s,
             attempts=given.attempts,
         )
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "random": str(self._random)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self._random = int(state["random"])
 
     def observe(self, bar: Bar) -> None:
         self._fail("observe", bar.open_ns)

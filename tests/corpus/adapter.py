@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from corpus.chain import Output, failed
+from corpus.draws import Draw
 from corpus.live import Script
 from corpus.sessions import Session
 from msgspec.structs import replace
@@ -34,33 +35,59 @@ from live_runner.services.backtest.session import (
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.market_data.core.sets import SetTimeline
 from live_runner.services.market_data.core.warmup import plan
+from live_runner.services.strategy.core.host import StrategyCore
 
 type Player = Callable[[Session], list[Output] | None]
 
 ENGINE = Engine(version="corpus", hash="0" * 32, platform={})
 _ENDINGS = (RunnerError, ArithmeticError, ValueError)
 _CORES = ("execution", "strategy")
+_RESTARTS_PERCENT = 15
+"""Of the inputs, how many find both cores restarted."""
 
 
 def available() -> dict[str, Player]:
     """The players of this process; the interpreted hot path has no bar loop over columns."""
     if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference":
-        return {"messages": play_messages}
-    return {"messages": play_messages, "columns": play_columns, "compiled": play_compiled}
+        return {"messages": play_messages, "restarted": play_restarted}
+    return {
+        "messages": play_messages,
+        "restarted": play_restarted,
+        "columns": play_columns,
+        "compiled": play_compiled,
+    }
 
 
 def play_messages(session: Session) -> list[Output] | None:
     """Through the services' cores, message by message."""
+    return _play_cores(session, restarts_percent=0)
+
+
+def play_restarted(session: Session) -> list[Output] | None:
+    """The same, with both cores put away as snapshots and taken up again now and then; a part of the sessions."""
+    return _play_cores(session, restarts_percent=_RESTARTS_PERCENT) if session.restarts else None
+
+
+def _play_cores(session: Session, *, restarts_percent: int) -> list[Output]:
     outputs: list[Output] = []
+    draw = Draw(f"{session.name} restarts")
     try:
         world = _World(session)
         if session.live:
-            _play_live(world, outputs)
-        else:
-            backtest = Backtest(
-                world.started, world.strategy_class, hashing=False, commands=world.commands(), sink=_of_cores(outputs)
-            )
-            backtest.run(world.market())
+            _play_live(world, outputs, lambda: draw.chance(restarts_percent))
+            return outputs
+        backtest = Backtest(
+            world.started, world.strategy_class, hashing=False, commands=world.commands(), sink=_of_cores(outputs)
+        )
+
+        def market() -> Iterator[Event]:
+            for event in world.market():
+                if draw.chance(restarts_percent):
+                    backtest.execution = world.execution(backtest.execution.snapshot())
+                    backtest.strategy = world.strategy(backtest.strategy.snapshot())
+                yield event
+
+        backtest.run(market())
     except _ENDINGS as error:
         return failed(outputs, error)
     return outputs
@@ -93,11 +120,13 @@ def _play_loop(session: Session, *, compiled: bool) -> list[Output] | None:
     return None if result is None else outputs
 
 
-def _play_live(world: _World, outputs: list[Output]) -> None:
+def _play_live(world: _World, outputs: list[Output], restarts: Callable[[], bool]) -> None:
     core = ExecutionCore(world.config.session, hashing=False)
     script = Script(world.session, world.market())
     core.handle(replace(world.started, stage="live"))
     for event in script.inputs():
+        if restarts():
+            core = world.execution(core.snapshot())
         effects = list(core.handle(event))
         outputs.extend(effects)
         script.take(effects)
@@ -131,6 +160,16 @@ class _World:
     def started(self) -> Started:
         _, started = begin(self.config, self.session.source, self.strategy_class, self.facts, ENGINE)
         return started if self.session.policy is None else replace(started, policy=self.session.policy)
+
+    def execution(self, snapshot: bytes) -> ExecutionCore:
+        core = ExecutionCore(self.config.session, hashing=False)
+        core.restore(snapshot)
+        return core
+
+    def strategy(self, snapshot: bytes) -> StrategyCore:
+        core = StrategyCore(self.config.session, self.strategy_class, hashing=False)
+        core.restore(snapshot)
+        return core
 
     def market(self) -> Iterator[Event]:
         """The market's events, with the bars that came late marked so."""

@@ -41,6 +41,7 @@ _RATES = ("0.0001", "-0.00025", "0.003", "0.00001234", "-0.0175", "0")
 _LOTS = ("lifo", "fifo", "average")
 _MODES = ("hedge", "one_way")
 _MARKET_FILLS = ("next_open", "bar_close")
+_RESTARTED_EVERY = 4
 _COMMANDS = ("stop", "kill", "flatten", "resume", "resume", "resume")
 
 
@@ -59,6 +60,8 @@ class Session:
     commands: tuple[tuple[int, int, str], ...] = ()
     """Operator commands: after which set (from 0, among the tradable ones), after its bars (0) or its decision (1)."""
     has_compiled_strategy: bool = False
+    restarts: bool = False
+    """Also played with its cores restarted on the way."""
     live: bool = False
     policy: ExecutionPolicy | None = None
     """Of a live session, which has no strategy but a script."""
@@ -355,6 +358,7 @@ def _draw(name: str, draw: Draw, plan: _Plan) -> Session:
         ),
         commands=_placed(draw, plan, bars),
         has_compiled_strategy=plan.has_compiled_strategy,
+        restarts=int(name.rpartition("-")[2]) % _RESTARTED_EVERY == 0,
         live=plan.live,
         policy=_live_policy(draw) if plan.live else None,
     )
