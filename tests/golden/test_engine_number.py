@@ -22,7 +22,7 @@ def test_a_changed_corpus_has_an_engine_number_of_its_own() -> None:
 
     assert DIGESTS.get(ENGINE) == here, (
         f"The corpus of engine {ENGINE} has become {here}. Raise ENGINE in contracts/engine.py, add its release there "
-        "and to docs/versions.md, record the corpus with the new number, and add its digest to tests/golden/engines.json"
+        "and to docs/versions.md, record the corpus with the new number, add its digest to tests/golden/engines.json"
     )
 
 
