@@ -13,6 +13,7 @@
     |   +-- DataError              a file or candle is unusable
     |   +-- MessageError           bytes on the bus that are no message of ours
     |   +-- SessionRefused         a service refused the session, with its reason
+    |   +-- VersionMismatch        a session of another engine, or services of two builds
     |   +-- CommandRefused         an operator's command was not accepted
     |   +-- NormalizationRefused   a price or amount that the market does not take
     +-- Unavailable     something is away: retried with a bound, then reported
@@ -50,6 +51,7 @@ __all__ = [
     "TheirFault",
     "Unavailable",
     "VenueUnavailable",
+    "VersionMismatch",
 ]
 
 
@@ -132,6 +134,12 @@ class SessionRefused(TheirFault):
     """A service refused the session; ``reason`` is its token."""
 
     exit_code = 66
+
+
+class VersionMismatch(TheirFault):
+    """A session was recorded by another engine or other models, or its services are of two builds."""
+
+    exit_code = 71
 
 
 class CommandRefused(TheirFault):

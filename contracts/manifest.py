@@ -16,7 +16,7 @@ import msgspec
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.engine import ENGINE
-from live_runner.contracts.errors import ConfigError, SessionRefused
+from live_runner.contracts.errors import ConfigError, SessionRefused, VersionMismatch
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import Announced, Instrument, JoinDeclined, Joined, Started
 
@@ -24,6 +24,7 @@ __all__ = [
     "SOURCE",
     "announce",
     "announce_again",
+    "check_builds",
     "compare_command",
     "config_fields",
     "config_hash",
@@ -163,6 +164,24 @@ def start(
         cause=announced.id,
         event_ns=fields["first_open_ns"],
     )
+
+
+def check_builds(announced: Announced, joined: Mapping[str, Joined], *, instance: str) -> None:
+    """VersionMismatch, which names every instance, unless the services are of the build that announced.
+
+    ``instance`` names the process that announces, as ``joined`` names those of the services: role, host and number.
+    """
+    builds = [(instance, announced.engine_version, announced.engine, announced.engine_hash)]
+    builds += [(each.instance, each.engine_version, each.engine, each.engine_hash) for each in joined.values()]
+    if len({(engine, hash_) for _, _, engine, hash_ in builds}) > 1:
+        named = [f"{who} has version {v or 'unknown'}, engine {n}, hash {h or 'unknown'}" for who, v, n, h in builds]
+        raise VersionMismatch(
+            f"The services of session {announced.session} are not of one build: {'; '.join(named)}",
+            remedy="Install one build everywhere, restart the services and run it again",
+            session=announced.session,
+            builds=[dict(zip(("instance", "version", "engine", "hash"), build, strict=True)) for build in builds],
+            reason="version_mismatch",
+        )
 
 
 def announce_again(announced: Announced, seq: int) -> Announced:

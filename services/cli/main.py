@@ -45,7 +45,7 @@ Exit codes:
   68   another process has the service's role in this session
   69   NATS, the database, a venue or a service is away
   70   a promise of ours is broken (for example a determinism violation)
-  71   a comparison is refused: strategy, engine or configuration are not the session's
+  71   another build is needed: for the session's engine, for a comparison, or for the services
   74   a file cannot be read or written (for example a full disk)
   130  interrupted with Ctrl-C
 """

@@ -15,6 +15,7 @@ import msgspec
 
 from live_runner.contracts import codec, manifest, subjects
 from live_runner.contracts.config import Config
+from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import (
     BusUnavailable,
     OwnershipLost,
@@ -26,9 +27,11 @@ from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Jo
 from live_runner.services.cli.session_errors import RefusedInLogError, SessionStuckError, failure, fatal, refused, stuck
 from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.market import check_instruments
+from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.reader import Reader
+from live_runner.services.runtime.service.hosting import instance_name
 from live_runner.services.runtime.services import SESSION_SERVICES
 
 __all__ = ["FollowedSession", "View"]
@@ -176,6 +179,7 @@ class FollowedSession:
         """The manifest of what the services said; what cannot be traded is refused in the log before it starts."""
         try:
             joined = await self._joined(bus, announced_seq, announced)
+            manifest.check_builds(announced, joined, instance=instance_name("run"))
             started = manifest.start(announced, joined, models=self._models, platform=self._platform)
             check_instruments(self._config, started.instruments)
             if self._dataset_hash not in (None, started.dataset.get("hash")):
@@ -197,6 +201,9 @@ class FollowedSession:
                 remedy=f"Choose another name with --session; look at this one with: live-runner replay {name}",
                 reason="session_finished",
             )
+        check_engine(name, before.engine)
+        if state.started is not None:
+            check_models(state.started[1])
         begun = None if state.started is None else state.started[1].dataset.get("hash")
         differing = [
             what
@@ -208,6 +215,8 @@ class FollowedSession:
             )
             if here != there
         ]
+        if state.started is None and self._announced.engine_hash != before.engine_hash:
+            differing.append("build of live-runner")
         if differing:
             raise self._differs(differing)
         self.was_under_way = True

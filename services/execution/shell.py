@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts import subjects
+from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import CommandRefused, RunnerError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
@@ -36,6 +37,7 @@ from live_runner.contracts.messages import (
 )
 from live_runner.services.execution.command_files import watch
 from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.core_shell import CoreShell
@@ -82,8 +84,13 @@ class ExecutionShell(CoreShell):
         self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
 
     async def join(self) -> dict[str, Any]:
+        check_engine(self.session, self._announced.engine)
         config_of(self._announced.config)
         return {}
+
+    def check(self, started: Started) -> None:
+        super().check(started)
+        check_models(started)
 
     async def run(self, start_seq: int = 1) -> None:
         try:

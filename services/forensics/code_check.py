@@ -1,4 +1,4 @@
-"""Whether a comparison would run the code that the session ran, and what differs when it would not."""
+"""Whether a session can be played here at all, and whether a comparison would run the code that it ran."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Final
 import msgspec
 
 from live_runner.contracts.config import Config
+from live_runner.contracts.engine import check_engine
 from live_runner.contracts.manifest import config_fields, config_hash
-from live_runner.contracts.messages import Announced
+from live_runner.contracts.messages import Announced, Started
+from live_runner.services.execution.core.models import check_models
 from live_runner.services.forensics.difference import fields
 from live_runner.services.forensics.errors import CodeMismatch
 from live_runner.strategies.loader import StrategySource
 
-__all__ = ["CodeChange", "code_changes"]
+__all__ = ["CodeChange", "check_playable", "code_changes"]
 
 _OUTSIDE: Final = frozenset({"session", "market.speed", "strategy.path", "strategy.module", "strategy.name"})
 """Configuration that no decision depends on: the name, the pace, and where the strategy's text was found."""
@@ -29,6 +31,12 @@ class CodeChange(msgspec.Struct, frozen=True, kw_only=True):
     """Hashes."""
     details: list[str] = []
     """Modules or configuration keys that differ."""
+
+
+def check_playable(started: Started) -> None:
+    """VersionMismatch unless engine number and models of the session are those that are here."""
+    check_engine(started.session, started.engine)
+    check_models(started)
 
 
 def code_changes(

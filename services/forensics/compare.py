@@ -15,7 +15,7 @@ import msgspec
 from live_runner.contracts.config import Config
 from live_runner.hotpath import fixed
 from live_runner.services.forensics.bridge import Bridge, bridge
-from live_runner.services.forensics.code_check import CodeChange, code_changes
+from live_runner.services.forensics.code_check import CodeChange, check_playable, code_changes
 from live_runner.services.forensics.difference import Difference
 from live_runner.services.forensics.recording import Wire
 from live_runner.services.forensics.replay import ReplayResult, replay
@@ -103,10 +103,12 @@ def compare_log(
     """Compare a recorded session with its backtest.
 
     ``strategy``, ``engine_hash`` and ``config`` are those at hand; what is None is the session's own. CodeMismatch
-    when they differ, unless that is allowed. ``market`` gives the dataset's bars, numbered as by
-    ``services.backtest.market.numbered``; without it the session's own bars are used.
+    when they differ, unless that is allowed. VersionMismatch, whatever is allowed, when the session is of another
+    engine number or of other models: neither a replay nor a backtest of it can be made here. ``market`` gives the
+    dataset's bars, numbered as by ``services.backtest.market.numbered``; without it the session's own bars are used.
     """
     announced, started = log.announced, log.started
+    check_playable(started)
     changes = code_changes(
         announced, strategy=strategy, engine_hash=engine_hash, config=config, allow=allow_different_code
     )

@@ -62,7 +62,7 @@ def _facts(log: SessionLog, comparison: Comparison) -> list[str]:
     rows = [
         ("strategy", started.strategy),
         ("strategy hash", started.strategy_hash),
-        ("engine", f"{started.engine_version} ({started.engine_hash})"),
+        ("engine", f"{started.engine} of version {started.engine_version} ({started.engine_hash})"),
         ("symbols", ", ".join(started.config["market"]["symbols"])),
         ("timeframe", started.config["market"]["timeframe"]),
         ("first tradable bar", time_text(started.first_open_ns)),

@@ -20,6 +20,7 @@ from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import Command, Event, Stopped
 from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.forensics.code_check import check_playable
 from live_runner.services.forensics.difference import Difference, Differences, FieldDifference, changed, extra, missing
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.services.forensics.recording import CORES, Recording, Wire
@@ -73,8 +74,8 @@ def replay(
     """Fold a recording through fresh cores and compare every output with the recorded one.
 
     ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` and
-    ``engine_hash`` are those at hand, told when the manifest names others. RecordingError when the
-    recording cannot be used.
+    ``engine_hash`` are those at hand, noted when the manifest names others. RecordingError when the
+    recording cannot be used, VersionMismatch when another engine or other models made it.
     """
     run = _Replay()
     for wire in run.recording.pieces(events):
@@ -159,6 +160,7 @@ class _Replay:
                 remedy="Read the session from its first event",
                 reason="no_manifest",
             )
+        check_playable(started)
         legacy = announced.config["strategy"]["legacy"]
         strategy_class = loader.load(announced.strategy, announced.sources, legacy=legacy)
         self.cursors = {

@@ -33,7 +33,7 @@ def replay_view(result: ReplayResult) -> RenderableType:
         table.add_row(f"{name} outputs compared", _count(tally.compared))
         table.add_row(f"{name} differences", _count(tally.differences))
     table.add_row("differences", _count(result.differences))
-    parts: list[RenderableType] = [table, *(Text(note, style="yellow") for note in result.notes)]
+    parts: list[RenderableType] = [table, *_notes(result)]
     if result.first is not None:
         parts.append(difference_view(result.first))
     parts.append(_verdict(result.agrees, "Every output was made again, byte for byte", "The recording does not replay"))
@@ -52,7 +52,7 @@ def compare_view(result: Comparison) -> RenderableType:
     table.add_row("of these with another price or amount", _count(trades.changed))
     table.add_row("trades missing in the session", _count(trades.missing))
     table.add_row("trades extra in the session", _count(trades.extra))
-    parts: list[RenderableType] = [table, bridge_view(result.bridge)]
+    parts: list[RenderableType] = [table, bridge_view(result.bridge), *_notes(result.replayed)]
     for change in result.changes:
         details = f": {'; '.join(change.details)}" if change.details else ""
         parts.append(Text(f"Other {change.what} than in the session{details}", style="yellow"))
@@ -105,6 +105,10 @@ def time_text(at_ns: int) -> str:
 def _input_line(fields: dict[str, Any]) -> Text:
     shown = msgspec.json.encode({key: value for key, value in fields.items() if key not in ("type", "id")}).decode()
     return Text(f"input {fields.get('id', '')} {fields.get('type', '')} {shown}", overflow="fold")
+
+
+def _notes(result: ReplayResult) -> list[Text]:
+    return [Text(note, style="yellow") for note in result.notes]
 
 
 def _table(title: str) -> Table:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from live_runner.contracts import codec, subjects
+from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import DataError, OurFault, RunnerError, TheirFault
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
@@ -33,6 +34,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
+from live_runner.services.runtime.service.engine_facts import build_facts
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import Ownership
 
@@ -76,7 +78,11 @@ class MarketDataShell:
         self._numbering: Numbering
 
     async def run(self, stream_seq: int) -> None:
-        """Take the role and feed until the end of the feed. Always releases the role."""
+        """Take the role and feed until the end of the feed. Always releases the role.
+
+        VersionMismatch, with nothing written, when another engine plays the session.
+        """
+        check_engine(self.session, self._announced.engine)
         self._ownership = await Ownership.take(self.bus, self.session, self.role, self.instance)
         self._publisher = await self.bus.publisher(self._ownership.guard)
         beat = asyncio.create_task(self._beat())
@@ -147,6 +153,7 @@ class MarketDataShell:
                     dataset=source.manifest_view(),
                     warmup_found=plan.warmup_found,
                     first_open_ns=plan.first_open_ns,
+                    **await asyncio.to_thread(build_facts),
                 )
             )
         return source

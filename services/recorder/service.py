@@ -18,6 +18,7 @@ from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
+from live_runner.services.runtime.service.engine_facts import build_facts
 from live_runner.services.runtime.service.hosting import RECONNECT_EVERY_S, Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import Ownership
 
@@ -121,7 +122,8 @@ class RecorderService:
         except RunnerError as error:
             await bus.publish(ownership.refusal(error, announcement=announced.id))
             raise
-        await bus.publish(ownership.note(Joined, cause=announced.id, role=self.role, instance=self._instance))
+        facts = await asyncio.to_thread(build_facts)
+        await bus.publish(ownership.note(Joined, cause=announced.id, role=self.role, instance=self._instance, **facts))
 
 
 def _migrate(dsn: str) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from live_runner.contracts import codec, subjects
+from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import BusUnavailable, OurFault, ServiceUnavailable, StrategyError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Announced, Incident
@@ -49,7 +50,8 @@ class StrategyService:
         self._log = log.get("strategy")
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
-        """Keep the session's child running until the session is over."""
+        """Keep the session's child running until the session is over; VersionMismatch for another engine's session."""
+        check_engine(announced.session, announced.engine)
         timeout_s = config_of(announced.config).limits.decide_timeout_s
         crashes = hangs = 0
         trouble = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,11 @@ class Stack:
         container = self.compose("ps", "--quiet", service).stdout.strip()
         found: dict[str, Any] = json.loads(docker("inspect", container).stdout)[0]
         return found
+
+    def dsn(self) -> str:
+        """The stack's database, as its host reaches it."""
+        address = self.compose("port", "timescaledb", "5432").stdout.strip()
+        return f"postgresql://runner:live-runner@{address}/runner"
 
     def events(self, type_: str, session: str = SESSION) -> int:
         return int(self.sql(f"select count(*) from event where session = '{session}' and type = '{type_}'"))
@@ -199,6 +205,21 @@ def test_it_replays_and_compares_without_a_difference(finished: Stack) -> None:
     """R01."""
     finished.runner("replay", SESSION)
     finished.runner("compare", SESSION)
+
+
+def test_it_compares_without_a_difference_on_the_host_of_the_stack(finished: Stack, tmp_path: Path) -> None:
+    """R01, R02: image and checkout are one build, though compiler, C library and perhaps Python are not the same."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "live_runner.services.cli.main", "compare", SESSION],
+        env={**os.environ, "TIMESCALE_DSN": finished.dsn(), "LIVE_RUNNER_HOME": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SESSION_LIMIT_S,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The session and its backtest are the same, to the bit" in done.stdout
 
 
 def test_a_live_session_trades_on_the_candles_of_the_simulated_exchange(stack: Stack) -> None:

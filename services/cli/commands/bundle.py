@@ -28,9 +28,13 @@ def bundle(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a session and its comparison into one file that replays on another machine."""
+    """Put a session and its comparison into one file that replays on another machine.
+
+    A session of another engine is bundled without a comparison, for the release that plays it.
+    """
     import msgspec
 
+    from live_runner.contracts.errors import VersionMismatch
     from live_runner.services.cli.output import note, print_json
     from live_runner.services.forensics.bundle import write_bundle
     from live_runner.services.forensics.report import as_dict
@@ -39,10 +43,15 @@ def bundle(
     path = output or Path(f"{session}.zip")
     with database_settings(home) as settings:
         assert settings.timescale_dsn is not None
-        compared = compare_session(
-            settings.timescale_dsn, session, is_quiet=as_json, allow_different_code=allow_different_code
-        )
-        documents = {"comparison": as_dict(compared), "logs": session_lines(settings, session)}
+        try:
+            compared = compare_session(
+                settings.timescale_dsn, session, is_quiet=as_json, allow_different_code=allow_different_code
+            )
+            comparison = as_dict(compared)
+        except VersionMismatch as error:
+            note(str(error))
+            comparison = {"refused": str(error)}
+        documents = {"comparison": comparison, "logs": session_lines(settings, session)}
         written = write_bundle(path, session_events(settings.timescale_dsn, session), documents)
     if as_json:
         print_json({"file": str(path), **msgspec.to_builtins(written)})

@@ -106,9 +106,11 @@ def _guarded(what: str, look: Callable[[], Finding]) -> Finding:
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
+    from live_runner.contracts.engine import ENGINE
     from live_runner.services.runtime.service.engine_facts import engine_hash, engine_version
 
-    return Finding("python", "ok", f"Python {version}, live-runner {engine_version()}, engine {engine_hash()}")
+    build = f"live-runner {engine_version()}, engine {ENGINE}, hash {engine_hash()}"
+    return Finding("python", "ok", f"Python {version}, {build}")
 
 
 def _hotpath() -> Finding:

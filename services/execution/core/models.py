@@ -6,8 +6,11 @@ A change of results is a change of version: a comparison across versions is refu
 from __future__ import annotations
 
 from live_runner.contracts.config import Config
+from live_runner.contracts.errors import VersionMismatch
+from live_runner.contracts.manifest import config_of
+from live_runner.contracts.messages import Started
 
-__all__ = ["model_names"]
+__all__ = ["check_models", "model_names"]
 
 
 def model_names(config: Config) -> dict[str, str]:
@@ -24,3 +27,17 @@ def model_names(config: Config) -> dict[str, str]:
         "mode": account.position_mode,
         "lots": account.lots,
     }
+
+
+def check_models(started: Started) -> None:
+    """VersionMismatch, which names each model, when a session was recorded with others than these."""
+    here = model_names(config_of(started.config))
+    differing = [name for name in sorted({*here, *started.models}) if here.get(name) != started.models.get(name)]
+    if differing:
+        named = "; ".join(f"{name} '{started.models.get(name)}', here '{here.get(name)}'" for name in differing)
+        raise VersionMismatch(
+            f"The session {started.session} was recorded with other models: {named}",
+            remedy=f"Use version {started.engine_version} to replay, compare or continue it",
+            session=started.session,
+            models=differing,
+        )

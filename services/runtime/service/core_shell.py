@@ -3,6 +3,7 @@
 There is one way to start, whether for the first time or after a kill:
 
 1. take the role (ownership.py), which fences off every older process;
+   a session that another engine recorded is refused here, before anything of it is folded;
 2. restore the last snapshot that the log names, if any;
 3. fold the inputs after it up to the own ``owned`` event, and compare each output with the stored one
    by number, id and canonical bytes: a difference stops the session with ``determinism_violation``;
@@ -23,7 +24,15 @@ import msgspec
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.core import Core
-from live_runner.contracts.errors import DeterminismViolation, OurFault, RunnerError, SnapshotMismatch, TheirFault
+from live_runner.contracts.engine import check_engine
+from live_runner.contracts.errors import (
+    DeterminismViolation,
+    OurFault,
+    RunnerError,
+    SnapshotMismatch,
+    TheirFault,
+    VersionMismatch,
+)
 from live_runner.contracts.messages import (
     BarSet,
     Event,
@@ -38,6 +47,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.engine_facts import build_facts
 from live_runner.services.runtime.service.ownership import Ownership
 
 __all__ = ["CoreShell", "send_beat"]
@@ -82,6 +92,10 @@ class CoreShell:
         """What this role alone knows, as fields of ``joined``. Raises TheirFault to refuse the session."""
         return {}
 
+    def check(self, started: Started) -> None:
+        """VersionMismatch for a session that this build cannot play."""
+        check_engine(started.session, started.engine)
+
     async def taken(self) -> None:
         """Called once the role is taken, before recovery."""
 
@@ -116,6 +130,7 @@ class CoreShell:
                 await self._publisher.close()
 
     async def _recover(self, start_seq: int) -> None:
+        await self._check_manifest(start_seq)
         next_seq = max(start_seq, await self._restore_snapshot() + 1)
         produced: deque[Event] = deque()
         stored: deque[tuple[int, str, bytes]] = deque()
@@ -145,6 +160,33 @@ class CoreShell:
             if isinstance(event, (self.last_output, Stopped)):
                 self._ended.set()
         self.log.info("ready", epoch=self.ownership.epoch, core_seq=self.core.seq)
+
+    async def _check_manifest(self, start_seq: int) -> None:
+        """Refuse what another engine recorded: neither its snapshot nor its events are for these rules to read."""
+        started = await self.bus.last_message(subjects.event_subject("session.started", self.session))
+        if started is None:
+            return
+        event = codec.decode(started[1])
+        assert isinstance(event, Started)
+        try:
+            self.check(event)
+        except VersionMismatch:
+            await self._read_notes(start_seq)
+            raise
+
+    async def _read_notes(self, start_seq: int) -> None:
+        """Which incidents this role has recorded already: each process that tries would record one more."""
+        filters = [subjects.event_subject("ops.incident", self.session), subjects.owned(self.session, self.role)]
+        reader = await self.bus.reader(filters, start_seq)
+        try:
+            async for message in reader:
+                if message.stream_seq >= self.ownership.stream_seq:
+                    break
+                event = codec.decode(message.data)
+                if isinstance(event, Incident) and event.source.startswith(f"{self.role}.shell"):
+                    self._stored_notes.add(event.code + event.cause)
+        finally:
+            await reader.close()
 
     async def _refold(
         self,
@@ -209,6 +251,7 @@ class CoreShell:
 
     def _fold(self, event: Event) -> Sequence[Any]:
         if isinstance(event, Started):
+            self.check(event)
             self._snapshot_every = int(event.config["limits"]["snapshot_every"])
         elif isinstance(event, BarSet):
             self.progress["sets"] += 1
@@ -232,7 +275,14 @@ class CoreShell:
             self._has_refused = True
             raise
         await self._publisher.publish(
-            self.ownership.note(Joined, cause=self.announcement, role=self.role, instance=self.instance, **fields)
+            self.ownership.note(
+                Joined,
+                cause=self.announcement,
+                role=self.role,
+                instance=self.instance,
+                **fields,
+                **await asyncio.to_thread(build_facts),
+            )
         )
 
     async def _restore_snapshot(self) -> int:

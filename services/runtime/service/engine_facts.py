@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from live_runner.contracts.engine import ENGINE
 from live_runner.hotpath import IMPLEMENTATION
 
-__all__ = ["engine_hash", "engine_version", "hashed_files", "package_versions", "platform_facts"]
+__all__ = ["build_facts", "engine_hash", "engine_version", "hashed_files", "package_versions", "platform_facts"]
 
 _DISTRIBUTION: Final = "live-runner"
 _ROOT: Final = Path(__file__).resolve().parents[3]
@@ -83,6 +84,16 @@ def platform_facts() -> dict[str, str]:
         "numpy": importlib.metadata.version("numpy"),
         "libm": f"{library} {version}".strip() or "unknown",
         "hotpath": IMPLEMENTATION,
+    }
+
+
+def build_facts() -> dict[str, Any]:
+    """What a service says of its build when it joins a session, as fields of ``joined``."""
+    return {
+        "engine": ENGINE,
+        "engine_version": engine_version(),
+        "engine_hash": engine_hash(),
+        "platform": platform_facts(),
     }
 
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -166,7 +167,16 @@ class Host:
     def _begin(self, bus: Bus) -> None:
         for session, (announced, stream_seq) in self._sessions.items():
             if session not in self._tasks and announced.id not in self._given_up:
-                self._tasks[session] = asyncio.create_task(self._keep(bus, announced, stream_seq))
+                task = self._tasks[session] = asyncio.create_task(self._keep(bus, announced, stream_seq))
+                # Not at the end of the task itself: one that is cancelled before its first step has no end.
+                task.add_done_callback(partial(self._ended, bus, announced))
+
+    def _ended(self, bus: Bus, announced: Announced, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(announced.session) is not task:
+            return
+        del self._tasks[announced.session]
+        if not self._is_wanted(announced):
+            self._begin(bus)  # it may have been announced again in the meantime
 
     async def _keep(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
         """Run a session, standing by while another process owns it."""
@@ -199,10 +209,6 @@ class Host:
             self._given_up.add(announced.id)
             self._log.exception("session is given up after an unexpected fault", session=session)
             self._fail(error)
-        finally:
-            self._tasks.pop(session, None)
-            if not self._is_wanted(announced):
-                self._begin(bus)  # it may have been announced again in the meantime
 
     def _is_wanted(self, announced: Announced) -> bool:
         current, _ = self._sessions.get(announced.session, (None, 0))

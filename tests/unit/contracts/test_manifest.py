@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from live_runner.contracts.config import Config, Market, StrategyChoice
-from live_runner.contracts.errors import ConfigError, SessionRefused
-from live_runner.contracts.manifest import announce, config_fields, config_hash, config_of, merge, start
+from live_runner.contracts.errors import ConfigError, SessionRefused, VersionMismatch
+from live_runner.contracts.manifest import announce, check_builds, config_fields, config_hash, config_of, merge, start
 from live_runner.contracts.messages import Announced, Instrument, Joined
 from live_runner.contracts.policy import ExecutionPolicy
 
@@ -124,3 +124,20 @@ def test_config_survives_the_manifest() -> None:
 def test_config_of_another_schema_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown field"):
         config_of(_announced().config | {"new_key": 1})
+
+
+@pytest.mark.parametrize("other", [{"engine": 3}, {"engine_hash": "f"}])
+def test_services_of_two_builds_are_refused_with_each_instance_named(other: dict[str, Any]) -> None:
+    """X12: another engine number or other sources; the package's version alone says nothing."""
+    announced = _announced()
+    build: dict[str, Any] = {"engine": announced.engine, "engine_hash": "e", "engine_version": "1"}
+    same = {role: _joined(role, **build) for role in ("market_data", "strategy")}
+
+    check_builds(announced, same, instance="run@here:1")
+    with pytest.raises(VersionMismatch) as caught:
+        check_builds(announced, same | {"execution": _joined("execution", **build | other)}, instance="run@here:1")
+
+    assert caught.value.exit_code == 71
+    assert f"run@here:1 has version 1, engine {announced.engine}, hash e; i has" in str(caught.value)
+    number, hash_ = other.get("engine", announced.engine), other.get("engine_hash", "e")
+    assert f"i has version 1, engine {number}, hash {hash_}. Install one build" in str(caught.value)

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from live_runner.contracts import codec
 from live_runner.contracts.config import Config, Fees
-from live_runner.contracts.errors import ConfigError
-from live_runner.contracts.messages import Event
+from live_runner.contracts.errors import ConfigError, VersionMismatch
+from live_runner.contracts.messages import Event, Started
 from live_runner.hotpath import fixed
 from live_runner.services.forensics.compare import Comparison, compare
 from live_runner.services.forensics.errors import CodeMismatch
+from live_runner.services.forensics.replay import replay
 from live_runner.strategies.loader import StrategySource, source_hash
 
 if TYPE_CHECKING:
@@ -107,6 +109,27 @@ def test_another_engine_is_refused_and_allowed(recorded: list[bytes]) -> None:
         compare(recorded, engine_hash="f" * 32)
 
     assert compare(recorded, engine_hash="f" * 32, allow_different_code=True).agrees
+
+
+def test_another_engine_number_is_refused_whatever_is_allowed(recorded: list[bytes]) -> None:
+    """X12: neither its decisions nor its backtest can be made again by other rules."""
+    announced, started = (codec.decode(codec.canonical(wire)) for wire in recorded[:2])
+    of_engine_1 = [*_wires([replace(announced, engine=1), replace(started, engine=1)]), *recorded[2:]]
+
+    with pytest.raises(VersionMismatch, match="is of engine 1, which commit 4072634"):
+        compare(of_engine_1, allow_different_code=True)
+    with pytest.raises(VersionMismatch, match="is of engine 1, which commit 4072634"):
+        replay(of_engine_1)
+
+
+def test_another_version_of_a_model_is_refused_and_named(recorded: list[bytes]) -> None:
+    """X12, X14"""
+    started = codec.decode(codec.canonical(recorded[1]))
+    assert isinstance(started, Started)
+    other = replace(started, models=started.models | {"funding": "mark else open v0"})
+
+    with pytest.raises(VersionMismatch, match="other models: funding 'mark else open v0', here 'mark else open v1'"):
+        replay([recorded[0], *_wires([other]), *recorded[2:]])
 
 
 def test_same_code_and_engine_by_hand_is_no_change(world: World, recorded: list[bytes]) -> None:

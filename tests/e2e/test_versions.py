@@ -1,0 +1,124 @@
+"""Sessions and services of another build: refused by name where they would be played, readable everywhere else."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fix_house import House, result_of
+from house_faults import RUN_FOR_EVER, SLOW, events_of, said, wait_for_event
+
+from live_runner.contracts.messages import Incident, JoinDeclined, Joined
+
+REFUSAL = "The session old is of engine 1, which commit 4072634 (never released) plays, and this is engine 2"
+
+ENGINE_1 = "from live_runner.contracts import engine; engine.ENGINE = 1"
+ANOTHER_HASH = f"""
+from live_runner.services.runtime.service import engine_facts
+engine_facts.engine_hash = lambda: "{"f" * 32}"
+"""
+
+
+@contextmanager
+def another_build(house: House, difference: str) -> Iterator[None]:
+    """Inside, every process of the house starts with ``difference``."""
+    folder = house.home / "another_build"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sitecustomize.py").write_text(difference)
+    house.environment["PYTHONPATH"] = str(folder)
+    yield
+    del house.environment["PYTHONPATH"]
+
+
+def test_a_session_of_another_engine_is_left_to_the_release_that_plays_it(
+    new_house: Callable[[], House], tmp_path: Path
+) -> None:
+    """X12: nothing of it is folded by other rules, everybody reads it, and its own build plays it to its end."""
+    house = new_house()
+    config = house.config("old", bars=200)
+    with another_build(house, ENGINE_1):
+        begun = house.start(config, *SLOW)
+        house.wait_for_set("old", 30)
+        begun.send_signal(signal.SIGINT)
+        assert begun.wait(timeout=60) == 130
+
+    refused = house.command("run", str(config), "--stage", "paper")
+    assert refused.returncode == 71, refused.stderr
+    assert REFUSAL in refused.stderr.splitlines()[-1]
+
+    other = house.config("other", bars=RUN_FOR_EVER)
+    services = house.start(other, *SLOW)
+    house.wait_for_set("other", 2)
+    wait_for_event(house, "old", lambda event: isinstance(event, Incident))
+    assert house.command("serve", "execution", "--session", "old").returncode == 71
+    assert house.command("replay", "old", "--partial").returncode == 71
+    assert house.command("tail", "session.evt.started.old", "--no-follow").returncode == 0
+    assert house.command("db", "query", "select * from sessions where session = 'old'").returncode == 0
+    assert house.command("end", "other", "--reason", "seen enough").returncode == 0
+    house.finish(services, other)
+    [incident] = events_of(house, "old", Incident)
+    assert (incident.severity, incident.code) == ("fatal", "version_mismatch")
+    assert REFUSAL in incident.message
+
+    with another_build(house, ENGINE_1):
+        result = result_of(house.play(config, "--verify"))
+    assert result["replay"]["agrees"]
+    assert result["comparison"]["agrees"]
+    bundle = str(tmp_path / "old.zip")
+    assert house.command("bundle", "old", "--output", bundle).returncode == 0
+    for command in (("replay", "old"), ("compare", bundle, "--allow-different-code")):
+        refused = house.command(*command)
+        assert refused.returncode == 71
+        assert REFUSAL in refused.stderr.splitlines()[-1]
+    with another_build(house, ENGINE_1):
+        assert house.command("compare", bundle).returncode == 0
+
+
+def test_run_refuses_services_of_another_build_and_names_each_instance(new_house: Callable[[], House]) -> None:
+    house = new_house()
+    other = house.config("other", bars=RUN_FOR_EVER)
+    services = house.start(other, *SLOW)
+    house.wait_for_set("other", 2)
+    mine = house.config("mine", bars=300)
+
+    with another_build(house, ANOTHER_HASH):
+        refused = house.start(mine, "--services", "running")
+        assert refused.wait(timeout=120) == 71, said(house, "mine")
+    message = said(house, "mine").splitlines()[-1]
+    with another_build(house, ENGINE_1):
+        refused = house.start(mine, "--services", "running")
+        assert refused.wait(timeout=120) == 66, said(house, "mine")
+    of_engine_1 = said(house, "mine").splitlines()[-1]
+    result = result_of(house.play(mine, "--services", "running", "--verify"))
+    assert house.command("end", "other", "--reason", "seen enough").returncode == 0
+    house.finish(services, other)
+
+    joined = events_of(house, "other", Joined)
+    assert {event.role for event in joined} == {"market_data", "strategy", "execution", "recorder"}
+    for event in joined:
+        build = f"version {event.engine_version}, engine 2, hash {event.engine_hash}"
+        assert f"{event.instance.partition(':')[0]}:" in message
+        assert f"has {build}" in message
+        assert event.platform["hotpath"] in ("compiled", "reference")
+    assert f"engine 2, hash {'f' * 32}" in message
+    assert "The session mine is of engine 1" in of_engine_1
+    assert [event.role for event in events_of(house, "mine", JoinDeclined)] == ["run", "execution"]
+    assert result["comparison"]["agrees"]
+
+
+def test_a_compiled_session_replays_and_compares_interpreted_and_the_other_way_round(
+    new_house: Callable[[], House],
+) -> None:
+    """R01, R02: one source, so one hash; which of the two ran stands in the manifest's platform."""
+    house = new_house()
+    for played, checked in (("compiled", "reference"), ("reference", "compiled")):
+        house.environment["LIVE_RUNNER_HOTPATH"] = played
+        house.play(house.config(played, bars=300))
+
+        house.environment["LIVE_RUNNER_HOTPATH"] = checked
+        for command in ("replay", "compare"):
+            done = house.command(command, played)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"Recorded with hotpath {played}, replayed with {checked}" in " ".join(done.stdout.split())

@@ -1,0 +1,58 @@
+"""Which sessions a service runs, by what it reads in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+from live_runner.contracts import codec
+from live_runner.contracts.config import Config, Market, StrategyChoice
+from live_runner.contracts.manifest import announce, announce_again, refuse
+from live_runner.contracts.messages import Announced, Event
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.reader import Message
+from live_runner.services.runtime.service.hosting import Host
+
+
+def test_a_session_that_was_refused_at_once_is_joined_when_it_is_announced_again(tmp_path: Path) -> None:
+    """D03: another service refuses it before this one has taken the first step; the name stays usable."""
+    first = announced()
+    second = announce_again(first, 3)
+    joined: list[str] = []
+
+    async def read_the_log() -> None:
+        is_joined = asyncio.Event()
+
+        async def join(bus: Bus, announced: Announced, stream_seq: int) -> None:
+            joined.append(announced.id)
+            is_joined.set()
+
+        host = Host(Settings.from_environment({}, home=tmp_path), "recorder", join)
+        for number, event in enumerate([first, refuse(first, "warmup_refused", "too few bars"), second], start=1):
+            await host._on_lifecycle(cast(Bus, None), message(number, event))
+        async with asyncio.timeout(10):
+            await is_joined.wait()
+
+    asyncio.run(read_the_log())
+
+    assert joined == [second.id]
+
+
+def announced() -> Announced:
+    market: dict[str, Any] = {"venue": "simulated", "symbols": ("BTC/USDT:USDT",), "timeframe": "1m"}
+    return announce(
+        Config(session="mine", strategy=StrategyChoice(module="m"), market=Market(**market)),
+        stage="paper",
+        strategy="m:S",
+        sources={"m": "text"},
+        strategy_hash="h",
+        engine_version="1",
+        engine_hash="e",
+        warmup_bars=0,
+    )
+
+
+def message(number: int, event: Event) -> Message:
+    return Message(stream_seq=number, subject="", data=codec.stamp(codec.encode(event), number), pending=0)
