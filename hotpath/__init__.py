@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 IMPLEMENTATIONS: Final = ("compiled", "reference")
-MODULES: Final = ("fixed", "indicators", "ledger", "matching", "normalize")
+MODULES: Final = ("fixed", "indicators", "normalize")
 """Each is ``reference/<name>.py`` and ``compiled/<name>.pyx``."""
 
 IMPLEMENTATION: Final = os.environ.get("LIVE_RUNNER_HOTPATH") or "compiled"
@@ -22,9 +22,9 @@ if IMPLEMENTATION not in IMPLEMENTATIONS:
     raise ImportError(f"LIVE_RUNNER_HOTPATH is '{IMPLEMENTATION}': set it to compiled or reference, or leave it unset")
 
 if TYPE_CHECKING:
-    from live_runner.hotpath.reference import fixed, indicators, ledger, matching, normalize
+    from live_runner.hotpath.reference import fixed, indicators, normalize
 
-__all__ = ["IMPLEMENTATION", "IMPLEMENTATIONS", "MODULES", "fixed", "indicators", "ledger", "matching", "normalize"]
+__all__ = ["IMPLEMENTATION", "IMPLEMENTATIONS", "MODULES", "fixed", "indicators", "normalize"]
 
 
 def __getattr__(name: str) -> Any:

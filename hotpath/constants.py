@@ -6,29 +6,13 @@ from typing import Final
 
 __all__ = [
     "AMOUNT_END",
-    "BORN",
-    "CANCELLED",
     "CHANGE_LEAST",
     "CONTEXT_DIGITS",
     "DIGITS_MAX",
     "EXACT_END",
-    "FILLED",
     "GRID_DECIMALS_MAX",
-    "LEG_FLAT",
-    "LIMIT",
-    "LIQUIDATION",
-    "LONG",
-    "MARKET",
-    "METHODS",
     "MONEY_DECIMALS",
-    "NO_CAP",
-    "OCO",
-    "ONE_WAY",
-    "POST_ONLY",
     "PRODUCT_END",
-    "SHORT",
-    "STOP",
-    "TAKE_PROFIT",
     "UNITS_END",
 ]
 
@@ -50,39 +34,6 @@ DIGITS_MAX: Final = 400
 """Longest number taken, in digits before or after the point: every float64 and more."""
 CONTEXT_DIGITS: Final = 28
 """ccxt's precision: the default of Python's decimal context."""
-
-# -- the ledger --------------------------------------------------------------------------------------
-
-LONG: Final = 0
-SHORT: Final = 1
-METHODS: Final = ("lifo", "fifo", "average")
-"""In the order of their numbers in C."""
-
-# -- the book ----------------------------------------------------------------------------------------
-
-# Kinds of orders.
-MARKET: Final = 0
-LIMIT: Final = 1
-POST_ONLY: Final = 2
-STOP: Final = 3
-TAKE_PROFIT: Final = 4
-
-# What happened: the first of every tuple that a book answers with.
-FILLED: Final = 0
-"""(FILLED, key, lots, ticks, reference ticks, maker)."""
-BORN: Final = 1
-"""(BORN, key, parent key, kind, lots, trigger ticks)."""
-CANCELLED: Final = 2
-"""(CANCELLED, key, why, 0, 0, 0)."""
-
-# Why an order was cancelled.
-OCO: Final = 0
-LEG_FLAT: Final = 1
-ONE_WAY: Final = 2
-LIQUIDATION: Final = 3
-
-NO_CAP: Final = -1
-"""Any quantity of a bar may be taken."""
 
 # -- indicators --------------------------------------------------------------------------------------
 

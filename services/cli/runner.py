@@ -83,7 +83,7 @@ def _with_dataset(settings: Settings, request: Request, loaded: LoadedConfig) ->
     """With the hash of its bars, if they are there, tradable and enough for the warmup: before anything is started."""
     if loaded.config.market.source == "ccxt" or request.services == "running" or settings.nats_url:
         return loaded  # a venue is market_data's to ask, and its data folder may be another machine's
-    from live_runner.services.execution.core.market import check_instruments
+    from live_runner.hotpath.engine.state import check_instruments
     from live_runner.services.market_data.feed import recording_source
 
     source = recording_source(loaded.config, settings.home)

@@ -16,7 +16,7 @@ from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Fi
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.engine import ExecutionCore
-from live_runner.services.execution.core.orders import CLOSED, REPORTS
+from live_runner.hotpath.engine.orders import CLOSED, REPORTS
 
 lots = fixed.Grid("0.001")
 

@@ -117,10 +117,11 @@ def _hotpath() -> Finding:
     remedy = "Compile it with `make setup`, or `pip install -e .` in the repository"
     choice = os.environ.get("LIVE_RUNNER_HOTPATH", "compiled")
     try:
-        from live_runner.hotpath import fixed, indicators, ledger, matching, normalize
+        from live_runner.hotpath import fixed, indicators, normalize
+        from live_runner.hotpath.engine import book, ledger, session
     except ImportError as error:
         return Finding("hot path", "fail", f"The {choice} hot path does not load: {error}", remedy)
-    files = {str(getattr(module, "__file__", "")) for module in (fixed, normalize, indicators, matching, ledger)}
+    files = {str(getattr(module, "__file__", "")) for module in (fixed, normalize, indicators, book, ledger, session)}
     if choice != "compiled":
         return Finding(
             "hot path", "warn", "The plain Python reference is chosen: correct, and slow", "Unset LIVE_RUNNER_HOTPATH"

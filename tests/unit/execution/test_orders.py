@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from live_runner.services.execution.core.orders import (
+from live_runner.hotpath.engine.orders import (
     CLOSED,
     KEPT,
     OPEN_STATES,

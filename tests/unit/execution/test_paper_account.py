@@ -9,7 +9,7 @@ import pytest
 
 from live_runner.contracts.errors import ConfigError, OurFault
 from live_runner.contracts.messages import Cancelled, Filled, FundingPaid, Liquidated, Rejected, Requested
-from live_runner.services.execution.core.market import check_instruments
+from live_runner.hotpath.engine.state import check_instruments
 from live_runner.services.execution.core.models import model_names
 
 
