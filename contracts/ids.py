@@ -6,8 +6,13 @@ The session stands in each of them: one recording can be played by any number of
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Final
 
-__all__ = ["client_order_id", "event_id", "fill_id", "intent_id", "order_id"]
+__all__ = ["CLIENT_ORDER_ID_BYTES", "client_order_id", "event_id", "fill_id", "intent_id", "order_id"]
+
+
+CLIENT_ORDER_ID_BYTES: Final = 14
+"""Of the digest: two characters each."""
 
 
 def event_id(session: str, source: str, seq: int) -> str:
@@ -31,5 +36,10 @@ def fill_id(order: str, number: int) -> str:
 
 
 def client_order_id(order: str) -> str:
-    """What the venue knows the order by: 32 hex digits, which satisfy the strictest venue's rules."""
-    return blake2b(order.encode(), digest_size=16).hexdigest()
+    """What a venue knows the order by: 28 characters of ``[0-9a-f]``.
+
+    28 is what the strictest venue leaves (Gate: 30 with its ``t-`` in front); lower case and no punctuation pass
+    everywhere. Where a venue wants another form, its adapter makes it of these by a fixed rule and takes it off
+    again: ``t-`` in front for Gate, ``0x`` in front and ``0000`` behind for Hyperliquid's 128 bits.
+    """
+    return blake2b(order.encode(), digest_size=CLIENT_ORDER_ID_BYTES).hexdigest()

@@ -42,6 +42,7 @@ class BackoffState(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     blocked: bool = False
     blocked_until_ns: int | None = None
+    """When the block ends, or has ended; None for one that lasts until an open or add fills."""
     event_id: str = ""
     detail: str = ""
     at_ns: int = 0

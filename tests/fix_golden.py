@@ -201,7 +201,7 @@ _SAMPLES: list[m.Event] = [
     m.Finished(hash=_HASH, state_hash=_HASH, **_core("strategy", 2, "demo/market_data/10001")),
     m.Requested(
         order_id=_ORDER_ID,
-        client_order_id=_HASH,
+        client_order_id=_HASH[:28],
         intent_id=_INTENT_ID,
         attempt=1,
         symbol=_SYMBOL,

@@ -29,7 +29,7 @@ from live_runner.contracts.messages import (
     Settled,
     Started,
 )
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.policy import BackoffState, ExecutionPolicy
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies.base import Strategy
 
@@ -222,7 +222,7 @@ class Stream:
         """An order goes out for an intent."""
         return Requested(
             order_id=f"{intent.id}/{attempt}",
-            client_order_id="0" * 32,
+            client_order_id="0" * 28,
             intent_id=intent.id,
             attempt=attempt,
             symbol=intent.symbol,
@@ -239,7 +239,7 @@ class Stream:
             **self.envelope("execution", self.close_ns),
         )
 
-    def rejected(self, intent: Any, *, attempt: int = 1, retryable: bool = False, code: str = "E1") -> Rejected:
+    def rejected(self, intent: Any, *, attempt: int = 1, retrying: bool = False, code: str = "E1") -> Rejected:
         """The venue refuses an order."""
         return Rejected(
             order_id=f"{intent.id}/{attempt}",
@@ -249,12 +249,19 @@ class Stream:
             action=intent.action,
             code=code,
             message="no",
-            retryable=retryable,
+            retryable=retrying,
+            retrying=retrying,
             **self.envelope("execution", self.close_ns),
         )
 
     def finished(
-        self, kind: type[Cancelled | Expired], intent: Any, *, filled: str = "0", reason: str = "asked"
+        self,
+        kind: type[Cancelled | Expired],
+        intent: Any,
+        *,
+        filled: str = "0",
+        reason: str = "asked",
+        retrying: bool = False,
     ) -> Event:
         """An order ends as Cancelled or Expired."""
         return kind(
@@ -266,6 +273,7 @@ class Stream:
             filled=filled,
             remaining="1",
             reason=reason,
+            retrying=retrying,
             **self.envelope("execution", self.close_ns),
         )
 
@@ -318,7 +326,9 @@ class Stream:
         )
 
 
-def leg(symbol: str, side: str, *lots: tuple[str, str], average: str = "100") -> Leg:
+def leg(
+    symbol: str, side: str, *lots: tuple[str, str], average: str = "100", backoff: BackoffState | None = None
+) -> Leg:
     """A leg after a change: lots as (quantity, price), oldest first."""
     total = sum(int(float(quantity) * 1e9) for quantity, _ in lots) / 1e9
     return Leg(
@@ -328,6 +338,8 @@ def leg(symbol: str, side: str, *lots: tuple[str, str], average: str = "100") ->
         average=average if lots else "0",
         lots=[Lot(quantity, price, number, f"o{number}") for number, (quantity, price) in enumerate(lots)],
         realised="0",
+        blocked="backoff" if backoff is not None and backoff.blocked else "",
+        backoff=backoff,
     )
 
 

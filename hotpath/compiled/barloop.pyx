@@ -21,15 +21,9 @@ from libc.string cimport memcmp, memcpy, memset
 from live_runner.contracts.errors import DataError
 from live_runner.hotpath.compiled.execution cimport (
     ACTION_ADD,
-    FALLBACK_REJECT,
-    FALLBACK_TIMEOUT,
-    KIND_LIMIT,
     KIND_MARKET,
-    KIND_POST_ONLY,
     NOT_PLAIN,
     PART_LONG,
-    REASON_TIMEOUT,
-    REASON_TIME_TO_LIVE,
     TOLD_CANCELLED,
     TOLD_CROSSES,
     TOLD_EXPIRED,
@@ -612,7 +606,7 @@ cdef class CompiledHost:
                     order = &self.x.orders[row.order]
                     if order.part < PART_LONG:
                         group = self.group_of(leg, order.close_ns, order.number, &place)
-                    notice.retrying = _further_try(row, order)
+                    notice.retrying = row.retrying
                     if row.told == TOLD_FILLED or (
                         (row.told == TOLD_CANCELLED or row.told == TOLD_EXPIRED) and row.filled > 0
                     ):
@@ -767,19 +761,6 @@ cdef class CompiledHost:
 
     cdef void drop(self, group_t *group) noexcept nogil:
         free(group)
-
-
-cdef bint _further_try(const row_t *row, const order_t *order) noexcept nogil:
-    """Whether the order manager tries again by itself after this, as intent and policy allow."""
-    if order.kind != KIND_LIMIT and order.kind != KIND_POST_ONLY:
-        return False
-    if row.told == TOLD_CROSSES or row.told == TOLD_MARGIN:
-        return (order.fallback & FALLBACK_REJECT) != 0
-    if row.told == TOLD_EXPIRED:
-        return (order.fallback & FALLBACK_TIMEOUT) != 0
-    if row.told == TOLD_CANCELLED and (row.reason == REASON_TIMEOUT or row.reason == REASON_TIME_TO_LIVE):
-        return (order.fallback & FALLBACK_TIMEOUT) != 0
-    return False
 
 
 cdef tuple _asked_row(const asked_t *asked, CompiledStrategy strategy):

@@ -197,6 +197,7 @@ ctypedef struct row_t:
     int leg
     int reason
     bint maker
+    bint retrying  # of a rejection or an end: a further order for the same intent follows
     int128 notional
     int128 fee
     int128 realised

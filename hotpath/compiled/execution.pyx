@@ -118,6 +118,7 @@ cdef row_t *tell(execution_t *x, int told, int64_t order, int64_t at_ns) noexcep
     # A liquidation has no order and no leg; whoever reads the row looks its names up all the same.
     row.symbol = x.orders[order].symbol if order >= 0 else 0
     row.leg = x.orders[order].leg if order >= 0 else 0
+    row.retrying = False
     return row
 
 
@@ -401,19 +402,19 @@ cdef int submit(execution_t *x, int64_t index) noexcept nogil:
 cdef int reject(execution_t *x, int64_t index, int told, int64_t close, int128 missing) noexcept nogil:
     """The venue refuses; what the intent or the policy permits follows."""
     cdef order_t *order = &x.orders[index]
-    cdef bint held_back = in_backoff(x, order.symbol, order.leg)
+    cdef bint held_back = not order.reduce and in_backoff(x, order.symbol, order.leg)
     cdef backoff_t *backoff
     cdef policy_t *policy
     cdef row_t *row
-    cdef bint permitted
+    cdef bint falls_back = may_fall_back(order, FALLBACK_REJECT)
     order.state = STATE_REJECTED
     x.rejected += 1
-    permitted = (order.fallback & FALLBACK_REJECT) != 0
     row = tell(x, told, index, x.now_ns)
     if row == NULL:
         return ST_OUT_OF_MEMORY
     row.ticks = close
     row.notional = missing
+    row.retrying = falls_back and not held_back
     forget(x, index)
     if not order.reduce:
         policy = &x.policies[order.policy]
@@ -432,7 +433,7 @@ cdef int reject(execution_t *x, int64_t index, int told, int64_t close, int128 m
         backoff.close_ticks = close
         backoff.missing = missing
         change(x, order.symbol, order.leg)
-    return fall_back(x, index, permitted, held_back)
+    return fall_back(x, index, held_back) if falls_back else ST_OK
 
 
 cdef int fill(
@@ -489,6 +490,8 @@ cdef int fill(
 cdef int end_order(execution_t *x, int64_t index, int told, int reason) noexcept nogil:
     """Cancelled or expired: certainly off the book."""
     cdef order_t *order = &x.orders[index]
+    cdef bint held_back = not order.reduce and in_backoff(x, order.symbol, order.leg)
+    cdef bint falls_back = (told == TOLD_EXPIRED or reason == REASON_TIMEOUT) and may_fall_back(order, FALLBACK_TIMEOUT)
     cdef row_t *row
     order.state = STATE_CANCELLED if told == TOLD_CANCELLED else STATE_EXPIRED
     row = tell(x, told, index, x.now_ns)
@@ -496,12 +499,9 @@ cdef int end_order(execution_t *x, int64_t index, int told, int reason) noexcept
         return ST_OUT_OF_MEMORY
     row.filled = order.filled
     row.reason = reason
+    row.retrying = falls_back and not held_back
     forget(x, index)
-    if told == TOLD_EXPIRED or reason == REASON_TIMEOUT:
-        return fall_back(
-            x, index, (order.fallback & FALLBACK_TIMEOUT) != 0, in_backoff(x, order.symbol, order.leg)
-        )
-    return ST_OK
+    return fall_back(x, index, held_back) if falls_back else ST_OK
 
 
 cdef int cancel_order(execution_t *x, int64_t index, int reason) noexcept nogil:
@@ -518,16 +518,19 @@ cdef int cancel_order(execution_t *x, int64_t index, int reason) noexcept nogil:
     return end_order(x, index, TOLD_CANCELLED, reason)
 
 
-cdef int fall_back(execution_t *x, int64_t index, bint permitted, bint held_back) noexcept nogil:
-    """One market order for the remainder, where that reason is permitted and the leg is not held back."""
+cdef inline bint may_fall_back(const order_t *order, int why) noexcept nogil:
+    """Whether a market order for the remainder is permitted, for this reason."""
+    return (order.fallback & why) != 0 and order.kind != KIND_MARKET and order.quantity > order.filled
+
+
+cdef int fall_back(execution_t *x, int64_t index, bint held_back) noexcept nogil:
+    """One market order for the remainder, unless the leg's backoff holds it back."""
     cdef order_t *order = &x.orders[index]
     cdef order_t following
     cdef symbol_t *m = &x.markets[order.symbol]
     cdef row_t *row
     cdef int status
-    if not permitted or order.kind == KIND_MARKET or order.quantity == order.filled:
-        return ST_OK
-    if not order.reduce and held_back:
+    if held_back:
         x.refused += 1
         row = tell(x, TOLD_DROPPED, index, x.now_ns)
         if row == NULL:
@@ -926,7 +929,6 @@ cdef int end_moved_set(execution_t *x) noexcept nogil:
             backoff = &x.backoffs[at]
             if backoff.failures and backoff.blocked and not (backoff.until_ns < 0 or x.now_ns < backoff.until_ns):
                 backoff.blocked = False
-                backoff.until_ns = -1
                 change(x, at // 2, at % 2)
     if not x.moved:
         return ST_OK

@@ -29,6 +29,7 @@ from live_runner.hotpath.compiled.execution cimport (
     PART_LONG,
     PART_NONE,
     PART_STOP,
+    PART_TARGET,
     REASON_NONE,
     STATE_FILLED,
     TOLD_ACCEPTED,
@@ -134,6 +135,7 @@ cdef class Journal:
             order = &x.orders[at]
             m = &x.markets[order.symbol]
             remaining = text_of(&m.lot_grid, order.quantity - order.filled)
+            of_messages = {"parent": self._parent(order)} if texts else {}
             price = text_of(&m.grid, order.price) if order.price else None
             found.append(
                 kind(
@@ -148,6 +150,7 @@ cdef class Journal:
                     price=price if texts or price is None else float(price),
                     status=_STATES[order.state],
                     expires_ns=order.expires_ns if order.expires_ns >= 0 else None,
+                    **of_messages,
                 )
             )
             at = order.next
@@ -182,6 +185,12 @@ cdef class Journal:
         self._intent_ids[place] = intent_id
         self._named[place] = number
         return place
+
+    cdef str _parent(self, const order_t *order):
+        """The entry order that a stop or target protects; "" for every other order."""
+        if order.part != PART_STOP and order.part != PART_TARGET:
+            return ""
+        return f"{self._intent_id(order)}/{digits_of(order.named_attempt)}"
 
     cdef tuple _crosses(self, const order_t *order, int64_t close_ticks):
         cdef const grid_t *grid = &self._machine.x.markets[order.symbol].grid
@@ -230,6 +239,7 @@ cdef class Journal:
                 text_of(lots, row.filled),
                 text_of(lots, order.quantity - row.filled),
                 self._machine.texts[row.reason],
+                bool(row.retrying),
                 v=2,
                 **envelope,
             )
@@ -241,7 +251,7 @@ cdef class Journal:
                 message = f"The account lacks {money_text_c(row.notional)} of initial margin"
             return Rejected(
                 self._order_id(order), self._intent_id(order), symbol, leg, _ACTIONS[order.action], code, message,
-                v=2, **envelope,
+                False, bool(row.retrying), v=2, **envelope,
             )  # fmt: skip
         if row.told == TOLD_DROPPED:
             intent = self._intent_id(order)
@@ -274,7 +284,7 @@ cdef class Journal:
             asked = float_text(order.asked)
         return Requested(
             name,
-            blake2b(name.encode(), digest_size=16).hexdigest(),
+            blake2b(name.encode(), digest_size=14).hexdigest(),
             self._intent_id(order),
             order.attempt,
             self._symbols[order.symbol],
@@ -289,6 +299,7 @@ cdef class Journal:
             order.expires_ns if order.expires_ns >= 0 else None,
             self._machine.texts[order.reason],
             asked,
+            self._parent(order),
             v=2,
             id=id,
             session=self._session,

@@ -128,7 +128,7 @@ class _Account:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self.backoff: Mapping[tuple[str, str], BackoffState] = _Backoffs(judge)
+        self.backoff: Mapping[tuple[str, str], BackoffState] = judge.backoffs
         self.unresolved: dict[tuple[str, str], int] = {}
 
     def quantity(self, market: Market, leg: str) -> int:
@@ -220,6 +220,7 @@ class Judge:
         self.journal: Final = journal
         self.session: Final = session
         self.symbols: Final = tuple(session.markets)
+        self.backoffs: Final[Mapping[tuple[str, str], BackoffState]] = _Backoffs(self)
         # Adapters stand for Account and OrderManager: the desk uses no more of them than they have.
         account: Any = _Account(self)
         manager: Any = _Manager(self)

@@ -24,7 +24,7 @@ from live_runner.services.strategy.core.calls import Calls
 from live_runner.services.strategy.core.decision import Decision, drafts_of
 from live_runner.services.strategy.core.failures import Failures
 from live_runner.services.strategy.core.legs import Copies, LegBook, LegKey
-from live_runner.services.strategy.core.news import NEWS, fold_backoffs, tell
+from live_runner.services.strategy.core.news import NEWS, tell
 from live_runner.services.strategy.core.open_intents import Blocked, OpenIntents
 from live_runner.strategies.base import Bar, Draft, LegView, LotView, OrderView, Strategy
 from live_runner.strategies.parameters import create
@@ -57,7 +57,7 @@ class PythonHost:
         self._legs: Final = LegBook(self.strategy)
         self._failures: Final = Failures()
         self._calls: Final = Calls(self.strategy, self._legs, self._failures)
-        self._intents: Final = OpenIntents(started.policy)
+        self._intents: Final = OpenIntents()
         self._adds_at_market: Final = started.policy.add_style == "market"
         self._index: Final = {symbol: at for at, symbol in enumerate(judge.symbols)}
         self._backoffs: dict[LegKey, BackoffState] = {}
@@ -71,8 +71,7 @@ class PythonHost:
         self.view = LiveView(machine, MappingProxyType(rules), FLAT, NO_BACKOFF)
         self.plain: Final = not self._legs.has_fields and not self._calls.selects
         self._is_deaf: Final = not self._legs.has_fields and not any(map(self._calls.hears, NEWS.values()))
-        """No news is told and no leg put back: only rejections in a row have to be followed."""
-        self._rejected = 0
+        """No news is told and no leg put back."""
         self.busy = False
         self.asked = False
         self.said: tuple[list[Intent], list[BlockedIntent], list[FailedCall]] = ([], [], [])
@@ -92,25 +91,22 @@ class PythonHost:
             self._read_leg(symbol, side)
         machine.forget_changes()
         self._read_orders()
-        if self._is_deaf and not self._backoffs and machine.rejected == self._rejected:
+        now_ns = machine.now_ns
+        backoffs = {key: backoff_view(state, now_ns) for key, state in self._backoffs.items()}
+        self.view.show(MappingProxyType(self._leg_views), MappingProxyType(self._orders), MappingProxyType(backoffs))
+        if self._is_deaf:
             self._blocked.clear()
-            self.view.show(MappingProxyType(self._leg_views), MappingProxyType(self._orders), {})
             self.busy = bool(self._orders)
             return
-        self._rejected = machine.rejected
         events = [event for event in self._journal.events(0, "") if type(event) in NEWS]
         held: list[Event | Blocked] = [*self._blocked, *events]
         self._blocked.clear()
         notices = self._intents.read(held)
-        fold_backoffs(self._backoffs, notices)
-        now_ns = machine.now_ns
-        backoffs = {key: backoff_view(state, now_ns) for key, state in self._backoffs.items()}
-        self.view.show(MappingProxyType(self._leg_views), MappingProxyType(self._orders), MappingProxyType(backoffs))
         # The live view stands for View: it has the same attributes and methods.
         view: Any = self.view
         tell(notices, self._legs, self._calls, view)
         self._intents.forget(self._legs.versions)
-        self.busy = bool(self._orders or self._backoffs or self._intents.groups)
+        self.busy = bool(self._orders or self._intents.groups)
 
     def _read_leg(self, symbol: int, side: int) -> None:
         """One leg as the strategy sees it; older lots are taken over as they are."""
@@ -126,6 +122,11 @@ class PythonHost:
         newer = [LotView(held, price, ns, self._journal.order_id(order)) for held, price, ns, order in lots[same:]]
         self._lots[key] = lots
         blocked = "backoff" if self._machine.in_backoff(symbol, side) else ""
+        backoff = self._judge.backoffs.get(key)
+        if backoff is None:
+            self._backoffs.pop(key, None)
+        else:
+            self._backoffs[key] = backoff
         # A new mapping each time: strategy code may keep the old one.
         self._leg_views = {**self._leg_views, key: LegView(quantity, average, (*older, *newer), realised, blocked)}
 
@@ -184,7 +185,7 @@ class PythonHost:
             self._bar = bar
             self._decision = Decision(self._session, bar.open_ns, bar.close_ns, self._machine.now_ns, self._backoffs)
         for key, intents in self._decision.take(drafts, self._calls.trouble).items():
-            if self._is_deaf and all(intent.policy is None for intent in intents):
+            if self._is_deaf:
                 continue
             before = copies[0] if key[1] == "long" else copies[1]
             self._intents.ask(key, intents, before, self._legs.versions[key])

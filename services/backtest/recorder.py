@@ -213,6 +213,7 @@ class Recorder:
             ],
             realised=fixed.money_text(realised),
             blocked="backoff" if self._machine.in_backoff(symbol, side) else "",
+            backoff=self._judge.backoffs.get((market.symbol, LEGS[side])),
         )
 
     def _envelope(self, source: str, seq: int, cause: str, event_ns: int) -> dict[str, Any]:

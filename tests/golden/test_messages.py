@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from live_runner.contracts.codec import MESSAGE_TYPES, decode, encode, head
-from live_runner.contracts.messages import Event
+from live_runner.contracts.engine import ENGINE
+from live_runner.contracts.messages import Event, Started
 
 FILES = sorted((Path(__file__).parent / "messages").glob("*.msgpack"))
 
@@ -46,6 +47,21 @@ def test_golden_bytes_of_every_version_decode(path: Path) -> None:
     assert type_ == event.__struct_config__.tag
     assert int(version) == event.v
     assert event.id == head(path.read_bytes()).id
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_bytes_of_an_older_version_are_not_made_again(path: Path) -> None:
+    """They decode, and a session of them replays with the engine that made it, for defaults are written out."""
+    event = decode(path.read_bytes())
+
+    assert (encode(event) == path.read_bytes()) == (event.v == event.VERSION)
+
+
+def test_the_manifest_of_a_session_without_an_engine_version_is_of_the_first(golden_folder: Path) -> None:
+    started = decode((golden_folder / "messages" / "session.started.v1.msgpack").read_bytes())
+
+    assert isinstance(started, Started)
+    assert started.engine == 1 < ENGINE
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -11,13 +11,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from live_runner.contracts.codec import decode, encode
-from live_runner.contracts.messages import Cancelled, Event, Filled, Rejected, Requested, Settled
+from live_runner.contracts.ids import order_id
+from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Filled, Rejected, Requested, Settled
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.execution.core.orders import CLOSED, REPORTS
 
 lots = fixed.Grid("0.001")
+
+
+def check_that_each_end_says_what_follows(core: Any) -> None:
+    """I03: ``retrying`` exactly where the same intent is tried again, or was to be until something held it back."""
+    orders = {order.order_id: order for order in core.of(Requested)}
+    tried = {*orders, *core.core._trading.manager._retries, *(denied.order_id for denied in core.of(Denied))}
+    for event in core.seen:
+        if isinstance(event, Rejected | Cancelled | Expired) and not orders[event.order_id].parent:
+            order = orders[event.order_id]
+            assert event.retrying == (order_id(order.intent_id, order.attempt + 1) in tried), event
 
 
 class PaperSession(RuleBasedStateMachine):
@@ -188,6 +199,7 @@ class PaperSession(RuleBasedStateMachine):
         left = [encode(effect) for effect in out if isinstance(effect, Event)]
         assert left == [encode(effect) for effect in self.core.seen]
         assert again.state_hash() == self.core.core.state_hash()
+        check_that_each_end_says_what_follows(self.core)
 
 
 class LiveOrders(RuleBasedStateMachine):
@@ -217,7 +229,7 @@ class LiveOrders(RuleBasedStateMachine):
     )
     def report(self, which: int, status: str, filled: int, price: str, retryable: bool) -> None:
         orders = self.core.of(Requested)
-        client = orders[which % len(orders)].client_order_id if orders else "0" * 32
+        client = orders[which % len(orders)].client_order_id if orders else "0" * 28
         before = set(self.core.core._trading.manager.orders)
         closed = bool(orders) and orders[which % len(orders)].order_id not in before
         effects = self.core.report(client, status, filled=lots.text(filled), last_price=price, retryable=retryable)
@@ -253,6 +265,7 @@ class LiveOrders(RuleBasedStateMachine):
         restored.restore(again.snapshot())
         assert restored.snapshot() == again.snapshot() == self.core.core.snapshot()
         assert self.core.of(Settled)
+        check_that_each_end_says_what_follows(self.core)
 
 
 def test_paper_orders_hold_their_promises_whatever_comes(driver: Any) -> None:

@@ -98,7 +98,7 @@ def news_of(stream: Stream, one: Any, fate: str) -> list[Any]:
     if fate == "fill":
         news.append(stream.filled(one))
     elif fate in ("reject", "retry"):
-        news.append(stream.rejected(one, retryable=fate == "retry"))
+        news.append(stream.rejected(one, retrying=fate == "retry"))
     else:
         news.append(stream.finished(Cancelled if fate == "cancel" else Expired, one))
     return news
@@ -193,4 +193,4 @@ def test_what_is_finished_is_forgotten(script: list[Any]) -> None:
     resting = sum(fate in ("rest", "retry") for _, fates_, _ in script for fate in fates_)
 
     assert len(intents["orders"]) <= resting
-    assert len(intents["asked"]) <= min(asked, resting)
+    assert sum(len(groups) for _, _, groups in intents["groups"]) <= min(asked, resting)

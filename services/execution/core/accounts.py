@@ -113,7 +113,7 @@ class Account:
         """Backoffs whose time has run out show as a change of their leg, once."""
         for key, state in list(self.backoff.items()):
             if state.blocked and not is_blocked(state, self._session.now_ns):
-                self.backoff[key] = msgspec.structs.replace(state, blocked=False, blocked_until_ns=None)
+                self.backoff[key] = msgspec.structs.replace(state, blocked=False)
                 self._changed[key] = None
 
     def take_changed(self) -> list[Leg]:
@@ -139,6 +139,7 @@ class Account:
             ],
             realised=fixed.money_text(self._realised.get((market.symbol, leg), 0)),
             blocked=self.blocked(market.symbol, leg),
+            backoff=self.backoff.get((market.symbol, leg)),
         )
 
     def totals(self) -> dict[str, str]:

@@ -100,7 +100,11 @@ class OrderManager(OpenOrders):
 
     def reject(self, order: Order, code: str, message: str, *, retryable: bool = False) -> None:
         """The venue refused the order; what the intent or the policy permits follows."""
-        held_back = self._account.in_backoff(order.symbol, order.leg)
+        policy = order.policy or self._session.policy
+        # Before this very rejection counts: what it leads to holds back the order after the next one.
+        held_back = self._held_back(order)
+        falls_back = self._may_fall_back(order, "reject")
+        tries_again = not falls_back and retryable and (order.reduce_only or order.attempt < policy.attempts)
         order.apply("rejected")
         self.rejected += 1
         event = self._session.emit(
@@ -114,14 +118,14 @@ class OrderManager(OpenOrders):
             code=code,
             message=message,
             retryable=retryable,
+            retrying=tries_again or (falls_back and not held_back),
         )
         self.forget(order)
-        policy = order.policy or self._session.policy
         if order.is_entry:
-            self._account.rejected(order, policy, event.id, f"{code}: {message}")
-        if self._fall_back(order, "reject", held_back=held_back):
-            return
-        if retryable and (order.reduce_only or order.attempt < policy.attempts):
+            self._account.rejected(order, policy, event.id, f"{code}: {message}" if message else code)
+        if falls_back:
+            self._fall_back(order, held_back)
+        elif tries_again:
             due = self._session.now_ns + round(policy.retry_spacing_s * 1e9)
             self._retry(due, self._next_attempt(order, order.kind, order.price))
 
@@ -199,18 +203,16 @@ class OrderManager(OpenOrders):
     def cancelled(self, order: Order, reason: str) -> None:
         """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
         order.apply("cancelled")
-        self._end(Cancelled, order, reason)
-        if reason == "timeout":
-            self._fall_back(order, "timeout", held_back=self._account.in_backoff(order.symbol, order.leg))
+        self._end(Cancelled, order, reason, falls_back=reason == "timeout" and self._may_fall_back(order, "timeout"))
 
     def expired(self, order: Order, reason: str) -> None:
         """The order's time ran out and it is certainly off the book."""
         order.apply("expired")
-        self._end(Expired, order, reason)
-        self._fall_back(order, "timeout", held_back=self._account.in_backoff(order.symbol, order.leg))
+        self._end(Expired, order, reason, falls_back=self._may_fall_back(order, "timeout"))
 
-    def _end(self, kind: type[Cancelled] | type[Expired], order: Order, reason: str) -> None:
+    def _end(self, kind: type[Cancelled] | type[Expired], order: Order, reason: str, *, falls_back: bool) -> None:
         market = self._session.markets[order.symbol]
+        held_back = self._held_back(order)
         self._session.emit(
             kind,
             self._session.now_ns,
@@ -222,26 +224,33 @@ class OrderManager(OpenOrders):
             filled=market.lot_grid.text(order.filled),
             remaining=market.lot_grid.text(order.remaining),
             reason=reason,
+            retrying=falls_back and not held_back,
         )
         self.forget(order)
+        if falls_back:
+            self._fall_back(order, held_back)
 
     # -- what follows by permission -------------------------------------------------------------
 
-    def _fall_back(self, order: Order, why: str, *, held_back: bool) -> bool:
-        """One market order for the remainder, where that reason is permitted.
+    def _may_fall_back(self, order: Order, why: str) -> bool:
+        """Whether intent or policy permit a market order for the remainder, for this reason."""
+        return why in order.fallback and order.kind != "market" and order.remaining > 0
 
-        ``held_back``: the leg was in backoff before this very event.
-        """
-        if why not in order.fallback or order.kind == "market" or not order.remaining:
-            return False
-        if order.is_entry and (held_back or not self._gate.is_open):
-            self._give_up(order, "fallback_blocked", self._gate.token or "backoff")
-            return False
+    def _held_back(self, order: Order) -> str:
+        """What holds a further order of an entry back now: the trading state, else the leg's backoff."""
+        if not order.is_entry:
+            return ""
+        return self._gate.token or ("backoff" if self._account.in_backoff(order.symbol, order.leg) else "")
+
+    def _fall_back(self, order: Order, held_back: str) -> None:
+        """One market order for the remainder, unless it is held back."""
+        if held_back:
+            self._give_up(order, "fallback_blocked", held_back)
+            return
         following = self._next_attempt(order, "market", None)
         following.fallback = ()
         following.quantity = order.remaining
         self.request(following)
-        return True
 
     def _next_attempt(self, order: Order, kind: str, price: int | None) -> Order:
         """The same intent, tried once more: a new id, for what is not filled."""

@@ -64,6 +64,7 @@ class OpenOrders:
             price=None if order.price is None else market.grid.text(order.price),
             status=order.state,
             expires_ns=order.expires_ns,
+            parent=order.parent,
         )
         return pending
 
@@ -87,4 +88,5 @@ class OpenOrders:
             "expires_ns": order.expires_ns,
             "reason": order.reason,
             "asked_quantity": order.asked,
+            "parent": order.parent,
         }

@@ -168,6 +168,8 @@ class Order(msgspec.Struct, kw_only=True):
     """Asked for by an operator between closes: the close of the last bar is past, whatever the fill model."""
     waits: bool = False
     """Decided on a late bar, not on the book before the first bar that is not late."""
+    parent: str = ""
+    """The entry order that this stop or target protects."""
 
     @property
     def remaining(self) -> int:

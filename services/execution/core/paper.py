@@ -188,12 +188,24 @@ class PaperVenue:
         """Write down a stop or target that came to stand with one fill of an entry."""
         name, part = _PARTS[kind]
         identity = order_id(entry.intent_id, entry.attempt, part if entry.fills == 1 else f"{part}{entry.fills}")
-        order = self._own(market, identity, entry.intent_id, entry.leg, name, lots, ticks, entry.reason)
+        order = self._own(
+            market, identity, entry.intent_id, entry.leg, name, lots, ticks, entry.reason, parent=entry.order_id
+        )
         order.key = key
         market.by_key[key] = identity
 
     def _own(
-        self, market: Market, identity: str, intent: str, leg: str, kind: str, lots: int, price: int | None, why: str
+        self,
+        market: Market,
+        identity: str,
+        intent: str,
+        leg: str,
+        kind: str,
+        lots: int,
+        price: int | None,
+        why: str,
+        *,
+        parent: str = "",
     ) -> Order:
         """An order that stands at the venue without having been sent: requested and accepted in one."""
         self.numbered += 1
@@ -214,6 +226,7 @@ class PaperVenue:
             expires_ns=None,
             reason=why,
             venue_order_id=f"paper-{self.numbered}",
+            parent=parent,
         )
         self._manager.born(order)
         return order

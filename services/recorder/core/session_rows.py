@@ -19,6 +19,7 @@ COLUMN_CASTS: Final = {
     "symbols": "%s::text[]",
     "start_equity": "%s::numeric",
     "warmup_bars": "%s::bigint",
+    "engine": "%s::integer",
     "rows": "%s::bigint",
     "gaps": "%s::bigint",
     "first_stream_seq": "%s::bigint",
@@ -68,7 +69,7 @@ def changes(event: Event, stream_seq: int, epoch_ns: int) -> Iterator[Change]:
                 platform=event.platform,
                 packages=event.packages,
             )
-            columns |= _same(event, "stage", "strategy", "warmup_bars", "compare_command", *_HASHES)
+            columns |= _same(event, "stage", "strategy", "warmup_bars", "compare_command", "engine", *_HASHES)
             int8(event.first_open_ns)
             columns |= {"first_open_ts": event.first_open_ns or None, "dataset": _dataset_key(event.dataset)}
             yield _session(event, columns)

@@ -120,7 +120,8 @@ _ALL: Final = (
         int4 attempt
         timestamptz expires_ts
         text_or_null reason code message
-        boolean retryable
+        boolean retryable retrying
+        text_or_null parent
         text event_id cause
         int8 stream_seq
         """,

@@ -60,6 +60,8 @@ class Account:
         self._rules = MappingProxyType({instrument.symbol: rules_of(instrument) for instrument in instruments})
         self._totals = Totals(cash=equity, equity=equity)
         self._legs: dict[LegKey, Leg] = {}
+        self.backoffs: dict[LegKey, BackoffState] = {}
+        """Rejections in a row by symbol and leg, where there are any."""
         self._pending: list[Pending] = []
         self._leg_views: Mapping[LegKey, LegView] = MappingProxyType({})
         self._order_views: Mapping[str, tuple[OrderView, ...]] = MappingProxyType({})
@@ -73,6 +75,10 @@ class Account:
                 key = (leg.symbol, leg.leg)
                 views[key] = _leg_view(leg, self._legs.get(key), views.get(key))
                 self._legs[key] = leg
+                if leg.backoff is not None:
+                    self.backoffs[key] = leg.backoff
+                else:
+                    self.backoffs.pop(key, None)
             self._leg_views = MappingProxyType(views)
         if settled.pending != self._pending:
             self._pending = settled.pending
@@ -82,7 +88,7 @@ class Account:
         """Symbols that hold a position or have an order pending."""
         return {symbol for (symbol, _), view in self._leg_views.items() if view.lots} | set(self._order_views)
 
-    def view(self, now_ns: int, backoffs: Mapping[LegKey, BackoffState]) -> View:
+    def view(self, now_ns: int) -> View:
         """What strategy code is shown at ``now_ns``."""
         totals = self._totals
         return View(
@@ -95,7 +101,7 @@ class Account:
             legs=self._leg_views,
             orders=self._order_views,
             rules=self._rules,
-            backoffs=MappingProxyType({key: backoff_view(state, now_ns) for key, state in backoffs.items()}),
+            backoffs=MappingProxyType({key: backoff_view(state, now_ns) for key, state in self.backoffs.items()}),
         )
 
     def snapshot(self) -> dict[str, Any]:
@@ -111,6 +117,7 @@ class Account:
         self._totals = msgspec.convert(state["totals"], Totals)
         legs = msgspec.convert(state["legs"], list[Leg])
         self._legs = {(leg.symbol, leg.leg): leg for leg in legs}
+        self.backoffs = {key: leg.backoff for key, leg in self._legs.items() if leg.backoff is not None}
         self._leg_views = MappingProxyType({key: _leg_view(leg, None, None) for key, leg in self._legs.items()})
         self._pending = msgspec.convert(state["pending"], list[Pending])
         self._order_views = _order_views(self._pending)

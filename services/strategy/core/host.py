@@ -40,7 +40,7 @@ from live_runner.services.strategy.core.calls import Calls
 from live_runner.services.strategy.core.decision import Decision
 from live_runner.services.strategy.core.failures import Failures
 from live_runner.services.strategy.core.legs import LegBook, LegKey
-from live_runner.services.strategy.core.news import NEWS, fold_backoffs, tell
+from live_runner.services.strategy.core.news import NEWS, tell
 from live_runner.services.strategy.core.open_intents import Blocked, OpenIntents
 from live_runner.strategies.base import Bar, Strategy, View
 from live_runner.strategies.parameters import create
@@ -89,7 +89,7 @@ class StrategyCore:
     @property
     def backoffs(self) -> Mapping[LegKey, BackoffState]:
         """Rejections in a row by symbol and leg, where there are any."""
-        return self._backoffs
+        return self._account.backoffs
 
     @property
     def trouble(self) -> str:
@@ -136,9 +136,8 @@ class StrategyCore:
         self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
         self._legs = LegBook(self.strategy)
         self._calls = Calls(self.strategy, self._legs, self._failures)
-        self._intents = OpenIntents(started.policy)
+        self._intents = OpenIntents()
         self._account = Account(started.instruments, config.account.equity)
-        self._backoffs: dict[LegKey, BackoffState] = {}
         self._current: BarSet | None = None
         self._bars: list[Bar] = []
         self._queue: deque[BarSet] = deque()
@@ -187,8 +186,10 @@ class StrategyCore:
         self._account.fold(settled)
         held, self._held = self._held, []
         notices = self._intents.read(held)
-        self._now_ns = max(self._now_ns, fold_backoffs(self._backoffs, notices))
-        view = self._account.view(self._now_ns, self._backoffs)
+        for item in held:
+            if not isinstance(item, Blocked):
+                self._now_ns = max(self._now_ns, item.event_ns)
+        view = self._account.view(self._now_ns)
         tell(notices, self._legs, self._calls, view)
         self._intents.forget(self._legs.versions)
         outputs: list[Event] = [self._decide(current, settled, view)]
@@ -210,12 +211,12 @@ class StrategyCore:
         state_hash = self._told_hash() if self._hashing else ""
         return [self._numbering.close(Finished, cause=ended.id, event_ns=ended.close_ns, state_hash=state_hash)]
 
-    # -- news -----------------------------------------------------------------------------------
-
     # -- decision -------------------------------------------------------------------------------
 
     def _decide(self, current: BarSet, settled: Settled, view: View) -> Decided:
-        decision = Decision(self._numbering.session, current.open_ns, current.close_ns, self._now_ns, self._backoffs)
+        decision = Decision(
+            self._numbering.session, current.open_ns, current.close_ns, self._now_ns, self._account.backoffs
+        )
         skips_late = self._config.market.late_bars == "halt"
         for bar in self._calls.select(self._bars, view, self._account.symbols_in_use):
             if not (bar.late and skips_late):
@@ -269,7 +270,6 @@ class StrategyCore:
             "trouble": self._calls.trouble,
             "account": self._account.snapshot(),
             "intents": self._intents.snapshot(),
-            "backoffs": stored.backoffs_plain(self._backoffs),
             "legs": self._legs.snapshot(),
             "strategy": stored.plain_state(self.strategy.state(), self._class.__name__),
         }
@@ -297,7 +297,6 @@ class StrategyCore:
         self._calls.trouble = state["trouble"]
         self._account.restore(state["account"])
         self._intents.restore(state["intents"])
-        self._backoffs = stored.backoffs_of(state["backoffs"])
         self._legs.restore(state["legs"])
         self.strategy.restore(state["strategy"])
 

@@ -18,13 +18,12 @@ from live_runner.contracts.messages import (
     Submitted,
     Unknown,
 )
-from live_runner.contracts.policy import ENTRIES, BackoffState, after_fill, after_rejection
 from live_runner.services.strategy.core.calls import Calls
-from live_runner.services.strategy.core.legs import LegBook, LegKey
+from live_runner.services.strategy.core.legs import LegBook
 from live_runner.services.strategy.core.open_intents import Blocked, Notice
 from live_runner.strategies.base import Fill, OrderUpdate, Rejection, View
 
-__all__ = ["NEWS", "fold_backoffs", "tell", "told"]
+__all__ = ["NEWS", "tell", "told"]
 
 NEWS: Final[dict[type[Event], str]] = {
     Filled: "on_fill",
@@ -51,31 +50,6 @@ _STATUSES: Final[dict[type[Event], str]] = {
 }
 
 
-def fold_backoffs(backoffs: dict[LegKey, BackoffState], notices: Iterable[Notice]) -> int:
-    """Rejections in a row after this news, written into ``backoffs``; the largest time in it."""
-    now_ns = 0
-    for notice in notices:
-        event, key = notice.event, notice.key
-        if isinstance(event, Blocked):
-            continue
-        now_ns = max(now_ns, event.event_ns)
-        if isinstance(event, Rejected) and event.action in ENTRIES:
-            backoffs[key] = after_rejection(
-                backoffs.get(key, BackoffState()),
-                notice.policy,
-                event_id=event.id,
-                detail=f"{event.code}: {event.message}" if event.message else event.code,
-                at_ns=event.event_ns,
-            )
-        elif isinstance(event, Filled) and key in backoffs:
-            cleared = after_fill(backoffs[key], event.action)
-            if cleared.failures:
-                backoffs[key] = cleared
-            else:
-                del backoffs[key]
-    return now_ns
-
-
 def tell(notices: Iterable[Notice], legs: LegBook, calls: Calls, view: View) -> None:
     """Bring the news in its order; a leg whose intents all came to nothing is put back before."""
     for notice in notices:
@@ -97,7 +71,7 @@ def told(notice: Notice) -> Fill | Rejection | OrderUpdate:
     if isinstance(event, Filled):
         return _fill(event)
     if isinstance(event, Denied | Rejected):
-        return _rejection(event, notice.retrying, restored)
+        return _rejection(event, restored)
     return _update(event, notice, restored)
 
 
@@ -127,16 +101,16 @@ def _fill(event: Filled) -> Fill:
     )
 
 
-def _rejection(event: Denied | Rejected, retrying: bool, restored: bool) -> Rejection:
-    refused = isinstance(event, Denied)
+def _rejection(event: Denied | Rejected, restored: bool) -> Rejection:
+    denied = isinstance(event, Denied)
     return Rejection(
         symbol=event.symbol,
         leg=event.leg,
         action=event.action,
-        kind="refused" if refused else "rejected",
+        kind="refused" if denied else "rejected",
         reason=event.reason if isinstance(event, Denied) else event.code,
         message=event.message,
-        retrying=retrying,
+        retrying=isinstance(event, Rejected) and event.retrying,
         restored=restored,
         intent_id=event.intent_id,
         order_id=event.order_id,

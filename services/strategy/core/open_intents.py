@@ -18,16 +18,13 @@ from live_runner.contracts.messages import (
     Rejected,
     Requested,
 )
-from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.services.strategy.core.legs import LegKey
-from live_runner.services.strategy.core.rollback import Outcome, Verdict, follows, outcome, verdict
+from live_runner.services.strategy.core.rollback import Outcome, Verdict, outcome, verdict
 
-__all__ = ["ASKED_MAX", "COPIES_PER_LEG_MAX", "AskedOf", "Blocked", "Group", "Known", "Notice", "OpenIntents"]
+__all__ = ["COPIES_PER_LEG_MAX", "Blocked", "Group", "Known", "Notice", "OpenIntents"]
 
 COPIES_PER_LEG_MAX: Final = 100
 """Copies kept per leg while the outcome of their intents is not known; the oldest goes first."""
-ASKED_MAX: Final = 10_000
-"""Unfinished intents that are remembered; of older ones a rejection is told, with nothing put back."""
 
 _UNTRACKED: Final = frozenset({"hold"})
 """Asks for nothing, so nothing can become of it."""
@@ -49,17 +46,6 @@ class Known(msgspec.Struct, frozen=True):
     symbol: str
     leg: str
     action: str
-    kind: str
-    attempt: int
-
-
-class AskedOf(msgspec.Struct, frozen=True):
-    """An intent that is not finished: its leg, and what its policy allows the order manager."""
-
-    symbol: str
-    leg: str
-    policy: ExecutionPolicy
-    fallback: tuple[str, ...]
 
 
 class Group(msgspec.Struct):
@@ -79,11 +65,8 @@ class Notice(msgspec.Struct):
 
     event: Event | Blocked
     key: LegKey
-    policy: ExecutionPolicy
-    """What stands for its intent: the intent's own policy, else the strategy's."""
     order: Known | None = None
     group: Group | None = None
-    retrying: bool = False
     puts_back: Group | None = None
     """The group whose leg is to be put back before this is told, if nothing changed on the leg until then."""
 
@@ -91,10 +74,8 @@ class Notice(msgspec.Struct):
 class OpenIntents:
     """Folds decisions and order events; ``read`` turns the news of one step into notices."""
 
-    def __init__(self, policy: ExecutionPolicy) -> None:
-        self._policy = policy
+    def __init__(self) -> None:
         self.orders: dict[str, Known] = {}
-        self.asked: dict[str, AskedOf] = {}
         self.groups: dict[LegKey, list[Group]] = {}
 
     def ask(self, key: LegKey, intents: list[Intent], before: bytes, version: int) -> None:
@@ -102,14 +83,6 @@ class OpenIntents:
         told = [intent for intent in intents if intent.action not in _UNTRACKED]
         if not told:
             return
-        for intent in told:
-            if intent.action in _WITHOUT_ORDER:
-                continue
-            policy = intent.policy or self._policy
-            # Either may permit it, as the order manager reads it too.
-            self.asked[intent.id] = AskedOf(key[0], key[1], policy, (*intent.fallback, *policy.fallback))
-        while len(self.asked) > ASKED_MAX:
-            del self.asked[next(iter(self.asked))]
         outcomes = {intent.id: Outcome.OPEN for intent in told}
         groups = [group for group in self.groups.get(key, ()) if group.version == version]
         without_order = tuple(intent.id for intent in told if intent.action in _WITHOUT_ORDER)
@@ -157,43 +130,30 @@ class OpenIntents:
     def _notice(self, event: Event | Blocked) -> Notice:
         if isinstance(event, Blocked):
             intent = event.blocked.intent
-            notice = Notice(event, (intent.symbol, intent.leg), self._policy)
+            notice = Notice(event, (intent.symbol, intent.leg))
             notice.group = self._group_of(notice.key, intent.id)
             if notice.group is not None:
                 notice.group.outcomes[intent.id] = Outcome.VOID
-            self.asked.pop(intent.id, None)
             return notice
         if isinstance(event, Requested):
-            order = Known(event.intent_id, event.symbol, event.leg, event.action, event.kind, event.attempt)
+            order = Known(event.intent_id, event.symbol, event.leg, event.action)
             self.orders[event.order_id] = order
-            return Notice(event, (event.symbol, event.leg), self._policy, order)
+            return Notice(event, (event.symbol, event.leg), order)
         known = self.orders.get(getattr(event, "order_id", ""))
         if isinstance(event, Filled | Cancelled | Expired | Rejected | Denied):
             return self._result(event, known)
         if known is None:
-            return Notice(event, (getattr(event, "symbol", ""), ""), self._policy)
-        return Notice(event, (known.symbol, known.leg), self._policy, known)
+            return Notice(event, (getattr(event, "symbol", ""), ""))
+        return Notice(event, (known.symbol, known.leg), known)
 
     def _result(self, event: Filled | Cancelled | Expired | Rejected | Denied, order: Known | None) -> Notice:
-        notice = Notice(event, (event.symbol, event.leg), self._policy, order)
-        asked = self.asked.get(event.intent_id)
-        if asked is not None:
-            notice.policy = asked.policy
-            notice.retrying = follows(
-                event,
-                kind=order.kind if order else "market",
-                attempt=order.attempt if order else 1,
-                policy=asked.policy,
-                fallback=asked.fallback,
-            )
+        notice = Notice(event, (event.symbol, event.leg), order)
         group = self._group_of(notice.key, event.intent_id)
         if group is not None and group.outcomes[event.intent_id] is not Outcome.ACTED:
-            group.outcomes[event.intent_id] = outcome(event, further_try=notice.retrying)
+            group.outcomes[event.intent_id] = outcome(event)
             notice.group = group
         if not isinstance(event, Filled) or event.status == "filled":
             self.orders.pop(event.order_id, None)
-            if not notice.retrying:
-                self.asked.pop(event.intent_id, None)
         return notice
 
     def _group_of(self, key: LegKey, intent_id: str) -> Group | None:
@@ -208,10 +168,9 @@ class OpenIntents:
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; groups by symbol and leg."""
-        return {"orders": self.orders, "asked": self.asked, "groups": list(self._rows())}
+        return {"orders": self.orders, "groups": list(self._rows())}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what ``snapshot`` gave."""
         self.orders = msgspec.convert(state["orders"], dict[str, Known])
-        self.asked = msgspec.convert(state["asked"], dict[str, AskedOf])
         self.groups = {(symbol, leg): msgspec.convert(groups, list[Group]) for symbol, leg, groups in state["groups"]}

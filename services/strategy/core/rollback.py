@@ -6,9 +6,8 @@ part, has ``acted``; the others are still ``open``.
 
     event                                     intent
     refused by the runner, blocked by policy  void
-    rejected, and no further try follows      void
-    rejected, a retry or fallback follows     open
-    cancelled or expired, nothing filled      void, or open when a fallback follows
+    rejected                                  void, or open when it is retrying
+    cancelled or expired, nothing filled      void, or open when it is retrying
     cancelled or expired, partly filled       acted
     filled                                    acted
 
@@ -17,21 +16,18 @@ part, has ``acted``; the others are still ``open``.
     any              yes                      kept
     any open         no                       wait
     all void         no                       put back
+
+``retrying`` is execution's own word: a further order for the same intent follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
 
 from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Filled, Rejected
-from live_runner.contracts.policy import ENTRIES, ExecutionPolicy
 
-__all__ = ["Outcome", "Verdict", "follows", "outcome", "verdict"]
-
-_LIMITS: Final = ("limit", "post_only")
-_TIMEOUTS: Final = ("timeout", "expired", "time_to_live")
+__all__ = ["Outcome", "Verdict", "outcome", "verdict"]
 
 
 class Outcome(StrEnum):
@@ -50,32 +46,18 @@ class Verdict(StrEnum):
     RESTORE = "restore"
 
 
-def follows(event: Event, *, kind: str, attempt: int, policy: ExecutionPolicy, fallback: Iterable[str]) -> bool:
-    """Whether the order manager tries again by itself after this event, as the policy allows.
-
-    ``kind`` and ``attempt`` are those of the order. A close is retried until it is done.
-    """
-    if isinstance(event, Rejected):
-        if event.retryable and (event.action not in ENTRIES or attempt < policy.attempts):
-            return True
-        return kind in _LIMITS and "reject" in fallback
-    if isinstance(event, Expired) or (isinstance(event, Cancelled) and event.reason in _TIMEOUTS):
-        return kind in _LIMITS and "timeout" in fallback
-    return False
-
-
-def outcome(event: Event, *, further_try: bool) -> Outcome:
+def outcome(event: Event) -> Outcome:
     """What the event means for its intent."""
     if isinstance(event, Filled):
         return Outcome.ACTED
     if isinstance(event, Denied):
         return Outcome.VOID
     if isinstance(event, Rejected):
-        return Outcome.OPEN if further_try else Outcome.VOID
+        return Outcome.OPEN if event.retrying else Outcome.VOID
     if isinstance(event, Cancelled | Expired):
         if float(event.filled) > 0:
             return Outcome.ACTED
-        return Outcome.OPEN if further_try else Outcome.VOID
+        return Outcome.OPEN if event.retrying else Outcome.VOID
     return Outcome.OPEN
 
 

@@ -10,13 +10,11 @@ import msgspec
 from live_runner.contracts.codec import decode, encode
 from live_runner.contracts.errors import SnapshotMismatch, StrategyError
 from live_runner.contracts.messages import Event
-from live_runner.contracts.policy import BackoffState
-from live_runner.services.strategy.core.legs import LegKey
 from live_runner.services.strategy.core.open_intents import Blocked
 
 __all__ = ["VERSION", "events_of", "events_plain", "held_of", "held_plain", "pack", "plain_state", "unpack"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the layout; another one is refused."""
 
 _PLAIN: Final = frozenset({bool, int, float, str, bytes, type(None)})
@@ -63,16 +61,6 @@ def held_plain(held: Sequence[Event | Blocked]) -> list[Any]:
 def held_of(stored: Sequence[Any]) -> list[Event | Blocked]:
     """The news that ``held_plain`` stored."""
     return [decode(item) if isinstance(item, bytes) else msgspec.convert(item, Blocked) for item in stored]
-
-
-def backoffs_plain(backoffs: dict[LegKey, BackoffState]) -> list[Any]:
-    """Symbol, side and state of each leg that was rejected, in that order."""
-    return [[symbol, leg, backoffs[symbol, leg]] for symbol, leg in sorted(backoffs)]
-
-
-def backoffs_of(stored: Sequence[Any]) -> dict[LegKey, BackoffState]:
-    """The states that ``backoffs_plain`` stored."""
-    return {(symbol, leg): msgspec.convert(state, BackoffState) for symbol, leg, state in stored}
 
 
 def plain_state(state: Any, strategy: str) -> Any:

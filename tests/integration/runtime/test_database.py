@@ -81,11 +81,10 @@ def test_the_recorders_columns_are_those_of_the_tables(postgres_dsn: str) -> Non
         found = dict(
             rows(
                 postgres_dsn,
-                f"select column_name, data_type from information_schema.columns where table_name = '{table.name}'"
-                " order by ordinal_position",
+                f"select column_name, data_type from information_schema.columns where table_name = '{table.name}'",
             )
         )
-        assert list(found) == list(table.columns), table.name
+        # In any order: a copy names its columns, and a later migration adds to the end.
         assert {name: PG_TYPES.get(kind, kind) for name, kind in table.columns.items()} == found
 
 

@@ -150,6 +150,7 @@ def test_rejection_by_the_venue_blocks_the_leg_in_both_cores_until_its_time(play
     assert [told.restored for told in session.strategy.told] == [True, True]
     assert [fill.quantity for fill in session.of(Filled)] == ["1"]
     assert session.of(Denied) == []
+    assert not session.of(Rejected)[0].retrying
 
 
 LIFE: dict[str, Any] = {"style": "limit", "limit_price": 90, "time_to_live_s": 60.0}
@@ -175,6 +176,7 @@ def test_a_fallback_that_either_permits_keeps_the_leg_as_it_is(play: Callable[..
     assert [order.kind for order in session.of(Requested)] == ["limit", "market"]
     assert [fill.kind for fill in session.of(Filled)] == ["market"]
     assert [told.restored for told in session.strategy.told] == [False]
+    assert [expired.retrying for expired in session.of(Expired)] == [True]
     assert session.times == 1
 
 
@@ -183,6 +185,7 @@ def test_fallback_that_a_stop_blocks_is_told_to_the_strategy_and_taken_back(play
     session = play(lambda: [intent.open(SYMBOL, "long", 1, fallback=["timeout"], **LIFE)], commands=[(1, "stop")])
 
     assert [order.kind for order in session.of(Requested)] == ["limit"]
+    assert [expired.retrying for expired in session.of(Expired)] == [False]
     assert [incident.code for incident in session.of(Incident)] == ["fallback_blocked"]
     assert [refused.reason for refused in session.of(Denied)] == ["entries_stopped"]
     expired, refused = session.strategy.told

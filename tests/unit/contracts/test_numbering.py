@@ -79,13 +79,12 @@ def test_ids_hold_the_session_so_that_two_can_play_one_recording() -> None:
     assert ids.client_order_id(order("a")) != ids.client_order_id(order("b"))
 
 
-def test_a_client_order_id_is_32_hex_digits_and_differs_between_attempts() -> None:
+def test_a_client_order_id_differs_between_attempts_and_parts() -> None:
     """O16."""
     intent = ids.intent_id("demo", 60, 1)
     made = [ids.client_order_id(ids.order_id(intent, attempt, part)) for attempt in (1, 2) for part in ("", "sl", "tp")]
 
     assert len(set(made)) == 6
-    assert all(len(name) == 32 and set(name) <= set("0123456789abcdef") for name in made)
     assert made[0] == ids.client_order_id(ids.order_id(intent, 1))
 
 

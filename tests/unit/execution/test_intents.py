@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from live_runner.contracts.messages import Accepted, Denied, Executed, Filled, Rejected, Requested, Settled
+from live_runner.contracts.messages import Accepted, Denied, Executed, Expired, Filled, Rejected, Requested, Settled
 from live_runner.contracts.policy import ExecutionPolicy
 
 
@@ -239,6 +239,46 @@ def test_one_rejection_blocks_opens_until_an_open_fills(driver: Any) -> None:
     assert rejected.id in refused.message
 
 
+def test_the_account_says_what_holds_a_leg_back(driver: Any) -> None:
+    """I08: failures, end and cause stand in ``settled``, so that nobody has to count rejections again."""
+    core = driver(policy=ExecutionPolicy(max_failures=2, backoff_s=90.0), account={"leverage": "1"})
+    core.bar()
+    core.open("500")
+    first = core.last(Rejected)
+    core.bar()
+    [leg] = core.settled.legs
+    assert (leg.blocked, leg.backoff.failures, leg.backoff.blocked) == ("", 1, False)
+    assert (leg.backoff.event_id, leg.backoff.at_ns) == (first.id, first.event_ns)
+
+    core.open("500")
+    second = core.last(Rejected)
+    core.bar()
+    [leg] = core.settled.legs
+    assert (leg.blocked, leg.backoff.failures, leg.backoff.blocked) == ("backoff", 2, True)
+    assert leg.backoff.blocked_until_ns == second.event_ns + 90_000_000_000
+    assert leg.backoff.detail == f"insufficient_margin: {second.message}"
+
+    core.decide()
+    core.bar()
+    [leg] = core.settled.legs
+    assert (leg.blocked, leg.backoff.failures, leg.backoff.blocked) == ("", 2, False)
+
+    core.open("1")
+    core.bar()
+    [leg] = core.settled.legs
+    assert (leg.quantity, leg.backoff) == ("1", None)
+
+
+def test_the_intent_s_own_policy_counts_its_rejection(driver: Any) -> None:
+    """I07's rule for backoff: what the intent says comes first."""
+    core = driver(policy=ExecutionPolicy(max_failures=1), account={"leverage": "1"})
+    core.bar()
+    core.open("500", policy=ExecutionPolicy(max_failures=2))
+    core.bar()
+
+    assert (core.settled.legs[0].blocked, core.settled.legs[0].backoff.failures) == ("", 1)
+
+
 def test_backoff_never_blocks_a_close_and_a_close_does_not_clear_it(driver: Any) -> None:
     """I08, I09."""
     core = driver(policy=ExecutionPolicy(max_failures=1), account={"leverage": "1"})
@@ -250,6 +290,7 @@ def test_backoff_never_blocks_a_close_and_a_close_does_not_clear_it(driver: Any)
     core.bar()
     assert core.position() == "1"
     assert core.settled.legs[0].blocked == "backoff"
+    assert core.settled.legs[0].backoff.failures == 1
 
     assert refusal(core, core.intent("add", quantity="1", style="market")) == "backoff"
 
@@ -305,6 +346,7 @@ def test_backoff_is_asked_again_when_a_fallback_is_sent(driver: Any) -> None:
 
     assert [order.kind for order in core.of(Requested)] == ["limit", "market"]
     assert (core.last(Denied).reason, core.last(Denied).order_id) == ("backoff", core.of(Requested)[0].order_id)
+    assert not core.last(Expired).retrying
 
 
 def test_entries_on_a_late_bar_go_by_the_configuration(driver: Any) -> None:

@@ -110,6 +110,7 @@ def test_post_only_rejected_with_permission_becomes_one_market_order(driver: Any
     core.bar(100, 101, 99, 100)
 
     assert [type(event).__name__ for event in events] == ["Requested", "Rejected", "Requested", "Accepted", "Executed"]
+    assert events[1].retrying
     assert (events[2].kind, events[2].attempt, events[2].order_id[-2:]) == ("market", 2, "/2")
     assert events[0].client_order_id != events[2].client_order_id
     assert fills(core) == [("market", "buy", "1", "100")]
@@ -295,6 +296,9 @@ def test_protective_orders_are_written_down_like_any_other(driver: Any) -> None:
     assert len({order.client_order_id for order in core.of(Requested)}) == 3
     assert [accepted.venue_order_id for accepted in core.of(Accepted)] == ["paper-1", "paper-2", "paper-3"]
     assert [order.kind for order in core.settled.pending] == ["stop", "take_profit"]
+    entry = core.of(Requested)[0].order_id
+    assert [order.parent for order in core.of(Requested)] == ["", entry, entry]
+    assert [order.parent for order in core.settled.pending] == [entry, entry]
 
 
 def test_each_part_of_an_entry_is_protected_for_what_it_filled(driver: Any) -> None:

@@ -38,7 +38,7 @@ def test_request_is_published_before_it_is_sent_and_carries_everything(driver: A
 
     assert (type(requested), type(sent)) == (Requested, SendOrder)
     assert sent.order == requested
-    assert len(client) == 32
+    assert len(client) == 28
 
 
 def test_order_goes_through_its_life_by_reports(driver: Any) -> None:
@@ -246,6 +246,21 @@ def test_post_only_rejection_falls_back_once_for_the_remainder(driver: Any) -> N
     assert (second.kind, second.attempt, second.quantity) == ("market", 2, "4")
     assert second.client_order_id != client
     assert len(core.of(Requested)) == 2
+    assert [rejected.retrying for rejected in core.of(Rejected)] == [True, False]
+
+
+def test_a_fallback_that_is_held_back_is_not_tried_in_another_way(driver: Any) -> None:
+    """S01: where the runner has said that no further attempt is made, none is, whatever the venue would take later."""
+    core, client = live(
+        driver, style="limit", limit_price="99", fallback=["reject"], policy=ExecutionPolicy(attempts=3)
+    )
+    core.command("stop")
+    core.report(client, "rejected", code="429", message="", retryable=True)
+    core.command("resume")
+    core.timer("retry", core.close_ns + 60_000_000_000)
+
+    assert (core.last(Rejected).retrying, core.last(Denied).reason) == (False, "entries_stopped")
+    assert len(core.of(Requested)) == 1
 
 
 def test_entry_is_tried_again_as_often_as_the_policy_says(driver: Any) -> None:
@@ -261,6 +276,7 @@ def test_entry_is_tried_again_as_often_as_the_policy_says(driver: Any) -> None:
     core.report(second.client_order_id, "rejected", code="429", message="slow down", retryable=True)
 
     assert second.attempt == 2
+    assert [rejected.retrying for rejected in core.of(Rejected)] == [True, False]
     assert len([effect for effect in core.seen if isinstance(effect, SetTimer)]) == 1
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgpack
 import msgspec
 import pytest
 
@@ -64,6 +65,30 @@ def _command(session: str, seq: int, name: str) -> Command:
         seq=seq,
         event_ns=0,
     )
+
+
+def _before(event: Event, *fields: str) -> bytes:
+    """The event's bytes as an engine wrote them that did not know these fields."""
+    plain = msgpack.unpackb(codec.encode(event))
+    older = {name: value for name, value in plain.items() if name not in fields} | {"v": event.v - 1}
+    data: bytes = msgpack.packb(older)
+    return data
+
+
+def test_session_from_before_a_field_is_read_and_does_not_replay(events: list[Event]) -> None:
+    """R01: a default is written out, so each fill has other bytes now; its own engine makes them again."""
+    fills = [event for event in events if isinstance(event, Filled)]
+    older = [
+        _before(event, "provisional", "fee_rate") if isinstance(event, Filled) else codec.encode(event)
+        for event in events
+    ]
+    read = [event for wire in older if isinstance(event := codec.decode(wire), Filled)]
+    result = replay([codec.stamp(wire, 5_000 + number) for number, wire in enumerate(older)])
+
+    assert [msgspec.structs.replace(fill, v=Filled.VERSION) for fill in read] == fills
+    assert result.differences == len(fills)
+    assert result.first is not None
+    assert result.first.type == "order.filled"
 
 
 def test_paper_session_replays_with_zero_differences(events: list[Event]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from fix_strategy import BTC, ETH, MINUTE, Stream, leg
 
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.messages import Decided
+from live_runner.contracts.policy import BackoffState, ExecutionPolicy
 from live_runner.services.strategy.core.host import StrategyCore
 from live_runner.strategies.base import Bar, Draft, LegState, Parameters, Rejection, Strategy, View, intent
+from live_runner.strategies.view import NO_BACKOFF
 
 
 class Count(LegState):
@@ -19,7 +22,6 @@ class Eager(Strategy[Parameters, Count]):
     """Asks at every close what its attribute says."""
 
     asks: tuple[str, ...] = ("open",)
-    own_policy: ExecutionPolicy | None = None
 
     def __init__(self, parameters: Parameters, symbols: tuple[str, ...], timeframe: str) -> None:
         super().__init__(parameters, symbols, timeframe)
@@ -35,7 +37,7 @@ class Eager(Strategy[Parameters, Count]):
         self.views.append(view)
         self.leg(BTC, "long").asked += 1
         make: dict[str, Draft] = {
-            "open": intent.open(BTC, "long", 1, policy=self.own_policy),
+            "open": intent.open(BTC, "long", 1),
             "add": intent.add(BTC, "long", 1),
             "close": intent.close(BTC, "long"),
             "partial_close": intent.partial_close(BTC, "long", fraction="0.5"),
@@ -52,20 +54,21 @@ def begin(**options: Any) -> tuple[Stream, Any]:
     return stream, stream.core.strategy
 
 
-def reject(stream: Stream) -> None:
-    """One close, and the venue rejects its open."""
-    (one,) = stream.step().intents
-    stream.fold(stream.requested(one))
-    stream.fold(stream.rejected(one, code="-2019"))
+RESTS = BackoffState(failures=1, blocked=True, event_id="test/execution/7", detail="-2019: no", at_ns=7)
+"""What execution says of a leg whose only open was rejected under ``max_failures=1``."""
+
+
+def reject(stream: Stream, state: BackoffState = RESTS) -> Decided:
+    """The venue has rejected an open of BTC's long leg; the decision on the account that says so."""
+    return stream.step(legs=[leg(BTC, "long", backoff=state)])
 
 
 def test_one_rejection_blocks_opens_and_adds_and_never_a_close() -> None:
     """I08, I09"""
     stream, strategy = begin()
-    reject(stream)
     strategy.asks = ("open", "add", "close", "partial_close")
 
-    decided = stream.step()
+    decided = reject(stream)
 
     assert [said.action for said in decided.intents] == ["close", "partial_close"]
     assert [(b.intent.action, b.reason, b.detail) for b in decided.blocked] == [
@@ -73,50 +76,44 @@ def test_one_rejection_blocks_opens_and_adds_and_never_a_close() -> None:
         ("add", "backoff", "-2019: no"),
     ]
     shown = strategy.views[-1].backoff(BTC, "long")
-    assert (shown.failures, shown.blocked, shown.until_ns) == (1, True, None)
+    assert (shown.failures, shown.blocked, shown.until_ns, shown.detail) == (1, True, None, "-2019: no")
 
 
 def test_backoff_is_per_symbol_and_leg() -> None:
     """I08, X15"""
     stream, strategy = begin()
-    reject(stream)
     strategy.asks = ("short",)
 
-    assert [said.leg for said in stream.step().intents] == ["short"]
+    assert [said.leg for said in reject(stream).intents] == ["short"]
     assert not strategy.views[-1].backoff(ETH, "long").blocked
 
 
-def test_an_open_fill_clears_it_and_a_close_fill_does_not() -> None:
-    """I08"""
-    stream, _ = begin()
-    reject(stream)
-    stream.fold(stream.bar_set())
-    stream.fold(stream.filled(symbol=BTC, action="close", leg_quantity="0"))
-    assert stream.settle().intents == []
+def test_it_rests_until_the_account_says_that_it_is_over() -> None:
+    """I08: whatever the strategy's policy is, for an intent may have brought one of its own."""
+    stream, strategy = begin(policy=ExecutionPolicy(max_failures=0))
 
-    stream.fold(stream.bar_set())
-    stream.fold(stream.filled(symbol=BTC, action="add"))
+    assert reject(stream).intents == []
+    assert stream.step().intents == []
+    assert len(stream.step(legs=[leg(BTC, "long")]).intents) == 1
+    assert strategy.views[-1].backoff(BTC, "long") == NO_BACKOFF
 
-    assert len(stream.settle().intents) == 1
+
+def test_rejections_that_block_nothing_are_shown_and_nothing_is_held_back() -> None:
+    stream, strategy = begin()
+    decided = reject(stream, BackoffState(failures=3, detail="-2019: no"))
+
+    assert len(decided.intents) == 1
+    assert strategy.views[-1].backoff(BTC, "long").failures == 3
 
 
 def test_it_ends_at_its_time() -> None:
-    policy = ExecutionPolicy(max_failures=1, backoff_s=120.0)
-    stream, _ = begin(policy=policy)
-    reject(stream)
-
-    assert [len(stream.step().intents) for _ in range(3)] == [0, 1, 1]
-    assert stream.close_ns == MINUTE * 1004
-
-
-def test_the_intent_s_own_policy_stands_before_the_strategy_s() -> None:
-    """I07's rule for backoff: what the intent says comes first."""
+    """Judged at the decision: the account was settled before."""
     stream, strategy = begin()
-    strategy.own_policy = ExecutionPolicy(max_failures=2)
-    reject(stream)
-    reject(stream)
+    ends = msgspec.structs.replace(RESTS, blocked_until_ns=MINUTE * 1003)
 
-    assert stream.step().intents == []
+    assert [len(decided.intents) for decided in (reject(stream, ends), stream.step(), stream.step())] == [0, 0, 1]
+    assert stream.close_ns == MINUTE * 1003
+    assert [view.backoff(BTC, "long").blocked for view in strategy.views] == [True, True, False]
 
 
 def test_a_refusal_by_the_runner_is_no_rejection_by_the_venue() -> None:
@@ -130,7 +127,6 @@ def test_a_refusal_by_the_runner_is_no_rejection_by_the_venue() -> None:
 def test_a_blocked_leg_is_put_back_and_the_strategy_told_with_the_next_news() -> None:
     stream, strategy = begin()
     reject(stream)
-    stream.step()
     asked = strategy.leg(BTC, "long").asked
     strategy.asks = ()
     stream.step()
@@ -142,9 +138,8 @@ def test_a_blocked_leg_is_put_back_and_the_strategy_told_with_the_next_news() ->
 
 def test_a_blocked_add_beside_a_close_that_goes_out_is_only_told() -> None:
     stream, strategy = begin()
-    reject(stream)
     strategy.asks = ("add", "close")
-    (_,) = stream.step(legs=[leg(BTC, "long", ("1", "100"))]).intents
+    (_,) = stream.step(legs=[leg(BTC, "long", ("1", "100"), backoff=RESTS)]).intents
     asked = strategy.leg(BTC, "long").asked
     strategy.asks = ()
     stream.step()
@@ -157,13 +152,10 @@ def test_it_survives_a_restart_with_event_detail_and_time() -> None:
     """I08, X08"""
     stream, _ = begin()
     reject(stream)
-    rejected = stream.inputs[-1]
-    stream.step()
     core = StrategyCore("test", Eager)
     core.restore(stream.core.snapshot())
 
-    (state,) = core.backoffs.values()
-    assert (state.event_id, state.detail, state.at_ns) == (rejected.id, "-2019: no", rejected.event_ns)
+    assert list(core.backoffs.values()) == [RESTS]
 
     stream.core = core
     assert stream.step().intents == []

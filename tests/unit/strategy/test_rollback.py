@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from fix_strategy import BTC, ETH, Stream
 
-from live_runner.contracts.messages import Cancelled, Event, Expired
-from live_runner.contracts.policy import ExecutionPolicy
-from live_runner.services.strategy.core.rollback import Outcome, Verdict, follows, outcome, verdict
+from live_runner.contracts.messages import Cancelled, Expired
+from live_runner.services.strategy.core.rollback import Outcome, Verdict, outcome, verdict
 from live_runner.strategies.base import (
     Bar,
     Draft,
@@ -112,43 +111,17 @@ def test_the_intents_of_a_leg_decide_together(known: list[Outcome], changed: boo
 def test_each_event_means_what_the_table_says() -> None:
     stream, strategy = begin()
     (one,) = ask(stream, strategy)
-    rejected = stream.rejected(one, retryable=True)
-    cancelled = stream.finished(Cancelled, one)
-    partly = stream.finished(Cancelled, one, filled="0.5")
 
-    assert outcome(stream.refused(one), further_try=False) is Outcome.VOID
-    assert outcome(rejected, further_try=False) is Outcome.VOID
-    assert outcome(rejected, further_try=True) is Outcome.OPEN
-    assert outcome(cancelled, further_try=False) is Outcome.VOID
-    assert outcome(cancelled, further_try=True) is Outcome.OPEN
-    assert outcome(partly, further_try=False) is Outcome.ACTED
-    assert outcome(stream.filled(one), further_try=False) is Outcome.ACTED
-    assert outcome(stream.requested(one), further_try=False) is Outcome.OPEN
-
-
-@pytest.mark.parametrize(
-    ("make", "kind", "attempt", "fallback", "expected"),
-    [
-        (lambda s, i: s.rejected(i, retryable=True), "market", 1, (), True),
-        (lambda s, i: s.rejected(i, retryable=True), "market", 2, (), False),
-        (lambda s, i: s.rejected(i), "market", 1, ("reject",), False),
-        (lambda s, i: s.rejected(i), "post_only", 1, ("reject",), True),
-        (lambda s, i: s.rejected(i), "post_only", 1, ("timeout",), False),
-        (lambda s, i: s.finished(Expired, i), "limit", 1, ("timeout",), True),
-        (lambda s, i: s.finished(Expired, i), "limit", 1, ("reject",), False),
-        (lambda s, i: s.finished(Cancelled, i, reason="asked"), "limit", 1, ("timeout",), False),
-        (lambda s, i: s.refused(i), "limit", 1, ("reject", "timeout"), False),
-    ],
-)
-def test_a_further_try_follows_only_as_the_policy_allows(
-    make: Callable[[Stream, Any], Event], kind: str, attempt: int, fallback: tuple[str, ...], expected: bool
-) -> None:
-    stream, strategy = begin()
-    (one,) = ask(stream, strategy)
-
-    policy = ExecutionPolicy(attempts=2)
-
-    assert follows(make(stream, one), kind=kind, attempt=attempt, policy=policy, fallback=fallback) is expected
+    assert outcome(stream.refused(one)) is Outcome.VOID
+    assert outcome(stream.rejected(one)) is Outcome.VOID
+    assert outcome(stream.rejected(one, retrying=True)) is Outcome.OPEN
+    assert outcome(stream.finished(Cancelled, one)) is Outcome.VOID
+    assert outcome(stream.finished(Cancelled, one, retrying=True)) is Outcome.OPEN
+    assert outcome(stream.finished(Expired, one, retrying=True)) is Outcome.OPEN
+    assert outcome(stream.finished(Cancelled, one, filled="0.5")) is Outcome.ACTED
+    assert outcome(stream.finished(Expired, one, filled="0.5", retrying=True)) is Outcome.ACTED
+    assert outcome(stream.filled(one)) is Outcome.ACTED
+    assert outcome(stream.requested(one)) is Outcome.OPEN
 
 
 # -- the host -----------------------------------------------------------------------------------
@@ -266,21 +239,33 @@ def test_an_order_rejected_after_the_strategy_changed_the_leg_is_only_told() -> 
 
 
 def test_a_rejection_that_will_be_retried_keeps_the_leg_until_the_last_try() -> None:
-    stream = Stream(Asker, policy=ExecutionPolicy(attempts=2)).start()
-    strategy: Any = stream.core.strategy
+    stream, strategy = begin()
     (one,) = ask(stream, strategy)
     stream.fold(stream.requested(one, attempt=1))
-    stream.fold(stream.rejected(one, attempt=1, retryable=True))
+    stream.fold(stream.rejected(one, attempt=1, retrying=True))
     stream.step()
     assert (strategy.told[0].retrying, strategy.told[0].restored) == (True, False)
     assert strategy.leg(BTC, "long").asked == 1
 
     stream.fold(stream.requested(one, attempt=2))
-    stream.fold(stream.rejected(one, attempt=2, retryable=True))
+    stream.fold(stream.rejected(one, attempt=2))
     stream.step()
 
     assert (strategy.told[1].retrying, strategy.told[1].restored) == (False, True)
     assert strategy.leg(BTC, "long").asked == 0
+
+
+@pytest.mark.parametrize(("retrying", "asked"), [(True, 1), (False, 0)])
+def test_an_expired_order_keeps_the_leg_only_where_a_fallback_follows(retrying: bool, asked: int) -> None:
+    """O02: whatever the policy permits, it is execution's word that counts."""
+    stream, strategy = begin()
+    (one,) = ask(stream, strategy)
+    stream.fold(stream.requested(one, kind="limit"))
+    stream.fold(stream.finished(Expired, one, retrying=retrying))
+    stream.step()
+
+    assert strategy.told[0].restored is not retrying
+    assert strategy.leg(BTC, "long").asked == asked
 
 
 def test_what_a_hook_changed_first_is_not_undone_by_a_later_refusal() -> None:
