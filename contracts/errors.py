@@ -11,7 +11,7 @@
     |   +-- ConfigError            a key is unknown, missing or out of range
     |   +-- StrategyError          a strategy does not load, validate or answer
     |   +-- DataError              a file or candle is unusable
-    |   +-- MessageError           bytes on the bus that are no message of ours
+    |   +-- MessageError           bytes on the bus that are not a valid message
     |   +-- SessionRefused         a service refused the session, with its reason
     |   +-- VersionMismatch        a session of another engine, or services of two builds
     |   +-- CommandRefused         an operator's command was not accepted
@@ -127,7 +127,7 @@ class DataError(TheirFault):
 
 
 class MessageError(TheirFault):
-    """Bytes on the bus that are no message of ours."""
+    """Bytes on the bus that are not a valid message."""
 
 
 class SessionRefused(TheirFault):

@@ -120,5 +120,5 @@ def session_of(subject: str) -> str:
     """The session in an event's or command's subject; MessageError for any other subject."""
     tokens = subject.split(".")
     if len(tokens) < 4 or tokens[1] not in ("evt", "cmd"):
-        raise MessageError(f"'{subject}' is no subject of ours", remedy="See contracts/subjects.py", subject=subject)
+        raise MessageError(f"'{subject}' is not a known subject", remedy="See contracts/subjects.py", subject=subject)
     return tokens[3]

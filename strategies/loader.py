@@ -130,7 +130,9 @@ def _hosted(kind: type, legacy: Mapping[str, Any] | None) -> type[AnyStrategy]:
         return adapt(kind, legacy)
     if not issubclass(kind, Strategy):
         raise StrategyError(
-            f"{kind.__name__} is no strategy", remedy="Derive it from strategies.base.Strategy", strategy=kind.__name__
+            f"{kind.__name__} is not a strategy",
+            remedy="Derive it from strategies.base.Strategy",
+            strategy=kind.__name__,
         )
     check_strategy(kind)
     return kind

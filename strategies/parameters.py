@@ -89,7 +89,7 @@ def check_strategy(kind: type[AnyStrategy]) -> None:
         given = getattr(kind, name, None)
         if not (isinstance(given, type) and issubclass(given, base)):
             raise StrategyError(
-                f"{kind.__name__}.{name} is no subclass of {base.__name__}",
+                f"{kind.__name__}.{name} is not a subclass of {base.__name__}",
                 remedy=f"Derive it from strategies.base.{base.__name__}",
                 strategy=kind.__name__,
             )
@@ -164,7 +164,7 @@ def _explained(kind: type[AnyStrategy], message: str) -> ConfigError:
         known = _fields_at(kind.Params, path.rstrip("`"))
         near = difflib.get_close_matches(name, known, n=1)
         remedy = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known) or 'none'}"
-        return ConfigError(f"{key}.{name} is no parameter of {kind.__name__}", remedy=remedy, key=f"{key}.{name}")
+        return ConfigError(f"{key}.{name} is not a parameter of {kind.__name__}", remedy=remedy, key=f"{key}.{name}")
     if "missing required field" in what:
         name = quoted[1]
         return ConfigError(f"{key}.{name} is missing", remedy=f"{kind.__name__} needs it", key=f"{key}.{name}")

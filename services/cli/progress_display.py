@@ -14,7 +14,7 @@ from live_runner.services.cli.output import note, stderr_console
 __all__ = ["Display"]
 
 LINE_EVERY_S: Final = 5.0
-"""Between two progress lines when stderr is no terminal."""
+"""Between two progress lines when stderr is not a terminal."""
 
 
 class Display:

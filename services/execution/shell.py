@@ -126,7 +126,7 @@ class ExecutionShell(CoreShell):
 
     async def _accept(self, name: str, data: bytes) -> str:
         if name not in COMMANDS:
-            raise CommandRefused(f"'{name}' is no command", remedy=f"Use one of {', '.join(COMMANDS)}")
+            raise CommandRefused(f"'{name}' is not a valid command", remedy=f"Use one of {', '.join(COMMANDS)}")
         try:
             request = msgspec.msgpack.decode(data, type=CommandRequest)
         except msgspec.MsgspecError as error:

@@ -75,7 +75,7 @@ def read_bundle(path: Path) -> Iterator[tuple[int, bytes]]:
         raise BundleError(f"There is no bundle {path.name}", remedy="Check the path", reason="missing") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise BundleError(
-            f"{path.name} is damaged or no bundle: {error}",
+            f"{path.name} is damaged or not a bundle: {error}",
             remedy="Copy it again from where it was made, with: live-runner bundle SESSION",
             reason="unreadable",
         ) from error
@@ -186,7 +186,7 @@ def _read(file: IO[bytes], length: int, path: Path, *, may_end: bool = False) ->
 
 def _foreign(path: Path, why: str) -> BundleError:
     return BundleError(
-        f"{path.name} is no bundle: {why}", remedy="Make one with: live-runner bundle SESSION", reason="foreign"
+        f"{path.name} is not a bundle: {why}", remedy="Make one with: live-runner bundle SESSION", reason="foreign"
     )
 
 

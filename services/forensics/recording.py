@@ -56,7 +56,7 @@ class Recording:
             head = codec.head(wire)
         except MessageError as error:
             raise RecordingError(
-                f"Event {self.events + 1} of the recording is no message of ours ({len(wire)} bytes)",
+                f"Event {self.events + 1} of the recording is not a valid message ({len(wire)} bytes)",
                 remedy="The recording is damaged; export it again",
                 reason="unreadable",
                 position=self.events + 1,

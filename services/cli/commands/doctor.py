@@ -269,4 +269,4 @@ def _variables() -> Iterator[Finding]:
         if name.startswith("LIVE_RUNNER_") and name not in _KNOWN_VARIABLES:
             close = difflib.get_close_matches(name, _KNOWN_VARIABLES, n=1)
             remedy = f"Did you mean {close[0]}" if close else "Unset it"
-            yield Finding("environment", "warn", f"{name} is no variable of live-runner", remedy)
+            yield Finding("environment", "warn", f"{name} is not a variable of live-runner", remedy)

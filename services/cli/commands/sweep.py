@@ -72,7 +72,7 @@ def sweep(
     """Run a configuration over its dataset with many sets of parameters, and rank them.
 
     Interrupted, the same command goes on with what is missing. Exit code 1 when a run failed; a set that the
-    strategy refuses is no failure.
+    strategy refuses is not a failure.
     """
     from live_runner.contracts.errors import ConfigError
     from live_runner.contracts.subjects import check_session
@@ -217,7 +217,8 @@ def _column(name: str) -> Column:
     rankable = {column.name: column for column in COLUMNS if column.best}
     if name not in rankable:
         raise ConfigError(
-            f"--sort {name} is no figure", remedy=nearest(name, rankable) or f"Known: {', '.join(rankable)}"
+            f"--sort {name} is not a column that ranks",
+            remedy=nearest(name, rankable) or f"Known: {', '.join(rankable)}",
         )
     return rankable[name]
 

@@ -57,7 +57,7 @@ class _Child:
 
 def service_program(settings: Settings, service: str) -> Program:
     """How a service is run as a child: as anybody would run it, with its log in the home folder."""
-    # -P: the working directory is no place to import from; modules there would shadow installed ones.
+    # -P: nothing is imported from the working directory; modules there would shadow installed ones.
     command = [sys.executable, "-P", "-m", "live_runner.services.cli.entry", "serve", service, "--log-to-file"]
     return Program(
         name=service,

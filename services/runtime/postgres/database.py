@@ -102,7 +102,7 @@ def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
         match = _FILE_NAME.fullmatch(path.name)
         if match is None or int(match[1]) != len(found) + 1:
             raise OurFault(
-                f"{path.name} is no migration number {len(found) + 1}",
+                f"{path.name} is not migration number {len(found) + 1}",
                 remedy="Name migrations 0001_what.sql, 0002_what.sql, ... without a hole",
             )
         data = path.read_bytes()

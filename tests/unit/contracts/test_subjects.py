@@ -59,5 +59,5 @@ def test_the_session_is_read_back_from_a_subject() -> None:
 
 @pytest.mark.parametrize("subject", ["", "order", "order.evt.filled", "beat.execution.demo.x"])
 def test_a_foreign_subject_has_no_session(subject: str) -> None:
-    with pytest.raises(MessageError, match="is no subject of ours"):
+    with pytest.raises(MessageError, match="is not a known subject"):
         subjects.session_of(subject)

@@ -123,7 +123,7 @@ def test_other_bytes_are_no_bundle(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
 
-    with pytest.raises(BundleError, match="damaged or no bundle"):
+    with pytest.raises(BundleError, match="damaged or not a bundle"):
         list(read_bundle(path))
 
 
@@ -179,7 +179,7 @@ def _rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
         (lambda members: members.update({"../../outside.py": b"x"}), "members are not those of its index"),
         (lambda members: members.pop("manifest.json"), "members are not those of its index"),
         (lambda members: members.pop("bundle.json"), "no bundle.json"),
-        (lambda members: members.update({"bundle.json": b"[]"}), "is no bundle"),
+        (lambda members: members.update({"bundle.json": b"[]"}), "is not a bundle"),
         (
             lambda members: members.update({"bundle.json": members["bundle.json"].replace(b"bundle 1", b"bundle 9")}),
             "format",

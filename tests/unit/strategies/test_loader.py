@@ -146,7 +146,7 @@ def test_a_traceback_shows_module_and_source_line(tmp_path: Path) -> None:
         (PLAIN + "raise SystemExit(2)\n", r"mine\.py, line 5: SystemExit"),
         (HEAD, "holds 0 strategies"),
         (PLAIN + "class Yours(Strategy):\n    pass\n", "holds 2 strategies: Mine, Yours"),
-        (PLAIN.replace("Strategy)", "Strategy[Parameters, int])") + "    Leg = int\n", "Mine.Leg is no subclass"),
+        (PLAIN.replace("Strategy)", "Strategy[Parameters, int])") + "    Leg = int\n", "Mine.Leg is not a subclass"),
         ("\0", "mine.py"),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_name_chooses_among_several_and_an_unknown_one_is_refused(tmp_path: Pa
     assert collect(path=tmp_path / "mine.py", name="Yours").strategy == "mine:Yours"
     with pytest.raises(StrategyError, match=r"no class 'Ours'\. Strategies in it: Mine, Yours"):
         collect(path=tmp_path / "mine.py", name="Ours")
-    with pytest.raises(StrategyError, match="is no strategy"):
+    with pytest.raises(StrategyError, match="is not a strategy"):
         collect(path=tmp_path / "mine.py", name="Bar")
 
 

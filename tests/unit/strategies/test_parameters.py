@@ -64,8 +64,8 @@ def test_defaults_are_written_out() -> None:
     ("given", "sentence"),
     [
         ({}, r"strategy\.parameters\.needed is missing"),
-        ({"needed": 1, "perid": 3}, r"strategy\.parameters\.perid is no parameter of Plain.*'period'"),
-        ({"needed": 1, "inner": {"stp": 3}}, r"strategy\.parameters\.inner\.stp is no parameter.*'step'"),
+        ({"needed": 1, "perid": 3}, r"strategy\.parameters\.perid is not a parameter of Plain.*'period'"),
+        ({"needed": 1, "inner": {"stp": 3}}, r"strategy\.parameters\.inner\.stp is not a parameter.*'step'"),
         ({"needed": 1, "inner": {"step": 0}}, r"strategy\.parameters\.inner\.step: Expected `float` > 0"),
         ({"needed": "1"}, r"strategy\.parameters\.needed: Expected `int`, got `str`"),
         ({"needed": 1, "inner": {"step": float("inf")}}, r"strategy\.parameters\.inner\.step is inf"),
