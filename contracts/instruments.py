@@ -32,7 +32,7 @@ def instrument_from_ccxt(market: Mapping[str, Any], *, venue: str, precision_mod
     symbol = str(market["symbol"])
     if mode is None:
         raise DataError(
-            f"{venue} counts precision in mode {precision_mode}, which ccxt does not name",
+            f"{venue} has precision mode {precision_mode}, which ccxt does not define",
             remedy=f"Use a ccxt release whose modes are {sorted(PRECISION_MODES)}",
             venue=venue,
         )

@@ -48,7 +48,7 @@ def check_session(session: str) -> str:
     """The session's name, when it can stand in a subject; ConfigError otherwise."""
     if not _SESSION.fullmatch(session):
         raise ConfigError(
-            f"'{session}' cannot be a session's name",
+            f"'{session}' is not a valid session name",
             remedy="Use 1 to 48 of a-z 0-9 _ - and begin with a letter or digit",
             key="session",
         )

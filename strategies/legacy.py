@@ -117,7 +117,7 @@ def adapt(kind: type, switches: Mapping[str, Any] | None) -> type[Strategy[Any, 
     except msgspec.ValidationError as error:
         raise ConfigError(
             f"strategy.legacy: {error}",
-            remedy=f"Known are: {', '.join(LegacySwitches.__struct_fields__)}",
+            remedy=f"Known: {', '.join(LegacySwitches.__struct_fields__)}",
             key="strategy.legacy",
         ) from None
     orders = {
@@ -260,7 +260,7 @@ class _Adapter(Strategy[LegacyParameters, LegState]):
             return [intent.close(bar.symbol, side, reason=reason)]
         if action == "hold":
             return []
-        raise StrategyError(f"manage_position asked for '{action}'", remedy="Use close, partial_close or hold")
+        raise StrategyError(f"manage_position returned '{action}'", remedy="Use close, partial_close or hold")
 
     def state(self) -> dict[str, Any]:
         state = getattr(self.old, "state", None)

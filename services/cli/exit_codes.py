@@ -30,7 +30,7 @@ def ended(work: Callable[[], object], *, as_json: bool) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        told = RunnerError(f"{where}{error.strerror or error}", remedy="Check the folder's space and rights")
+        told = RunnerError(f"{where}{error.strerror or error}", remedy="Check free space and permissions of the folder")
         fail(told, as_json=as_json)
         return _IO_ERROR
     except Exception as error:  # noqa: BLE001  # the last place: told as a fault of ours, with its traceback
@@ -63,5 +63,5 @@ def _unexpected(error: Exception) -> int:
     import traceback
 
     traceback.print_exception(error)
-    sys.stderr.write("error: this is a fault of live-runner. Please report it with the traceback above.\n")
+    sys.stderr.write("error: this is a bug in live-runner. Please report it with the traceback above.\n")
     return _OUR_FAULT

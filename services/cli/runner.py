@@ -143,7 +143,7 @@ class _Runner:
                     raise
             loaded = loaded.with_session(f"{request.session or loaded.config.session}-{number}")
         raise SessionRefused(
-            f"{NAMES_MAX} sessions are called like {loaded.config.session}",
+            f"There are {NAMES_MAX} sessions with names like {loaded.config.session}",
             remedy="Choose another folder with --home",
         )
 
@@ -236,8 +236,8 @@ class _Runner:
                 last, changed_s = committed, time.monotonic()
             elif time.monotonic() - changed_s > RECORD_LIMIT_S:
                 raise DatabaseUnavailable(
-                    f"The recorder stands at {committed} of {stream_seq} and made no headway for {RECORD_LIMIT_S:g} s",
-                    remedy="See the recorder's log; nothing is lost, it goes on from the stream",
+                    f"The recorder is at {committed} of {stream_seq} and made no progress for {RECORD_LIMIT_S:g} s",
+                    remedy="See the recorder's log; nothing is lost, it continues from the stream",
                     committed=committed,
                     stream_seq=stream_seq,
                 )
@@ -296,4 +296,4 @@ class _Runner:
 
     def _on_exit(self, ended: Exit) -> None:
         how = f"signal {-ended.exit_code}" if ended.exit_code < 0 else f"exit code {ended.exit_code}"
-        note(f"{ended.name} ended by {how} and is started again")
+        note(f"{ended.name} ended with {how} and is restarted")

@@ -124,7 +124,7 @@ class FollowedSession:
                 if not self._is_ours:
                     raise
                 away_since = away_since or time.monotonic()
-                self._view.phase("NATS is away, waiting for it")
+                self._view.phase("NATS is unavailable, waiting for it")
                 await asyncio.sleep(_RECONNECT_EVERY_S)
             finally:
                 await bus.close()
@@ -223,8 +223,8 @@ class FollowedSession:
 
     def _differs(self, differing: list[str]) -> SessionRefused:
         return SessionRefused(
-            f"The session {self.session} is under way with another {' and '.join(differing)}",
-            remedy="Run it with what it was begun with, or choose another name with --session",
+            f"The session {self.session} is already running with a different {' and '.join(differing)}",
+            remedy="Run it with the same ones, or choose another name with --session",
             reason="session_differs",
             differing=differing,
         )
@@ -250,7 +250,7 @@ class FollowedSession:
             absent = [role for role in SESSION_SERVICES if role not in joined]
             raise SessionRefused(
                 f"{', '.join(absent)} did not join the session {self.session} within {limit_s:g} s",
-                remedy=f"Look at the log of {absent[0]}; start it with: live-runner serve {absent[0]}",
+                remedy=f"Check the log of {absent[0]}; start it with: live-runner serve {absent[0]}",
                 reason="not_joined",
                 absent=absent,
             ) from None

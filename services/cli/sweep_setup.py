@@ -59,7 +59,7 @@ def prepare(search: Search, home: Path) -> Prepared:
     file = config_file.read(search.config)
     if file.config.market.source == "ccxt":
         raise ConfigError(
-            "A sweep plays a recording, and market.source is ccxt",
+            "A sweep needs recorded candles, and market.source is ccxt",
             remedy="Import candles with `live-runner data import` and write source: recording",
             key="market.source",
         )
@@ -104,7 +104,7 @@ def _check_compiled(strategy_class: Any) -> None:
 def _plan(config: Any, strategy_class: Any, space: Space, search: Search) -> tuple[Plan, str]:
     if search.random is None:
         if search.seed is not None:
-            raise ConfigError("--seed is of no use in a grid", remedy="Leave it out, or add --random 100")
+            raise ConfigError("--seed has no effect in a grid", remedy="Leave it out, or add --random 100")
         return make_plan(config, strategy_class, grid(space)), "grid"
     seed = DEFAULT_SEED if search.seed is None else search.seed
     return make_plan(config, strategy_class, random_sets(space, search.random, seed)), f"random, seed {seed}"

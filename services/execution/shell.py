@@ -134,7 +134,7 @@ class ExecutionShell(CoreShell):
                 f"The {name} command cannot be read: {error}", remedy="Send author and reason"
             ) from error
         if not request.author.strip():
-            raise CommandRefused(f"The {name} command names no author", remedy="Say who sends it")
+            raise CommandRefused(f"The {name} command names no author", remedy="Give its author")
         command = self.ownership.note(
             Command,
             # Time in a simulated market is the market's: the close that was settled last.

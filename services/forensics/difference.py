@@ -121,7 +121,7 @@ def changed(expected: Event, got: Event, inputs: Sequence[Event] = ()) -> Differ
         differing = fields(_plain(expected), _plain(got))
     if not differing:
         # Same meaning, other bytes: written by a version that had fewer fields, or by another encoder.
-        differing = [FieldDifference("", "other bytes of the same meaning", "the canonical bytes")]
+        differing = [FieldDifference("", "different bytes of the same meaning", "the canonical bytes")]
     return _difference("changed", expected, differing, inputs)
 
 

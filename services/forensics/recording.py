@@ -110,7 +110,7 @@ class Recording:
             )
         if not self.stopped and not partial:
             raise RecordingError(
-                f"The recording of {self.session} breaks off after {self.events} events, before the session stopped",
+                f"The recording of {self.session} ends after {self.events} events, before the session stopped",
                 remedy="Read it to its end, or allow a partial recording with --partial",
                 reason="truncated",
                 events=self.events,
@@ -128,7 +128,7 @@ class Recording:
             )
         if head.id != event_id(head.session, head.source, head.seq):
             raise RecordingError(
-                f"Number {head.seq} of {head.source} calls itself {head.id}: the recording was changed",
+                f"Number {head.seq} of {head.source} has id {head.id}: the recording was changed",
                 remedy="Read the recording again from the database or the stream",
                 reason="tampered",
                 source=head.source,
@@ -145,7 +145,7 @@ def check_announced(announced: Announced) -> None:
     for what, told, made in checks:
         if made() != told:
             raise RecordingError(
-                f"The {what} in the announcement of {announced.session} is not that of its hash {told}",
+                f"The {what} in the announcement of {announced.session} does not match its hash {told}",
                 remedy="The recording was changed; read it again from the database or the stream",
                 reason="tampered",
                 source=RUN,

@@ -248,7 +248,7 @@ class MarketDataShell:
 
     async def _stalled(self) -> None:
         close_ns = self._progress.close_ns
-        message = f"The decision of the set that closed at {close_ns} has been awaited for {STALL_AFTER_S:g} s"
+        message = f"The decision of the set that closed at {close_ns} has been outstanding for {STALL_AFTER_S:g} s"
         await self._incident("session_stalled", message, close_ns=close_ns)
 
     async def _decided(self) -> None:

@@ -73,7 +73,7 @@ class RecorderService:
                     raise
                 if not said:
                     said = True
-                    self._log.warning("the database is away; waiting for it", reason=str(error))
+                    self._log.warning("the database is unavailable; waiting for it", reason=str(error))
                 await asyncio.sleep(DATABASE_RETRY_S)
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:

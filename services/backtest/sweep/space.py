@@ -142,7 +142,7 @@ def read_space(text: str, *, name: str) -> Space:
     for axis in axes:
         for other in seen:
             if f"{axis.path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{axis.path}."):
-                raise tree.error(axis.path, f"{other} says what it may be already", "Keep one of them")
+                raise tree.error(axis.path, f"{other} already lists its values", "Keep one of them")
         seen.append(axis.path)
     return Space(axes, tree.error)
 
@@ -180,7 +180,7 @@ def _choices(tree: Tree, path: str, values: list[Any]) -> Choices:
     for value in values:
         plain = msgspec.json.encode(value)
         if plain in seen:
-            raise tree.error(path, f"the value {plain.decode()} stands twice", "Keep one of them")
+            raise tree.error(path, f"the value {plain.decode()} is listed twice", "Keep one of them")
         seen.add(plain)
     return Choices(path, tuple(values))
 

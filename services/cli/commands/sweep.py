@@ -46,13 +46,13 @@ def register(app: typer.Typer) -> None:
 def sweep(
     config: Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)],
     space: Annotated[
-        Path, typer.Option(help="The file (YAML) that says which values the parameters may take.", show_default=False)
+        Path, typer.Option(help="The search space (YAML): the values of each parameter.", show_default=False)
     ],
     compiled: Annotated[bool, typer.Option("--compiled", help="Run the strategy's compiled twin.")] = False,
     random: Annotated[
-        int | None, typer.Option(help="Run so many sets drawn at random, instead of every combination.")
+        int | None, typer.Option(help="Run this many randomly drawn sets instead of every combination.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the random search. Default: 1.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random search. Default: 1.", min=0)] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Worker processes. Default: one per core.", min=1, max=_JOBS_MAX)
     ] = None,
@@ -60,12 +60,12 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(help="The Parquet file. Default: sweeps/NAME.parquet in the data folder.")
     ] = None,
-    database: Annotated[bool, typer.Option("--database", help="Store into table sweep_run instead.")] = False,
+    database: Annotated[bool, typer.Option("--database", help="Store the results in table sweep_run instead.")] = False,
     name: Annotated[str | None, typer.Option(help="The sweep's name. Default: the session's.")] = None,
-    sort: Annotated[str, typer.Option(help="The figure that ranks the runs.")] = "equity",
+    sort: Annotated[str, typer.Option(help="The column that ranks the runs.")] = "equity",
     best: Annotated[int, typer.Option(help="Runs to show.", min=1, max=1000)] = 10,
-    timeout: Annotated[float, typer.Option(help="Seconds after which a run has failed.", min=0.1)] = TIMEOUT_S,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Throw stored results away and start over.")] = False,
+    timeout: Annotated[float, typer.Option(help="Time limit of one run, in seconds.", min=0.1)] = TIMEOUT_S,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard stored results and start over.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

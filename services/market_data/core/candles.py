@@ -91,7 +91,7 @@ def clean(candles: Candles, timeframe: str, *, source: str, first_row: int = 1) 
         differs = np.flatnonzero(repeats[1:] & (values[1:] != values[:-1])) + 1
         if len(differs):
             row = int(order[differs[0]]) + first_row
-            _refuse(source, row, field, "contradicts another row of the same open time", "Keep one of the two rows")
+            _refuse(source, row, field, "contradicts another row with the same open time", "Keep one of the two rows")
     return Cleaned(_take(ordered, np.flatnonzero(~repeats)), int(np.count_nonzero(repeats)), reordered)
 
 

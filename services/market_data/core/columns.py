@@ -43,7 +43,7 @@ def _check_shapes(candles: Candles) -> None:
         kind = np.int64 if field == "time" else np.float64
         if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype != kind:
             found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-            _refuse(candles.symbol, 1, field, f"comes as {found}", f"Give one array of {np.dtype(kind)}")
+            _refuse(candles.symbol, 1, field, f"has type {found}", f"Give one array of {np.dtype(kind)}")
         if len(values) != rows:
             short = min(rows, len(values)) + 1
             remedy = f"Give every column of {candles.symbol} as many rows as there are times, {rows}"

@@ -175,7 +175,7 @@ class Tree:
                 raise self._error(path, "merge keys are not read here", "Write the keys out", line=line)
             if name in seen:
                 raise self._error(
-                    path, f"this key stands twice, first in line {self._lines[path]}", "Keep one", line=line
+                    path, f"this key is there twice, first in line {self._lines[path]}", "Keep one", line=line
                 )
             seen.add(name)
             self._lines[path] = line

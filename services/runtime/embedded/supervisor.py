@@ -114,7 +114,7 @@ class Supervisor:
             if child.due_s is not None:
                 if now_s >= child.due_s:
                     child.process, child.due_s = Process(child.process.program), None
-                    self._logger.info("service started again", child=name, pid=child.process.pid)
+                    self._logger.info("service restarted", child=name, pid=child.process.pid)
             elif (code := child.process.exit_code()) is not None:
                 self._ended(name, child, code, now_s)
 
@@ -138,7 +138,7 @@ class Supervisor:
         if len(child.restarts) >= RESTARTS_MAX or code in _FINAL_EXIT_CODES:
             often = f"{len(child.restarts) + 1} times within {RESTART_WINDOW_S:g} s" if child.restarts else "at once"
             raise ServiceUnavailable(
-                f"{name} ended {often} (exit code {code}): {said or 'it said nothing'}",
+                f"{name} ended {often} (exit code {code}): {said or 'it printed nothing'}",
                 remedy=f"See {child.process.program.output} and {self._settings.logs}",
                 service=name,
                 child_exit_code=code,

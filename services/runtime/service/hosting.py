@@ -94,7 +94,11 @@ class Host:
                         away_since = time.monotonic()
                     if said != str(error):
                         said = str(error)
-                        what = "NATS refuses; trying again" if self._is_refused else "NATS is away; waiting for it"
+                        what = (
+                            "NATS refuses the connection; trying again"
+                            if self._is_refused
+                            else "NATS is unavailable; waiting for it"
+                        )
                         self._log.warning(what, reason=said, limit_s=RECONNECT_LIMIT_S)
                     if time.monotonic() - away_since > RECONNECT_LIMIT_S:
                         raise
@@ -186,7 +190,7 @@ class Host:
             while self._is_wanted(announced):
                 try:
                     await self._run_session(bus, announced, stream_seq)
-                    self._log.info("session is over", session=session)
+                    self._log.info("session has ended", session=session)
                     return
                 except AlreadyOwned as error:
                     if self._only is not None:
@@ -207,7 +211,7 @@ class Host:
                 self._fail(error)
         except Exception as error:  # noqa: BLE001  # a fault in one session ends this service loudly, not the task alone
             self._given_up.add(announced.id)
-            self._log.exception("session is given up after an unexpected fault", session=session)
+            self._log.exception("session is given up after an unexpected error", session=session)
             self._fail(error)
 
     def _is_wanted(self, announced: Announced) -> bool:

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--sort", "equty"], 64, "Did you mean 'equity'"),
         (["--sort", "message"], 64, "--sort message is not a column that ranks"),
         (["--part", "3/2"], 64, "--part 3/2 is not a valid part"),
-        (["--seed", "3"], 64, "--seed is of no use in a grid"),
+        (["--seed", "3"], 64, "--seed has no effect in a grid"),
         (["--random", "0"], 64, "--random 0 is out of range"),
         (["--random", "500"], 64, "seems to hold 12 different sets"),
         (["--database", "--out", "x.parquet"], 64, "exclude each other"),

@@ -174,7 +174,7 @@ def _rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda members: members.update({"config.json": b"{}"}), "config.json is not what its sum says"),
+        (lambda members: members.update({"config.json": b"{}"}), "config.json does not match its checksum"),
         (lambda members: members.update({"events.bin": members["events.bin"][:-5]}), "events.bin is not what"),
         (lambda members: members.update({"../../outside.py": b"x"}), "members are not those of its index"),
         (lambda members: members.pop("manifest.json"), "members are not those of its index"),
