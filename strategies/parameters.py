@@ -68,7 +68,7 @@ def create(
         )
     if not isinstance(needed, int) or isinstance(needed, bool) or needed < 0:
         raise StrategyError(
-            f"{kind.__name__}.warmup gives {needed!r}",
+            f"{kind.__name__}.warmup returns {needed!r}",
             remedy="Give a whole number of bars, 0 or more",
             strategy=kind.__name__,
         )

@@ -61,9 +61,9 @@ def start_detached(
         )
     code = _wait_until_begun(settings, name, process)
     if code is not None:
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         if code != 0:
-            raise _Ended(f"The session {name} did not start: {said[-1] if said else 'it printed nothing'}", code)
+            raise _Ended(f"The session {name} did not start: {lines[-1] if lines else 'it printed nothing'}", code)
         note(f"The session {name} has already ended; see {log}")
     if as_json:
         print_json({"session": name, "pid": process.pid, "log": str(log)})

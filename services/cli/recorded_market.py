@@ -77,7 +77,7 @@ class RecordedMarket:
             ladder["regime_move"] = None
         return {"long": ladder, "short": ladder | {"enabled": self.is_contract}}
 
-    def told(self) -> list[str]:
+    def summary(self) -> list[str]:
         """What was chosen and what was left out, a sentence each."""
         manifest, sizing = self.manifest, self.sizing
         kind = "perpetuals" if self.is_contract else "spot"

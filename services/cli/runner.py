@@ -118,7 +118,7 @@ class _Runner:
         self._as_json = as_json
         self._is_guest = is_guest
         self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
-        self._told_before = 0
+        self._ignored_before = 0
         """Stream sequence at the start of our services: what ended others before that does not end them."""
 
     def play(self, sessions: list[tuple[Request, LoadedConfig]]) -> int:
@@ -187,7 +187,7 @@ class _Runner:
                     return
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
         if len(missing) == len(SESSION_SERVICES):
-            self._told_before = await last_in_log(self._settings)
+            self._ignored_before = await last_in_log(self._settings)
         self._supervisor.start(*missing)
 
     async def _follow(self, request: Request, loaded: LoadedConfig, display: Display) -> _Played:
@@ -203,7 +203,7 @@ class _Runner:
             models=model_names(loaded.config),
             platform=platform_facts(),
             dataset_hash=loaded.dataset_hash,
-            told_before=self._told_before,
+            ignored_before=self._ignored_before,
         )
         stopped = await session.play()
         played_s = time.monotonic() - (session.playing_since_s or time.monotonic())

@@ -75,9 +75,9 @@ class FollowedSession:
         models: Mapping[str, str],
         platform: Mapping[str, str],
         dataset_hash: str | None = None,
-        told_before: int = 0,
+        ignored_before: int = 0,
     ) -> None:
-        """``told_before`` is a stream sequence: incidents up to it ended services that are gone."""
+        """``ignored_before`` is a stream sequence: incidents up to it ended services that are gone."""
         self._settings = settings
         self._announced = announced
         self._config = config
@@ -85,7 +85,7 @@ class FollowedSession:
         self._models = models
         self._platform = platform
         self._dataset_hash = dataset_hash
-        self._told_before = told_before
+        self._ignored_before = ignored_before
         self._is_ours = False
         self._next_seq = 1
         self.stopped_seq = 0
@@ -285,7 +285,7 @@ class FollowedSession:
                     self._view.incident(event)
                     if event.code == "strategy_failed":
                         self._strategy_failure = self._strategy_failure or event.message
-                    if event.severity == "fatal" and message.stream_seq > self._told_before:
+                    if event.severity == "fatal" and message.stream_seq > self._ignored_before:
                         raise fatal(event)
         finally:
             await reader.close()

@@ -170,12 +170,12 @@ async def emulator(settings: EmulatorSettings) -> AsyncIterator[Emulator]:
 
 async def serve(settings: EmulatorSettings | None = None) -> None:
     """The emulator until SIGTERM or SIGINT."""
-    asked = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
+        loop.add_signal_handler(number, stop.set)
     async with emulator(settings or EmulatorSettings.from_environment()):
-        await asked.wait()
+        await stop.wait()
 
 
 def _number(env: Mapping[str, str], name: str, default: int, most: int) -> int:

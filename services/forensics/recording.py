@@ -1,4 +1,4 @@
-"""A session's events as they were recorded: read, checked and told apart before anything is folded.
+"""A session's events as they were recorded: read, checked and sorted by kind before anything is folded.
 
 A recording is an iterable of wire bytes in stream order, from the database, the stream or a bundle.
 What a reader cannot see from one event alone is checked here: that every source counts from 1 without
@@ -142,10 +142,10 @@ def check_announced(announced: Announced) -> None:
         ("configuration", announced.config_hash, lambda: config_hash(announced.config)),
         ("strategy source", announced.strategy_hash, lambda: loader.source_hash(announced.sources)),
     )
-    for what, told, made in checks:
-        if made() != told:
+    for what, announced_hash, made in checks:
+        if made() != announced_hash:
             raise RecordingError(
-                f"The {what} in the announcement of {announced.session} does not match its hash {told}",
+                f"The {what} in the announcement of {announced.session} does not match its hash {announced_hash}",
                 remedy="The recording was changed; read it again from the database or the stream",
                 reason="tampered",
                 source=RUN,

@@ -197,8 +197,8 @@ class MarketDataShell:
                 if progress.is_over:
                     break
                 await self._publish(item)
-        if progress.end_asked is not None:
-            reason = f"ended by {progress.end_asked.author}"
+        if progress.end_requested is not None:
+            reason = f"ended by {progress.end_requested.author}"
         if not source.is_live:
             await self._await_last_decision()
         if progress.aborted:
@@ -238,12 +238,12 @@ class MarketDataShell:
 
     async def _await_last_decision(self) -> None:
         """The end follows the last decision, so that what a core holds at a close is the same in every run."""
-        said = False
+        is_logged = False
         while not await self._progress.answered(STALL_AFTER_S):
-            if not said:
-                said = True
+            if not is_logged:
+                is_logged = True
                 await self._stalled()
-            if self._progress.end_asked is not None:
+            if self._progress.end_requested is not None:
                 return
 
     async def _stalled(self) -> None:
@@ -253,10 +253,10 @@ class MarketDataShell:
 
     async def _decided(self) -> None:
         """Wait until the decision on the last set is carried out, or the session is to end."""
-        said = False
+        is_logged = False
         while not await self._progress.gate(STALL_AFTER_S):
-            if not said:
-                said = True
+            if not is_logged:
+                is_logged = True
                 await self._stalled()
 
     async def _await_recorder(self) -> None:

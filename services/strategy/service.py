@@ -50,7 +50,7 @@ class StrategyService:
         self._log = log.get("strategy")
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
-        """Keep the session's child running until the session has ended; VersionMismatch for another engine's session."""
+        """Keep the session's child running until it has ended; VersionMismatch for another engine's session."""
         check_engine(announced.session, announced.engine)
         timeout_s = config_of(announced.config).limits.decide_timeout_s
         crashes = hangs = 0
@@ -162,14 +162,14 @@ class StrategyService:
         while True:
             try:
                 answer = msgspec.msgpack.decode(await bus.request(subjects.command(command, ownership.session), body))
-                said = "" if answer.get("accepted") else str(answer.get("message"))
+                refusal = "" if answer.get("accepted") else str(answer.get("message"))
             except ServiceUnavailable as error:
-                said = str(error)
-            if not said:
+                refusal = str(error)
+            if not refusal:
                 return
-            self._log.error("command was not accepted", session=ownership.session, command=command, reason=said)
+            self._log.error("command was not accepted", session=ownership.session, command=command, reason=refusal)
             if time.monotonic() > deadline:
-                message = f"The {command} command for a session without a strategy was not accepted: {said}"
+                message = f"The {command} command for a session without a strategy was not accepted: {refusal}"
                 await bus.publish(ownership.note(Incident, severity="fatal", code="strategy_given_up", message=message))
                 return
             await asyncio.sleep(COMMAND_RETRY_S)

@@ -98,9 +98,9 @@ def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
             names = [column.name for column in found.description or ()]
             return names, found.fetchmany(ROWS_MAX) if names else []
         except psycopg.Error as error:
-            said = str(error).strip().partition("\n")[0]
+            message = str(error).strip().partition("\n")[0]
             raise DataError(
-                f"The database rejected the query: {said}", remedy="See the tables and views in the README"
+                f"The database rejected the query: {message}", remedy="See the tables and views in the README"
             ) from error
 
 

@@ -209,13 +209,13 @@ def _database(settings: Settings) -> Finding:
     from live_runner.services.runtime.postgres.database import edition, is_migrated
 
     kind = edition(settings.timescale_dsn)
-    told = {
+    edition_text = {
         "community": "TimescaleDB community edition: columnstore, retention and continuous aggregates are used",
         "apache": "TimescaleDB Apache edition: hypertables, without columnstore and policies",
         "plain": "PostgreSQL without TimescaleDB: the same schema without hypertables",
     }[kind]
     state = "" if is_migrated(settings.timescale_dsn) else "; not migrated yet, `run` and the recorder do it"
-    return Finding("database", "ok", f"{masked(settings.timescale_dsn)} answers, {told}{state}")
+    return Finding("database", "ok", f"{masked(settings.timescale_dsn)} answers, {edition_text}{state}")
 
 
 def _port(settings: Settings) -> Finding:
@@ -259,7 +259,7 @@ def _database_drift_s(settings: Settings) -> float | None:
             row = connection.execute("select extract(epoch from clock_timestamp())::float8").fetchone()
             return None if row is None else (before_s + time.time()) / 2 - float(row[0])
     except DatabaseUnavailable:
-        return None  # told in the database's own line
+        return None  # reported by the database check
 
 
 def _variables() -> Iterator[Finding]:

@@ -90,10 +90,10 @@ def sweep(
     with open_store(prepared, settings, out=out, database=database, fresh=fresh) as store:
         began_s = time.perf_counter()
         is_stopped, ran = _run(prepared, store, settings.home, jobs or _cores(), timeout, column, is_quiet=as_json)
-        told = _result(prepared, store, column, best)
-        told |= {"ran": ran, "seconds": round(time.perf_counter() - began_s, 3)}
-    _show(told, column, as_json=as_json)
-    raise typer.Exit(130 if is_stopped else int(told["failed"] > 0))
+        result = _result(prepared, store, column, best)
+        result |= {"ran": ran, "seconds": round(time.perf_counter() - began_s, 3)}
+    _show(result, column, as_json=as_json)
+    raise typer.Exit(130 if is_stopped else int(result["failed"] > 0))
 
 
 def _run(
@@ -192,20 +192,20 @@ def _result(prepared: Prepared, store: Store, column: Column, best: int) -> dict
     }
 
 
-def _show(told: dict[str, Any], column: Column, *, as_json: bool) -> None:
+def _show(result: dict[str, Any], column: Column, *, as_json: bool) -> None:
     from live_runner.services.cli.output import note, print_json, show
     from live_runner.services.cli.sweep_display import best_table
 
     if as_json:
-        print_json(told)
+        print_json(result)
         return
-    if told["best"]:
-        show(best_table(told["best"], column))
-    for failure in told["failures"]:
+    if result["best"]:
+        show(best_table(result["best"], column))
+    for failure in result["failures"]:
         note(f"run {failure['number']} failed: {failure['message']}")
     note(
-        f"{told['sweep']}: {told['done']} done, {told['refused']} refused, {told['failed']} failed of {told['runs']} "
-        f"runs ({told['ran']} now, in {told['seconds']:g} s); results in {told['results']}"
+        f"{result['sweep']}: {result['done']} done, {result['refused']} refused, {result['failed']} failed "
+        f"of {result['runs']} runs ({result['ran']} now, in {result['seconds']:g} s); results in {result['results']}"
     )
 
 

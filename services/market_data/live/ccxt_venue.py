@@ -219,8 +219,8 @@ def _candle(row: Sequence[Any]) -> Candle:
 
 def _funding_rate(symbol: str, row: Mapping[str, Any]) -> FundingRate:
     info = row.get("info") or {}
-    said = info.get("fundingRate") if isinstance(info, dict) else None
-    rate = rate_text(said) if isinstance(said, str) else fixed.float_text(float(row["fundingRate"]))
+    exact = info.get("fundingRate") if isinstance(info, dict) else None
+    rate = rate_text(exact) if isinstance(exact, str) else fixed.float_text(float(row["fundingRate"]))
     mark = info.get("markPrice") if isinstance(info, dict) else None
     return FundingRate(symbol, snap(int(row["timestamp"]) * _MS), rate, float(mark) if mark else None)
 

@@ -228,11 +228,11 @@ def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, passw
     finally:
         secret.unlink(missing_ok=True)
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()
+        lines = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()
         raise DatabaseUnavailable(
-            f"The embedded database cannot be created in {folder}: {said[-1].strip()}",
+            f"The embedded database cannot be created in {folder}: {lines[-1].strip()}",
             remedy="Check free space and permissions of that folder, or set TIMESCALE_DSN to a server of yours",
-            output=said[-5:],
+            output=lines[-5:],
         )
     new.replace(folder / "data")
 
@@ -257,11 +257,11 @@ def _wait_until_ready(process: Process, folder: Path, *, is_last: bool) -> bool:
     remedy = f"See {process.program.output}; set TIMESCALE_DSN to use a server of yours"
     while not _is_ready(folder / "data", process.pid):
         if process.exit_code() is not None:
-            said = process.last_words()
-            if "could not create any TCP/IP sockets" in said and not is_last:
+            output = process.last_words()
+            if "could not create any TCP/IP sockets" in output and not is_last:
                 return False
             raise DatabaseUnavailable(
-                f"The embedded PostgreSQL ended at once: {said or 'it printed nothing'}", remedy=remedy
+                f"The embedded PostgreSQL ended at once: {output or 'it printed nothing'}", remedy=remedy
             )
         if time.monotonic() >= deadline:
             raise DatabaseUnavailable(

@@ -65,7 +65,7 @@ def test_a_wrong_command_line_says_what_to_do(
         ("space.yaml", "fast: [60]\nslow: [50]", 64, "refuses every one of the 1 parameter sets"),
         ("space.yaml", "slow: [350, 500]", 66, "The warmup needs 501 bars"),
         ("space.yaml", "fast: {from: 1, to: 9}", 64, "a grid needs to know which values"),
-        ("c.yaml", (CONFIG % 400).replace("simulated\n  bars", "ccxt\n  bars"), 64, "A sweep plays a recording"),
+        ("c.yaml", (CONFIG % 400).replace("simulated\n  bars", "ccxt\n  bars"), 64, "A sweep needs recorded candles"),
     ],
 )
 def test_a_wrong_file_says_what_to_do(

@@ -175,9 +175,12 @@ def _rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     ("change", "why"),
     [
         (lambda members: members.update({"config.json": b"{}"}), "config.json does not match its checksum"),
-        (lambda members: members.update({"events.bin": members["events.bin"][:-5]}), "events.bin is not what"),
-        (lambda members: members.update({"../../outside.py": b"x"}), "members are not those of its index"),
-        (lambda members: members.pop("manifest.json"), "members are not those of its index"),
+        (
+            lambda members: members.update({"events.bin": members["events.bin"][:-5]}),
+            "events.bin does not match its checksum",
+        ),
+        (lambda members: members.update({"../../outside.py": b"x"}), "members differ from its index"),
+        (lambda members: members.pop("manifest.json"), "members differ from its index"),
         (lambda members: members.pop("bundle.json"), "no bundle.json"),
         (lambda members: members.update({"bundle.json": b"[]"}), "is not a bundle"),
         (

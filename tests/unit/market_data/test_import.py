@@ -285,7 +285,7 @@ def test_columns_and_symbol_can_be_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_names_no_symbol_or_no_known_timeframe_asks_for_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="which symbol"):
+    with pytest.raises(DataError, match="no symbol in its name"):
         imported(tmp_path, csv_lines([0, 1]), name="mine.csv")
     with pytest.raises(DataError, match="does not say its timeframe"):
         imported(tmp_path, csv_lines([0, 7, 14]), name="BTC-USDT.csv")

@@ -108,7 +108,7 @@ def test_a_leg_field_without_a_default_is_refused() -> None:
     class Lacking(Strategy[Any, Bare]):
         pass
 
-    with pytest.raises(StrategyError, match="a Bare cannot be made"):
+    with pytest.raises(StrategyError, match="a Bare cannot be created"):
         check_strategy(Lacking)
 
 
@@ -117,7 +117,7 @@ def test_a_constructor_that_raises_is_named_with_its_error() -> None:
         def __init__(self, *arguments: Any) -> None:
             raise KeyError("fast")
 
-    with pytest.raises(StrategyError, match="Broken cannot be made: KeyError: 'fast'"):
+    with pytest.raises(StrategyError, match="Broken cannot be created: KeyError: 'fast'"):
         create(Broken, {}, ("A",), "1m")
 
 
@@ -132,7 +132,11 @@ def test_a_constructor_that_forgets_its_base_is_told_so() -> None:
 
 @pytest.mark.parametrize(
     ("name", "answer", "sentence"),
-    [("warmup", -1, "warmup gives -1"), ("warmup", 2.5, "warmup gives 2.5"), ("policy", {}, "policy gives a dict")],
+    [
+        ("warmup", -1, "warmup returns -1"),
+        ("warmup", 2.5, "warmup returns 2.5"),
+        ("policy", {}, "policy returns a dict"),
+    ],
 )
 def test_warmup_and_policy_answer_in_their_types(name: str, answer: Any, sentence: str) -> None:
     kind = type("Odd", (Strategy,), {name: lambda self, *arguments: answer})
