@@ -28,6 +28,8 @@ __all__ = ["Prepared", "Search", "open_market", "open_store", "prepare"]
 
 DEFAULT_SEED: Final = 1
 """Of a random search."""
+_PLATFORM: Final = ("machine", "numpy", "libm")
+"""Facts that the last bit of a float may depend on: rows of one table come from the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def prepare(search: Search, home: Path) -> Prepared:
         "strategy": source.hash,
         "dataset": str(shared["dataset"]["hash"]),
         "engine": f"{shared['engine_version']} {shared['engine_hash']}",
+        "platform": ", ".join(f"{fact} {shared['platform'][fact]}" for fact in _PLATFORM),
     }
     header = Header(sweep=name, made_of=made_of, space=space.described(), manifest=shared)
     return Prepared(name, plan, job, header, search.part)

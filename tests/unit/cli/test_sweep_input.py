@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
 
+from live_runner.contracts.errors import ConfigError
+from live_runner.services.backtest.sweep.plan import Part
+from live_runner.services.backtest.sweep.store import check_same
 from live_runner.services.cli.main import invoke
+from live_runner.services.cli.sweep_setup import Search, prepare
 
 CONFIG = """\
 session: alpha
@@ -89,3 +94,15 @@ def test_a_strategy_without_a_compiled_twin_is_told_once(folder: Path, capsys: p
     assert err.startswith("error: ")
     assert "compiled" in err
     assert not (folder / "home").exists()
+
+
+def test_a_sweep_does_not_go_on_upon_another_platform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R02: the last bit of a float may be another one there, so its rows are kept apart."""
+    search = Search(Path("c.yaml"), Path("space.yaml"), None, None, Part(1, 1), None, compiled=False)
+    here = prepare(search, folder / "home").header.made_of
+    monkeypatch.setattr(platform, "machine", lambda: "another")
+    there = prepare(search, folder / "home").header.made_of
+
+    assert {key for key in here if here[key] != there[key]} == {"platform"}
+    with pytest.raises(ConfigError, match="were made with another platform"):
+        check_same("sweep.parquet", there, here)
