@@ -71,7 +71,7 @@ def canonical(wire: bytes) -> bytes:
 
 
 def decode(data: bytes) -> Event:
-    """The typed message; MessageError when the bytes are none of ours."""
+    """The typed message; MessageError when the bytes are not a valid message."""
     try:
         return _decoder().decode(data)
     except msgspec.MsgspecError as error:
@@ -83,12 +83,12 @@ def decode(data: bytes) -> Event:
 
 
 def head(data: bytes) -> Head:
-    """The envelope alone; MessageError when the bytes are none of ours."""
+    """The envelope alone; MessageError when the bytes are not a valid message."""
     try:
         return _head_decoder.decode(data)
     except msgspec.MsgspecError as error:
         raise MessageError(
-            f"A message of {len(data)} bytes has no envelope of ours: {error}",
+            f"A message of {len(data)} bytes has no valid envelope: {error}",
             remedy="Check which program publishes on this subject and its version",
             size=len(data),
         ) from error

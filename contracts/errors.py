@@ -1,26 +1,26 @@
 """Every error of live-runner, by who has to act.
 
     RunnerError
-    +-- OurFault        a promise of ours is broken: the session or service stops
+    +-- OurFault        a guarantee of live-runner is broken: the session or service stops
     |   +-- DeterminismViolation   a replayed output differs from the stored one
     |   +-- SequenceGap            a source skipped or repeated a number
     |   +-- OwnershipLost          another process took this role over
     |   +-- SnapshotMismatch       a snapshot does not fit its log
     |   +-- LedgerOverflow         an amount left the range of the exact integers
-    +-- TheirFault      what we were given is wrong: refused, recorded, and we go on
+    +-- TheirFault      the input is wrong: refused, recorded, and the service continues
     |   +-- ConfigError            a key is unknown, missing or out of range
-    |   +-- StrategyError          a strategy does not load, validate or answer
+    |   +-- StrategyError          a strategy does not load, validate or return
     |   +-- DataError              a file or candle is unusable
-    |   +-- MessageError           bytes on the bus that are no message of ours
+    |   +-- MessageError           bytes on the bus that are not a valid message
     |   +-- SessionRefused         a service refused the session, with its reason
     |   +-- VersionMismatch        a session of another engine, or services of two builds
     |   +-- CommandRefused         an operator's command was not accepted
-    |   +-- NormalizationRefused   a price or amount that the market does not take
-    +-- Unavailable     something is away: retried with a bound, then reported
+    |   +-- NormalizationRefused   a price or amount that the market does not accept
+    +-- Unavailable     something cannot be reached: retried a limited number of times, then reported
         +-- BusUnavailable         NATS cannot be reached, or the stream refuses
         +-- DatabaseUnavailable    PostgreSQL cannot be reached, or refuses
         +-- VenueUnavailable       the venue did not answer
-        +-- ServiceUnavailable     a service of ours did not answer in time
+        +-- ServiceUnavailable     a service did not answer in time
 
 Each carries its facts as fields and says in one sentence what happened, where, and what to do.
 The exit code of the command line is the class's ``exit_code``.
@@ -81,7 +81,7 @@ def _sentence(text: str) -> str:
 
 
 class OurFault(RunnerError):
-    """A promise of ours is broken; going on would make it worse."""
+    """A guarantee of live-runner is broken; continuing would make it worse."""
 
     exit_code = 70
 
@@ -127,7 +127,7 @@ class DataError(TheirFault):
 
 
 class MessageError(TheirFault):
-    """Bytes on the bus that are no message of ours."""
+    """Bytes on the bus that are not a valid message."""
 
 
 class SessionRefused(TheirFault):
@@ -175,4 +175,4 @@ class VenueUnavailable(Unavailable):
 
 
 class ServiceUnavailable(Unavailable):
-    """A service of ours did not answer within its deadline."""
+    """A service did not answer within its deadline."""

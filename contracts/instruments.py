@@ -32,7 +32,7 @@ def instrument_from_ccxt(market: Mapping[str, Any], *, venue: str, precision_mod
     symbol = str(market["symbol"])
     if mode is None:
         raise DataError(
-            f"{venue} counts precision in mode {precision_mode}, which ccxt does not name",
+            f"{venue} has precision mode {precision_mode}, which ccxt does not define",
             remedy=f"Use a ccxt release whose modes are {sorted(PRECISION_MODES)}",
             venue=venue,
         )
@@ -104,7 +104,7 @@ def _limit(limits: Mapping[str, Any], name: str, end: str) -> str:
 def _number(value: Any) -> str:
     number = Decimal(str(value))
     if not number.is_finite():
-        raise DataError(f"{value} is no number of a market", remedy="Reload the market from the venue")
+        raise DataError(f"{value} is not a valid number", remedy="Reload the market from the venue")
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

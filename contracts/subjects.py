@@ -48,7 +48,7 @@ def check_session(session: str) -> str:
     """The session's name, when it can stand in a subject; ConfigError otherwise."""
     if not _SESSION.fullmatch(session):
         raise ConfigError(
-            f"'{session}' cannot be a session's name",
+            f"'{session}' is not a valid session name",
             remedy="Use 1 to 48 of a-z 0-9 _ - and begin with a letter or digit",
             key="session",
         )
@@ -120,5 +120,5 @@ def session_of(subject: str) -> str:
     """The session in an event's or command's subject; MessageError for any other subject."""
     tokens = subject.split(".")
     if len(tokens) < 4 or tokens[1] not in ("evt", "cmd"):
-        raise MessageError(f"'{subject}' is no subject of ours", remedy="See contracts/subjects.py", subject=subject)
+        raise MessageError(f"'{subject}' is not a known subject", remedy="See contracts/subjects.py", subject=subject)
     return tokens[3]

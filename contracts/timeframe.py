@@ -53,7 +53,7 @@ def duration_ns(timeframe: str) -> int:
     except KeyError:
         hint = _HINTS.get(timeframe)
         remedy = f"Write {hint}" if hint else f"Use one of {' '.join(TIMEFRAMES)}"
-        raise ConfigError(f"'{timeframe}' is no timeframe", remedy=remedy, timeframe=timeframe) from None
+        raise ConfigError(f"'{timeframe}' is not a valid timeframe", remedy=remedy, timeframe=timeframe) from None
 
 
 def bar_open_ns(at_ns: int, timeframe: str) -> int:

@@ -236,7 +236,7 @@ class DualLifo(Strategy[DualLifoParameters, LadderState]):
 
     def on_bar(self, bar: Bar, view: View) -> list[Draft]:
         """Open legs first, long then short; then entries, long then short."""
-        asked: list[Draft] = []
+        drafts: list[Draft] = []
         entering: list[_Ladder] = []
         symbol = bar.symbol
         entries, exits = self._under_way(symbol, view)
@@ -251,17 +251,17 @@ class DualLifo(Strategy[DualLifoParameters, LadderState]):
                 continue
             sale = self._sell(bar, view, leg, ladder)
             if sale is not None:
-                asked.append(sale)
+                drafts.append(sale)
             if side in entries:
                 continue
             if sale is None:
-                asked.extend(self._climb(bar, view, leg, ladder))
+                drafts.extend(self._climb(bar, view, leg, ladder))
             elif sale.action == "close" and ladder.parameters.reenter:
                 entering.append(ladder)
         if entering and (not self._needs_day or self._day_move(bar) is not None):
             for ladder in entering:
-                asked.append(self._enter(bar, view, ladder))
-        return asked
+                drafts.append(self._enter(bar, view, ladder))
+        return drafts
 
     def _under_way(self, symbol: str, view: View) -> tuple[set[str], set[str]]:
         """The legs that have an entry pending, and those that have an exit pending; a bracket is neither."""
@@ -327,20 +327,20 @@ class DualLifo(Strategy[DualLifoParameters, LadderState]):
         limit = parameters.max_exposure * view.equity
         most = min(parameters.max_fills_per_bar, parameters.rate_orders - len(recent))
         fills = state.fills
-        asked: list[Draft] = []
-        while len(asked) < most and fills < parameters.max_fills and ladder.sign * (level - touch) >= 0.0:
+        drafts: list[Draft] = []
+        while len(drafts) < most and fills < parameters.max_fills and ladder.sign * (level - touch) >= 0.0:
             if parameters.confirm_adds and ladder.sign * (level - bar.close) < 0.0:
                 break
             quantity = max(ladder.multiplier(fills + 1) * state.base_quantity, least)
             notional += quantity * bar.close * rules.contract_size
             if notional > limit:
                 break
-            asked.append(intent.add(bar.symbol, ladder.side, quantity, reason=f"level_{fills + 1}"))
+            drafts.append(intent.add(bar.symbol, ladder.side, quantity, reason=f"level_{fills + 1}"))
             fills += 1
             level *= ladder.factor(fills)
-        if asked:
-            state.added_ns = recent + (bar.close_ns,) * len(asked)
-        return asked
+        if drafts:
+            state.added_ns = recent + (bar.close_ns,) * len(drafts)
+        return drafts
 
     def _is_against(self, bar: Bar, ladder: _Ladder) -> bool:
         limit = ladder.parameters.regime_move

@@ -35,7 +35,7 @@ class EmaCross(Strategy[EmaCrossParameters, LegState]):
 
     The averages are hotpath.indicators.Ema, seeded with the simple average of the first ``period``
     closes. A cross is a change of order between two bars; bars on which both are equal keep the order
-    before. The first order after warming up is no cross, and a cross missed while an order was
+    before. The first order after warming up is not a cross, and a cross missed while an order was
     refused is not made up for.
     """
 

@@ -2,7 +2,7 @@
 
 An old-style class has ``entry_signal(symbol, bar)`` and ``manage_position(symbol, bar, position)``, and
 perhaps ``universe(symbols)`` and ``rank(bars)``. What it says becomes explicit intents. Each liberty
-that such classes take has a switch of its own, and without it the intent goes out as it was said (and is
+that such classes take has a switch of its own, and without it the intent goes out as it was given (and is
 refused, for want of a quantity or of an order style), or the call is an error that names the switch.
 
     strategy:
@@ -117,7 +117,7 @@ def adapt(kind: type, switches: Mapping[str, Any] | None) -> type[Strategy[Any, 
     except msgspec.ValidationError as error:
         raise ConfigError(
             f"strategy.legacy: {error}",
-            remedy=f"Known are: {', '.join(LegacySwitches.__struct_fields__)}",
+            remedy=f"Known: {', '.join(LegacySwitches.__struct_fields__)}",
             key="strategy.legacy",
         ) from None
     orders = {
@@ -179,16 +179,16 @@ class _Adapter(Strategy[LegacyParameters, LegState]):
         return chosen
 
     def on_bar(self, bar: Bar, view: View) -> list[Draft]:
-        asked: list[Draft] = []
+        drafts: list[Draft] = []
         flat = True
         for side in SIDES:
             leg = view.leg(bar.symbol, side)
             if leg.is_open:
                 flat = False
-                asked.extend(self._manage(bar, view, side, leg))
+                drafts.extend(self._manage(bar, view, side, leg))
         if flat and not view.pending(bar.symbol):
-            asked.extend(self._enter(bar, view))
-        return asked
+            drafts.extend(self._enter(bar, view))
+        return drafts
 
     def _call(self, name: str, values: Mapping[str, Any]) -> Any:
         method: Callable[..., Any] = getattr(self.old, name)
@@ -201,25 +201,25 @@ class _Adapter(Strategy[LegacyParameters, LegState]):
         signal = self._call("entry_signal", values)
         if not signal:
             return []
-        said = _said(signal)
-        side = _SIDES.get(str(said.get("side", "")).lower())
+        fields = _fields(signal)
+        side = _SIDES.get(str(fields.get("side", "")).lower())
         if side is None:
-            raise StrategyError(f"entry_signal gave no side: {sorted(said)}", remedy="Give side 'long' or 'short'")
+            raise StrategyError(f"entry_signal gave no side: {sorted(fields)}", remedy="Give side 'long' or 'short'")
         return [
             intent.open(
                 bar.symbol,
                 side,
-                self._quantity(said, bar, view),
-                take_profit=_first(said, "take_profit", "tp"),
-                stop_loss=_first(said, "stop_loss", "sl"),
-                reason=str(said.get("reason", "entry_signal")),
+                self._quantity(fields, bar, view),
+                take_profit=_first(fields, "take_profit", "tp"),
+                stop_loss=_first(fields, "stop_loss", "sl"),
+                reason=str(fields.get("reason", "entry_signal")),
             )
         ]
 
-    def _quantity(self, said: Mapping[str, Any], bar: Bar, view: View) -> float | None:
+    def _quantity(self, fields: Mapping[str, Any], bar: Bar, view: View) -> float | None:
         """An explicit quantity is taken as it is; ``size`` only under its switch; otherwise there is none."""
-        quantity = _first(said, "quantity", "qty")
-        size = said.get("size")
+        quantity = _first(fields, "quantity", "qty")
+        size = fields.get("size")
         if quantity is not None or size is None or self._switches.size is None:
             return quantity
         if self._switches.size == "quantity":
@@ -238,29 +238,31 @@ class _Adapter(Strategy[LegacyParameters, LegState]):
                 f"manage_position changed qty from {leg.quantity} to {position.qty}",
                 remedy="Return an exit, or set strategy.legacy.growing_quantity for adds",
             )
-        asked = self._exits(bar, side, answer)
-        if grown > 0 and not asked:
+        drafts = self._exits(bar, side, answer)
+        if grown > 0 and not drafts:
             style = self._switches.dca_style
             limit = None if style in (None, "market") else bar.close
-            asked.append(intent.add(bar.symbol, side, grown, style=style, limit_price=limit, reason="growing_quantity"))
-        return asked
+            drafts.append(
+                intent.add(bar.symbol, side, grown, style=style, limit_price=limit, reason="growing_quantity")
+            )
+        return drafts
 
     def _exits(self, bar: Bar, side: Side, answer: Any) -> list[Draft]:
         if answer in (None, False, "hold", ""):
             return []
         if answer in (True, "close", "exit"):
             return [intent.close(bar.symbol, side, reason="manage_position")]
-        said = _said(answer)
-        reason = str(said.get("reason", "manage_position"))
-        action = str(said.get("action", "close")).lower()
+        fields = _fields(answer)
+        reason = str(fields.get("reason", "manage_position"))
+        action = str(fields.get("action", "close")).lower()
         if action in ("partial_close", "reduce"):
-            quantity, fraction = _first(said, "quantity", "qty"), said.get("fraction")
+            quantity, fraction = _first(fields, "quantity", "qty"), fields.get("fraction")
             return [intent.partial_close(bar.symbol, side, quantity=quantity, fraction=fraction, reason=reason)]
         if action in ("close", "exit"):
             return [intent.close(bar.symbol, side, reason=reason)]
         if action == "hold":
             return []
-        raise StrategyError(f"manage_position asked for '{action}'", remedy="Use close, partial_close or hold")
+        raise StrategyError(f"manage_position returned '{action}'", remedy="Use close, partial_close or hold")
 
     def state(self) -> dict[str, Any]:
         state = getattr(self.old, "state", None)
@@ -278,7 +280,7 @@ def _row(bar: Bar) -> OldRow:
     return OldRow(msgspec.structs.asdict(bar))
 
 
-def _said(answer: Any) -> Mapping[str, Any]:
+def _fields(answer: Any) -> Mapping[str, Any]:
     """A signal or exit as names and values: a mapping, an object's attributes, or a side alone."""
     if isinstance(answer, Mapping):
         return dict(answer)
@@ -289,9 +291,9 @@ def _said(answer: Any) -> Mapping[str, Any]:
     return dict(vars(answer))
 
 
-def _first(said: Mapping[str, Any], *names: str) -> float | None:
+def _first(fields: Mapping[str, Any], *names: str) -> float | None:
     for name in names:
-        value = said.get(name)
+        value = fields.get(name)
         if value is not None:
             return float(value)
     return None

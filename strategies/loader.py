@@ -94,7 +94,7 @@ def collect(
     ``module`` the own source file is read and nothing else.
     """
     if (path is None) == (module is None):
-        raise StrategyError("A strategy is named by a path or by a module", remedy="Give exactly one of both")
+        raise StrategyError("A strategy is named by a path or by a module", remedy="Give exactly one of them")
     if path is not None:
         start, sources = _from_path(Path(path), None if root is None else Path(root))
     else:
@@ -130,7 +130,9 @@ def _hosted(kind: type, legacy: Mapping[str, Any] | None) -> type[AnyStrategy]:
         return adapt(kind, legacy)
     if not issubclass(kind, Strategy):
         raise StrategyError(
-            f"{kind.__name__} is no strategy", remedy="Derive it from strategies.base.Strategy", strategy=kind.__name__
+            f"{kind.__name__} is not a strategy",
+            remedy="Derive it from strategies.base.Strategy",
+            strategy=kind.__name__,
         )
     check_strategy(kind)
     return kind
@@ -147,7 +149,7 @@ def _from_path(path: Path, root: Path | None) -> tuple[str, dict[str, str]]:
         relative = path.resolve().relative_to(root.resolve())
     except ValueError:
         raise StrategyError(
-            f"'{path}' lies outside '{root}'",
+            f"'{path}' is outside '{root}'",
             remedy="Give a root folder that holds the strategy's file",
             path=str(path),
         ) from None
@@ -212,7 +214,7 @@ def _read(path: Path) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StrategyError(
-            f"'{path}' cannot be read: {error}", remedy="It has to be a readable UTF-8 text file", path=str(path)
+            f"'{path}' cannot be read: {error}", remedy="It must be a readable UTF-8 text file", path=str(path)
         ) from error
 
 

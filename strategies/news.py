@@ -55,7 +55,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A token (``missing_quantity``, ``backoff``) or the venue's code."""
     message: str
     retrying: bool
-    """Whether the order manager will try again by itself, as the policy allows."""
+    """Whether a further order for the same intent follows by itself; False also where one is allowed but held back."""
     restored: bool
     """Whether the leg's state is again what it was before the ``on_bar`` that asked for this."""
     intent_id: str

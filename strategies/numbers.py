@@ -17,9 +17,9 @@ type Number = float | int | str | Decimal | SupportsIndex | SupportsFloat
 
 
 def number_text(value: Number) -> str:
-    """Shortest decimal text without an exponent; ValueError for what is no finite number."""
+    """Shortest decimal text without an exponent; ValueError for anything but a finite number."""
     if isinstance(value, bool):
-        raise ValueError(f"{value} is no number")
+        raise ValueError(f"{value} is not a valid number")
     if isinstance(value, float):
         return fixed.float_text(value)
     if isinstance(value, int):
@@ -30,4 +30,4 @@ def number_text(value: Number) -> str:
         return str(value.__index__())
     if isinstance(value, SupportsFloat):
         return fixed.float_text(float(value))
-    raise ValueError(f"{type(value).__name__} is no number")
+    raise ValueError(f"{type(value).__name__} is not a valid number")

@@ -56,7 +56,7 @@ def create(
         policy = strategy.policy()
     except Exception as error:
         raise StrategyError(
-            f"{kind.__name__} cannot be made: {type(error).__name__}: {error}",
+            f"{kind.__name__} cannot be created: {type(error).__name__}: {error}",
             remedy="See the traceback; __init__, warmup and policy run before the session starts",
             strategy=kind.__name__,
         ) from error
@@ -68,13 +68,13 @@ def create(
         )
     if not isinstance(needed, int) or isinstance(needed, bool) or needed < 0:
         raise StrategyError(
-            f"{kind.__name__}.warmup gives {needed!r}",
+            f"{kind.__name__}.warmup returns {needed!r}",
             remedy="Give a whole number of bars, 0 or more",
             strategy=kind.__name__,
         )
     if not isinstance(policy, ExecutionPolicy):
         raise StrategyError(
-            f"{kind.__name__}.policy gives a {type(policy).__name__}",
+            f"{kind.__name__}.policy returns a {type(policy).__name__}",
             remedy="Give an ExecutionPolicy",
             strategy=kind.__name__,
         )
@@ -89,7 +89,7 @@ def check_strategy(kind: type[AnyStrategy]) -> None:
         given = getattr(kind, name, None)
         if not (isinstance(given, type) and issubclass(given, base)):
             raise StrategyError(
-                f"{kind.__name__}.{name} is no subclass of {base.__name__}",
+                f"{kind.__name__}.{name} is not a subclass of {base.__name__}",
                 remedy=f"Derive it from strategies.base.{base.__name__}",
                 strategy=kind.__name__,
             )
@@ -108,7 +108,7 @@ def check_leg_state(kind: type[AnyStrategy]) -> None:
         leg()
     except Exception as error:
         raise StrategyError(
-            f"{kind.__name__}: a {leg.__name__} cannot be made: {type(error).__name__}: {error}",
+            f"{kind.__name__}: a {leg.__name__} cannot be created: {type(error).__name__}: {error}",
             remedy="Give every field of the leg state a type and a default",
             strategy=kind.__name__,
         ) from error
@@ -163,8 +163,8 @@ def _explained(kind: type[AnyStrategy], message: str) -> ConfigError:
         name = quoted[1]
         known = _fields_at(kind.Params, path.rstrip("`"))
         near = difflib.get_close_matches(name, known, n=1)
-        remedy = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known) or 'none'}"
-        return ConfigError(f"{key}.{name} is no parameter of {kind.__name__}", remedy=remedy, key=f"{key}.{name}")
+        remedy = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known) or 'none'}"
+        return ConfigError(f"{key}.{name} is not a parameter of {kind.__name__}", remedy=remedy, key=f"{key}.{name}")
     if "missing required field" in what:
         name = quoted[1]
         return ConfigError(f"{key}.{name} is missing", remedy=f"{kind.__name__} needs it", key=f"{key}.{name}")

@@ -26,7 +26,7 @@ def requests(settings: Settings, *, data: Path | None, speed: float | None, bars
         from live_runner.services.cli.recorded_market import read_market
 
         market = read_market(settings.home, data)
-        for line in market.told():
+        for line in market.summary():
             note(line)
     found = []
     for strategy in _PLAYED:

@@ -54,7 +54,7 @@ class DemoSizing:
                 return cls(currency, scale * step, step)
         raise DataError(
             f"The least order of this market is worth {least:f} {currency}",
-            remedy="Check the volumes of the recording: its smallest step is taken for the lot; or give --markets",
+            remedy="Check the recorded volumes: their smallest step is taken as the lot size; or give --markets",
         )
 
     @property

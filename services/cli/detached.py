@@ -61,10 +61,10 @@ def start_detached(
         )
     code = _wait_until_begun(settings, name, process)
     if code is not None:
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         if code != 0:
-            raise _Ended(f"The session {name} did not begin: {said[-1] if said else 'nothing was said'}", code)
-        note(f"The session {name} is over already; see {log}")
+            raise _Ended(f"The session {name} did not start: {lines[-1] if lines else 'it printed nothing'}", code)
+        note(f"The session {name} has already ended; see {log}")
     if as_json:
         print_json({"session": name, "pid": process.pid, "log": str(log)})
     else:
@@ -91,7 +91,7 @@ def _wait_until_begun(settings: Settings, session: str, process: subprocess.Pope
         time.sleep(_POLL_S)
     process.terminate()
     raise ServiceUnavailable(
-        f"The session {session} did not begin within {BEGIN_LIMIT_S:g} s",
+        f"The session {session} did not start within {BEGIN_LIMIT_S:g} s",
         remedy=f"See {settings.logs / f'run-{session}.log'}",
     )
 

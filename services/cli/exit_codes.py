@@ -30,10 +30,12 @@ def ended(work: Callable[[], object], *, as_json: bool) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        told = RunnerError(f"{where}{error.strerror or error}", remedy="Check the folder's space and rights")
-        fail(told, as_json=as_json)
+        fault = RunnerError(
+            f"{where}{error.strerror or error}", remedy="Check free space and permissions of the folder"
+        )
+        fail(fault, as_json=as_json)
         return _IO_ERROR
-    except Exception as error:  # noqa: BLE001  # the last place: told as a fault of ours, with its traceback
+    except Exception as error:  # noqa: BLE001  # the outermost place: reported as a bug, with its traceback
         return _unexpected(error)
     if code == INTERRUPTED:
         sys.stderr.write("interrupted\n")
@@ -46,8 +48,8 @@ def fail(error: RunnerError, *, as_json: bool) -> int:
 
     if as_json:
         fields = {key: masked(value) if isinstance(value, str) else value for key, value in error.fields.items()}
-        told = {"code": error.code, "message": masked(str(error)), "fields": fields}
-        sys.stderr.write(json.dumps({"error": told}, default=str) + "\n")
+        facts = {"code": error.code, "message": masked(str(error)), "fields": fields}
+        sys.stderr.write(json.dumps({"error": facts}, default=str) + "\n")
     else:
         sys.stderr.write(f"error: {masked(' '.join(str(error).split()))}\n")
     return error.exit_code
@@ -63,5 +65,5 @@ def _unexpected(error: Exception) -> int:
     import traceback
 
     traceback.print_exception(error)
-    sys.stderr.write("error: this is a fault of live-runner. Please report it with the traceback above.\n")
+    sys.stderr.write("error: this is a bug in live-runner. Please report it with the traceback above.\n")
     return _OUR_FAULT

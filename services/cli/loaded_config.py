@@ -40,9 +40,7 @@ class LoadedConfig:
         try:
             config = msgspec.convert(_merged(msgspec.to_builtins(self.config), changes), Config)
         except msgspec.ValidationError as error:
-            raise ConfigError(
-                f"The settings cannot be changed so: {error}", remedy="See live-runner config schema"
-            ) from error
+            raise ConfigError(f"These settings are invalid: {error}", remedy="See live-runner config schema") from error
         config = with_defaults(config, self.strategy_class)
         return LoadedConfig(config, self.source, self.strategy_class, warmup_needed(config, self.strategy_class))
 

@@ -43,8 +43,8 @@ Exit codes:
   66   a service refused the session
   67   an operator's command was not accepted
   68   another process has the service's role in this session
-  69   NATS, the database, a venue or a service is away
-  70   a promise of ours is broken (for example a determinism violation)
+  69   NATS, the database, a venue or a service is unavailable
+  70   a guarantee of live-runner is broken (for example a determinism violation)
   71   another build is needed: for the session's engine, for a comparison, or for the services
   74   a file cannot be read or written (for example a full disk)
   130  interrupted with Ctrl-C

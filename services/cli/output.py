@@ -15,7 +15,7 @@ PLAIN_WIDTH: Final = 160
 
 
 def console() -> Console:
-    """Of results; plain text when stdout is no terminal."""
+    """Of results; plain text when stdout is not a terminal."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else PLAIN_WIDTH

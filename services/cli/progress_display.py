@@ -14,7 +14,7 @@ from live_runner.services.cli.output import note, stderr_console
 __all__ = ["Display"]
 
 LINE_EVERY_S: Final = 5.0
-"""Between two progress lines when stderr is no terminal."""
+"""Between two progress lines when stderr is not a terminal."""
 
 
 class Display:
@@ -25,7 +25,7 @@ class Display:
         self._is_quiet = is_quiet
         self._phase = ""
         self._progress: dict[str, Mapping[str, Any]] = {}
-        self._said_s = time.monotonic()
+        self._printed_s = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
 
@@ -72,13 +72,13 @@ class Display:
 
     def incident(self, incident: Incident) -> None:
         """Shown whatever else is."""
-        self._say(f"{incident.severity}: {incident.message}")
+        self._print(f"{incident.severity}: {incident.message}")
 
     def trouble(self, text: str) -> None:
         """A service cannot go on for now."""
-        self._say(f"warning: {text}")
+        self._print(f"warning: {text}")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(f"{self._session}: {text}")
         else:
@@ -92,8 +92,8 @@ class Display:
         if self._bar is not None:
             sets, total = self._sets()
             self._bar.update(self._task, completed=sets, total=total or None, description=self._line())
-        elif time.monotonic() - self._said_s >= LINE_EVERY_S:
-            self._said_s = time.monotonic()
+        elif time.monotonic() - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = time.monotonic()
             note(f"{self._session}: {self._line()}")
 
     def _sets(self) -> tuple[int, int]:

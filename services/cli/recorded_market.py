@@ -77,7 +77,7 @@ class RecordedMarket:
             ladder["regime_move"] = None
         return {"long": ladder, "short": ladder | {"enabled": self.is_contract}}
 
-    def told(self) -> list[str]:
+    def summary(self) -> list[str]:
         """What was chosen and what was left out, a sentence each."""
         manifest, sizing = self.manifest, self.sizing
         kind = "perpetuals" if self.is_contract else "spot"
@@ -93,12 +93,10 @@ class RecordedMarket:
         if self.has_holes:
             missing = sum(part.missing_bars for part in manifest.symbols)
             what = (
-                f"{missing:,} bars are missing, in {manifest.gaps:,} stretches"
-                if missing
-                else "The symbols leave holes"
+                f"{missing:,} bars are missing, in {manifest.gaps:,} stretches" if missing else "The symbols have gaps"
             )
             lines.append(
-                f"{what}; none is made up, and the warmup takes the bars that there are (market.warmup_holes: accept)."
+                f"{what}; none is filled in, and the warmup uses the bars that exist (market.warmup_holes: accept)."
             )
         lines.append(
             f"The account has {sizing.equity} {sizing.currency}; "
@@ -110,7 +108,9 @@ class RecordedMarket:
                 f"That is {sizing.scale_up:f} times the usual, since no smaller order would do for every symbol here."
             )
         if any(rules.rules == "inferred" for rules in manifest.instruments):
-            lines.append("Price and lot steps are read off the bars where no *markets*.jsonl in the folder gives them.")
+            lines.append(
+                "Tick and lot sizes are inferred from the bars where no *markets*.jsonl in the folder gives them."
+            )
         if not self.is_contract:
             lines.append("A spot market: long only, leverage 1.")
         if not self.has_a_day:

@@ -118,7 +118,7 @@ class _Runner:
         self._as_json = as_json
         self._is_guest = is_guest
         self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
-        self._told_before = 0
+        self._ignored_before = 0
         """Stream sequence at the start of our services: what ended others before that does not end them."""
 
     def play(self, sessions: list[tuple[Request, LoadedConfig]]) -> int:
@@ -143,7 +143,7 @@ class _Runner:
                     raise
             loaded = loaded.with_session(f"{request.session or loaded.config.session}-{number}")
         raise SessionRefused(
-            f"{NAMES_MAX} sessions are called like {loaded.config.session}",
+            f"There are {NAMES_MAX} sessions with names like {loaded.config.session}",
             remedy="Choose another folder with --home",
         )
 
@@ -187,7 +187,7 @@ class _Runner:
                     return
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
         if len(missing) == len(SESSION_SERVICES):
-            self._told_before = await last_in_log(self._settings)
+            self._ignored_before = await last_in_log(self._settings)
         self._supervisor.start(*missing)
 
     async def _follow(self, request: Request, loaded: LoadedConfig, display: Display) -> _Played:
@@ -203,7 +203,7 @@ class _Runner:
             models=model_names(loaded.config),
             platform=platform_facts(),
             dataset_hash=loaded.dataset_hash,
-            told_before=self._told_before,
+            ignored_before=self._ignored_before,
         )
         stopped = await session.play()
         played_s = time.monotonic() - (session.playing_since_s or time.monotonic())
@@ -236,8 +236,8 @@ class _Runner:
                 last, changed_s = committed, time.monotonic()
             elif time.monotonic() - changed_s > RECORD_LIMIT_S:
                 raise DatabaseUnavailable(
-                    f"The recorder stands at {committed} of {stream_seq} and made no headway for {RECORD_LIMIT_S:g} s",
-                    remedy="See the recorder's log; nothing is lost, it goes on from the stream",
+                    f"The recorder is at {committed} of {stream_seq} and made no progress for {RECORD_LIMIT_S:g} s",
+                    remedy="See the recorder's log; nothing is lost, it continues from the stream",
                     committed=committed,
                     stream_seq=stream_seq,
                 )
@@ -296,4 +296,4 @@ class _Runner:
 
     def _on_exit(self, ended: Exit) -> None:
         how = f"signal {-ended.exit_code}" if ended.exit_code < 0 else f"exit code {ended.exit_code}"
-        note(f"{ended.name} ended by {how} and is started again")
+        note(f"{ended.name} ended with {how} and is restarted")

@@ -75,9 +75,9 @@ class FollowedSession:
         models: Mapping[str, str],
         platform: Mapping[str, str],
         dataset_hash: str | None = None,
-        told_before: int = 0,
+        ignored_before: int = 0,
     ) -> None:
-        """``told_before`` is a stream sequence: incidents up to it ended services that are gone."""
+        """``ignored_before`` is a stream sequence: incidents up to it ended services that are gone."""
         self._settings = settings
         self._announced = announced
         self._config = config
@@ -85,7 +85,7 @@ class FollowedSession:
         self._models = models
         self._platform = platform
         self._dataset_hash = dataset_hash
-        self._told_before = told_before
+        self._ignored_before = ignored_before
         self._is_ours = False
         self._next_seq = 1
         self.stopped_seq = 0
@@ -124,7 +124,7 @@ class FollowedSession:
                 if not self._is_ours:
                     raise
                 away_since = away_since or time.monotonic()
-                self._view.phase("NATS is away, waiting for it")
+                self._view.phase("NATS is unavailable, waiting for it")
                 await asyncio.sleep(_RECONNECT_EVERY_S)
             finally:
                 await bus.close()
@@ -223,8 +223,8 @@ class FollowedSession:
 
     def _differs(self, differing: list[str]) -> SessionRefused:
         return SessionRefused(
-            f"The session {self.session} is under way with another {' and '.join(differing)}",
-            remedy="Run it with what it was begun with, or choose another name with --session",
+            f"The session {self.session} is already running with a different {' and '.join(differing)}",
+            remedy="Run it with the same ones, or choose another name with --session",
             reason="session_differs",
             differing=differing,
         )
@@ -250,7 +250,7 @@ class FollowedSession:
             absent = [role for role in SESSION_SERVICES if role not in joined]
             raise SessionRefused(
                 f"{', '.join(absent)} did not join the session {self.session} within {limit_s:g} s",
-                remedy=f"Look at the log of {absent[0]}; start it with: live-runner serve {absent[0]}",
+                remedy=f"Check the log of {absent[0]}; start it with: live-runner serve {absent[0]}",
                 reason="not_joined",
                 absent=absent,
             ) from None
@@ -285,7 +285,7 @@ class FollowedSession:
                     self._view.incident(event)
                     if event.code == "strategy_failed":
                         self._strategy_failure = self._strategy_failure or event.message
-                    if event.severity == "fatal" and message.stream_seq > self._told_before:
+                    if event.severity == "fatal" and message.stream_seq > self._ignored_before:
                         raise fatal(event)
         finally:
             await reader.close()

@@ -35,8 +35,8 @@ class SessionStuckError(BusUnavailable):
 def stuck(session: str, role: str, trouble: str, waited_s: float) -> SessionStuckError:
     """The error of a session that has not gone on for so long; what is in the log is kept."""
     return SessionStuckError(
-        f"The session {session} stands still: {role} has been refused for {waited_s:g} s. {trouble.rstrip('.')}",
-        remedy="Nothing that was accepted is lost: run the same command again, and the session goes on where it is",
+        f"The session {session} is stuck: {role} has been refused for {waited_s:g} s. {trouble.rstrip('.')}",
+        remedy="Nothing that was accepted is lost: run the same command again, and the session continues from there",
         session=session,
         role=role,
     )
@@ -72,17 +72,16 @@ def failure(announced: Announced, stopped: Stopped, incident: str) -> StrategyEr
     if stopped.reason.startswith("aborted by "):
         return StrategyError(
             f"The session {session} was {stopped.reason.rstrip('.')}",
-            remedy="Mend the strategy (or raise limits.decide_timeout_s if it only is slow) and run it as a new "
-            "session",
+            remedy="Fix the strategy (or raise limits.decide_timeout_s if it only is slow) and run it as a new session",
             session=session,
             strategy=strategy,
         )
     if stopped.reason == ENDED_BY_STRATEGY:
         why = incident or "its code raised"
         return StrategyError(
-            f"The session {session} was ended, for the strategy {strategy} failed and strategy.on_error is "
-            f"stop: {why.rstrip('.')}",
-            remedy="Mend the strategy and run it as a new session; the traceback is in the session's incident",
+            f"The session {session} was ended because the strategy {strategy} failed (strategy.on_error is "
+            f"stop): {why.rstrip('.')}",
+            remedy="Fix the strategy and run it as a new session; the traceback is in the session's incident",
             session=session,
             strategy=strategy,
         )

@@ -30,7 +30,7 @@ class Display:
         self._counts: Counter[str] = Counter()
         self._bars = 0
         self._best: Row | None = None
-        self._began_s = self._said_s = time.monotonic()
+        self._began_s = self._printed_s = time.monotonic()
         self._bar: Any = None
         self._task: Any = None
 
@@ -62,8 +62,8 @@ class Display:
         self._best = next(iter(ranked([row] if self._best is None else [self._best, row], self._column, 1)), None)
         if self._bar is not None:
             self._bar.update(self._task, completed=self._counts.total(), description=self._line())
-        elif not self._is_quiet and time.monotonic() - self._said_s >= LINE_EVERY_S:
-            self._said_s = time.monotonic()
+        elif not self._is_quiet and time.monotonic() - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = time.monotonic()
             note(f"{self._name}: {self._counts.total()}/{self._total} runs  {self._line()}")
 
     def trouble(self, text: str) -> None:

@@ -28,6 +28,8 @@ __all__ = ["Prepared", "Search", "open_market", "open_store", "prepare"]
 
 DEFAULT_SEED: Final = 1
 """Of a random search."""
+_PLATFORM: Final = ("machine", "numpy", "libm")
+"""Facts that the last bit of a float may depend on: rows of one table come from the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def prepare(search: Search, home: Path) -> Prepared:
     file = config_file.read(search.config)
     if file.config.market.source == "ccxt":
         raise ConfigError(
-            "A sweep plays a recording, and market.source is ccxt",
+            "A sweep needs recorded candles, and market.source is ccxt",
             remedy="Import candles with `live-runner data import` and write source: recording",
             key="market.source",
         )
@@ -85,6 +87,7 @@ def prepare(search: Search, home: Path) -> Prepared:
         "strategy": source.hash,
         "dataset": str(shared["dataset"]["hash"]),
         "engine": f"{shared['engine_version']} {shared['engine_hash']}",
+        "platform": ", ".join(f"{fact} {shared['platform'][fact]}" for fact in _PLATFORM),
     }
     header = Header(sweep=name, made_of=made_of, space=space.described(), manifest=shared)
     return Prepared(name, plan, job, header, search.part)
@@ -104,7 +107,7 @@ def _check_compiled(strategy_class: Any) -> None:
 def _plan(config: Any, strategy_class: Any, space: Space, search: Search) -> tuple[Plan, str]:
     if search.random is None:
         if search.seed is not None:
-            raise ConfigError("--seed is of no use in a grid", remedy="Leave it out, or add --random 100")
+            raise ConfigError("--seed has no effect in a grid", remedy="Leave it out, or add --random 100")
         return make_plan(config, strategy_class, grid(space)), "grid"
     seed = DEFAULT_SEED if search.seed is None else search.seed
     return make_plan(config, strategy_class, random_sets(space, search.random, seed)), f"random, seed {seed}"

@@ -35,10 +35,10 @@ SessionOrBundle = Annotated[
     str, typer.Argument(help="The session's name, or the path of a bundle (*.zip).", show_default=False)
 ]
 DifferentCodeOption = Annotated[
-    bool, typer.Option("--allow-different-code", help="Compare although strategy, engine or configuration differ.")
+    bool, typer.Option("--allow-different-code", help="Compare even if strategy, engine or configuration differ.")
 ]
 PartialOption = Annotated[
-    bool, typer.Option("--partial", help="Allow a recording that breaks off: a session that runs or crashed.")
+    bool, typer.Option("--partial", help="Allow an incomplete recording: of a running or crashed session.")
 ]
 
 

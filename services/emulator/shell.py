@@ -49,7 +49,7 @@ class EmulatorSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> EmulatorSettings:
-        """What the environment says; ConfigError names the variable that is no number."""
+        """What the environment says; ConfigError names the variable that is not a number."""
         env = os.environ if environ is None else environ
         symbols = tuple(part.strip() for part in env.get("LIVE_RUNNER_EMULATOR_SYMBOLS", "").split(",") if part.strip())
         return cls(
@@ -170,12 +170,12 @@ async def emulator(settings: EmulatorSettings) -> AsyncIterator[Emulator]:
 
 async def serve(settings: EmulatorSettings | None = None) -> None:
     """The emulator until SIGTERM or SIGINT."""
-    asked = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
+        loop.add_signal_handler(number, stop.set)
     async with emulator(settings or EmulatorSettings.from_environment()):
-        await asked.wait()
+        await stop.wait()
 
 
 def _number(env: Mapping[str, str], name: str, default: int, most: int) -> int:

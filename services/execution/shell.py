@@ -126,7 +126,7 @@ class ExecutionShell(CoreShell):
 
     async def _accept(self, name: str, data: bytes) -> str:
         if name not in COMMANDS:
-            raise CommandRefused(f"'{name}' is no command", remedy=f"Use one of {', '.join(COMMANDS)}")
+            raise CommandRefused(f"'{name}' is not a valid command", remedy=f"Use one of {', '.join(COMMANDS)}")
         try:
             request = msgspec.msgpack.decode(data, type=CommandRequest)
         except msgspec.MsgspecError as error:
@@ -134,7 +134,7 @@ class ExecutionShell(CoreShell):
                 f"The {name} command cannot be read: {error}", remedy="Send author and reason"
             ) from error
         if not request.author.strip():
-            raise CommandRefused(f"The {name} command names no author", remedy="Say who sends it")
+            raise CommandRefused(f"The {name} command names no author", remedy="Give its author")
         command = self.ownership.note(
             Command,
             # Time in a simulated market is the market's: the close that was settled last.

@@ -75,7 +75,7 @@ def read_bundle(path: Path) -> Iterator[tuple[int, bytes]]:
         raise BundleError(f"There is no bundle {path.name}", remedy="Check the path", reason="missing") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise BundleError(
-            f"{path.name} is damaged or no bundle: {error}",
+            f"{path.name} is damaged or not a bundle: {error}",
             remedy="Copy it again from where it was made, with: live-runner bundle SESSION",
             reason="unreadable",
         ) from error
@@ -153,14 +153,14 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> Bundle:
     if bundle.format != FORMAT or _EVENTS not in bundle.members:
         raise _foreign(path, f"its format is '{bundle.format}', not '{FORMAT}'")
     if sorted(names) != sorted([*bundle.members, _INDEX]):
-        raise _tampered(path, "its members are not those of its index")
+        raise _tampered(path, "its members differ from its index")
     for name, expected in bundle.members.items():
         digest = sha256()
         with archive.open(name) as file:
             while piece := file.read(_READ_BYTES):
                 digest.update(piece)
         if digest.hexdigest() != expected:
-            raise _tampered(path, f"{name} is not what its sum says")
+            raise _tampered(path, f"{name} does not match its checksum")
     return bundle
 
 
@@ -180,13 +180,13 @@ def _events(archive: zipfile.ZipFile, path: Path, expected: int) -> Iterator[tup
 def _read(file: IO[bytes], length: int, path: Path, *, may_end: bool = False) -> bytes:
     data = file.read(length)
     if len(data) != length and not (may_end and not data):
-        raise _tampered(path, "its events are cut off")
+        raise _tampered(path, "its events are truncated")
     return data
 
 
 def _foreign(path: Path, why: str) -> BundleError:
     return BundleError(
-        f"{path.name} is no bundle: {why}", remedy="Make one with: live-runner bundle SESSION", reason="foreign"
+        f"{path.name} is not a bundle: {why}", remedy="Make one with: live-runner bundle SESSION", reason="foreign"
     )
 
 

@@ -116,12 +116,12 @@ class Differences:
 def changed(expected: Event, got: Event, inputs: Sequence[Event] = ()) -> Difference:
     """The same number of the same source says something else."""
     if type(expected) is not type(got):
-        differing = [FieldDifference("", _text(_told(expected)), _text(_told(got)))]
+        differing = [FieldDifference("", _text(_without_envelope(expected)), _text(_without_envelope(got)))]
     else:
         differing = fields(_plain(expected), _plain(got))
     if not differing:
         # Same meaning, other bytes: written by a version that had fewer fields, or by another encoder.
-        differing = [FieldDifference("", "other bytes of the same meaning", "the canonical bytes")]
+        differing = [FieldDifference("", "different bytes of the same meaning", "the canonical bytes")]
     return _difference("changed", expected, differing, inputs)
 
 
@@ -184,7 +184,7 @@ def _plain(event: Event) -> dict[str, Any]:
     return plain
 
 
-def _told(event: Event) -> dict[str, Any]:
+def _without_envelope(event: Event) -> dict[str, Any]:
     return {"type": str(event.__struct_config__.tag), **_payload(event)}
 
 

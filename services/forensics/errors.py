@@ -12,7 +12,7 @@ class RecordingError(DataError):
 
 
 class BundleError(DataError):
-    """An archive is no bundle of ours, is damaged, or was changed after it was written."""
+    """An archive is not a bundle, is damaged, or was changed after it was written."""
 
 
 class CodeMismatch(TheirFault):

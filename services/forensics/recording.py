@@ -1,4 +1,4 @@
-"""A session's events as they were recorded: read, checked and told apart before anything is folded.
+"""A session's events as they were recorded: read, checked and sorted by kind before anything is folded.
 
 A recording is an iterable of wire bytes in stream order, from the database, the stream or a bundle.
 What a reader cannot see from one event alone is checked here: that every source counts from 1 without
@@ -56,7 +56,7 @@ class Recording:
             head = codec.head(wire)
         except MessageError as error:
             raise RecordingError(
-                f"Event {self.events + 1} of the recording is no message of ours ({len(wire)} bytes)",
+                f"Event {self.events + 1} of the recording is not a valid message ({len(wire)} bytes)",
                 remedy="The recording is damaged; export it again",
                 reason="unreadable",
                 position=self.events + 1,
@@ -110,7 +110,7 @@ class Recording:
             )
         if not self.stopped and not partial:
             raise RecordingError(
-                f"The recording of {self.session} breaks off after {self.events} events, before the session stopped",
+                f"The recording of {self.session} ends after {self.events} events, before the session stopped",
                 remedy="Read it to its end, or allow a partial recording with --partial",
                 reason="truncated",
                 events=self.events,
@@ -128,7 +128,7 @@ class Recording:
             )
         if head.id != event_id(head.session, head.source, head.seq):
             raise RecordingError(
-                f"Number {head.seq} of {head.source} calls itself {head.id}: the recording was changed",
+                f"Number {head.seq} of {head.source} has id {head.id}: the recording was changed",
                 remedy="Read the recording again from the database or the stream",
                 reason="tampered",
                 source=head.source,
@@ -142,10 +142,10 @@ def check_announced(announced: Announced) -> None:
         ("configuration", announced.config_hash, lambda: config_hash(announced.config)),
         ("strategy source", announced.strategy_hash, lambda: loader.source_hash(announced.sources)),
     )
-    for what, told, made in checks:
-        if made() != told:
+    for what, announced_hash, made in checks:
+        if made() != announced_hash:
             raise RecordingError(
-                f"The {what} in the announcement of {announced.session} is not that of its hash {told}",
+                f"The {what} in the announcement of {announced.session} does not match its hash {announced_hash}",
                 remedy="The recording was changed; read it again from the database or the stream",
                 reason="tampered",
                 source=RUN,

@@ -156,7 +156,7 @@ class _Replay:
             return
         if announced is None or self.cursors:
             raise RecordingError(
-                f"The manifest of {started.session} stands at the wrong place in its recording",
+                f"The manifest of {started.session} is at the wrong place in its recording",
                 remedy="Read the session from its first event",
                 reason="no_manifest",
             )
@@ -230,11 +230,13 @@ class _Replay:
                 if here != recorded:
                     notes.append(f"Recorded with {key} {recorded}, replayed with {here}")
         if self.recording.doubled:
-            notes.append(f"{self.recording.doubled} events stand in the recording twice; the second was passed over")
+            notes.append(f"{self.recording.doubled} events are in the recording twice; the second one was ignored")
         if self.aborted:
-            notes.append("The session was aborted; what the strategy was asked last and never answered is not compared")
+            notes.append(
+                "The session was aborted; the last call of the strategy, which never returned, is not compared"
+            )
         if not self.recording.stopped and not self.broken:
-            notes.append(f"The recording breaks off after {self.recording.events} events; what follows is not compared")
+            notes.append(f"The recording ends after {self.recording.events} events; what follows is not compared")
         return notes
 
 

@@ -36,7 +36,7 @@ def replay_view(result: ReplayResult) -> RenderableType:
     parts: list[RenderableType] = [table, *_notes(result)]
     if result.first is not None:
         parts.append(difference_view(result.first))
-    parts.append(_verdict(result.agrees, "Every output was made again, byte for byte", "The recording does not replay"))
+    parts.append(_verdict(result.agrees, "Every output was reproduced, byte for byte", "The recording does not replay"))
     return Group(*parts)
 
 

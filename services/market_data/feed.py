@@ -181,7 +181,7 @@ def _check(config: Config) -> None:
     if not market.symbols:
         raise ConfigError("market.symbols is empty", remedy="Name at least one symbol", key="market.symbols")
     if len(set(market.symbols)) != len(market.symbols):
-        raise ConfigError("market.symbols names a symbol twice", remedy="Name each once", key="market.symbols")
+        raise ConfigError("market.symbols lists a symbol twice", remedy="Name each once", key="market.symbols")
     stray = sorted(set(market.instruments) - set(market.symbols))
     if stray:
         raise ConfigError(

@@ -26,7 +26,7 @@ class FeedProgress:
         self.feed_ended = False
         self.started: Started | None = None
         self.has_started = asyncio.Event()
-        self.end_asked: Command | None = None
+        self.end_requested: Command | None = None
         self.aborted = False
         """The session ends where it is: nobody decides any more, so nothing more is published."""
         self._awaited_ns: int | None = None
@@ -52,7 +52,7 @@ class FeedProgress:
             self.started = event
             self.has_started.set()
         elif isinstance(event, Command) and event.command == "end":
-            self.end_asked = event
+            self.end_requested = event
             self._open.set()
         elif isinstance(event, Command) and event.command == "abort":
             self.aborted = True
@@ -86,7 +86,7 @@ class FeedProgress:
     @property
     def is_over(self) -> bool:
         """Whether no further bar set is wanted."""
-        return self.aborted or self.end_asked is not None
+        return self.aborted or self.end_requested is not None
 
     async def gate(self, timeout_s: float) -> bool:
         """Wait until the next set may go out or the session is to end; False when neither came in time."""

@@ -1,4 +1,4 @@
-"""At which speed a recording plays. The pace is no part of what happens: no event depends on it."""
+"""At which speed a recording plays. The pace is not part of the session: no event depends on it."""
 
 from __future__ import annotations
 

@@ -197,8 +197,8 @@ class MarketDataShell:
                 if progress.is_over:
                     break
                 await self._publish(item)
-        if progress.end_asked is not None:
-            reason = f"ended by {progress.end_asked.author}"
+        if progress.end_requested is not None:
+            reason = f"ended by {progress.end_requested.author}"
         if not source.is_live:
             await self._await_last_decision()
         if progress.aborted:
@@ -238,25 +238,25 @@ class MarketDataShell:
 
     async def _await_last_decision(self) -> None:
         """The end follows the last decision, so that what a core holds at a close is the same in every run."""
-        said = False
+        is_logged = False
         while not await self._progress.answered(STALL_AFTER_S):
-            if not said:
-                said = True
+            if not is_logged:
+                is_logged = True
                 await self._stalled()
-            if self._progress.end_asked is not None:
+            if self._progress.end_requested is not None:
                 return
 
     async def _stalled(self) -> None:
         close_ns = self._progress.close_ns
-        message = f"The decision of the set that closed at {close_ns} has been awaited for {STALL_AFTER_S:g} s"
+        message = f"The decision of the set that closed at {close_ns} has been outstanding for {STALL_AFTER_S:g} s"
         await self._incident("session_stalled", message, close_ns=close_ns)
 
     async def _decided(self) -> None:
         """Wait until the decision on the last set is carried out, or the session is to end."""
-        said = False
+        is_logged = False
         while not await self._progress.gate(STALL_AFTER_S):
-            if not said:
-                said = True
+            if not is_logged:
+                is_logged = True
                 await self._stalled()
 
     async def _await_recorder(self) -> None:

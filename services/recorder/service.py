@@ -63,7 +63,7 @@ class RecorderService:
 
     async def _migrate(self) -> None:
         deadline = time.monotonic() + DATABASE_WAIT_S
-        said = False
+        is_logged = False
         while True:
             try:
                 await asyncio.to_thread(_migrate, self._dsn)
@@ -71,9 +71,9 @@ class RecorderService:
             except DatabaseUnavailable as error:
                 if time.monotonic() > deadline or self._stop.is_set():
                     raise
-                if not said:
-                    said = True
-                    self._log.warning("the database is away; waiting for it", reason=str(error))
+                if not is_logged:
+                    is_logged = True
+                    self._log.warning("the database is unavailable; waiting for it", reason=str(error))
                 await asyncio.sleep(DATABASE_RETRY_S)
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:

@@ -100,7 +100,7 @@ class Recorder:
             self._some.set()
             await write
         except _Stopping:
-            self._log.info("stopped while the database was away", committed=self.committed)
+            self._log.info("stopped while the database was unavailable", committed=self.committed)
         finally:
             self.is_recording = False
             for task in tasks:

@@ -2,7 +2,7 @@
 
 The connection belongs to a thread of its own, which does a whole transaction at a time while the
 event loop reads and packs the next batch. A database that is away is waited for without end,
-because dropping is no choice; nothing here keeps more than the batch in hand. When the connection
+because dropping is not an option; nothing here keeps more than the batch in hand. When the connection
 breaks during a commit, nobody can tell from here whether it happened, so the position is read
 again: it says.
 """

@@ -1,6 +1,6 @@
 """The process of one session's strategy: ``python -m live_runner.services.strategy.child``.
 
-Exit codes tell the strategy service what to do: 0 the session is over, 69 NATS is away (start again),
+Exit codes tell the strategy service what to do: 0 the session has ended, 69 NATS is away (start again),
 68 another process owns it, 1 to 127 otherwise a fault that starting again cannot mend.
 """
 

@@ -50,7 +50,7 @@ class StrategyService:
         self._log = log.get("strategy")
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
-        """Keep the session's child running until the session is over; VersionMismatch for another engine's session."""
+        """Keep the session's child running until it has ended; VersionMismatch for another engine's session."""
         check_engine(announced.session, announced.engine)
         timeout_s = config_of(announced.config).limits.decide_timeout_s
         crashes = hangs = 0
@@ -69,8 +69,8 @@ class StrategyService:
                 # Where NATS answers and refuses, taking the role says why: no room, most likely.
                 await (await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))).release()
                 raise BusUnavailable(
-                    f"The strategy of session {announced.session} lost NATS",
-                    remedy="It starts again once NATS is back",
+                    f"The strategy of session {announced.session} lost its connection to NATS",
+                    remedy="It restarts when NATS is back",
                 )
             if code == OurFault.exit_code:
                 raise StrategyError(
@@ -83,7 +83,7 @@ class StrategyService:
                 trouble = f"The strategy did not answer within {timeout_s:g} s (limits.decide_timeout_s)"
             elif code < 0:
                 crashes += 1
-                trouble = f"The strategy's process ended by signal {-code}"
+                trouble = f"The strategy's process was ended by signal {-code}"
             else:
                 crashes = CRASHES_MAX + 1
                 trouble = f"The strategy's process ended with exit code {code}"
@@ -133,7 +133,7 @@ class StrategyService:
         """Say so in the log, stop the session's entries and end it where it is; always raises StrategyError."""
         error = StrategyError(
             f"The strategy {announced.strategy} of session {announced.session} was given up. {why}",
-            remedy="Mend the strategy (see its log) and run it as a new session",
+            remedy="Fix the strategy (see its log) and run it as a new session",
             session=announced.session,
         )
         ownership = await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))
@@ -162,14 +162,14 @@ class StrategyService:
         while True:
             try:
                 answer = msgspec.msgpack.decode(await bus.request(subjects.command(command, ownership.session), body))
-                said = "" if answer.get("accepted") else str(answer.get("message"))
+                refusal = "" if answer.get("accepted") else str(answer.get("message"))
             except ServiceUnavailable as error:
-                said = str(error)
-            if not said:
+                refusal = str(error)
+            if not refusal:
                 return
-            self._log.error("command was not taken", session=ownership.session, command=command, reason=said)
+            self._log.error("command was not accepted", session=ownership.session, command=command, reason=refusal)
             if time.monotonic() > deadline:
-                message = f"The {command} command for a session without a strategy was not taken: {said}"
+                message = f"The {command} command for a session without a strategy was not accepted: {refusal}"
                 await bus.publish(ownership.note(Incident, severity="fatal", code="strategy_given_up", message=message))
                 return
             await asyncio.sleep(COMMAND_RETRY_S)

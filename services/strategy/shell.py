@@ -72,7 +72,7 @@ class StrategyShell(CoreShell):
             await self.incident(
                 "error",
                 "strategy_restarted",
-                f"{self.trouble}; it is started again from the log",
+                f"{self.trouble}; it is restarted from the log",
                 cause=f"epoch-{self.ownership.epoch}",
             )
             await self.flush()

@@ -75,7 +75,7 @@ def test_twins_are_called_the_same_way(stem: str) -> None:
 
 
 def test_what_is_compiled_loads_no_twin() -> None:
-    """Memory and start of every process; ``inputs`` words the refusals of both, so it is no twin."""
+    """Memory and start of every process; ``inputs`` words the refusals of both, so it is not a twin."""
     program = (
         "import sys; from live_runner.hotpath import fixed, indicators, normalize;"
         "print(*(name for name in sys.modules if name.startswith('live_runner.hotpath.reference.')))"

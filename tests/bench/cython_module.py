@@ -36,7 +36,7 @@ def load(source: Path) -> ModuleType:
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
         spec = importlib.util.spec_from_file_location(source.stem, library)
         if spec is None or spec.loader is None:
-            raise ImportError(f"{library} is no module")
+            raise ImportError(f"{library} is not a module")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[source.stem] = module

@@ -105,7 +105,7 @@ def test_commands_are_obeyed_recorded_and_replayed(new_house: Callable[[], House
     operator.sends("flatten")
     operator.waits_for_gate("flattening", 5)
     refusals = [
-        (operator.asks("explode", {"author": "ops@desk"}), "'explode' is no command"),
+        (operator.asks("explode", {"author": "ops@desk"}), "'explode' is not a valid command"),
         (operator.asks("resume", {"author": " "}), "names no author"),
         (operator.asks("resume", {"who": "me"}), "cannot be read"),
     ]

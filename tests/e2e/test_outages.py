@@ -80,7 +80,7 @@ def test_nats_may_be_away_for_longer(new_house: Callable[[], House], own_nats_se
     assert own_nats_server.process is not None
     os.kill(own_nats_server.pid, signal.SIGKILL)
     for service in SESSION_SERVICES:
-        wait_until_logged(house, service, "NATS is away; waiting for it")
+        wait_until_logged(house, service, "NATS is unavailable; waiting for it")
     again = Process(own_nats_server.process.program)
     try:
         house.finish(run, config)

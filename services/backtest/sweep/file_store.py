@@ -61,7 +61,7 @@ class FileStore:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(
-                f"Another sweep writes to {self.path} at this moment", remedy="Wait for it, or choose another --out"
+                f"Another sweep is writing to {self.path}", remedy="Wait for it, or choose another --out"
             ) from None
         if fresh:
             self._file.truncate(0)
@@ -69,7 +69,7 @@ class FileStore:
         elif self.path.exists() and not self._file.read(1):
             self._journal.unlink()
             raise ConfigError(
-                f"There is a file {self.path}, and no journal beside it to go on from",
+                f"{self.path} exists, and there is no journal beside it to resume from",
                 remedy="Choose another --out, or replace it with --fresh",
             )
         end = self._scan()
@@ -93,7 +93,7 @@ class FileStore:
             except msgspec.MsgspecError as error:
                 raise DataError(
                     f"{self._journal}, line {number} is damaged: {error}",
-                    remedy="Delete that line to have its run run again, or start over with --fresh",
+                    remedy="Delete that line to repeat its run, or start over with --fresh",
                 ) from error
             end += len(line)
         return end
@@ -156,7 +156,7 @@ class _Numbered(msgspec.Struct):
 
 
 def read_parquet_header(path: Path) -> Header:
-    """What a Parquet file of a sweep says about all its runs; DataError when it is no such file."""
+    """What a Parquet file of a sweep says about all its runs; DataError when it is not one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -53,7 +53,9 @@ class Part(msgspec.Struct, frozen=True):
         """From ``2/8``; ConfigError when it is none."""
         index, slash, count = text.partition("/")
         if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-            raise ConfigError(f"--part {text} is no part", remedy="Write for example --part 2/8: the second of eight")
+            raise ConfigError(
+                f"--part {text} is not a valid part", remedy="Write for example --part 2/8: the second of eight"
+            )
         return cls(int(index), int(count))
 
     def holds(self, number: int) -> bool:

@@ -96,7 +96,7 @@ class Pool:
             pipes = {worker.pipe: worker for worker in self._workers}
             for pipe in connection.wait(list(pipes), POLL_S):
                 assert isinstance(pipe, Connection)
-                yield from self._heard(pipes[pipe])
+                yield from self._receive(pipes[pipe])
             yield from self._overdue()
             yield None
 
@@ -155,21 +155,21 @@ class Pool:
 
     # -- listening ------------------------------------------------------------------------------
 
-    def _heard(self, worker: _Worker) -> Iterator[Row]:
+    def _receive(self, worker: _Worker) -> Iterator[Row]:
         try:
-            said = worker.pipe.recv()
+            received = worker.pipe.recv()
         except (EOFError, OSError):
             yield from self._died(worker)
             return
-        if isinstance(said, str):
-            self._ready(worker, said)
-        elif isinstance(said, Exception):
-            raise said
+        if isinstance(received, str):
+            self._ready(worker, received)
+        elif isinstance(received, Exception):
+            raise received
         else:
             worker.held.popleft()
             worker.since_s = time.monotonic()
-            self._ahead = AHEAD if said["seconds"] < SHORT_S else 1
-            yield said
+            self._ahead = AHEAD if received["seconds"] < SHORT_S else 1
+            yield received
 
     def _ready(self, worker: _Worker, market_hash: str) -> None:
         worker.is_ready, worker.since_s, self._failed_starts = True, time.monotonic(), 0

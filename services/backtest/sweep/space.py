@@ -142,7 +142,7 @@ def read_space(text: str, *, name: str) -> Space:
     for axis in axes:
         for other in seen:
             if f"{axis.path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{axis.path}."):
-                raise tree.error(axis.path, f"{other} says what it may be already", "Keep one of them")
+                raise tree.error(axis.path, f"{other} already lists its values", "Keep one of them")
         seen.append(axis.path)
     return Space(axes, tree.error)
 
@@ -151,7 +151,7 @@ def _collect(tree: Tree, section: dict[str, Any], above: str, axes: list[Axis]) 
     for key, value in section.items():
         path = f"{above}{key}"
         if not all(path.split(".")):
-            raise tree.error(path, "this is no parameter's name", "Write for example long.take_profit")
+            raise tree.error(path, "this is not a valid parameter name", "Write for example long.take_profit")
         if isinstance(value, dict) and not _is_span(value):
             if not value:
                 raise tree.error(path, "it has no values", "Write [value, value] or {from: 1, to: 9, step: 2}")
@@ -180,7 +180,7 @@ def _choices(tree: Tree, path: str, values: list[Any]) -> Choices:
     for value in values:
         plain = msgspec.json.encode(value)
         if plain in seen:
-            raise tree.error(path, f"the value {plain.decode()} stands twice", "Keep one of them")
+            raise tree.error(path, f"the value {plain.decode()} is listed twice", "Keep one of them")
         seen.add(plain)
     return Choices(path, tuple(values))
 
@@ -199,7 +199,7 @@ def _span(tree: Tree, path: str, given: dict[str, Any]) -> Span:
     if low > high:
         raise tree.error(path, f"`from` ({low}) is above `to` ({high})", "Exchange them")
     if scale not in _SCALES:
-        raise tree.error(f"{path}.scale", f"'{scale}' is none of its values", f"Use {' or '.join(_SCALES)}")
+        raise tree.error(f"{path}.scale", f"'{scale}' is not one of its values", f"Use {' or '.join(_SCALES)}")
     if scale == "log" and step is not None:
         raise tree.error(path, "a logarithmic span has no step", "Leave one of them out, or list the values")
     if scale == "log" and low <= 0:
@@ -220,7 +220,7 @@ def _decimal(tree: Tree, path: str, given: dict[str, Any], key: str) -> Decimal:
     except InvalidOperation:
         value = Decimal("nan")
     if not value.is_finite() or abs(value) >= Decimal("1e18"):
-        raise tree.error(f"{path}.{key}", f"'{text}' is no number below 1e18", "Write for example 0.25")
+        raise tree.error(f"{path}.{key}", f"'{text}' is not a valid number below 1e18", "Write for example 0.25")
     return value
 
 

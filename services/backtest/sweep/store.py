@@ -23,7 +23,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     sweep: str
     made_of: dict[str, str]
-    """Hashes of configuration, strategy, space, dataset and engine; how it searches, and which part."""
+    """Hashes of configuration, strategy, space, dataset and engine; the platform; how it searches, and which part."""
     space: list[Any]
     manifest: dict[str, Any]
 

@@ -16,7 +16,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
     app.command(
-        short_help="Run a configuration over its dataset, as fast as it goes.",
+        short_help="Run a configuration over its dataset, as fast as possible.",
         epilog="Examples:\n\n\b\n"
         "  live-runner backtest session.yaml\n"
         "  live-runner backtest session.yaml --compiled\n"
@@ -30,7 +30,7 @@ def backtest(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a configuration over its dataset in this process, as fast as it goes."""
+    """Run a configuration over its dataset in this process, as fast as possible."""
     import time
 
     from live_runner.services.backtest.run import run_over

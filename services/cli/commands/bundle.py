@@ -16,7 +16,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
     app.command(
-        short_help="Put a session into one file that replays anywhere.",
+        short_help="Export a session into one file that replays anywhere.",
         epilog="Examples:\n\n\b\n  live-runner bundle monday\n  live-runner bundle monday --output m.zip",
     )(bundle)
 

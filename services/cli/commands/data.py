@@ -40,8 +40,8 @@ def import_(
         typer.Option(help="Name of the dataset; `market.dataset` refers to it. Default: the folder's or file's own."),
     ] = None,
     symbol: Annotated[list[str] | None, typer.Option(help="Only this symbol; may be given more than once.")] = None,
-    venue: Annotated[str | None, typer.Option(help="The venue, where file names do not say it.")] = None,
-    timeframe: Annotated[str | None, typer.Option(help="The timeframe, where file names do not say it.")] = None,
+    venue: Annotated[str | None, typer.Option(help="The venue, if the file names do not contain it.")] = None,
+    timeframe: Annotated[str | None, typer.Option(help="The timeframe, if the file names do not contain it.")] = None,
     column: Annotated[
         list[str] | None, typer.Option(help="Name of a column, as FIELD=NAME: time, open, high, low, close, volume.")
     ] = None,
@@ -86,7 +86,7 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
     elif found:
         show(_table(found))
     else:
-        show("There is no dataset yet. Import one with: live-runner data import FOLDER --name NAME")
+        show("There are no datasets yet. Import one with: live-runner data import FOLDER --name NAME")
 
 
 def dataset_name(path: Path) -> str:
@@ -128,7 +128,7 @@ def import_data(
     files: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise DataError(f"There is no {path}", remedy="Give a folder or files of candles", path=str(path))
+            raise DataError(f"{path} does not exist", remedy="Give a folder or files of candles", path=str(path))
         files.extend(sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path])
     console = stderr_console()
     bar = Progress(

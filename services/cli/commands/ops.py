@@ -14,16 +14,17 @@ ANSWER_LIMIT_S: Final = 5.0
 """A command that is not confirmed within this time has failed as far as the operator can know."""
 
 _COMMANDS: Final = {
-    "stop": "Block opens, adds and fallbacks; closes go on. `resume` lifts it.",
-    "kill": "Like stop, and cancel resting entries too. `resume` lifts it.",
+    "stop": "Block new risk (opens, adds, fallbacks); closes continue. Undo with `resume`.",
+    "kill": "Like stop, and cancel resting entry orders. Undo with `resume`.",
     "resume": "Lift a stop or kill.",
     "flatten": "Close every position, and open nothing.",
-    "end": "End the session in order after the current bar; positions stay as they are.",
+    "end": "End the session after the current bar; positions stay as they are.",
 }
 
-ReasonOption = Annotated[str, typer.Option(help="Why; it is recorded with the command.", show_default=False)]
+ReasonOption = Annotated[str, typer.Option(help="The reason, recorded with the command.", show_default=False)]
 AuthorOption = Annotated[
-    str | None, typer.Option(help="Who; it is recorded too. [default: the user of this process]", show_default=False)
+    str | None,
+    typer.Option(help="The author, recorded with the command. [default: the user of this process]", show_default=False),
 ]
 
 
@@ -85,7 +86,7 @@ async def _send(settings: object, name: str, session: str, author: str, reason: 
                     if silent
                     else ": no such session runs"
                 ),
-                remedy="Look with: live-runner status",
+                remedy="Check with: live-runner status",
                 session=session,
                 silent=silent,
             ) from error
@@ -95,7 +96,7 @@ async def _send(settings: object, name: str, session: str, author: str, reason: 
     if not answer.get("accepted"):
         raise CommandRefused(
             f"The {name} command for {session} was refused: {str(answer.get('message', '')).rstrip('.')}",
-            remedy="Look at the session with: live-runner status",
+            remedy="Check the session with: live-runner status",
             session=session,
         )
     return str(answer.get("id", ""))

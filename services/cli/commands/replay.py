@@ -13,7 +13,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
     app.command(
-        short_help="Fold a session again and compare every output.",
+        short_help="Replay a session and compare every output.",
         epilog="Examples:\n\n\b\n  live-runner replay monday\n  live-runner replay monday.zip --json",
     )(replay)
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def replay(
     session: SessionOrBundle, partial: PartialOption = False, home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
-    """Fold the recorded inputs again and compare every output with the recorded one, byte for byte."""
+    """Run the recorded inputs through the engine again and compare every output, byte for byte."""
     from live_runner.services.cli.output import print_json, show
     from live_runner.services.forensics.report import as_dict, replay_view
 

@@ -16,13 +16,13 @@ ConfigArgument = Annotated[Path, typer.Argument(help="The configuration file (YA
 
 
 class Stage(StrEnum):
-    """How real the orders are."""
+    """Where the orders go."""
 
     PAPER = "paper"
 
 
 class Services(StrEnum):
-    """Whose services play the session."""
+    """Whose services run the session."""
 
     AUTO = "auto"
     OWN = "own"
@@ -32,7 +32,7 @@ class Services(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
-        short_help="Run a session and follow it to its summary.",
+        short_help="Run a session to its end and print its summary.",
         epilog="Examples:\n\n\b\n"
         "  live-runner run session.yaml --stage paper\n"
         "  live-runner run session.yaml --stage paper --session monday --verify\n"
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         "  NATS_URL=nats://host:4222 TIMESCALE_DSN=postgresql://... live-runner run session.yaml --stage paper",
     )(run)
     app.command(
-        short_help="Play and verify the two shipped examples.",
+        short_help="Run and verify the two example sessions.",
         epilog="Examples:\n\n\b\n"
         "  live-runner paper\n"
         "  live-runner paper --data candles/\n"
@@ -50,16 +50,19 @@ def register(app: typer.Typer) -> None:
 
 def run(
     config: ConfigArgument,
-    stage: Annotated[Stage, typer.Option(help="How real the orders are.", show_default=False)],
-    session: Annotated[str | None, typer.Option(help="Name of the session, over the configuration's.")] = None,
+    stage: Annotated[
+        Stage, typer.Option(help="Where the orders go: `paper` fills them in a simulation.", show_default=False)
+    ],
+    session: Annotated[str | None, typer.Option(help="Name of the session, instead of the configuration's.")] = None,
     speed: Annotated[
         float | None,
-        typer.Option(help="Multiple of real time at which a recording plays; default: as fast as it goes."),
+        typer.Option(help="Playback speed, as a multiple of real time; default: as fast as possible."),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Replay and compare the session at its end.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
     services: Annotated[
-        Services, typer.Option(help="Start own services, or use running ones; auto looks whether there are any.")
+        Services,
+        typer.Option(help="Start services of its own, or use running ones; auto uses running ones if there are any."),
     ] = Services.AUTO,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -88,7 +91,9 @@ def paper(
     data: Annotated[
         Path | None, typer.Option(help="Folder of recorded candles; default: the simulated market.")
     ] = None,
-    speed: Annotated[float | None, typer.Option(help="Multiple of real time; default: as fast as it goes.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Playback speed, as a multiple of real time; default: as fast as possible.")
+    ] = None,
     bars: Annotated[int | None, typer.Option(help="Length of the simulated market, in bars.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -47,7 +47,7 @@ def status(
         print_json(found)
         return
     if not found:
-        show("There is no session yet. Run one with: live-runner run CONFIG --stage paper")
+        show("There are no sessions yet. Run one with: live-runner run CONFIG --stage paper")
         return
     columns = ("session", "state", "strategy", "sets", "orders", "fills", "equity", "gate", "events", "incidents")
     table = Table()

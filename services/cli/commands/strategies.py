@@ -15,7 +15,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
-        short_help="List the strategies that ship.",
+        short_help="List the included strategies.",
         epilog="Examples:\n\n\b\n  live-runner strategies\n  live-runner strategies --json",
     )(strategies)
 

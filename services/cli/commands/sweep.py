@@ -46,13 +46,13 @@ def register(app: typer.Typer) -> None:
 def sweep(
     config: Annotated[Path, typer.Argument(help="The configuration file (YAML).", show_default=False)],
     space: Annotated[
-        Path, typer.Option(help="The file (YAML) that says which values the parameters may take.", show_default=False)
+        Path, typer.Option(help="The search space (YAML): the values of each parameter.", show_default=False)
     ],
     compiled: Annotated[bool, typer.Option("--compiled", help="Run the strategy's compiled twin.")] = False,
     random: Annotated[
-        int | None, typer.Option(help="Run so many sets drawn at random, instead of every combination.")
+        int | None, typer.Option(help="Run this many randomly drawn sets instead of every combination.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the random search. Default: 1.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random search. Default: 1.", min=0)] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Worker processes. Default: one per core.", min=1, max=_JOBS_MAX)
     ] = None,
@@ -60,19 +60,19 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(help="The Parquet file. Default: sweeps/NAME.parquet in the data folder.")
     ] = None,
-    database: Annotated[bool, typer.Option("--database", help="Store into table sweep_run instead.")] = False,
+    database: Annotated[bool, typer.Option("--database", help="Store the results in table sweep_run instead.")] = False,
     name: Annotated[str | None, typer.Option(help="The sweep's name. Default: the session's.")] = None,
-    sort: Annotated[str, typer.Option(help="The figure that ranks the runs.")] = "equity",
+    sort: Annotated[str, typer.Option(help="The column that ranks the runs.")] = "equity",
     best: Annotated[int, typer.Option(help="Runs to show.", min=1, max=1000)] = 10,
-    timeout: Annotated[float, typer.Option(help="Seconds after which a run has failed.", min=0.1)] = TIMEOUT_S,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Throw stored results away and start over.")] = False,
+    timeout: Annotated[float, typer.Option(help="Time limit of one run, in seconds.", min=0.1)] = TIMEOUT_S,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Discard stored results and start over.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a configuration over its dataset with many sets of parameters, and rank them.
 
     Interrupted, the same command goes on with what is missing. Exit code 1 when a run failed; a set that the
-    strategy refuses is no failure.
+    strategy refuses is not a failure.
     """
     from live_runner.contracts.errors import ConfigError
     from live_runner.contracts.subjects import check_session
@@ -90,10 +90,10 @@ def sweep(
     with open_store(prepared, settings, out=out, database=database, fresh=fresh) as store:
         began_s = time.perf_counter()
         is_stopped, ran = _run(prepared, store, settings.home, jobs or _cores(), timeout, column, is_quiet=as_json)
-        told = _result(prepared, store, column, best)
-        told |= {"ran": ran, "seconds": round(time.perf_counter() - began_s, 3)}
-    _show(told, column, as_json=as_json)
-    raise typer.Exit(130 if is_stopped else int(told["failed"] > 0))
+        result = _result(prepared, store, column, best)
+        result |= {"ran": ran, "seconds": round(time.perf_counter() - began_s, 3)}
+    _show(result, column, as_json=as_json)
+    raise typer.Exit(130 if is_stopped else int(result["failed"] > 0))
 
 
 def _run(
@@ -192,20 +192,20 @@ def _result(prepared: Prepared, store: Store, column: Column, best: int) -> dict
     }
 
 
-def _show(told: dict[str, Any], column: Column, *, as_json: bool) -> None:
+def _show(result: dict[str, Any], column: Column, *, as_json: bool) -> None:
     from live_runner.services.cli.output import note, print_json, show
     from live_runner.services.cli.sweep_display import best_table
 
     if as_json:
-        print_json(told)
+        print_json(result)
         return
-    if told["best"]:
-        show(best_table(told["best"], column))
-    for failure in told["failures"]:
+    if result["best"]:
+        show(best_table(result["best"], column))
+    for failure in result["failures"]:
         note(f"run {failure['number']} failed: {failure['message']}")
     note(
-        f"{told['sweep']}: {told['done']} done, {told['refused']} refused, {told['failed']} failed of {told['runs']} "
-        f"runs ({told['ran']} now, in {told['seconds']:g} s); results in {told['results']}"
+        f"{result['sweep']}: {result['done']} done, {result['refused']} refused, {result['failed']} failed "
+        f"of {result['runs']} runs ({result['ran']} now, in {result['seconds']:g} s); results in {result['results']}"
     )
 
 
@@ -217,7 +217,8 @@ def _column(name: str) -> Column:
     rankable = {column.name: column for column in COLUMNS if column.best}
     if name not in rankable:
         raise ConfigError(
-            f"--sort {name} is no figure", remedy=nearest(name, rankable) or f"Known: {', '.join(rankable)}"
+            f"--sort {name} is not a column that ranks",
+            remedy=nearest(name, rankable) or f"Known: {', '.join(rankable)}",
         )
     return rankable[name]
 

@@ -21,7 +21,7 @@ _VALUE_CHARACTERS_MAX: Final = 160
 def register(app: typer.Typer) -> None:
     """Add the command of this module."""
     app.command(
-        short_help="Print events, decoded, as they come.",
+        short_help="Print events, decoded, as they arrive.",
         epilog="Examples:\n\n\b\n"
         "  live-runner tail --session monday\n"
         "  live-runner tail 'order.>'\n"
@@ -34,12 +34,12 @@ def tail(
         str | None, typer.Argument(help="Subject, wildcards allowed; default: every event.", show_default=False)
     ] = None,
     session: Annotated[str | None, typer.Option(help="Only events of this session.")] = None,
-    from_start: Annotated[bool, typer.Option("--all", help="Begin with the oldest event in the stream.")] = False,
-    follow: Annotated[bool, typer.Option(help="Go on with what comes.")] = True,
+    from_start: Annotated[bool, typer.Option("--all", help="Start with the oldest event in the stream.")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for new events.")] = True,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the events on a subject, decoded, as they come; end with Ctrl-C."""
+    """Print the events on a subject, decoded, as they arrive; end with Ctrl-C."""
     from live_runner.contracts import subjects
 
     if session is not None:

@@ -91,7 +91,7 @@ def clean(candles: Candles, timeframe: str, *, source: str, first_row: int = 1) 
         differs = np.flatnonzero(repeats[1:] & (values[1:] != values[:-1])) + 1
         if len(differs):
             row = int(order[differs[0]]) + first_row
-            _refuse(source, row, field, "contradicts another row of the same open time", "Keep one of the two rows")
+            _refuse(source, row, field, "contradicts another row with the same open time", "Keep one of the two rows")
     return Cleaned(_take(ordered, np.flatnonzero(~repeats)), int(np.count_nonzero(repeats)), reordered)
 
 
@@ -147,7 +147,7 @@ def _check_grid(candles: Candles, timeframe: str, source: str, first_row: int) -
             source,
             row + first_row,
             "time",
-            f"is {at_ns // 1_000_000} ms, which is no open time of a {timeframe} bar",
+            f"is {at_ns // 1_000_000} ms, which is not an open time of a {timeframe} bar",
             "Bars are labelled by their open time; check the timeframe and the time unit",
         )
 
@@ -158,7 +158,13 @@ def _check_values(candles: Candles, source: str, first_row: int) -> None:
         bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
         if len(bad):
             row = int(bad[0])
-            _refuse(source, row + first_row, field, f"is {values[row]!r}, which is no price", "Repair or drop the row")
+            _refuse(
+                source,
+                row + first_row,
+                field,
+                f"is {values[row]!r}, which is not a valid price",
+                "Repair or drop the row",
+            )
     bad = np.flatnonzero(~(np.isfinite(candles.volume) & (candles.volume >= 0)))
     if len(bad):
         row = int(bad[0])

@@ -24,7 +24,7 @@ _BLOCK_ROWS: Final = 8192
 
 
 def check_columns(candles: Candles) -> None:
-    """DataError with symbol, row (counted from 1) and field of the first row that is no closed candle.
+    """DataError with symbol, row (counted from 1) and field of the first row that is not a closed candle.
 
     Columns are arrays of one length: times int64, rising, from 1970 to 2116; prices finite and positive, with
     low <= open, close <= high; volumes finite and not negative.
@@ -43,7 +43,7 @@ def _check_shapes(candles: Candles) -> None:
         kind = np.int64 if field == "time" else np.float64
         if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype != kind:
             found = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-            _refuse(candles.symbol, 1, field, f"comes as {found}", f"Give one array of {np.dtype(kind)}")
+            _refuse(candles.symbol, 1, field, f"has type {found}", f"Give one array of {np.dtype(kind)}")
         if len(values) != rows:
             short = min(rows, len(values)) + 1
             remedy = f"Give every column of {candles.symbol} as many rows as there are times, {rows}"
@@ -51,7 +51,7 @@ def _check_shapes(candles: Candles) -> None:
 
 
 def _is_sound(block: Candles) -> bool:
-    """Whether all rows are; what is no number makes each of these comparisons false."""
+    """Whether all rows are; what is not a number makes each of these comparisons false."""
     opens_ns, high, low, volume = block.open_ns, block.high, block.low, block.volume
     return bool(
         opens_ns[0] >= 0
@@ -87,8 +87,8 @@ def _rules(block: Candles) -> list[tuple[str, NDArray[np.bool_], str]]:
     ]
     for field in PRICES:
         values = block.column(field)
-        rules.append((field, ~(np.isfinite(values) & (values > 0)), "which is no price"))
-    rules.append(("volume", ~(np.isfinite(block.volume) & (block.volume >= 0)), "which is no volume"))
+        rules.append((field, ~(np.isfinite(values) & (values > 0)), "which is not a valid price"))
+    rules.append(("volume", ~(np.isfinite(block.volume) & (block.volume >= 0)), "which is not a valid volume"))
     for field in ("low", "open", "close"):
         rules.append(("high", high < block.column(field), f"below {field}"))
     for field in ("open", "close"):

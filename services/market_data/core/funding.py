@@ -28,7 +28,7 @@ def snap(stamp_ns: int) -> int:
 
 
 def rate_text(text: str) -> str:
-    """The rate as the shortest decimal text of the same value; ValueError when it is no number."""
+    """The rate as the shortest decimal text of the same value; ValueError when it is not a number."""
     return fixed.decimal_text(*fixed.parse_decimal(text))
 
 

@@ -74,7 +74,7 @@ def override(instrument: Instrument, rules: Mapping[str, Any]) -> Instrument:
     unknown = sorted(set(rules) - known)
     if unknown:
         raise ConfigError(
-            f"market.instruments: '{unknown[0]}' of {instrument.symbol} is no rule of a market",
+            f"market.instruments: '{unknown[0]}' of {instrument.symbol} is not a market rule",
             remedy=f"Use one of {' '.join(sorted(known))}",
             key=f"market.instruments.{instrument.symbol}.{unknown[0]}",
         )
@@ -100,7 +100,7 @@ def split_symbol(symbol: str) -> tuple[str, str, str]:
     base, slash, quote = pair.partition("/")
     if not (base and slash and quote) or (":" in symbol and not settle) or "-" in settle:
         raise ConfigError(
-            f"'{symbol}' is no symbol of a spot market or perpetual",
+            f"'{symbol}' is not a valid symbol of a spot market or perpetual",
             remedy="Write unified ccxt symbols: BTC/USDT, BTC/USDT:USDT",
             key="market.symbols",
             symbol=symbol,

@@ -226,10 +226,10 @@ class LiveBook:
     def _checked(self, symbol: str, row: Candle) -> SetBar:
         prices = row[1:5]
         if bar_open_ns(row.open_ns, self._timeframe) != row.open_ns:
-            raise self._bad(symbol, row, "time", "is no open time of a bar")
+            raise self._bad(symbol, row, "time", "is not an open time of a bar")
         for name, price in zip(("open", "high", "low", "close"), prices, strict=True):
             if not 0.0 < price < float("inf"):
-                raise self._bad(symbol, row, name, f"is {price!r}, which is no price")
+                raise self._bad(symbol, row, name, f"is {price!r}, which is not a valid price")
         if not 0.0 <= row.volume < float("inf"):
             raise self._bad(symbol, row, "volume", f"is {row.volume!r}")
         if row.high != max(prices) or row.low != min(prices):

@@ -45,7 +45,7 @@ class Item(NamedTuple):
 class SetTimeline:
     """Everything that a session over these columns publishes, in order.
 
-    ``columns`` stand in the configured symbol order; DataError names a row that is no closed candle. The session is
+    ``columns`` stand in the configured symbol order; DataError names a row that is not a closed candle. The session is
     [begin_ns, end_ns) in open times; sets that open before ``first_open_ns`` are warmup.
     """
 

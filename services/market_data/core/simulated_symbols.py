@@ -73,7 +73,7 @@ _UNKNOWN_PRICES: Final = ((0.045, 5, 0), (0.6, 4, 0), (7.5, 3, 1), (62.0, 2, 2))
 
 
 def listing(symbol: str) -> Listing:
-    """The symbol's characteristics; ConfigError when it is no spot or perpetual symbol."""
+    """The symbol's characteristics; ConfigError when it is not a spot or perpetual symbol."""
     base, quote, settle = split_symbol(symbol)
     known = _KNOWN.get(base) if quote in ("USDT", "USDC", "USD") else None
     if known is None:

@@ -164,7 +164,7 @@ def _refuse_holes(columns: Sequence[Candles], warmup: Times, timeframe: str, nee
 def _hole(symbol: str, from_ns: int, to_ns: int, length: int, needed: int, found: int) -> WarmupRefused:
     missing = (to_ns - from_ns) // length
     return WarmupRefused(
-        f"The warmup needs {needed} bars in a row; {symbol} has {found} after a hole of {missing} from {iso(from_ns)}",
+        f"The warmup needs {needed} bars in a row; {symbol} has {found} after a gap of {missing} from {iso(from_ns)}",
         remedy="Set market.start later, or market.warmup_holes: accept where a minute without a trade has no bar",
         reason="warmup_refused",
         needed=needed,

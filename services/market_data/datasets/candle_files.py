@@ -66,7 +66,7 @@ def read_marks(path: Path) -> dict[int, float]:
     opens = _floats(table["open"], "open", path, first)
     bad = np.flatnonzero(~(np.isfinite(opens) & (opens > 0)))
     if len(bad):
-        _refuse(path, int(bad[0]) + first, "open", f"is {float(opens[bad[0]])!r}, which is no price")
+        _refuse(path, int(bad[0]) + first, "open", f"is {float(opens[bad[0]])!r}, which is not a valid price")
     return dict(zip(times.tolist(), opens.tolist(), strict=True))
 
 
@@ -81,7 +81,7 @@ def read_funding(path: Path) -> list[tuple[int, str]]:
         except ValueError:
             finite = False
         if not finite:
-            _refuse(path, row + first, "funding_rate", f"is '{rate}', which is no rate")
+            _refuse(path, row + first, "funding_rate", f"is '{rate}', which is not a valid rate")
     return list(zip(times.tolist(), rates, strict=True))
 
 
@@ -132,7 +132,7 @@ def _parquet(path: Path, names: Sequence[str], columns: Mapping[str, str]) -> di
         table = pa_parquet.read_table(path, columns=[where[name] for name in names])
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise DataError(
-            f"{path.name} is no readable Parquet file: {error}",
+            f"{path.name} is not a readable Parquet file: {error}",
             remedy="It may be truncated; export or download it again",
             file=path.name,
         ) from error
@@ -162,7 +162,7 @@ def _first_line(path: Path, data: bytes) -> list[str]:
         line = data.split(b"\n", 1)[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path.name} is no text file", remedy="Import CSV or Parquet", file=path.name, row=1
+            f"{path.name} is not a text file", remedy="Import CSV or Parquet", file=path.name, row=1
         ) from error
     return [cell.strip() for cell in next(csv.reader([line.rstrip("\r")]), [""])]
 
@@ -204,7 +204,7 @@ def _locate_fault(
             _refuse(path, number, "row", f"has {len(row)} columns instead of {len(header)}")
         for name, place in places.items():
             if name not in texts and name != "time" and not _is_number(row[place]):
-                _refuse(path, number, name, f"is '{row[place]}', which is no number")
+                _refuse(path, number, name, f"is '{row[place]}', which is not a valid number")
 
 
 def _floats(column: pa.ChunkedArray, field: str, path: Path, first: int) -> Floats:
@@ -216,7 +216,7 @@ def _floats(column: pa.ChunkedArray, field: str, path: Path, first: int) -> Floa
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         for row, value in enumerate(column.to_pylist()):
             if not _is_number(str(value)):
-                _refuse(path, row + first, field, f"is '{value}', which is no number")
+                _refuse(path, row + first, field, f"is '{value}', which is not a valid number")
         values = np.array([float(value) for value in column.to_pylist()])
     return values
 
@@ -245,7 +245,7 @@ def _time(value: Any, unit: TimeUnit, path: Path, row: int) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        _refuse(path, row, "time", f"is '{text}', which is no time")
+        _refuse(path, row, "time", f"is '{text}', which is not a valid time")
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000_000 + elapsed.microseconds * 1_000

@@ -140,7 +140,7 @@ def _named(file: FileName, given: ImportOptions) -> FileName:
     symbol = file.symbol or single
     if symbol is None:
         raise DataError(
-            f"{file.path.name} does not say which symbol it holds",
+            f"{file.path.name} has no symbol in its name",
             remedy="Import it alone with --symbol BASE/QUOTE:SETTLE, or name it like binanceusdm_BTC-USDT-USDT_1m.csv",
             file=file.path.name,
         )
@@ -190,7 +190,7 @@ def _choose(files: Sequence[FileName], given: ImportOptions) -> tuple[_Group, di
     if not groups:
         held = sorted({f"{file.venue} {file.symbol} {file.timeframe}" for file in files})
         raise DataError(
-            f"No candle file fits the choice; there are: {', '.join(held)}",
+            f"No candle file matches; found: {', '.join(held)}",
             remedy="Correct --symbol, --venue or --timeframe",
         )
     group = max(groups, key=lambda group: _rank(group, groups[group]))

@@ -49,7 +49,7 @@ def _market(path: Path, row: int, line: str) -> dict[str, Any]:
 
 def _no_market(path: Path, row: int, what: str) -> DataError:
     return DataError(
-        f"{path.name}, row {row} is no ccxt market: {what}",
+        f"{path.name}, row {row} is not a ccxt market: {what}",
         remedy="Write one market a line, as ccxt's exchange.market(symbol) gives it, with exchange and precisionMode",
         file=path.name,
         row=row,

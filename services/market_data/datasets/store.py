@@ -48,7 +48,7 @@ def dataset_folder(home: Path, name: str) -> Path:
     root = home / "datasets"
     if not _NAME.fullmatch(name) or not (root / name).resolve().is_relative_to(root.resolve()):
         raise DataError(
-            f"'{name}' is no dataset's name",
+            f"'{name}' is not a valid dataset name",
             remedy="Use up to 64 of a-z 0-9 _ . - and begin with a letter or digit; datasets are never paths",
             dataset=name,
         )
@@ -169,7 +169,7 @@ def _column_bytes(candles: Candles) -> bytes:
 
 def _read_columns(folder: Path, name: str, symbol: str, file: str, expected: str) -> Candles:
     if Path(file).name != file:
-        raise _tampered(name, _MANIFEST, f"'{file}' is no file of this dataset")
+        raise _tampered(name, _MANIFEST, f"'{file}' is not a file of this dataset")
     data = _checked(folder, name, file, expected)
     rows = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
     columns = (np.ascontiguousarray(rows[field]) for field in FIELDS)

@@ -74,7 +74,7 @@ class LiveSource:
         self._history = History(venue, self._caller, config.market.timeframe)
         self._plan: Plan | None = None
         self._checked_at_ns = 0
-        self._outage_told = False
+        self._outage_reported = False
 
     async def open(self) -> None:
         """Load markets and read the venue's clock."""
@@ -199,10 +199,10 @@ class LiveSource:
         if now_ns - self._checked_at_ns >= REVISION_CHECK_NS:
             wanted, self._checked_at_ns = list(self._market.symbols), now_ns
         since_ns = book.next_open_ns - OVERLAP_BARS * self._length_ns
-        answers = await asyncio.gather(*(self._ask(book, symbol, since_ns) for symbol in wanted))
+        answers = await asyncio.gather(*(self._request(book, symbol, since_ns) for symbol in wanted))
         return all(answers) if len(set(answers)) < 2 else True
 
-    async def _ask(self, book: LiveBook, symbol: str, since_ns: int) -> bool:
+    async def _request(self, book: LiveBook, symbol: str, since_ns: int) -> bool:
         try:
             page = await self._history.fetch(symbol, since_ns)
         except VenueUnavailable:
@@ -236,10 +236,10 @@ class LiveSource:
         now_ns = self._clock.now_ns()
         overdue_ns = now_ns - book.next_open_ns - self._length_ns
         if answered:
-            self._outage_told = False
-        if answered or self._outage_told or overdue_ns < self._market.missing_deadline_s * _S:
+            self._outage_reported = False
+        if answered or self._outage_reported or overdue_ns < self._market.missing_deadline_s * _S:
             return ()
-        self._outage_told = True
+        self._outage_reported = True
         fields = {
             "severity": "error",
             "code": "venue_unavailable",

@@ -1,6 +1,6 @@
 """ccxt as a venue's market data.
 
-What ccxt does not do: it drops a stream's closed flag, does not retry, takes a body that is no JSON for an
+What ccxt does not do: it drops a stream's closed flag, does not retry, takes a body that is not JSON for an
 empty answer, and loads more than is needed (currencies, margin pairs). The configuration's
 ``market.options`` is ccxt's own constructor configuration, and besides:
 
@@ -96,7 +96,7 @@ class CcxtVenue:
         async with _translated("fetch_time"):
             answer = await self._exchange.fetch_time()
             if not isinstance(answer, int) or answer <= 0:
-                raise VenueSilent(f"{self.name} told a time that is none: {answer!r}")
+                raise VenueSilent(f"{self.name} answered with an invalid time: {answer!r}")
             return answer * _MS
 
     async def candles(self, symbol: str, timeframe: str, since_ns: int, limit: int) -> list[Candle]:
@@ -177,13 +177,13 @@ def _make(name: str, given: dict[str, Any]) -> Any:
 
 
 def _check_bodies(exchange: Any) -> None:
-    """Make a body that is no JSON an error: to ccxt's parsers it is an empty list, and that would be "no candles"."""
+    """Make a body that is not JSON an error: to ccxt's parsers it is an empty list, and that would be "no candles"."""
     fetch = exchange.fetch
 
     async def fetch_json(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         answer = await fetch(url, method, headers, body)
         if not isinstance(answer, dict | list):
-            raise ccxt.ExchangeNotAvailable(f"{exchange.id} {method} {urlsplit(url).path}: the body is no JSON")
+            raise ccxt.ExchangeNotAvailable(f"{exchange.id} {method} {urlsplit(url).path}: the body is not valid JSON")
         return answer
 
     exchange.fetch = fetch_json
@@ -193,7 +193,7 @@ def _point_at(exchange: Any, base_url: str) -> None:
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ConfigError(
-            f"market.options.base_url '{base_url}' is no address",
+            f"market.options.base_url '{base_url}' is not a valid address",
             remedy="Write for example http://127.0.0.1:8080",
             key="market.options.base_url",
         )
@@ -219,8 +219,8 @@ def _candle(row: Sequence[Any]) -> Candle:
 
 def _funding_rate(symbol: str, row: Mapping[str, Any]) -> FundingRate:
     info = row.get("info") or {}
-    said = info.get("fundingRate") if isinstance(info, dict) else None
-    rate = rate_text(said) if isinstance(said, str) else fixed.float_text(float(row["fundingRate"]))
+    exact = info.get("fundingRate") if isinstance(info, dict) else None
+    rate = rate_text(exact) if isinstance(exact, str) else fixed.float_text(float(row["fundingRate"]))
     mark = info.get("markPrice") if isinstance(info, dict) else None
     return FundingRate(symbol, snap(int(row["timestamp"]) * _MS), rate, float(mark) if mark else None)
 

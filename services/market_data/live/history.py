@@ -47,7 +47,7 @@ class History:
         """Every candle from ``since_ns`` to now; holes are asked for a second time."""
         async with self._gate:
             page = await self._pages_from(symbol, since_ns, None)
-            page = await self._ask_holes(symbol, page)
+            page = await self._request_gaps(symbol, page)
         self._pages[symbol] = page
         return page
 
@@ -87,7 +87,7 @@ class History:
             lambda: self._venue.candles(symbol, self._timeframe, since_ns, limit),
         )
 
-    async def _ask_holes(self, symbol: str, page: Page) -> Page:
+    async def _request_gaps(self, symbol: str, page: Page) -> Page:
         opens = np.array([row.open_ns for row in page.rows], dtype=np.int64)
         found = holes(opens, self._timeframe)
         if not found or len(found) > HOLES_ASKED_MAX:

@@ -10,7 +10,7 @@ import msgspec
 __all__ = ["Finding", "Findings"]
 
 SHOWN_BYTES_MAX: Final = 65_536
-"""Of bytes that are no message of ours; they stand in the incident, because they have no event row."""
+"""Of bytes that are not a valid message, kept in the incident because they have no event row."""
 
 
 class Finding(msgspec.Struct):
@@ -44,7 +44,7 @@ class Findings:
                 session,
                 "error",
                 "sequence_gap",
-                f"{source} said number {found} where {expected} was next: {found - expected} are missing",
+                f"{source} sent number {found} where {expected} was expected: {found - expected} are missing",
                 {"source": source, "expected": expected, "found": found},
                 stream_seq,
             ),
@@ -58,7 +58,7 @@ class Findings:
                 session,
                 "error",
                 "sequence_repeated",
-                f"{source} said number {found} after number {last}: not stored again",
+                f"{source} sent number {found} after number {last}: not stored again",
                 {"source": source, "last": last, "found": found, "id": event_id},
                 stream_seq,
             ),
@@ -72,7 +72,7 @@ class Findings:
                 session,
                 "error",
                 "unreadable_message",
-                f"A message of {len(data)} bytes on {subject} is none of ours",
+                f"A message of {len(data)} bytes on {subject} is not a valid message",
                 {
                     "subject": subject,
                     "reason": reason,

@@ -49,7 +49,7 @@ PG_EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01 in microseconds of Unix time."""
 REMEMBERED: Final = 65_536
 NUMERIC_TEXT_MAX: Final = 1_000
-"""Characters of a decimal text; longer ones are no amounts."""
+"""Characters of a decimal text; longer ones are not amounts."""
 
 _INT4: Final = struct.Struct(">ii")
 _INT8: Final = struct.Struct(">iq")
@@ -90,7 +90,7 @@ def token(value: str | None) -> bytes:
 def numeric(value: str | None) -> bytes:
     """Decimal text, with the scale that it was written with; "" and None are null.
 
-    ValueError for anything that is no finite number.
+    ValueError for anything but a finite number.
     """
     if not value:
         return NULL
@@ -121,10 +121,10 @@ def numeric(value: str | None) -> bytes:
 
 def _without_exponent(value: str) -> str:
     if len(value) > NUMERIC_TEXT_MAX or _NUMBER.fullmatch(value) is None:
-        raise ValueError(f"'{value[:40]}' is no number")
+        raise ValueError(f"'{value[:40]}' is not a valid number")
     number = Decimal(value)
     if abs(number.adjusted()) > NUMERIC_TEXT_MAX // 2:
-        raise ValueError(f"'{value[:40]}' is no amount")
+        raise ValueError(f"'{value[:40]}' is not a valid amount")
     return format(number, "f")
 
 

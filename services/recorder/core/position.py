@@ -33,7 +33,7 @@ def epoch_ns(created: str) -> int:
     """NATS' creation time of a stream (ISO 8601, up to nanoseconds), cut to microseconds."""
     match = _ISO.fullmatch(created)
     if match is None:
-        raise ValueError(f"'{created}' is no time of NATS")
+        raise ValueError(f"'{created}' is not a valid NATS timestamp")
     whole, fraction, zone = match.groups()
     seconds = int(datetime.fromisoformat(whole + zone.replace("Z", "+00:00")).timestamp())
     return seconds * _NS_PER_S + int((fraction or "").ljust(9, "0")) // _NS_PER_US * _NS_PER_US

@@ -63,7 +63,7 @@ class Tree:
             problem = getattr(error, "problem", None) or str(error)
             raise self._error(
                 "",
-                f"it is no valid YAML: {problem}",
+                f"it is not valid YAML: {problem}",
                 "Check indentation, colons and quotes",
                 line=mark.line + 1 if mark else 0,
             ) from None
@@ -175,7 +175,7 @@ class Tree:
                 raise self._error(path, "merge keys are not read here", "Write the keys out", line=line)
             if name in seen:
                 raise self._error(
-                    path, f"this key stands twice, first in line {self._lines[path]}", "Keep one", line=line
+                    path, f"this key is there twice, first in line {self._lines[path]}", "Keep one", line=line
                 )
             seen.add(name)
             self._lines[path] = line
@@ -190,7 +190,7 @@ class Tree:
         text = self._scalar(node, str, key)
         if text not in allowed:
             raise self.error(
-                key, f"'{text}' is none of its values", nearest(text, allowed) or f"Use {' or '.join(allowed)}"
+                key, f"'{text}' is not one of its values", nearest(text, allowed) or f"Use {' or '.join(allowed)}"
             )
         return text
 

@@ -132,7 +132,7 @@ def _wait_until_ready(process: Process, folder: Path, port: int, name: str) -> i
     while True:
         if process.exit_code() is not None:
             raise BusUnavailable(
-                f"The embedded NATS server ended at once: {process.last_words() or 'it said nothing'}",
+                f"The embedded NATS server ended at once: {process.last_words() or 'it printed nothing'}",
                 remedy=f"See {process.program.output}; set NATS_URL to use a server of yours",
             )
         found = port or _announced_port(folder, process.pid)

@@ -222,17 +222,17 @@ def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, passw
         )
     except subprocess.TimeoutExpired as error:
         raise DatabaseUnavailable(
-            f"Making the embedded database took more than {INITDB_TIMEOUT_S:g} s",
+            f"Creating the embedded database took more than {INITDB_TIMEOUT_S:g} s",
             remedy="Check the disk, or set TIMESCALE_DSN to a server of yours",
         ) from error
     finally:
         secret.unlink(missing_ok=True)
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        lines = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()
         raise DatabaseUnavailable(
-            f"The embedded database cannot be made in {folder}: {said[-1].strip()}",
-            remedy="Check the space and rights of that folder, or set TIMESCALE_DSN to a server of yours",
-            output=said[-5:],
+            f"The embedded database cannot be created in {folder}: {lines[-1].strip()}",
+            remedy="Check free space and permissions of that folder, or set TIMESCALE_DSN to a server of yours",
+            output=lines[-5:],
         )
     new.replace(folder / "data")
 
@@ -257,11 +257,11 @@ def _wait_until_ready(process: Process, folder: Path, *, is_last: bool) -> bool:
     remedy = f"See {process.program.output}; set TIMESCALE_DSN to use a server of yours"
     while not _is_ready(folder / "data", process.pid):
         if process.exit_code() is not None:
-            said = process.last_words()
-            if "could not create any TCP/IP sockets" in said and not is_last:
+            output = process.last_words()
+            if "could not create any TCP/IP sockets" in output and not is_last:
                 return False
             raise DatabaseUnavailable(
-                f"The embedded PostgreSQL ended at once: {said or 'it said nothing'}", remedy=remedy
+                f"The embedded PostgreSQL ended at once: {output or 'it printed nothing'}", remedy=remedy
             )
         if time.monotonic() >= deadline:
             raise DatabaseUnavailable(
@@ -281,5 +281,5 @@ def _ensure_database(dsn: str) -> None:
                 connection.execute(f"create database {_NAME}")
     except psycopg.Error as error:
         raise DatabaseUnavailable(
-            f"The embedded PostgreSQL refuses a connection: {error}", remedy="See postgres.log beside its data"
+            f"The embedded PostgreSQL refused a connection: {error}", remedy="See postgres.log beside its data"
         ) from error

@@ -153,7 +153,7 @@ def _lock(file: TextIO, kind: int, home: Path) -> None:
             if time.monotonic() >= deadline:
                 raise ServiceUnavailable(
                     f"Another live-runner has been starting or ending servers in {home} for {START_LOCK_TIMEOUT_S:g} s",
-                    remedy="Look at it, or choose another folder with --home",
+                    remedy="Check it, or choose another folder with --home",
                 ) from None
             time.sleep(_POLL_S)
         else:

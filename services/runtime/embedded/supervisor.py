@@ -1,7 +1,7 @@
 """Keeps the services of an embedded session running as child processes.
 
 A child that ends without being asked is started again, at once the first time and later with a
-growing pause; one that keeps ending is given up with the last thing it said. The embedded servers
+growing pause; one that keeps ending is given up with the last line it printed. The embedded servers
 are kept the same way. Children are started on the thread that calls (see process.py): the main one.
 """
 
@@ -44,7 +44,7 @@ class Exit:
     """Negative is the signal that ended it."""
     restart: int
     """How many times it was started again lately, this one included."""
-    said: str
+    last_output: str
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Child:
 
 def service_program(settings: Settings, service: str) -> Program:
     """How a service is run as a child: as anybody would run it, with its log in the home folder."""
-    # -P: the working directory is no place to import from; modules there would shadow installed ones.
+    # -P: nothing is imported from the working directory; modules there would shadow installed ones.
     command = [sys.executable, "-P", "-m", "live_runner.services.cli.entry", "serve", service, "--log-to-file"]
     return Program(
         name=service,
@@ -114,7 +114,7 @@ class Supervisor:
             if child.due_s is not None:
                 if now_s >= child.due_s:
                     child.process, child.due_s = Process(child.process.program), None
-                    self._logger.info("service started again", child=name, pid=child.process.pid)
+                    self._logger.info("service restarted", child=name, pid=child.process.pid)
             elif (code := child.process.exit_code()) is not None:
                 self._ended(name, child, code, now_s)
 
@@ -134,11 +134,11 @@ class Supervisor:
     def _ended(self, name: str, child: _Child, code: int, now_s: float) -> None:
         while child.restarts and child.restarts[0] < now_s - RESTART_WINDOW_S:
             child.restarts.popleft()
-        said = child.process.last_words()
+        last_output = child.process.last_words()
         if len(child.restarts) >= RESTARTS_MAX or code in _FINAL_EXIT_CODES:
             often = f"{len(child.restarts) + 1} times within {RESTART_WINDOW_S:g} s" if child.restarts else "at once"
             raise ServiceUnavailable(
-                f"{name} ended {often} (exit code {code}): {said or 'it said nothing'}",
+                f"{name} ended {often} (exit code {code}): {last_output or 'it printed nothing'}",
                 remedy=f"See {child.process.program.output} and {self._settings.logs}",
                 service=name,
                 child_exit_code=code,
@@ -146,5 +146,7 @@ class Supervisor:
         pause_s = 0.0 if not child.restarts else min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (len(child.restarts) - 1))
         child.restarts.append(now_s)
         child.due_s = now_s + pause_s
-        self._logger.warning("service ended", child=name, pid=child.process.pid, exit_code=code, said=said)
-        self._on_exit(Exit(name, child.process.pid, code, len(child.restarts), said))
+        self._logger.warning(
+            "service ended", child=name, pid=child.process.pid, exit_code=code, last_output=last_output
+        )
+        self._on_exit(Exit(name, child.process.pid, code, len(child.restarts), last_output))

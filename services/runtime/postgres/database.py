@@ -102,8 +102,8 @@ def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
         match = _FILE_NAME.fullmatch(path.name)
         if match is None or int(match[1]) != len(found) + 1:
             raise OurFault(
-                f"{path.name} is no migration number {len(found) + 1}",
-                remedy="Name migrations 0001_what.sql, 0002_what.sql, ... without a hole",
+                f"{path.name} is not migration number {len(found) + 1}",
+                remedy="Name migrations 0001_what.sql, 0002_what.sql, ... without a gap",
             )
         data = path.read_bytes()
         requires = _REQUIRES.match(data.decode())
@@ -147,7 +147,7 @@ def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> Migrated
         except pg.LockNotAvailable as error:
             raise DatabaseUnavailable(
                 f"Another service has been migrating {masked(dsn)} for {LOCK_TIMEOUT_S} s",
-                remedy="Look at its log; end it if it hangs",
+                remedy="Check its log; end it if it hangs",
             ) from error
         _ensure_extension(connection)
         found = _edition(connection)
@@ -225,7 +225,7 @@ def _outstanding(
         elif applied[migration.number][1] != migration.sha256:
             raise MigrationMismatch(
                 f"Migration {migration.name} was edited after it was applied",
-                remedy="Put the file back as it was and write the change as a new migration",
+                remedy="Restore the file and write the change as a new migration",
                 migration=migration.name,
             )
     return outstanding, skipped

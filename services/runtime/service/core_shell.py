@@ -146,7 +146,7 @@ class CoreShell:
         if stored:
             seq, id_, _ = stored[0]
             raise DeterminismViolation(
-                f"The log holds {id_} (number {seq}), which folding its inputs does not give",
+                f"The log holds {id_} (number {seq}), which replaying its inputs does not reproduce",
                 remedy=f"Run `live-runner replay {self.session}` to see the first difference",
                 session=self.session,
                 id=id_,
@@ -154,7 +154,7 @@ class CoreShell:
         if not self._has_joined:
             await self._answer()
         if produced:
-            self.log.info("missing outputs are published", count=len(produced), first=produced[0].id)
+            self.log.info("missing outputs were published", count=len(produced), first=produced[0].id)
         for event in produced:
             await self._publisher.publish(event)
             if isinstance(event, (self.last_output, Stopped)):
@@ -231,7 +231,7 @@ class CoreShell:
             await self.incident(
                 "warning",
                 "duplicate_event",
-                f"{event.id} came again and was dropped",
+                f"{event.id} was delivered twice; the second was dropped",
                 cause=event.id,
             )
             return
@@ -387,7 +387,7 @@ def _compare(session: str, produced: Event, seq: int, id_: str, stored: bytes) -
     if produced.seq == seq and produced.id == id_ and codec.encode(produced) == stored:
         return
     raise DeterminismViolation(
-        f"Folding the log again gives another {produced.id} than the stored {id_} (number {seq})",
+        f"Replaying the log produced {produced.id} instead of the stored {id_} (number {seq})",
         remedy=f"Run `live-runner replay {session}` to see the difference field by field",
         session=session,
         id=id_,

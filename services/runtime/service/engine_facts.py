@@ -43,7 +43,7 @@ _SOURCES: Final = (
 """Everything that decides what an event's bytes are; shells, database and command line do not.
 
 Sources only: the same commit has the same hash on every platform, compiled or interpreted. The strategies that ship
-are no part of it, since a session's own strategy has a hash of its own. Their compiled twins are, since a strategy's
+are not part of it, since a session's own strategy has a hash of its own. Their compiled twins are, since a strategy's
 sources do not hold them.
 """
 

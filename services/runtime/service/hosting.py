@@ -82,7 +82,7 @@ class Host:
         """Serve until asked to stop. BusUnavailable when NATS stays away for ``RECONNECT_LIMIT_S``."""
         await self.health.start()
         away_since = time.monotonic()
-        said = ""
+        logged = ""
         try:
             while not stop.is_set():
                 try:
@@ -90,12 +90,16 @@ class Host:
                 except BusUnavailable as error:
                     if self._connected:
                         self._connected = False
-                        said = said if self._is_refused else ""
+                        logged = logged if self._is_refused else ""
                         away_since = time.monotonic()
-                    if said != str(error):
-                        said = str(error)
-                        what = "NATS refuses; trying again" if self._is_refused else "NATS is away; waiting for it"
-                        self._log.warning(what, reason=said, limit_s=RECONNECT_LIMIT_S)
+                    if logged != str(error):
+                        logged = str(error)
+                        what = (
+                            "NATS refuses the connection; trying again"
+                            if self._is_refused
+                            else "NATS is unavailable; waiting for it"
+                        )
+                        self._log.warning(what, reason=logged, limit_s=RECONNECT_LIMIT_S)
                     if time.monotonic() - away_since > RECONNECT_LIMIT_S:
                         raise
                     await _wait(stop, REFUSED_RETRY_S if self._is_refused else RECONNECT_EVERY_S)
@@ -127,13 +131,13 @@ class Host:
         except BusUnavailable as error:
             self._is_refused = not bus.lost.done()
             if self._is_refused:
-                await self._tell(bus, error)
+                await self._report(bus, error)
             raise
         finally:
             await self._cancel_sessions()
             await bus.close()
 
-    async def _tell(self, bus: Bus, error: BusUnavailable) -> None:
+    async def _report(self, bus: Bus, error: BusUnavailable) -> None:
         """Say by heartbeat, which needs no room in the stream, why sessions stand still."""
         for session in self._sessions:
             await bus.send(
@@ -181,23 +185,23 @@ class Host:
     async def _keep(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
         """Run a session, standing by while another process owns it."""
         session = announced.session
-        said = False
+        is_logged = False
         try:
             while self._is_wanted(announced):
                 try:
                     await self._run_session(bus, announced, stream_seq)
-                    self._log.info("session is over", session=session)
+                    self._log.info("session has ended", session=session)
                     return
                 except AlreadyOwned as error:
                     if self._only is not None:
                         raise
-                    if not said:
+                    if not is_logged:
                         self._log.error("session is left to its owner", session=session, reason=str(error))
-                    said = True
+                    is_logged = True
                     await asyncio.sleep(STANDBY_EVERY_S)
                 except OwnershipLost as error:
                     self._log.error("session was taken over", session=session, reason=str(error))
-                    said = True
+                    is_logged = True
         except BusUnavailable as error:
             self._fail(error)
         except RunnerError as error:
@@ -207,7 +211,7 @@ class Host:
                 self._fail(error)
         except Exception as error:  # noqa: BLE001  # a fault in one session ends this service loudly, not the task alone
             self._given_up.add(announced.id)
-            self._log.exception("session is given up after an unexpected fault", session=session)
+            self._log.exception("session is given up after an unexpected error", session=session)
             self._fail(error)
 
     def _is_wanted(self, announced: Announced) -> bool:

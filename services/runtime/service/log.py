@@ -47,21 +47,21 @@ class Logger:
 
     def info(self, event: str, **fields: Any) -> None:
         """Something went as it should."""
-        self._say(logging.INFO, event, fields)
+        self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
         """Something to know about."""
-        self._say(logging.WARNING, event, fields)
+        self._log(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
         """Something to act on."""
-        self._say(logging.ERROR, event, fields)
+        self._log(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: Any) -> None:
         """The error that is being handled, with its traceback."""
-        self._say(logging.ERROR, event, fields, with_traceback=True)
+        self._log(logging.ERROR, event, fields, with_traceback=True)
 
-    def _say(self, level: int, event: str, fields: dict[str, Any], *, with_traceback: bool = False) -> None:
+    def _log(self, level: int, event: str, fields: dict[str, Any], *, with_traceback: bool = False) -> None:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, event, exc_info=with_traceback, extra={"fields": self._fields | fields})
 
@@ -78,7 +78,7 @@ def log_path(settings: Settings, service: str) -> Path:
 
 def session_lines(settings: Settings, session: str) -> dict[str, list[dict[str, Any]]]:
     """What the services of this data folder logged about a session, by file: the last ``SESSION_LINES_MAX`` lines."""
-    told: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(settings.logs.glob("*.log")):
         kept: deque[dict[str, Any]] = deque(maxlen=SESSION_LINES_MAX)
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -87,8 +87,8 @@ def session_lines(settings: Settings, session: str) -> dict[str, list[dict[str, 
                 if fields.get("session") == session:
                     kept.append(fields)
         if kept:
-            told[path.stem] = list(kept)
-    return told
+            found[path.stem] = list(kept)
+    return found
 
 
 def _fields(line: str) -> dict[str, Any]:
@@ -161,8 +161,8 @@ class _Console(logging.Formatter):
         shown = f"{level:<8}"
         if self._in_colour:
             shown = f"{_COLOURS.get(level, '')}{shown}{_PLAIN}"
-        told = " ".join(f"{name}={value}" for name, value in fields.items())
-        line = f"{time} {shown} {event:<{_EVENT_WIDTH}} {told}"
+        values = " ".join(f"{name}={value}" for name, value in fields.items())
+        line = f"{time} {shown} {event:<{_EVENT_WIDTH}} {values}"
         return line if traceback is None else f"{line}\n{traceback}"
 
 

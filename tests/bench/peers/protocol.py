@@ -71,7 +71,7 @@ class Answer(NamedTuple):
 class Cross:
     """Two averages, each seeded with the mean of its first closes, and whether they crossed.
 
-    Bars on which both are equal keep the order before; the first order of all is no cross.
+    Bars on which both are equal keep the order before; the first order of all is not a cross.
     """
 
     def __init__(self, fast: int, slow: int) -> None:

@@ -120,8 +120,8 @@ def test_doctor_names_the_servers_and_no_secret(environment: dict[str, str], own
     out, _ = process.communicate(timeout=LIMIT_S)
     found = {finding["what"]: finding for finding in json.loads(out)}
 
-    assert found["nats"]["state"] == "warn"  # sync_interval is not told by a server of somebody else's
+    assert found["nats"]["state"] == "warn"  # a foreign server does not report its sync_interval
     assert found["database"]["state"] == "ok"
-    assert "plain PostgreSQL" in found["database"]["message"]
+    assert "PostgreSQL without TimescaleDB" in found["database"]["message"]
     assert own_nats_server.token not in out
     assert environment["TIMESCALE_DSN"].split(":")[2].split("@")[0] not in out

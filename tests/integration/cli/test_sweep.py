@@ -373,7 +373,7 @@ def test_two_sweeps_do_not_write_the_same_file(tmp_path: Path) -> None:
     header = Header(sweep="a", made_of={"space": "1"}, space=[], manifest={})
     path = tmp_path / "a.parquet"
     first = FileStore(path, header)
-    with pytest.raises(ConfigError, match="Another sweep writes"):
+    with pytest.raises(ConfigError, match="Another sweep is writing"):
         FileStore(path, header)
     first.close()
     FileStore(path, header).close()

@@ -259,7 +259,7 @@ def test_too_little_history_is_refused_with_numbers() -> None:
         ({"symbols": ("BTCC/USDT:USDT",)}, "does not trade BTCC/USDT:USDT"),
         ({"venue": "binanceusd"}, "no venue 'binanceusd'"),
         ({"options": {"apiKey": "x"}}, "apiKey"),
-        ({"options": {"base_url": "127.0.0.1"}}, "is no address"),
+        ({"options": {"base_url": "127.0.0.1"}}, "is not a valid address"),
         ({"timeframe": "0.5m"}, "30s"),
     ],
 )

@@ -142,7 +142,7 @@ def test_migrations_have_no_hole_in_their_numbers(tmp_path: Path) -> None:
     (tmp_path / "0001_one.sql").write_text("select 1")
     (tmp_path / "0003_three.sql").write_text("select 3")
 
-    with pytest.raises(OurFault, match=r"0003_three\.sql is no migration number 2"):
+    with pytest.raises(OurFault, match=r"0003_three\.sql is not migration number 2"):
         database.load_migrations(tmp_path)
 
 

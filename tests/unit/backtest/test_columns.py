@@ -1,4 +1,4 @@
-"""What a backtest makes of columns that are no closed candles: an error with symbol, row and field, before any bar."""
+"""What a backtest makes of columns that are not closed candles: an error with symbol, row and field, before any bar."""
 
 from __future__ import annotations
 

@@ -87,26 +87,26 @@ def test_a_value_may_itself_be_a_list() -> None:
         ("a: 1\nb: {from: 5, to: 1, step: 1}", 2, "b: `from` (5) is above `to` (1)"),
         ("b: {from: 1, to: 5, step: 0}", 1, "b.step: it is 0"),
         ("b: {from: 1, to: 5, step: -1}", 1, "b.step: it is -1"),
-        ("b:\n  from: x\n  to: 5", 2, "b.from: 'x' is no number"),
-        ("b: {from: .nan, to: 5}", 1, "b.from: '.nan' is no number"),
-        ("b: {from: .inf, to: 5}", 1, "b.from: '.inf' is no number"),
-        ("b: {from: true, to: 5}", 1, "b.from: 'True' is no number"),
-        ("b: {from: 1, to: 1e300, step: 1}", 1, "b.to: '1e300' is no number below 1e18"),
+        ("b:\n  from: x\n  to: 5", 2, "b.from: 'x' is not a valid number"),
+        ("b: {from: .nan, to: 5}", 1, "b.from: '.nan' is not a valid number"),
+        ("b: {from: .inf, to: 5}", 1, "b.from: '.inf' is not a valid number"),
+        ("b: {from: true, to: 5}", 1, "b.from: 'True' is not a valid number"),
+        ("b: {from: 1, to: 1e300, step: 1}", 1, "b.to: '1e300' is not a valid number below 1e18"),
         ("b: {from: 1, to: 100000000, step: 1}", 1, "more than 1000000 values"),
         ("b: {from: 1, to: 5, steps: 1}", 1, "Did you mean 'step'"),
         ("b: {from: 0, to: 5, scale: log}", 1, "cannot begin at 0"),
         ("b: {from: 1, to: 5, scale: log, step: 1}", 1, "no step"),
-        ("b: {from: 1, to: 5, scale: cubic}", 1, "'cubic' is none of its values"),
+        ("b: {from: 1, to: 5, scale: cubic}", 1, "'cubic' is not one of its values"),
         ("b: []", 1, "b: it holds 0 values"),
         ("b: {}", 1, "b: it has no values"),
-        ("b: [1, 2, 1]", 1, "the value 1 stands twice"),
-        ("a: 1\na: 2", 2, "a: this key stands twice"),
-        ("a.b: 1\na: {b: 2}", 2, "a.b says what it may be already"),
-        ("a: 1\na.b: 2", 2, "a says what it may be already"),
-        ("a..b: 1", 1, "no parameter's name"),
+        ("b: [1, 2, 1]", 1, "the value 1 is listed twice"),
+        ("a: 1\na: 2", 2, "a: this key is there twice"),
+        ("a.b: 1\na: {b: 2}", 2, "a.b already lists its values"),
+        ("a: 1\na.b: 2", 2, "a already lists its values"),
+        ("a..b: 1", 1, "not a valid parameter name"),
         ("", 1, "it holds no keys"),
         ("- 1", 1, "it holds no keys"),
-        ("a: [1", 0, "no valid YAML"),
+        ("a: [1", 0, "not valid YAML"),
     ],
 )
 def test_a_wrong_space_names_key_line_and_remedy(text: str, line: int, told: str) -> None:
@@ -249,7 +249,7 @@ def test_parts_share_the_runs_out_and_leave_none() -> None:
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "a/b", "1", "1/0", "-1/3", "1/3/5", ""])
 def test_a_part_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no part"):
+    with pytest.raises(ConfigError, match="is not a valid part"):
         Part.parse(text)
 
 

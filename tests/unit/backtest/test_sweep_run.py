@@ -130,7 +130,7 @@ def test_a_set_that_the_parameters_refuse_is_a_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "told"),
     [
-        ("constructor", "failed", "StrategyError: Faulty cannot be made: RuntimeError: not made"),
+        ("constructor", "failed", "StrategyError: Faulty cannot be created: RuntimeError: not made"),
         ("exit", "failed", "SystemExit: 3"),
         ("bar", "failed", "BTC/USDT:USDT on_bar: ZeroDivisionError: in a bar"),
         ("history", "refused", "The warmup needs 10000 bars"),

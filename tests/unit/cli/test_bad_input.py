@@ -25,7 +25,7 @@ MODULE = "module: live_runner.strategies.ema_cross"
 WRONG = {
     "unknown key": ("bars: 100", "barz: 100", 64, "c.yaml line 6: market.barz", "Did you mean 'bars'"),
     "missing key": ("  timeframe: 1m\n", "", 64, "market.timeframe: this key is missing", "Add `timeframe:`"),
-    "no YAML": ("timeframe: 1m", "timeframe: 1m\n : : [", 64, "no valid YAML", "Check indentation"),
+    "no YAML": ("timeframe: 1m", "timeframe: 1m\n : : [", 64, "not valid YAML", "Check indentation"),
     "no module": ("ema_cross", "absent", 65, "live_runner.strategies.absent", "Check strategy.module"),
     "no file": (MODULE, "path: absent.py", 65, "absent.py", "relative to the configuration"),
     "raises": (MODULE, "path: raises.py", 65, "raises.py, line 1: ZeroDivisionError", "Correct the strategy"),
@@ -89,7 +89,7 @@ def test_a_wrong_configuration_is_told_in_one_line(case: str, home: Path, capsys
     ("name", "data", "what"),
     [
         ("BTC_USDT_USDT-1m.csv", b"", "is empty"),
-        ("BTC_USDT_USDT-1m.parquet", b"PAR1 garbage", "is no readable Parquet file"),
+        ("BTC_USDT_USDT-1m.parquet", b"PAR1 garbage", "is not a readable Parquet file"),
         (
             "BTC_USDT_USDT-1m.csv",
             b"timestamp,open,high,low,close,volume\n1700000000000,1,2,0.5,x,3\n",

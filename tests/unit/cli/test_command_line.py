@@ -78,9 +78,9 @@ def test_the_contract_documents_the_same_exit_codes() -> None:
         (["replay", "alpha"], 69, "no database"),
         (["replay", "absent.zip"], 65, "no bundle"),
         (["status", "alpha"], 65, "no session alpha"),
-        (["replay", __file__], 65, "no bundle"),
-        (["data", "import", "absent", "--name", "x"], 65, "no absent"),
-        (["data", "import", ".", "--name", "../x"], 65, "is no dataset's name"),
+        (["replay", __file__], 65, "not a bundle"),
+        (["data", "import", "absent", "--name", "x"], 65, "absent does not exist"),
+        (["data", "import", ".", "--name", "../x"], 65, "is not a valid dataset name"),
         (["serve", "strategy"], 69, "NATS_URL"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_wrong_key_names_its_line(empty_home: Path, capsys: pytest.CaptureFixt
     path.write_text(CONFIG.replace("timeframe: 1m", "timeframe: 0.5m"))
 
     assert invoke(["config", "check", str(path)]) == 64
-    assert "c.yaml line 3: market.timeframe: '0.5m' is no timeframe. Write 30s." in capsys.readouterr().err
+    assert "c.yaml line 3: market.timeframe: '0.5m' is not a valid timeframe. Write 30s." in capsys.readouterr().err
 
 
 def test_a_strategy_that_does_not_load_is_exit_code_65(empty_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

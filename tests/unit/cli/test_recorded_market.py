@@ -51,7 +51,7 @@ def test_holes_are_accepted_and_told(tmp_path: Path) -> None:
     market = market_of(tmp_path, "okx_A-USDT-USDT_1m.csv", csv_lines([0, 1, *range(5, 1500)]))
 
     assert market.changes("ema_cross")["market"]["warmup_holes"] == "accept"
-    assert any("3 bars are missing, in 1 stretches" in line for line in market.told())
+    assert any("3 bars are missing, in 1 stretches" in line for line in market.summary())
 
 
 def test_symbols_that_never_trade_at_the_same_time_leave_a_hole_too(tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_symbols_that_never_trade_at_the_same_time_leave_a_hole_too(tmp_path: Pa
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     market_of(tmp_path, "okx_A-USDT-USDT_1m.csv", csv_lines(DAY))
 
-    told = market_of(tmp_path, "kraken_A-USDT-USDT_5m.csv", csv_lines(range(0, 50, 5))).told()
+    lines = market_of(tmp_path, "kraken_A-USDT-USDT_5m.csv", csv_lines(range(0, 50, 5))).summary()
 
-    assert any("kraken_A-USDT-USDT_5m.csv" in line and line.startswith("Left out") for line in told)
+    assert any("kraken_A-USDT-USDT_5m.csv" in line and line.startswith("Left out") for line in lines)
 
 
 def test_less_than_a_day_switches_off_what_looks_back_a_day(tmp_path: Path) -> None:

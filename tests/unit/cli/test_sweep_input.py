@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
 
+from live_runner.contracts.errors import ConfigError
+from live_runner.services.backtest.sweep.plan import Part
+from live_runner.services.backtest.sweep.store import check_same
 from live_runner.services.cli.main import invoke
+from live_runner.services.cli.sweep_setup import Search, prepare
 
 CONFIG = """\
 session: alpha
@@ -36,9 +41,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "code", "told"),
     [
         (["--sort", "equty"], 64, "Did you mean 'equity'"),
-        (["--sort", "message"], 64, "--sort message is no figure"),
-        (["--part", "3/2"], 64, "--part 3/2 is no part"),
-        (["--seed", "3"], 64, "--seed is of no use in a grid"),
+        (["--sort", "message"], 64, "--sort message is not a column that ranks"),
+        (["--part", "3/2"], 64, "--part 3/2 is not a valid part"),
+        (["--seed", "3"], 64, "--seed has no effect in a grid"),
         (["--random", "0"], 64, "--random 0 is out of range"),
         (["--random", "500"], 64, "seems to hold 12 different sets"),
         (["--database", "--out", "x.parquet"], 64, "exclude each other"),
@@ -65,7 +70,7 @@ def test_a_wrong_command_line_says_what_to_do(
         ("space.yaml", "fast: [60]\nslow: [50]", 64, "refuses every one of the 1 parameter sets"),
         ("space.yaml", "slow: [350, 500]", 66, "The warmup needs 501 bars"),
         ("space.yaml", "fast: {from: 1, to: 9}", 64, "a grid needs to know which values"),
-        ("c.yaml", (CONFIG % 400).replace("simulated\n  bars", "ccxt\n  bars"), 64, "A sweep plays a recording"),
+        ("c.yaml", (CONFIG % 400).replace("simulated\n  bars", "ccxt\n  bars"), 64, "A sweep needs recorded candles"),
     ],
 )
 def test_a_wrong_file_says_what_to_do(
@@ -89,3 +94,15 @@ def test_a_strategy_without_a_compiled_twin_is_told_once(folder: Path, capsys: p
     assert err.startswith("error: ")
     assert "compiled" in err
     assert not (folder / "home").exists()
+
+
+def test_a_sweep_does_not_go_on_upon_another_platform(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R02: the last bit of a float may be another one there, so its rows are kept apart."""
+    search = Search(Path("c.yaml"), Path("space.yaml"), None, None, Part(1, 1), None, compiled=False)
+    here = prepare(search, folder / "home").header.made_of
+    monkeypatch.setattr(platform, "machine", lambda: "another")
+    there = prepare(search, folder / "home").header.made_of
+
+    assert {key for key in here if here[key] != there[key]} == {"platform"}
+    with pytest.raises(ConfigError, match="were made with another platform"):
+        check_same("sweep.parquet", there, here)

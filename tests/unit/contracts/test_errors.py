@@ -25,9 +25,9 @@ def test_every_error_stands_in_the_tree_at_the_top_of_the_file(kind: type[errors
 
 
 def test_an_error_is_one_sentence_and_a_remedy() -> None:
-    error = errors.ConfigError("'0.5m' is no timeframe", remedy="Write 30s", timeframe="0.5m")
+    error = errors.ConfigError("'0.5m' is not a valid timeframe", remedy="Write 30s", timeframe="0.5m")
 
-    assert str(error) == "'0.5m' is no timeframe. Write 30s."
+    assert str(error) == "'0.5m' is not a valid timeframe. Write 30s."
     assert error.code == "config_error"
     assert error.fields == {"timeframe": "0.5m"}
 

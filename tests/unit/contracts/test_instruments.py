@@ -77,7 +77,7 @@ def test_a_market_without_precision_is_unusable_and_says_so(missing: str) -> Non
 
 
 def test_a_precision_that_is_no_number_is_unusable() -> None:
-    with pytest.raises(DataError, match="nan is no number"):
+    with pytest.raises(DataError, match="nan is not a valid number"):
         instrument_from_ccxt(
             {**SPOT, "precision": {"amount": float("nan"), "price": 1}}, venue="binance", precision_mode=4
         )

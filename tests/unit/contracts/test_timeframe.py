@@ -24,13 +24,13 @@ def test_a_timeframe_lasts_what_it_says(timeframe: str) -> None:
 
 def test_half_a_minute_is_refused_with_the_right_spelling() -> None:
     """D06, X04."""
-    with pytest.raises(ConfigError, match=r"'0\.5m' is no timeframe\. Write 30s\."):
+    with pytest.raises(ConfigError, match=r"'0\.5m' is not a valid timeframe\. Write 30s\."):
         duration_ns("0.5m")
 
 
 @pytest.mark.parametrize("wrong", ["", "1", "m", "2m", "1M", "1 m", "1min", "-1m", "60", "1m "])
 def test_anything_else_is_refused(wrong: str) -> None:
-    with pytest.raises(ConfigError, match="is no timeframe"):
+    with pytest.raises(ConfigError, match="is not a valid timeframe"):
         duration_ns(wrong)
 
 

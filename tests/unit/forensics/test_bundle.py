@@ -123,7 +123,7 @@ def test_other_bytes_are_no_bundle(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(content)
 
-    with pytest.raises(BundleError, match="damaged or no bundle"):
+    with pytest.raises(BundleError, match="damaged or not a bundle"):
         list(read_bundle(path))
 
 
@@ -174,12 +174,15 @@ def _rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda members: members.update({"config.json": b"{}"}), "config.json is not what its sum says"),
-        (lambda members: members.update({"events.bin": members["events.bin"][:-5]}), "events.bin is not what"),
-        (lambda members: members.update({"../../outside.py": b"x"}), "members are not those of its index"),
-        (lambda members: members.pop("manifest.json"), "members are not those of its index"),
+        (lambda members: members.update({"config.json": b"{}"}), "config.json does not match its checksum"),
+        (
+            lambda members: members.update({"events.bin": members["events.bin"][:-5]}),
+            "events.bin does not match its checksum",
+        ),
+        (lambda members: members.update({"../../outside.py": b"x"}), "members differ from its index"),
+        (lambda members: members.pop("manifest.json"), "members differ from its index"),
         (lambda members: members.pop("bundle.json"), "no bundle.json"),
-        (lambda members: members.update({"bundle.json": b"[]"}), "is no bundle"),
+        (lambda members: members.update({"bundle.json": b"[]"}), "is not a bundle"),
         (
             lambda members: members.update({"bundle.json": members["bundle.json"].replace(b"bundle 1", b"bundle 9")}),
             "format",

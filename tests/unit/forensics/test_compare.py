@@ -251,7 +251,7 @@ def test_first_difference_names_bar_and_field(world: World) -> None:
 
 def test_truncated_session_cannot_be_compared(recorded: list[bytes]) -> None:
     """R06"""
-    with pytest.raises(RecordingError, match="breaks off"):
+    with pytest.raises(RecordingError, match="ends after 400 events"):
         compare(recorded[:400])
     with pytest.raises(RecordingError, match="empty"):
         compare([])

@@ -224,7 +224,7 @@ def test_truncated_recording_is_refused_unless_allowed(events: list[Event]) -> N
     assert _refused(cut) == "truncated"
     result = replay(cut, partial=True)
     assert result.agrees
-    assert "breaks off" in result.notes[0]
+    assert "ends after" in result.notes[0]
 
 
 def test_every_cut_of_a_recording_is_refused_or_partial(events: list[Event]) -> None:

@@ -61,7 +61,7 @@ def test_report_shows_verdict_bridge_and_first_difference(world: World, recorded
     assert "the same, to the bit" in text
     assert "unexplained" in text
     assert "blocks and stops" in text
-    assert "Every output was made again" in _printed(replay_view(comparison.replayed))
+    assert "Every output was reproduced" in _printed(replay_view(comparison.replayed))
     assert as_dict(comparison)["agrees"] is True
 
     config = msgspec.structs.replace(world.config, fees=Fees(taker="0.001"))

@@ -68,7 +68,7 @@ def fetched(venue: ListedVenue, bars: int) -> list[Candle]:
 
 @pytest.mark.parametrize(("page_limit", "pages"), [(1441, 1), (1440, 2), (1000, 2), (720, 3), (500, 3), (1, 1441)])
 def test_a_day_of_minutes_comes_whole_whatever_a_page_holds(page_limit: int, pages: int) -> None:
-    """D02: 1440 are needed; the answer ends with the forming candle, which is no part of them."""
+    """D02: 1440 are needed; the answer ends with the forming candle, which is not one of them."""
     venue = ListedVenue(2000, page_limit)
     rows = fetched(venue, 1440)
 

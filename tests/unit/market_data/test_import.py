@@ -121,7 +121,7 @@ def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "okx_BTC-USDT_1m.parquet"
     path.write_bytes(b"PAR1 and then nothing")
 
-    with pytest.raises(DataError, match="no readable Parquet"):
+    with pytest.raises(DataError, match="not a readable Parquet"):
         import_files([path], tmp_path / "home", name="d")
 
 
@@ -130,9 +130,9 @@ def test_a_dataset_outside_the_data_folder_is_refused(tmp_path: Path, name: str)
     """R06."""
     path = write_csv(tmp_path / NAME, csv_lines([0, 1]))
 
-    with pytest.raises(DataError, match="no dataset's name"):
+    with pytest.raises(DataError, match="not a valid dataset name"):
         import_files([path], tmp_path / "home", name=name)
-    with pytest.raises(DataError, match="no dataset's name"):
+    with pytest.raises(DataError, match="not a valid dataset name"):
         read_manifest(tmp_path / "home", name)
 
 
@@ -141,7 +141,7 @@ def test_a_link_out_of_the_data_folder_is_refused(tmp_path: Path) -> None:
     home = imported(tmp_path, csv_lines([0, 1]))
     (home / "datasets" / "linked").symlink_to(tmp_path)
 
-    with pytest.raises(DataError, match="no dataset's name"):
+    with pytest.raises(DataError, match="not a valid dataset name"):
         read_manifest(home, "linked")
 
 
@@ -285,7 +285,7 @@ def test_columns_and_symbol_can_be_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_names_no_symbol_or_no_known_timeframe_asks_for_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="which symbol"):
+    with pytest.raises(DataError, match="no symbol in its name"):
         imported(tmp_path, csv_lines([0, 1]), name="mine.csv")
     with pytest.raises(DataError, match="does not say its timeframe"):
         imported(tmp_path, csv_lines([0, 7, 14]), name="BTC-USDT.csv")

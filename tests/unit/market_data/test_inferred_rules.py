@@ -26,7 +26,7 @@ from live_runner.services.market_data.datasets.markets_file import read_markets
     ],
 )
 def test_decimals_are_those_that_write_every_value(values: list[float], decimals: int) -> None:
-    """Noise in the last bit of a float is no decimal."""
+    """Noise in the last bit of a float is not a decimal."""
     assert decimals_of(np.array(values), 18) == decimals
 
 
@@ -65,7 +65,7 @@ def test_a_rule_of_the_wrong_type_is_refused() -> None:
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "BTC/", "/USDT", "BTC/USDT:", "BTC/USDT:USDT-250627", ""])
 def test_a_symbol_of_another_spelling_is_refused(symbol: str) -> None:
-    with pytest.raises(ConfigError, match="no symbol"):
+    with pytest.raises(ConfigError, match="not a valid symbol"):
         split_symbol(symbol)
 
 

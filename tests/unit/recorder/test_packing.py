@@ -71,7 +71,7 @@ def test_exponents_are_written_out(text: str, same: str) -> None:
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "abc", "1.2.3", "--1", "1 000", "٣", "1e999999999", "-"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no"):
+    with pytest.raises(ValueError, match="is not a valid"):
         packing.numeric(text)
 
 

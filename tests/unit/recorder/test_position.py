@@ -24,7 +24,7 @@ def test_a_streams_creation_time_is_cut_to_microseconds(created: str, ns: int) -
 
 
 def test_a_time_that_nats_does_not_write_is_refused() -> None:
-    with pytest.raises(ValueError, match="is no time of NATS"):
+    with pytest.raises(ValueError, match="is not a valid NATS timestamp"):
         epoch_ns("yesterday")
 
 

@@ -457,7 +457,7 @@ def test_the_legs_have_sets_of_their_own_and_the_defaults_are_written_out() -> N
     assert list(plain["long"]["steps"]) == [0.3, 0.35, 0.6, 0.8, 0.8]
     assert plain["short"]["take_profit"] == 0.3
     assert plain["long"]["max_fills"] == 244
-    with pytest.raises(ConfigError, match=r"strategy\.parameters\.long\.step1 is no parameter"):
+    with pytest.raises(ConfigError, match=r"strategy\.parameters\.long\.step1 is not a parameter"):
         parameters_with_defaults(DualLifo, {"long": {"step1": 0.1}})
     with pytest.raises(ConfigError, match="exactly one of base_notional and equity_percent"):
         parameters_with_defaults(DualLifo, {"long": {"equity_percent": 1.0}})

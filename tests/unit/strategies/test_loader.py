@@ -146,7 +146,7 @@ def test_a_traceback_shows_module_and_source_line(tmp_path: Path) -> None:
         (PLAIN + "raise SystemExit(2)\n", r"mine\.py, line 5: SystemExit"),
         (HEAD, "holds 0 strategies"),
         (PLAIN + "class Yours(Strategy):\n    pass\n", "holds 2 strategies: Mine, Yours"),
-        (PLAIN.replace("Strategy)", "Strategy[Parameters, int])") + "    Leg = int\n", "Mine.Leg is no subclass"),
+        (PLAIN.replace("Strategy)", "Strategy[Parameters, int])") + "    Leg = int\n", "Mine.Leg is not a subclass"),
         ("\0", "mine.py"),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_name_chooses_among_several_and_an_unknown_one_is_refused(tmp_path: Pa
     assert collect(path=tmp_path / "mine.py", name="Yours").strategy == "mine:Yours"
     with pytest.raises(StrategyError, match=r"no class 'Ours'\. Strategies in it: Mine, Yours"):
         collect(path=tmp_path / "mine.py", name="Ours")
-    with pytest.raises(StrategyError, match="is no strategy"):
+    with pytest.raises(StrategyError, match="is not a strategy"):
         collect(path=tmp_path / "mine.py", name="Bar")
 
 
@@ -182,9 +182,9 @@ def test_paths_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
     ]:
         with pytest.raises(StrategyError, match=sentence):
             collect(path=path)
-    with pytest.raises(StrategyError, match="lies outside"):
+    with pytest.raises(StrategyError, match="is outside"):
         collect(path=tmp_path / "mine.py", root=tmp_path / "elsewhere")
-    with pytest.raises(StrategyError, match="exactly one of both"):
+    with pytest.raises(StrategyError, match="exactly one of them"):
         collect()
     with pytest.raises(StrategyError, match=r"module 'nowhere\.at\.all' cannot be found"):
         collect(module="nowhere.at.all")

@@ -64,8 +64,8 @@ def test_defaults_are_written_out() -> None:
     ("given", "sentence"),
     [
         ({}, r"strategy\.parameters\.needed is missing"),
-        ({"needed": 1, "perid": 3}, r"strategy\.parameters\.perid is no parameter of Plain.*'period'"),
-        ({"needed": 1, "inner": {"stp": 3}}, r"strategy\.parameters\.inner\.stp is no parameter.*'step'"),
+        ({"needed": 1, "perid": 3}, r"strategy\.parameters\.perid is not a parameter of Plain.*'period'"),
+        ({"needed": 1, "inner": {"stp": 3}}, r"strategy\.parameters\.inner\.stp is not a parameter.*'step'"),
         ({"needed": 1, "inner": {"step": 0}}, r"strategy\.parameters\.inner\.step: Expected `float` > 0"),
         ({"needed": "1"}, r"strategy\.parameters\.needed: Expected `int`, got `str`"),
         ({"needed": 1, "inner": {"step": float("inf")}}, r"strategy\.parameters\.inner\.step is inf"),
@@ -108,7 +108,7 @@ def test_a_leg_field_without_a_default_is_refused() -> None:
     class Lacking(Strategy[Any, Bare]):
         pass
 
-    with pytest.raises(StrategyError, match="a Bare cannot be made"):
+    with pytest.raises(StrategyError, match="a Bare cannot be created"):
         check_strategy(Lacking)
 
 
@@ -117,7 +117,7 @@ def test_a_constructor_that_raises_is_named_with_its_error() -> None:
         def __init__(self, *arguments: Any) -> None:
             raise KeyError("fast")
 
-    with pytest.raises(StrategyError, match="Broken cannot be made: KeyError: 'fast'"):
+    with pytest.raises(StrategyError, match="Broken cannot be created: KeyError: 'fast'"):
         create(Broken, {}, ("A",), "1m")
 
 
@@ -132,7 +132,11 @@ def test_a_constructor_that_forgets_its_base_is_told_so() -> None:
 
 @pytest.mark.parametrize(
     ("name", "answer", "sentence"),
-    [("warmup", -1, "warmup gives -1"), ("warmup", 2.5, "warmup gives 2.5"), ("policy", {}, "policy gives a dict")],
+    [
+        ("warmup", -1, "warmup returns -1"),
+        ("warmup", 2.5, "warmup returns 2.5"),
+        ("policy", {}, "policy returns a dict"),
+    ],
 )
 def test_warmup_and_policy_answer_in_their_types(name: str, answer: Any, sentence: str) -> None:
     kind = type("Odd", (Strategy,), {name: lambda self, *arguments: answer})
