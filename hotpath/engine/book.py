@@ -80,6 +80,13 @@ class Book:
     many lots one order may take of it, -1 for any.
     """
 
+    walking: bool
+    rise: int
+    fall: int
+    immediate: bool
+    waiting: bool
+    fresh: bool
+
     def __init__(self, slip_up: int, slip_down: int, slip_base: int, through: bool, one_way: bool) -> None:
         if not (0 <= slip_up < UNITS_END and 0 <= slip_down < UNITS_END and 0 < slip_base < UNITS_END):
             factors = f"{slip_up} and {slip_down} over {slip_base}"

@@ -42,6 +42,10 @@ class Columns:
     each contiguous; none for a session whose bars come from messages. What does not fit together is a DataError.
     """
 
+    bars: Any
+    columns: Any
+    busy: Any
+
     def __init__(self, symbols: int, columns: list[tuple[Any, ...]] | None = None) -> None:
         self.symbols = symbols
         self.kept = columns
@@ -96,7 +100,9 @@ class Columns:
     def check(self, grid: Any, length_ns: int, warmup_sets: int) -> None:
         """Sets one after the other, and each bar in one: another would never come up, nor those after it."""
         if not 0 < length_ns <= TIME_END_NS or warmup_sets < 0:
-            raise unfit(f"Bars of {length_ns} ns after {warmup_sets} sets of warmup are not possible", "length_ns", -1, -1)
+            raise unfit(
+                f"Bars of {length_ns} ns after {warmup_sets} sets of warmup are not possible", "length_ns", -1, -1
+            )
         times = grid if cython.compiled else grid.tolist()
         sets = len(grid)
         for number in range(sets):

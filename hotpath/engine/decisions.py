@@ -79,6 +79,15 @@ class Group:
     ``on_bar``.
     """
 
+    close_ns: int
+    version: int
+    first: int
+    outcomes: bytearray
+    before: bytes
+    filled_since: bool
+    restored: bool
+    first_notice: int
+
     def add(self, number: int, outcome: int) -> None:
         """One more intent of the call."""
         while self.first + len(self.outcomes) < number:
@@ -102,7 +111,7 @@ class Group:
             what = self.outcomes[at]
             if what == INTENT_ACTED:
                 return LEG_KEPT
-            if what == INTENT_OPEN or what == INTENT_WITHOUT_ORDER:
+            if what in (INTENT_OPEN, INTENT_WITHOUT_ORDER):
                 is_open = True
         return LEG_WAITS if is_open else LEG_PUT_BACK
 
@@ -135,9 +144,9 @@ def outcome(kind: int, anything_filled: bool, retrying: bool) -> int:
     """What an order event means for its intent: the first table."""
     if kind == NOTICE_FILLED:
         return INTENT_ACTED
-    if kind == NOTICE_DENIED or kind == NOTICE_BLOCKED:
+    if kind in (NOTICE_DENIED, NOTICE_BLOCKED):
         return INTENT_VOID
-    if kind == NOTICE_CANCELLED or kind == NOTICE_EXPIRED:
+    if kind in (NOTICE_CANCELLED, NOTICE_EXPIRED):
         if anything_filled:
             return INTENT_ACTED
         return INTENT_OPEN if retrying else INTENT_VOID
@@ -148,14 +157,7 @@ def outcome(kind: int, anything_filled: bool, retrying: bool) -> int:
 
 def is_result(kind: int) -> bool:
     """Whether something became of the intent with this event."""
-    return (
-        kind == NOTICE_FILLED
-        or kind == NOTICE_CANCELLED
-        or kind == NOTICE_EXPIRED
-        or kind == NOTICE_REJECTED
-        or kind == NOTICE_DENIED
-        or kind == NOTICE_BLOCKED
-    )
+    return kind in (NOTICE_FILLED, NOTICE_CANCELLED, NOTICE_EXPIRED, NOTICE_REJECTED, NOTICE_DENIED, NOTICE_BLOCKED)
 
 
 class LegHistory:
@@ -230,7 +232,7 @@ class Decisions(Host):
 
     # -- a close ----------------------------------------------------------------------------------
 
-    def decide_at(self, number: int, close_ns: int, now_ns: int, notices: list[Notice] | None) -> None:
+    def decide_at(self, number: int, close_ns: int, now_ns: int, notices: Any) -> None:
         """Decide at the close of the set of this number; ``notices`` are the order events since the last decision."""
         self.number = number
         self.close_ns = close_ns
@@ -266,7 +268,7 @@ class Decisions(Host):
             if group is None or group.close_ns != self.close_ns:
                 group = new_group(self.close_ns, number, history.version, before)
                 self.add_group(history, group)
-            group.add(number, INTENT_WITHOUT_ORDER if action == CANCEL or action == SYNC_STATE else INTENT_OPEN)
+            group.add(number, INTENT_WITHOUT_ORDER if action in (CANCEL, SYNC_STATE) else INTENT_OPEN)
 
     def add_group(self, history: LegHistory, group: Group) -> None:
         """Keep a group; those of another version cannot be put back any more."""
@@ -336,8 +338,8 @@ class Decisions(Host):
 
     # -- order events -----------------------------------------------------------------------------
 
-    def dispatch(self, notices: list[Notice] | None) -> None:
-        """Dispatch order events in order; roll back leg state when every intent of a call was void. Empties ``notices``."""
+    def dispatch(self, notices: Any) -> None:
+        """Dispatch order events in order and empty ``notices``; put a leg back when all intents of a call were void."""
         if self.waits:
             self.waits = False
             if notices is not None:

@@ -8,7 +8,7 @@ the order of the log. ``hash`` is the running hash over the steps so far (contra
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 from msgspec.structs import replace
@@ -51,7 +51,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.plain_money import money_text, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.trading_state import trading_word
-    from live_runner.hotpath.engine.words import CANCELLED, NO_PART, STOP_PART, TARGET_PART
+    from live_runner.hotpath.engine.words import CANCELLED, STOP_PART, TARGET_PART
 
 __all__ = ["Journal"]
 
@@ -92,6 +92,11 @@ class Journal(Sink):
 
     ``cause`` is the id of the input being folded. Without ``hashing`` every hash stays empty.
     """
+
+    settled_cause: str
+    step: list[Any]
+    out: list[Any]
+    last_request: Any
 
     def __init__(self, state: State, hashing: bool) -> None:
         self.state = state

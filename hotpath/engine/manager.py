@@ -10,7 +10,7 @@ included, and never a close.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cython
 import msgspec
@@ -37,7 +37,6 @@ if not cython.compiled:
     from live_runner.hotpath.engine.trading_state import trading_reason
     from live_runner.hotpath.engine.words import (
         CANCELLED,
-        EXPIRED,
         FALLBACK_REJECT,
         FALLBACK_TIMEOUT,
         FILLED,
@@ -52,7 +51,6 @@ if not cython.compiled:
         NOTICE_REQUESTED,
         NOTICE_SUBMITTED,
         NOTICE_UNKNOWN,
-        PARTLY_FILLED,
         REPORT_ACCEPTED,
         REPORT_CANCEL_REQUESTED,
         REPORT_CANCELLED,
@@ -98,6 +96,9 @@ class Retry:
 
 class Manager:
     """What happens to orders, and what follows from it."""
+
+    gateway: Any
+    retries: list[Any]
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -243,9 +244,7 @@ class Manager:
         if order.reduce:
             state.ledger.reduce(market, leg, lots, ticks, reference, rate, scale, maker, fee_given, fee)
         else:
-            state.ledger.increase(
-                market, leg, lots, ticks, reference, rate, scale, maker, fee_given, fee, at_ns, order
-            )
+            state.ledger.increase(market, leg, lots, ticks, reference, rate, scale, maker, fee_given, fee, at_ns, order)
             if leg.backoff is not None:
                 leg.backoff = None
                 state.backoffs -= 1
@@ -290,17 +289,13 @@ class Manager:
         leg = market.leg(order.side)
         held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
         retrying = (
-            for_its_time
-            and self.may_fall_back(order, FALLBACK_TIMEOUT)
-            and not self.is_blocked(order, held_back)
+            for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT) and not self.is_blocked(order, held_back)
         )
         state.seq += 1
         if state.journals:
             state.sink.ended(order, reason, retrying)
         if state.notes:
-            notice = state.note(
-                NOTICE_CANCELLED if order.state == CANCELLED else NOTICE_EXPIRED, order, state.now_ns
-            )
+            notice = state.note(NOTICE_CANCELLED if order.state == CANCELLED else NOTICE_EXPIRED, order, state.now_ns)
             notice.reason = reason
             notice.retrying = retrying
         self.forget(order)
@@ -413,9 +408,10 @@ class Manager:
                     self.gateway.expire(order)
             self.next_expiry = -1
             for order in state.orders:
-                if order.expires_ns >= 0 and not order.cancel_reason:
-                    if self.next_expiry < 0 or order.expires_ns < self.next_expiry:
-                        self.next_expiry = order.expires_ns
+                if order.expires_ns < 0 or order.cancel_reason:
+                    continue
+                if self.next_expiry < 0 or order.expires_ns < self.next_expiry:
+                    self.next_expiry = order.expires_ns
 
     # -- cancelling and asking ------------------------------------------------------------------
 
@@ -485,7 +481,9 @@ class Manager:
             state.orders.append(order)
             market = state.markets[order.symbol]
             market.open_orders.append(order)
-        self.retries = [Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]]
+        self.retries = [
+            Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]
+        ]
         self.waiting = len(self.retries)
         self.next_expiry = row["next_expiry"]
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from live_runner.hotpath.engine.orders import Order
@@ -16,6 +16,34 @@ class Notice:
 
     ``close_ns`` and ``number`` name the intent. ``event`` is the message itself, where the notice was made of one.
     """
+
+    kind: int
+    symbol: int
+    side: int
+    action: int
+    number: int
+    state: int
+    close_ns: int
+    lots: int
+    ticks: int
+    reference: int
+    filled: int
+    leg_lots: int
+    fill_number: int
+    at_ns: int
+    notional: int
+    fee: int
+    realised: int
+    slippage: int
+    maker: bool
+    retrying: bool
+    order: Any
+    reason: str
+    message: str
+    event: Any
+    details: Any
+    group: Any
+    puts_back: Any
 
 
 def new_notice(

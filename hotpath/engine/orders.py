@@ -10,7 +10,7 @@ new fill (reports.py).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 
@@ -202,6 +202,50 @@ class Order:
     intent: the decision's close and its number there. ``stop`` and ``target`` are the triggers of the bracket that is
     created with its fills. ``reference`` is the close that the decision saw.
     """
+
+    session: str
+    close_ns: int
+    number: int
+    named_attempt: int
+    attempt: int
+    part: int
+    part_number: int
+    symbol: int
+    side: int
+    action: int
+    kind: int
+    state: int
+    reduce: bool
+    buy: bool
+    quantity: int
+    price: int
+    reference: int
+    filled: int
+    fills: int
+    stop: int
+    target: int
+    expires_ns: int
+    fallback: int
+    policy: Any
+    reason: str
+    asked: Any
+    cancel_reason: str
+    venue_order_id: str
+    venue_number: int
+    gone: bool
+    waits: bool
+    rested: bool
+    triggered: bool
+    at_next_open: bool
+    used: int
+    pair: Any
+    request_seq: int
+    request_ns: int
+    intent_text: str | None
+    order_text: str | None
+    client_text: str | None
+    pending: Any
+    view: Any
 
     @property
     def is_entry(self) -> bool:

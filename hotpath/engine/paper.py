@@ -14,8 +14,6 @@ bind is rejected.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cython
 
 from live_runner.contracts.errors import OurFault
@@ -122,10 +120,7 @@ class Paper(Gateway):
     def mark_busy(self, market: Market) -> None:
         """Whether the symbol's next bar has anything to match, mark or fund."""
         self.state.columns.busy[market.index] = (
-            market.book.count > 0
-            or market.long.quantity > 0
-            or market.short.quantity > 0
-            or market.funding_count > 0
+            market.book.count > 0 or market.long.quantity > 0 or market.short.quantity > 0 or market.funding_count > 0
         )
 
     def number(self, order: Order) -> None:
@@ -223,7 +218,12 @@ class Paper(Gateway):
             self.fund(market, self.state.columns.bars[at].open_ns + 1, opened)
         if market.book.count:
             market.book.at_open(
-                self, market, opened, market.cap(), self.state.columns.bars[at].late, self.state.columns.bars[at].open_ns
+                self,
+                market,
+                opened,
+                market.cap(),
+                self.state.columns.bars[at].late,
+                self.state.columns.bars[at].open_ns,
             )
         if (
             self.state.margin_on

@@ -9,26 +9,33 @@ the trading state and on the leg's backoff is checked at the moment of sending.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cython
 
 from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.messages import Intent
-from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, SIZINGS, STYLES, TRADING_STATES
+from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, SIDES, SIZINGS, STYLES, TRADING_STATES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import FALLBACK_BITS, WAIT_NS_MAX, Policy
 
 if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
-    from live_runner.hotpath.engine.plain_money import money, money_text, quick_lots, quick_lots_text, quick_ticks
-    from live_runner.hotpath.engine.plain_money import quick_ticks_text, times, whole
+    from live_runner.hotpath.engine.plain_money import (
+        money,
+        money_text,
+        quick_lots,
+        quick_lots_text,
+        quick_ticks,
+        quick_ticks_text,
+        times,
+        whole,
+    )
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.trading_state import trading_reason
     from live_runner.hotpath.engine.words import (
         ADD,
-        CANCEL,
         CLOSE,
         DELEGATE_NOTIONAL,
         LIMIT,
@@ -49,6 +56,32 @@ class Asked:
     (``by_float``), which stand for their shortest decimal text, or decimal texts. ``message`` is the intent as the
     strategy worded it, None where nobody needed it.
     """
+
+    close_ns: int
+    time_to_live_ns: int
+    number: int
+    symbol: int
+    side: int
+    action: int
+    style: int
+    sizing: int
+    fallback: int
+    by_float: bool
+    has_time_to_live: bool
+    float_quantity: float
+    float_price: float
+    quantity: Any
+    fraction: Any
+    notional: Any
+    limit_price: Any
+    stop_loss: Any
+    take_profit: Any
+    unknown_fallback: Any
+    order_id: Any
+    intent_text: Any
+    reason: str
+    policy: Any
+    message: Any
 
 
 def new_asked(close_ns: int, number: int, symbol: int, side: int, action: int) -> Asked:
@@ -275,9 +308,7 @@ class PreTrade:
         if style == -1 and asked.action > ADD:
             style = MARKET
         if style == -1:
-            self.deny(
-                "missing_order_style", f"An {ACTIONS[asked.action]} names no order style, nor does the policy"
-            )
+            self.deny("missing_order_style", f"An {ACTIONS[asked.action]} names no order style, nor does the policy")
         elif style == -2:
             self.deny("missing_order_style", f"'{text}' is no order style: {', '.join(STYLES)}")
         return style
@@ -440,9 +471,7 @@ class PreTrade:
         """When the order's time runs out, -1 for never; -2 where it is denied."""
         if asked.has_time_to_live:
             if asked.time_to_live_ns <= 0:
-                self.deny(
-                    "bad_time_to_live", f"A time to live of {asked.time_to_live_ns} ns is over already"
-                )
+                self.deny("bad_time_to_live", f"A time to live of {asked.time_to_live_ns} ns is over already")
                 return -2
             return self.state.now_ns + asked.time_to_live_ns
         if policy.has_time_to_live:
@@ -465,9 +494,7 @@ class PreTrade:
                 )
                 return False
         if leg.backoff is not None and leg.backoff.blocks(state.now_ns):
-            self.deny(
-                "backoff", f"The {name} leg is in backoff since {leg.backoff.event_id}: {leg.backoff.detail}"
-            )
+            self.deny("backoff", f"The {name} leg is in backoff since {leg.backoff.event_id}: {leg.backoff.detail}")
             return False
         if not state.late_entries and state.is_late(market):
             self.deny("late_bar", f"The bar of {market.symbol} came late, and market.late_bars is not 'trade'")
@@ -492,10 +519,9 @@ class PreTrade:
         if asked.action == CLOSE and style != MARKET:
             for at in range(len(market.open_orders)):
                 other = market.open_orders[at]
-                if other.side == asked.side and other.action == CLOSE:
-                    if other.kind == LIMIT or other.kind == POST_ONLY:
-                        self.deny("close_pending", f"{order_name(other)} stands to close the {name} leg")
-                        return False
+                if other.side == asked.side and other.action == CLOSE and other.kind in (LIMIT, POST_ONLY):
+                    self.deny("close_pending", f"{order_name(other)} stands to close the {name} leg")
+                    return False
         return True
 
 

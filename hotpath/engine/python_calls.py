@@ -45,6 +45,12 @@ class PythonDecisions(Decisions):
     decision.
     """
 
+    view: Any
+    chosen: Any
+    drafts: list[Any]
+    numbers: list[Any]
+    held_back: list[Any]
+
     def __init__(
         self,
         session: str,
@@ -73,7 +79,7 @@ class PythonDecisions(Decisions):
         self.draft_class = draft_class
         self.failures = failures
         self.failed = False
-        self.bars = [None for _ in self.names]
+        self.bars: list[Any] = [None for _ in self.names]
         self.view = None
         self.chosen = None
         self.drafts = []
@@ -186,9 +192,7 @@ class PythonDecisions(Decisions):
     def drafts_of(self, answer: Any, symbol: str) -> list[Any]:
         """What ``on_bar`` gave for a symbol, in its order; StrategyError when it is not a list of intents for it."""
         if isinstance(answer, (self.draft_class, str, bytes, Mapping)):
-            raise StrategyError(
-                f"on_bar gave a {type(answer).__name__}", remedy="Return a list of intents, or None"
-            )
+            raise StrategyError(f"on_bar gave a {type(answer).__name__}", remedy="Return a list of intents, or None")
         drafts = []
         for draft in answer:
             if not isinstance(draft, self.draft_class):
@@ -286,7 +290,7 @@ class PythonDecisions(Decisions):
 
     def has_bar(self, symbol: int) -> bool:
         """Whether the symbol has a bar in the set."""
-        return self.columns.bars[symbol].number == self.number
+        return bool(self.columns.bars[symbol].number == self.number)
 
     def is_chosen(self, symbol: int) -> bool:
         """Whether the symbol is to be asked: chosen by the strategy, or in use."""
@@ -298,7 +302,7 @@ class PythonDecisions(Decisions):
     # -- leg states -------------------------------------------------------------------------------
 
     def changed_state(self, index: int, known: bytes) -> bytes | None:
-        """The leg's state read back with its types, None where it is still ``known``; StrategyError for a wrong type."""
+        """The leg's state read back with its types, None where it is ``known``; StrategyError for a wrong type."""
         state = self.states[index]
         try:
             data = self.encode(state)

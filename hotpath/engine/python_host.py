@@ -53,7 +53,8 @@ ORDER_FIELDS: Final = (
 )  # fmt: skip
 FILL_FIELDS: Final = (
     "symbol", "leg", "action", "side", "kind", "quantity", "price", "notional", "fee", "fee_currency", "liquidity",
-    "realised", "slippage", "filled", "remaining", "is_done", "leg_quantity", "order_id", "intent_id", "reason", "at_ns",
+    "realised", "slippage", "filled", "remaining", "is_done", "leg_quantity", "order_id", "intent_id", "reason",
+    "at_ns",
 )  # fmt: skip
 VIEW_FIELDS: Final = (
     "now_ns", "equity", "cash", "exposure", "margin", "gate", "legs", "orders", "rules", "backoffs",
@@ -67,9 +68,20 @@ UPDATE_STATUSES: Final = (
 class LiveBar:
     """One bar: ``strategies.base.Bar``."""
 
+    symbol: str
+    open_ns: int
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    late: bool
+
     def _row(self) -> tuple[Any, ...]:
         return (
-            self.symbol, self.open_ns, self.close_ns, self.open, self.high, self.low, self.close, self.volume, self.late,
+            self.symbol, self.open_ns, self.close_ns, self.open, self.high, self.low, self.close, self.volume,
+            self.late,
         )  # fmt: skip
 
     def __eq__(self, other: object) -> Any:
@@ -84,6 +96,11 @@ class LiveBar:
 
 class LiveLot:
     """One open piece of a leg: ``strategies.view.LotView``."""
+
+    quantity: float
+    price: float
+    opened_ns: int
+    order: Any
 
     @property
     def order_id(self) -> str:
@@ -106,6 +123,12 @@ class LiveLot:
 class LiveLeg:
     """One side of a symbol's position: ``strategies.view.LegView``."""
 
+    quantity: float
+    realised: float
+    average: Any
+    lots: Any
+    blocked: str
+
     @property
     def is_open(self) -> bool:
         """Whether there is a position."""
@@ -126,6 +149,14 @@ class LiveLeg:
 
 class LiveOrder:
     """An order that is not finished, as of one close: ``strategies.view.OrderView``."""
+
+    order: Order
+    state: int
+    filled: int
+    symbol: str
+    leg: str
+    remaining: float
+    price: Any
 
     @property
     def order_id(self) -> str:
@@ -180,6 +211,10 @@ class LiveOrder:
 
 class LiveFill:
     """One fill: ``strategies.news.Fill``. Its numbers are those of the notice."""
+
+    notice: Notice
+    order: Order
+    market: Market
 
     @property
     def symbol(self) -> str:
@@ -306,6 +341,18 @@ class LiveView:
     strategy code keeps, everything is made before its close ends (``finish``).
     """
 
+    host: PythonHost
+    now_ns: int
+    cash_units: int
+    equity_units: int
+    exposure_units: int
+    shown_legs: list[Any]
+    shown_orders: Any
+    shown_backoffs: Any
+    complete: bool
+    gate: str
+    rules: Any
+
     @property
     def equity(self) -> float:
         """Mark to market."""
@@ -361,7 +408,7 @@ class LiveView:
 
     def pending(self, symbol: str) -> tuple[LiveOrder, ...]:
         """Orders of the symbol that are not finished, oldest first."""
-        shown = self.shown_orders.get(symbol)
+        shown: tuple[LiveOrder, ...] | None = self.shown_orders.get(symbol)
         if shown is None:
             shown = () if self.complete else self.orders_of(symbol)
         return shown
@@ -410,7 +457,7 @@ class LiveView:
     def __eq__(self, other: object) -> Any:
         return self._row() == other._row() if isinstance(other, LiveView) else NotImplemented
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # views are compared by value
 
     def __repr__(self) -> str:
         return described("View", VIEW_FIELDS, self._row())
@@ -444,7 +491,7 @@ class PythonHost(PythonDecisions):
         self.rejection_class = rejection_class
         self.update_class = update_class
         self.no_backoff = backoff_class()
-        self.legs_shown = [None for _ in range(2 * self.symbols)]
+        self.legs_shown: list[Any] = [None for _ in range(2 * self.symbols)]
         self.account.notes = self.listens
         self.account.notes_updates = self.hears_updates
         self.rules = rules
@@ -468,14 +515,11 @@ class PythonHost(PythonDecisions):
         self.refresh()
         if self.account.has_notices:
             self.account.has_notices = False
-            self.decide_at(
-                self.account.set_number, self.account.close_ns, self.account.now_ns, self.account.notices
-            )
+            self.decide_at(self.account.set_number, self.account.close_ns, self.account.now_ns, self.account.notices)
         else:
             self.decide_at(self.account.set_number, self.account.close_ns, self.account.now_ns, None)
-        if self.numbered or self.failed:
-            if not self.account.journals:
-                self.forget_decision()
+        if (self.numbered or self.failed) and not self.account.journals:
+            self.forget_decision()
 
     def ask(self) -> None:
         """Ask every symbol; a view that strategy code has kept is replaced."""
@@ -586,7 +630,8 @@ class PythonHost(PythonDecisions):
         leg = market.leg(index % 2)
         if leg.backoff is None or not leg.backoff.blocks(self.now_ns):
             return None
-        return leg.backoff.detail
+        detail: str = leg.backoff.detail
+        return detail
 
     def show_backoff(self, index: int) -> Any:
         """A leg's rejections in a row as the strategy sees them."""
@@ -712,7 +757,7 @@ def lot_views(lots: list[Lot]) -> tuple[LiveLot, ...]:
 def live_order(market: Market, order: Order) -> LiveOrder:
     """An order as a strategy sees it; the one shown before where nothing changed."""
     if order.view is not None:
-        shown = order.view
+        shown: LiveOrder = order.view
         if shown.state == order.state and shown.filled == order.filled:
             return shown
     shown = LiveOrder.__new__(LiveOrder)

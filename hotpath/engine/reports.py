@@ -12,7 +12,7 @@ currency is booked as it is, otherwise the configured rate applies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 
@@ -45,6 +45,8 @@ CLOSED_KEPT_MAX: Final = 10_000
 class Reports:
     """Reports of one session, in the order of the log."""
 
+    closed: list[Any]
+
     def __init__(self, state: State, manager: Manager, venue: RemoteVenue) -> None:
         self.state = state
         self.manager = manager
@@ -74,6 +76,7 @@ class Reports:
 
     def find(self, client: str) -> Order | None:
         """The open order that the venue knows by this id."""
+        order: Order
         for order in self.state.orders:
             if client_name(order) == client:
                 return order

@@ -12,7 +12,7 @@ A backtest plays columns (``play``), a service folds messages one by one (``begi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 
@@ -31,11 +31,11 @@ if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
     from live_runner.hotpath.engine.columns import unfit
     from live_runner.hotpath.engine.host import Host
-    from live_runner.hotpath.engine.orders import Order, new_order, order_name
-    from live_runner.hotpath.engine.plain_money import money_text, of_whole, whole
+    from live_runner.hotpath.engine.orders import new_order, order_name
+    from live_runner.hotpath.engine.plain_money import money_text
     from live_runner.hotpath.engine.pretrade import Asked
-    from live_runner.hotpath.engine.state import FundingDue, Market, new_funding
-    from live_runner.hotpath.engine.trading_state import move_trading, trading_reason
+    from live_runner.hotpath.engine.state import Market, new_funding
+    from live_runner.hotpath.engine.trading_state import move_trading
     from live_runner.hotpath.engine.words import CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
 
 __all__ = ["PAUSE_SETS", "Session"]
@@ -50,6 +50,8 @@ class Session:
     ``columns`` as ``Columns`` takes them, None where bars come from messages. With ``journals`` every event becomes a
     message in ``journal.out``; with ``hashing`` they carry the running hash.
     """
+
+    due: list[Any]
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class Session:
         self.manager.gateway = self.paper if self.state.simulated else self.venue
         self.reports = Reports(self.state, self.manager, self.venue)
         self.pretrade = PreTrade(self.state)
-        self.journal = None
+        self.journal: Any = None
         if journals:
             self.journal = Journal(self.state, hashing)
             self.state.sink = self.journal
@@ -108,7 +110,9 @@ class Session:
                 sink(number)
         self.pause(sets, progress)
 
-    def check(self, grid: Any, length_ns: int, warmup_sets: int, due: list[tuple[int, int, int, str, float | None]]) -> None:
+    def check(
+        self, grid: Any, length_ns: int, warmup_sets: int, due: list[tuple[int, int, int, str, float | None]]
+    ) -> None:
         """Refuse columns, sets and funding rates that do not fit together: a DataError with symbol and row."""
         self.columns.check(grid, length_ns, warmup_sets)
         last = 0
@@ -283,9 +287,7 @@ class Session:
             if order.symbol == asked.symbol and order.side == asked.side and order_name(order) == asked.order_id:
                 found = order
         if found is None:
-            self.deny(
-                asked, "unknown_order", f"'{asked.order_id}' is no open order of the {SIDES[asked.side]} leg"
-            )
+            self.deny(asked, "unknown_order", f"'{asked.order_id}' is no open order of the {SIDES[asked.side]} leg")
         elif not found.cancel_reason:
             self.manager.cancel(found, asked.reason or "intent")
 

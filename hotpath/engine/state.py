@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import cython
 import msgspec
@@ -20,8 +20,8 @@ from live_runner.hotpath.engine.orders import Order, Policy
 
 if not cython.compiled:
     from live_runner.hotpath.engine.notices import Notice, new_notice
-    from live_runner.hotpath.engine.plain_money import divide, money_float, money_text, mul, nearest, of_whole, times
-    from live_runner.hotpath.engine.words import ADD, CLOSE, MARKET, TRADING_OPEN
+    from live_runner.hotpath.engine.plain_money import divide, money_text, mul, nearest, of_whole
+    from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REAL_STAGES", "REPORT_IT", "Market", "Sink", "State"]
 
@@ -42,7 +42,9 @@ def config_number(text: str, key: str) -> tuple[int, int]:
     try:
         mantissa, decimals = fixed.parse_decimal(text)
     except ValueError as error:
-        raise ConfigError(f"{key} '{text}' is not a valid decimal number", remedy="Write it like 0.0005", key=key) from error
+        raise ConfigError(
+            f"{key} '{text}' is not a valid decimal number", remedy="Write it like 0.0005", key=key
+        ) from error
     return mantissa, decimals
 
 
@@ -74,6 +76,12 @@ def check_instruments(config: Config, instruments: list[Instrument]) -> None:
 class FundingDue:
     """A funding rate that waits for its symbol's next bar: mantissa over scale, and the mark where one was given."""
 
+    funding_ns: int
+    rate: Any
+    mark: Any
+    mantissa: int
+    scale: int
+
 
 def new_funding(funding_ns: int, rate: str, mark: float | None) -> FundingDue:
     """A rate of at most ``RATE_DECIMALS``: an observation, rounded once, half-even."""
@@ -92,6 +100,9 @@ def new_funding(funding_ns: int, rate: str, mark: float | None) -> FundingDue:
 
 class Market(Position):
     """One symbol: its rules, its orders and its position. It is a position itself, so that none is passed along."""
+
+    open_orders: list[Any]
+    funding: list[Any]
 
     def __init__(self, index: int, instrument: Instrument, config: Config, columns: Columns) -> None:
         self.normalizer = normalize.Normalizer(instrument)
@@ -280,6 +291,12 @@ class State:
     ``notices``; ``notes_updates``: also of requests and acceptances.
     """
 
+    markets: list[Any]
+    index: Any
+    orders: list[Any]
+    notices: list[Any]
+    sink: Any
+
     def __init__(self, started: Started, columns: Columns) -> None:
         config = msgspec.convert(started.config, Config)
         check_instruments(config, started.instruments)
@@ -348,7 +365,8 @@ class State:
             raise OurFault(
                 f"A bar set holds {symbol}, which is not a symbol of this session", remedy=REPORT_IT, symbol=symbol
             )
-        return self.markets[index]
+        market: Market = self.markets[index]
+        return market
 
     def advance(self, at_ns: int) -> None:
         """Time is the largest one seen."""
@@ -365,7 +383,7 @@ class State:
     def is_late(self, market: Market) -> bool:
         """Whether the symbol's last bar is of this set and came late."""
         at = market.index
-        return self.columns.bars[at].late and self.columns.bars[at].number == self.set_number
+        return bool(self.columns.bars[at].late and self.columns.bars[at].number == self.set_number)
 
     def equity(self) -> int:
         """Cash and what is open, at the last marks."""
@@ -395,6 +413,8 @@ def money_of(text: str) -> int:
         units = fixed.money(text)
     except ValueError as error:
         raise ConfigError(
-            f"account.equity '{text}' is not a valid amount of money", remedy="Give a decimal number", key="account.equity"
+            f"account.equity '{text}' is not a valid amount of money",
+            remedy="Give a decimal number",
+            key="account.equity",
         ) from error
     return int(units)

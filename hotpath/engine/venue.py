@@ -7,8 +7,6 @@ until the venue has answered. It is sent again only after proven absence, under 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cython
 
 from live_runner.hotpath.engine.manager import Gateway

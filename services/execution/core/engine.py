@@ -79,7 +79,8 @@ class ExecutionCore:
         if session is None:
             raise OurFault(f"{type(event).__name__} came before Started", remedy=REPORT_IT, session=self._name)
         journal = session.journal
-        journal.out = out = []
+        out: list[Effect] = []
+        journal.out = out
         journal.cause = event.id
         if isinstance(event, BarSet):
             self._bars(session, event)
