@@ -46,7 +46,7 @@ class Columns:
     columns: Any
     busy: Any
 
-    def __init__(self, symbols: int, columns: list[tuple[Any, ...]] | None = None) -> None:
+    def __init__(self, symbols: int, columns: list[Any] | None = None) -> None:
         self.symbols = symbols
         self.kept = columns
         self.allocate()

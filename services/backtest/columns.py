@@ -88,9 +88,7 @@ class ColumnsBacktest:
         self._sink: Final = sink
         columns = [_columns(candles) for candles in timeline.columns]
         self.engine: Final = Session(started, columns, sink is not None, False)
-        self._market: Final[Iterator[Event]] = (
-            iter(()) if sink is None else numbered(started.session, timeline.items())
-        )
+        self._market: Final[Iterator[Event]] = iter(()) if sink is None else numbered(started.session, timeline.items())
         self._coming: list[Event] = []
         """Events of the market up to the set that is played next."""
         host = _compiled_host if compiled else _python_host

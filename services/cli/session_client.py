@@ -24,9 +24,9 @@ from live_runner.contracts.errors import (
     TheirFault,
 )
 from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Joined, Started, Stopped
+from live_runner.hotpath.engine.state import check_instruments
 from live_runner.services.cli.session_errors import RefusedInLogError, SessionStuckError, failure, fatal, refused, stuck
 from live_runner.services.cli.session_state import State, next_number, read_state
-from live_runner.hotpath.engine.state import check_instruments
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus

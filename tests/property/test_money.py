@@ -194,7 +194,7 @@ MARKET = Instrument(
 def test_a_quick_answer_is_the_normalizer_s(money_calls: Any, text: str, rounding: str) -> None:
     """Or none: the interpreter never has one, and the normalizer words every refusal."""
     normalizer: Any = normalize.Normalizer(MARKET)
-    answers = [
+    answers: list[tuple[int, Any]] = [
         (money_calls.quick_ticks_text(normalizer, text), lambda: normalizer.price_ticks(text)),
         (money_calls.quick_lots_text(normalizer, text, rounding), lambda: normalizer.amount_lots(text, rounding)),
     ]

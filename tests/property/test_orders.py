@@ -15,8 +15,8 @@ from live_runner.contracts.ids import order_id
 from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Filled, Rejected, Requested, Settled
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.hotpath import fixed
-from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.hotpath.engine.orders import CLOSED, REPORTS
+from live_runner.services.execution.core.engine import ExecutionCore
 
 lots = fixed.Grid("0.001")
 

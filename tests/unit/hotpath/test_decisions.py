@@ -35,11 +35,7 @@ def test_every_event_means_what_the_first_table_says(kind: str, filled: bool, re
 
 @pytest.mark.parametrize(
     "outcomes",
-    [
-        outcomes
-        for count in (1, 2, 3)
-        for outcomes in product(("OPEN", "VOID", "ACTED", "WITHOUT_ORDER"), repeat=count)
-    ],
+    [outcomes for count in (1, 2, 3) for outcomes in product(("OPEN", "VOID", "ACTED", "WITHOUT_ORDER"), repeat=count)],
 )
 def test_the_intents_of_a_leg_decide_together_as_the_second_table_says(outcomes: tuple[str, ...]) -> None:
     group = new_group(1000, 1, 0, b"before")
