@@ -139,8 +139,8 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
     "rejected": dict.fromkeys(REPORTS, KEPT),
 }
 
-WAIT_NS_MAX: Final = 2**61
-"""The longest wait that is counted, 73 years: a longer one ends there."""
+WAIT_NS_MAX: Final = 2**62 - 1
+"""The longest wait that is counted, 146 years: a longer one ends there."""
 
 FALLBACK_BITS: Final = {word: 1 << number for number, word in enumerate(FALLBACKS)}
 

@@ -171,7 +171,13 @@ class Session:
         self.journal.settled()
         self.journal.expect_decision()
         at = len(self.journal.out)
-        host.decide()
+        try:
+            host.decide()
+        except BaseException:
+            if len(self.journal.out) > at:  # the decision was made; carrying it out ended the session
+                del self.journal.out[at:]
+                self.journal.decided(host.decision(), at)
+            raise
         self.journal.decided(host.decision(), at)
 
     # -- a close --------------------------------------------------------------------------------

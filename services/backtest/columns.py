@@ -101,7 +101,12 @@ class ColumnsBacktest:
         due = _due(timeline, self.engine.state.index)
         sink = self._played if self._sink is not None else None
         self._come()
-        self.engine.play(self._host, grid, timeline.length_ns, timeline.warmup_sets, due, progress, sink)
+        try:
+            self.engine.play(self._host, grid, timeline.length_ns, timeline.warmup_sets, due, progress, sink)
+        except BaseException:
+            if sink is not None:
+                self._pass([*self._coming, *self.engine.journal.out])  # what led to the error
+            raise
         sets = len(timeline) - timeline.warmup_sets
         state, session = self.engine.state, self._started.session
         cause = event_id(session, "strategy", sets + 1)
