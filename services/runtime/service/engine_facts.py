@@ -1,4 +1,4 @@
-"""What runs here: version and hash of live-runner, the platform, and installed packages.
+"""Version and hash of the running live-runner, its platform, and installed packages.
 
 These facts stand in every manifest. ``compare`` refuses another hash unless it is told otherwise; replay and recovery
 go by the engine number alone (contracts/engine.py).
