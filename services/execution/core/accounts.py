@@ -9,11 +9,10 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.messages import Leg, Lot
 from live_runner.contracts.policy import BackoffState, ExecutionPolicy, after_fill, after_rejection, is_blocked
 from live_runner.hotpath import fixed, ledger
-from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import LEGS, Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
@@ -29,10 +28,10 @@ class Account:
     def __init__(self, session: Session) -> None:
         self._session: Final = session
         account = session.config.account
-        self.ledger: Final = ledger.Ledger(_equity(account.equity), account.lots)
+        self.ledger: Final = ledger.Ledger(fixed.money(account.equity), account.lots)
         for market in session.markets.values():
             self.ledger.add(market.valuation)
-        self._leverage: Final = config_number(account.leverage, "account.leverage")
+        self._leverage: Final = parse_decimal(account.leverage)
         self._changed: dict[LegKey, None] = {}
         self._realised: dict[LegKey, int] = {}
         self.backoff: dict[LegKey, BackoffState] = {}
@@ -188,13 +187,3 @@ class Account:
         self._realised = {(row[0], row[1]): int(row[2]) for row in state["realised"]}
         self.backoff = {(row[0], row[1]): BackoffState(**row[2]) for row in state["backoff"]}
         self.unresolved = {(row[0], row[1]): row[2] for row in state["unresolved"]}
-
-
-def _equity(text: str) -> int:
-    try:
-        units = fixed.money(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"account.equity '{text}' is no amount of money", remedy="Give a decimal number", key="account.equity"
-        ) from error
-    return units

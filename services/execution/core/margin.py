@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from live_runner.contracts.decimals import parse_decimal
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.accounts import Account
-from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import Market
 from live_runner.services.execution.core.orders import Order
 from live_runner.services.execution.core.session import Session
@@ -41,9 +41,7 @@ class Margin:
     def __init__(self, session: Session, account: Account) -> None:
         self._session: Final = session
         self._account: Final = account
-        self._rate, self._decimals = config_number(
-            session.config.account.maintenance_margin, "account.maintenance_margin"
-        )
+        self._rate, self._decimals = parse_decimal(session.config.account.maintenance_margin)
         self.is_on: Final = self._rate > 0
 
     def shortfall(self, order: Order, under_way: Iterable[Order]) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from live_runner.contracts.config import Config
+from live_runner.contracts.config import Config, check_rules
+from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.contracts.messages import FundingRate, Instrument, SetBar
 from live_runner.hotpath import fixed, matching, normalize
-from live_runner.services.execution.core.config_number import check_numbers, config_number
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "LEGS", "Market", "check_instruments"]
 
@@ -22,7 +22,6 @@ _CAP_MAX: Final = 2**62
 
 def check_instruments(config: Config, instruments: list[Instrument]) -> None:
     """Refuse, before a session starts, what execution cannot account for: ConfigError names symbol or key."""
-    check_numbers(config)
     known = {instrument.symbol for instrument in instruments}
     for symbol in config.market.symbols:
         if symbol not in known:
@@ -32,6 +31,7 @@ def check_instruments(config: Config, instruments: list[Instrument]) -> None:
                 symbol=symbol,
             )
     for instrument in instruments:
+        check_rules(instrument)
         if instrument.inverse:
             raise ConfigError(
                 f"{instrument.symbol} is an inverse contract, which the ledger does not account for",
@@ -57,9 +57,7 @@ class Market:
         self.lot_grid: Final = fixed.Grid(instrument.lot_size)
         self.valuation: Final = fixed.Valuation(instrument.tick_size, instrument.lot_size, instrument.contract_size)
         self.normalizer: Final = normalize.Normalizer(instrument)
-        self._participation: Final = (
-            config_number(config.fills.participation, "fills.participation") if config.fills.participation else None
-        )
+        self._participation: Final = parse_decimal(config.fills.participation) if config.fills.participation else None
         up, down, base = _slippage(config.fills.slippage_bp)
         self.book: Final = matching.Book(
             up, down, base, config.fills.limit == "through", config.account.position_mode == "one_way"
@@ -148,6 +146,6 @@ class Market:
 
 def _slippage(text: str) -> tuple[int, int, int]:
     """Factors of a buy and a sell over their base, from basis points in decimal text."""
-    mantissa, decimals = config_number(text, "fills.slippage_bp")
+    mantissa, decimals = parse_decimal(text)
     base = BASIS_POINTS * 10**decimals
     return base + mantissa, base - mantissa, base

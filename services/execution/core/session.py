@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from live_runner.contracts.config import Config
 from live_runner.contracts.core import Effect
+from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import OurFault
+from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import BarSet, Event, Started
 from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import ExecutionPolicy
-from live_runner.services.execution.core.config_number import config_number
 from live_runner.services.execution.core.market import Market, check_instruments
 
 __all__ = ["REAL_STAGES", "REPORT_IT", "Session"]
@@ -26,7 +25,7 @@ class Session:
     """The manifest, the markets, time, and the effects of the event being folded."""
 
     def __init__(self, started: Started, numbering: Numbering) -> None:
-        self.config: Final[Config] = msgspec.convert(started.config, Config)
+        self.config: Final[Config] = config_of(started.config)
         check_instruments(self.config, started.instruments)
         self.name: Final = numbering.session
         self.policy: Final[ExecutionPolicy] = started.policy
@@ -34,8 +33,8 @@ class Session:
         self.at_close: Final = self.config.fills.market == "bar_close"
         self.one_way: Final = self.config.account.position_mode == "one_way"
         self.late_entries: Final = self.config.market.late_bars == "trade"
-        self.maker: Final = config_number(self.config.fees.maker, "fees.maker")
-        self.taker: Final = config_number(self.config.fees.taker, "fees.taker")
+        self.maker: Final = parse_decimal(self.config.fees.maker)
+        self.taker: Final = parse_decimal(self.config.fees.taker)
         by_symbol = {instrument.symbol: instrument for instrument in started.instruments}
         self.markets: Final[dict[str, Market]] = {
             symbol: Market(index, by_symbol[symbol], self.config)
