@@ -43,7 +43,10 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 _SIZE: Final = DecimalRange(above="0", digits=15)
 """A step of a grid: its count of the last decimal is exact as a float64."""
-_LIMIT: Final = DecimalRange(digits=DIGITS_MAX, decimals=DIGITS_MAX, optional=True)
+_MINIMUM: Final = DecimalRange(
+    least="0", most="1000000000000000", digits=DIGITS_MAX, decimals=DIGITS_MAX, optional=True
+)
+_MAXIMUM: Final = DecimalRange(least="0", digits=DIGITS_MAX, decimals=DIGITS_MAX, optional=True)
 """Of any size: some venues give the largest float for no limit."""
 _PLACES: Final = DecimalRange(least="-30", most="30", decimals=0)
 """A precision that counts digits; a negative one counts places left of the point."""
@@ -112,12 +115,12 @@ class MarketRules(_Section, frozen=True):
     precision_mode: Literal["tick_size", "decimal_places", "significant_digits"] | UnsetType = UNSET
     price_precision: Annotated[str, DecimalRange(optional=True)] | UnsetType = UNSET
     amount_precision: Annotated[str, DecimalRange(optional=True)] | UnsetType = UNSET
-    min_amount: Annotated[str, _LIMIT] | UnsetType = UNSET
-    max_amount: Annotated[str, _LIMIT] | UnsetType = UNSET
-    min_price: Annotated[str, _LIMIT] | UnsetType = UNSET
-    max_price: Annotated[str, _LIMIT] | UnsetType = UNSET
-    min_notional: Annotated[str, _LIMIT] | UnsetType = UNSET
-    max_notional: Annotated[str, _LIMIT] | UnsetType = UNSET
+    min_amount: Annotated[str, _MINIMUM] | UnsetType = UNSET
+    max_amount: Annotated[str, _MAXIMUM] | UnsetType = UNSET
+    min_price: Annotated[str, _MINIMUM] | UnsetType = UNSET
+    max_price: Annotated[str, _MAXIMUM] | UnsetType = UNSET
+    min_notional: Annotated[str, _MINIMUM] | UnsetType = UNSET
+    max_notional: Annotated[str, _MAXIMUM] | UnsetType = UNSET
 
 
 class Account(_Section, frozen=True):

@@ -19,8 +19,8 @@ _NUMBER: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1
 def parse_decimal(text: str) -> tuple[int, int]:
     """Mantissa and decimals, without trailing zeros: ``0.10`` is (1, 1), ``100`` is (100, 0).
 
-    Exponents are read (``7e-05``). ValueError for everything that is no finite decimal number, and for
-    one of more than 400 digits.
+    Exponents are read (``7e-05``). ValueError for text that is not a finite decimal number, and for a number
+    of more than 400 digits.
     """
     match = _NUMBER.fullmatch(text)
     if match is None or not (match[2] or match[3]):

@@ -191,7 +191,8 @@ def test_numbers_at_their_ends_are_taken_or_refused_by_all_three(key: str, step:
         ("market.bars", [1, 50_000_000], [0, 50_000_001]),
         ("market.speed", [0.001, 1e9], [0.0009, 1.1e9]),
         (f"market.instruments.{SYMBOL}.tick_size", ["1e-22", "0.5", "1e6"], ["0", "-1", "1e-23", "9007199254740993"]),
-        (f"market.instruments.{SYMBOL}.max_amount", ["", "0.001", "1e308"], ["abc", "1e999"]),
+        (f"market.instruments.{SYMBOL}.max_amount", ["", "0.001", "1e308"], ["abc", "1e999", "-1"]),
+        (f"market.instruments.{SYMBOL}.min_amount", ["", "0.001", "1e15"], ["abc", "1.1e15"]),
         ("strategy.parameters.fast", [1], [0]),
     ],
 )  # fmt: skip
