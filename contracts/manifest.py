@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.config import Config
+from live_runner.contracts.config import Config, check
 from live_runner.contracts.engine import ENGINE
 from live_runner.contracts.errors import ConfigError, SessionRefused, VersionMismatch
 from live_runner.contracts.ids import event_id
@@ -53,14 +53,18 @@ def config_hash(fields: Mapping[str, Any]) -> str:
 
 
 def config_of(fields: Mapping[str, Any]) -> Config:
-    """The typed configuration of a manifest; ConfigError when it does not fit this version's schema."""
+    """The typed configuration of a manifest; ConfigError when it does not fit this version's schema and bounds."""
     try:
-        return msgspec.convert(dict(fields), Config)
+        config = msgspec.convert(dict(fields), Config)
     except msgspec.ValidationError as error:
+        path = str(error).partition(" - at `$.")[2]
         raise ConfigError(
             f"The configuration in the manifest cannot be read: {error}",
             remedy="Use the engine version that recorded the session",
+            key=path.rstrip("`"),
         ) from error
+    check(config)
+    return config
 
 
 def compare_command(session: str) -> str:

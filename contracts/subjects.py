@@ -19,6 +19,7 @@ from live_runner.contracts.messages import Event
 
 __all__ = [
     "DOMAINS",
+    "SESSION_PATTERN",
     "STREAM",
     "STREAM_SUBJECTS",
     "beat",
@@ -38,7 +39,9 @@ STREAM: Final = "RUNNER"
 DOMAINS: Final = ("session", "market", "strategy", "order", "account", "ops")
 STREAM_SUBJECTS: Final = tuple(f"{domain}.evt.>" for domain in DOMAINS)
 
-_SESSION: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
+SESSION_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,47}"
+"""A session's name as a regular expression: it is a token of every subject."""
+_SESSION: Final = re.compile(SESSION_PATTERN)
 _UNSAFE: Final = re.compile(r"[^a-z0-9_-]+")
 _PER_SYMBOL: Final = frozenset({"gap", "bar_revised"})
 _symbol_tokens: Final[dict[str, str]] = {}

@@ -8,7 +8,6 @@ __all__ = [
     "AMOUNT_END",
     "CHANGE_LEAST",
     "CONTEXT_DIGITS",
-    "DIGITS_MAX",
     "EXACT_END",
     "GRID_DECIMALS_MAX",
     "MONEY_DECIMALS",
@@ -30,8 +29,6 @@ EXACT_END: Final = 2**53
 """Integers below this are exact as float64: ticks and lots of one order or fill, which come from bars."""
 GRID_DECIMALS_MAX: Final = 22
 """The finest grid: 10**22 is the last power of ten that is exact as float64."""
-DIGITS_MAX: Final = 400
-"""Longest number taken, in digits before or after the point: every float64 and more."""
 CONTEXT_DIGITS: Final = 28
 """ccxt's precision: the default of Python's decimal context."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
 from live_runner.hotpath.constants import MONEY_DECIMALS
 
@@ -68,15 +69,22 @@ def rules(instrument: Instrument, parse_decimal: ParseDecimal) -> Rules:
 
 
 def limit_units(limit: str, grid: _Steps, direction: str, otherwise: int, parse_decimal: ParseDecimal) -> int:
-    """A limit in steps; ``otherwise`` where there is none, or where it is beyond counting."""
+    """A limit in steps; ``otherwise`` where there is none, or where it is beyond counting.
+
+    ConfigError for a minimum beyond counting and a maximum below it: nothing could be traded.
+    """
     if not limit:
         return otherwise
     try:
         return grid.ceil(limit) if direction == "up" else grid.floor(limit)
-    except ValueError:
+    except ValueError as error:
         if parse_decimal(limit)[0] > 0 and direction == "down":
             return otherwise
-        raise
+        raise ConfigError(
+            f"A limit of {limit[:40]} cannot be counted in the market's steps",
+            remedy="Check the market's limits of price and amount, and its tick and lot size",
+            limit=limit,
+        ) from error
 
 
 def limit_money(limit: str, parse_decimal: ParseDecimal) -> int | None:

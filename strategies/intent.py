@@ -1,4 +1,4 @@
-"""What a strategy may ask for: ``intent.open(...)``, ``add``, ``partial_close``, ``close``, ``cancel``,
+"""Intents of a strategy: ``intent.open(...)``, ``add``, ``partial_close``, ``close``, ``cancel``,
 ``sync_state`` and ``hold``.
 
 Each makes a frozen ``Draft``; the host numbers it and it becomes the recorded intent. The runner

@@ -20,7 +20,6 @@ import msgspec
 
 from live_runner.contracts.errors import StrategyError
 from live_runner.strategies.base import Strategy
-from live_runner.strategies.bundle import Bundle
 from live_runner.strategies.legacy import adapt, is_old_style
 from live_runner.strategies.parameters import (
     AnyStrategy,
@@ -29,6 +28,7 @@ from live_runner.strategies.parameters import (
     parameters_with_defaults,
     read_parameters,
 )
+from live_runner.strategies.source_modules import SourceModules
 
 __all__ = [
     "MODULES_MAX",
@@ -117,7 +117,7 @@ def load(strategy: str, sources: Mapping[str, str], *, legacy: Mapping[str, Any]
             remedy="Announce the session again with the sources that collect() gives",
             strategy=strategy,
         )
-    module = Bundle(sources, source_hash(sources)).load(start)
+    module = SourceModules(sources, source_hash(sources)).load(start)
     kind = getattr(module, name, None)
     if not isinstance(kind, type):
         known = ", ".join(_candidates(module, start)) or "none"
@@ -296,7 +296,7 @@ def _choose(start: str, sources: Mapping[str, str], name: str | None, legacy: Ma
     for module_name, text in sources.items():
         _parsed(text, module_name)
     if name is None:
-        found = _candidates(Bundle(sources, source_hash(sources)).load(start), start)
+        found = _candidates(SourceModules(sources, source_hash(sources)).load(start), start)
         if len(found) != 1:
             raise StrategyError(
                 f"'{start}' holds {len(found)} strategies{': ' if found else ''}{', '.join(found)}",

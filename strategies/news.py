@@ -1,4 +1,4 @@
-"""What a strategy is told of its orders between two decisions, in the order it happened.
+"""Order events as a strategy receives them between two decisions, in order.
 
 The hooks change the strategy's state and return nothing; what follows from them is said at the next
 ``on_bar``, which comes right after the news of the same close.

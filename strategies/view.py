@@ -1,4 +1,4 @@
-"""What a strategy is shown of its account: frozen, as of the close it decides at.
+"""A strategy's view of its account: frozen, as of the close it decides at.
 
 Numbers are the floats nearest to the exact decimals of the ledger. Positions live in the execution
 service; nothing that is done to these objects can change one.

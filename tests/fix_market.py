@@ -54,4 +54,4 @@ def config(**market: Any) -> Config:
         "timeframe": "1m",
         "source": "simulated",
     }
-    return Config(session="md", strategy=StrategyChoice(), market=Market(**(fields | market)))
+    return Config(session="md", strategy=StrategyChoice(module="m"), market=Market(**(fields | market)))

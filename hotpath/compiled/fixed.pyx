@@ -17,7 +17,6 @@ from math import gcd
 
 from live_runner.hotpath.constants import (
     AMOUNT_END,
-    DIGITS_MAX,
     EXACT_END,
     GRID_DECIMALS_MAX,
     MONEY_DECIMALS,

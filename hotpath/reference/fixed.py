@@ -9,13 +9,12 @@ that no amount is ever wrong in silence. Each amount is rounded once, half-even.
 from __future__ import annotations
 
 import math
-import re
 from typing import Final, final
 
+from live_runner.contracts.decimals import DIGITS_MAX, parse_decimal
 from live_runner.contracts.errors import ConfigError, LedgerOverflow
 from live_runner.hotpath.constants import (
     AMOUNT_END,
-    DIGITS_MAX,
     EXACT_END,
     GRID_DECIMALS_MAX,
     MONEY_DECIMALS,
@@ -35,33 +34,6 @@ __all__ = [
     "money_text",
     "parse_decimal",
 ]
-
-_NUMBER: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?")
-
-
-def parse_decimal(text: str) -> tuple[int, int]:
-    """Mantissa and decimals, without trailing zeros: ``0.10`` is (1, 1), ``100`` is (100, 0).
-
-    Exponents are read (``7e-05``). ValueError for everything that is no finite decimal number, and for
-    one of more than 400 digits.
-    """
-    match = _NUMBER.fullmatch(text)
-    if match is None or not (match[2] or match[3]):
-        raise ValueError(f"'{text}' is no decimal number")
-    fraction = (match[3] or "").rstrip("0")
-    digits = (match[2] + fraction).lstrip("0")
-    decimals = len(fraction) - int(match[4] or "0")
-    if not digits:
-        return 0, 0
-    if decimals > 0:
-        kept = digits.rstrip("0")
-        cut = min(decimals, len(digits) - len(kept))
-        digits = digits[: len(digits) - cut]
-        decimals -= cut
-    if decimals > DIGITS_MAX or len(digits) + max(-decimals, 0) > DIGITS_MAX:
-        raise ValueError(f"'{text[:40]}' has more than {DIGITS_MAX} digits")
-    mantissa = int(digits) * 10 ** max(-decimals, 0)
-    return (-mantissa if match[1] == "-" else mantissa), max(decimals, 0)
 
 
 def decimal_text(mantissa: int, decimals: int) -> str:
@@ -261,7 +233,7 @@ def _positive(text: str, name: str) -> tuple[int, int]:
     try:
         mantissa, decimals = parse_decimal(text)
     except ValueError as error:
-        raise ConfigError(f"The {name} '{text}' is no decimal number", remedy=_SIZES, **{name: text}) from error
+        raise ConfigError(f"The {name} '{text}' is not a valid decimal", remedy=_SIZES, **{name: text}) from error
     if not 0 < mantissa < EXACT_END or decimals > GRID_DECIMALS_MAX:
         raise ConfigError(f"The {name} '{text}' is not positive or too fine", remedy=_SIZES, **{name: text})
     return mantissa, decimals

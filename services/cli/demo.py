@@ -1,4 +1,4 @@
-"""What ``paper`` plays: the shipped examples, on the simulated market or on a folder of candles."""
+"""The demo sessions of ``paper``: the example strategies on the simulated market or on a folder of candles."""
 
 from __future__ import annotations
 

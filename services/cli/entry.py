@@ -1,4 +1,4 @@
-"""Where the ``live-runner`` command begins.
+"""Entry point of the ``live-runner`` command.
 
 A service is started often and needs none of the command line's libraries: a simple `serve` command line
 is parsed here. Everything else, `serve --help` and its mistakes included, goes to main.py.

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one line on stderr for what went wrong."""
+"""The end of a command: its exit code, and one line on stderr for an error."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from live_runner.contracts.config import Config
+from live_runner.contracts.config import Config, check
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.config import config_file
 
@@ -41,6 +41,7 @@ class LoadedConfig:
             config = msgspec.convert(_merged(msgspec.to_builtins(self.config), changes), Config)
         except msgspec.ValidationError as error:
             raise ConfigError(f"These settings are invalid: {error}", remedy="See live-runner config schema") from error
+        check(config)
         config = with_defaults(config, self.strategy_class)
         return LoadedConfig(config, self.source, self.strategy_class, warmup_needed(config, self.strategy_class))
 

@@ -1,4 +1,4 @@
-"""What a command prints: results on stdout, everything about the way there on stderr."""
+"""Output of commands: results on stdout, progress and notes on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a session is watched: a progress line on a terminal, a line every few seconds elsewhere, or nothing."""
+"""Progress of a session: a live line on a terminal, a line every few seconds elsewhere, or nothing."""
 
 from __future__ import annotations
 

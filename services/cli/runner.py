@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Request", "play"]
 
 RECORD_LIMIT_S: Final = 120.0
-"""How long the recorder may make no headway at the end of a session."""
+"""Time limit for a recorder that makes no progress at the end of a session."""
 ATTACH_WAIT_S: Final = 10.0
 """How long the services of another ``run`` in the same folder may take to appear."""
 NAMES_MAX: Final = 10_000

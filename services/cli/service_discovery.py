@@ -1,4 +1,4 @@
-"""Whether services are at work on a NATS server, and which: told by what they read."""
+"""Discovery of the services that run on a NATS server, by the readers they hold there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a session that does not end as it should is told: refused, not able to go on, ended by its strategy."""
+"""Errors of a session that does not end normally: refused, unable to continue, or ended by its strategy."""
 
 from __future__ import annotations
 

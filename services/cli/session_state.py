@@ -1,4 +1,4 @@
-"""What the log says about a session's life so far."""
+"""The state of a session as its log has it so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a sweep is watched, and the table at its end."""
+"""Progress of a sweep, and the table at its end."""
 
 from __future__ import annotations
 

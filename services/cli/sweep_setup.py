@@ -24,7 +24,7 @@ from live_runner.services.runtime.config import config_file
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.config.yaml_tree import read_text
 
-__all__ = ["Prepared", "Search", "open_market", "open_store", "prepare"]
+__all__ = ["Search", "SweepSetup", "open_market", "open_store", "prepare"]
 
 DEFAULT_SEED: Final = 1
 """Of a random search."""
@@ -46,7 +46,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class SweepSetup:
     """A sweep that can begin."""
 
     name: str
@@ -56,7 +56,7 @@ class Prepared:
     part: Part
 
 
-def prepare(search: Search, home: Path) -> Prepared:
+def prepare(search: Search, home: Path) -> SweepSetup:
     """Read both files, check every parameter set and open the market once; TheirFault says what is wrong."""
     file = config_file.read(search.config)
     if file.config.market.source == "ccxt":
@@ -90,7 +90,7 @@ def prepare(search: Search, home: Path) -> Prepared:
         "platform": ", ".join(f"{fact} {shared['platform'][fact]}" for fact in _PLATFORM),
     }
     header = Header(sweep=name, made_of=made_of, space=space.described(), manifest=shared)
-    return Prepared(name, plan, job, header, search.part)
+    return SweepSetup(name, plan, job, header, search.part)
 
 
 def _check_compiled(strategy_class: Any) -> None:
@@ -121,10 +121,10 @@ def open_market(job: Job, home: Path) -> tuple[Market, str]:
 
 @contextmanager
 def open_store(
-    prepared: Prepared, settings: Settings, *, out: Path | None, database: bool, fresh: bool
+    setup: SweepSetup, settings: Settings, *, out: Path | None, database: bool, fresh: bool
 ) -> Iterator[Store]:
     """Where the rows go; ConfigError when another sweep has the place."""
-    header, part = prepared.header, prepared.part
+    header, part = setup.header, setup.part
     if database:
         from live_runner.services.backtest.sweep.database_store import DatabaseStore
         from live_runner.services.runtime.embedded.servers import Embedded
@@ -136,7 +136,7 @@ def open_store(
     from live_runner.services.backtest.sweep.file_store import FileStore
 
     suffix = "" if part.count == 1 else f".part-{part.index}-of-{part.count}"
-    path = out or settings.home / "sweeps" / f"{prepared.name}{suffix}.parquet"
+    path = out or settings.home / "sweeps" / f"{setup.name}{suffix}.parquet"
     store = FileStore(path, replace(header, made_of={**header.made_of, "part": str(part)}), fresh=fresh)
     try:
         yield store

@@ -1,4 +1,4 @@
-"""What differs between two events, field by field.
+"""Differences between two events, field by field.
 
 An event that should be there and is not, or is there and should not be, differs as a whole.
 """

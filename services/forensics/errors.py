@@ -1,4 +1,4 @@
-"""What makes a recording unusable, and what makes a comparison refuse."""
+"""Errors of unusable recordings and of refused comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a replay or a comparison found, for a terminal, for a program and for a browser."""
+"""Reports of a replay or a comparison for a terminal, a program and a browser."""
 
 from __future__ import annotations
 

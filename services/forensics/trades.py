@@ -1,4 +1,4 @@
-"""Which fills two runs have in common, and which only one of them has.
+"""Matching of the fills of two runs: in both, or in only one of them.
 
 A fill is the same trade in both when symbol, leg, action and market time agree; the first such fill of one
 run goes with the first of the other. Price and quantity may differ: then it is matched and changed.

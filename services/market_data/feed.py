@@ -1,4 +1,4 @@
-"""Where a session's bars come from: one ``Source`` per session, whatever stands behind it.
+"""Sources of a session's bars: one ``Source`` per session, recorded, simulated or live.
 
 A source gives values, in publishing order; it numbers and publishes nothing. Recordings and the simulated
 market are pure functions of the configuration and can go on anywhere; a live source (``is_live``) waits for

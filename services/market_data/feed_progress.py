@@ -1,4 +1,4 @@
-"""How far a session's market data is, read from the log alone: market_data keeps no state of its own.
+"""Progress of a session's market data, read from the log alone: market_data keeps no state of its own.
 
 market_data is not replayed: after a restart it goes on from its last published bar set.
 """

@@ -1,4 +1,4 @@
-"""At which speed a recording plays. The pace is not part of the session: no event depends on it."""
+"""Playback speed of a recording. It is not part of the session: no event depends on it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ CRASHES_MAX: Final = 5
 HANGS_MAX: Final = 2
 STOP_WAIT_S: Final = 5.0
 COMMAND_LIMIT_S: Final = 30.0
-"""How long execution may be away when a session has to be stopped."""
+"""How long execution may be unavailable when a session has to be stopped."""
 COMMAND_RETRY_S: Final = 0.5
 
 

@@ -30,7 +30,7 @@ CLOCKS = frozenset({"now", "utcnow", "today"})
 EXEMPT = {
     "hotpath/__init__.py": "chooses the implementation by environment, once",
     "strategies/loader.py": "reads strategy files",
-    "strategies/bundle.py": "imports announced sources",
+    "strategies/source_modules.py": "imports announced sources",
 }
 
 # `runtime` serves the shells; these offline services read sessions through it in their own shell modules only.

@@ -34,4 +34,4 @@ class Draw:
 
     def mostly[T](self, usual: T, *edges: T) -> T:
         """An edge now and then: with all of them at once a session ends before it begins."""
-        return usual if self.chance(80) else self.one_of(edges)
+        return usual if self.chance(90) else self.one_of(edges)

@@ -43,6 +43,9 @@ _WILD = ("submitted", "accepted", "partly_filled", "filled", "cancelled", "expir
          "unknown", "absent", "misunderstood")  # fmt: skip
 _ACTIONS = ("open", "open", "open", "add", "add", "close", "partial_close", "partial_close", "cancel", "cancel",
             "open", "hold", "sync_state", "open", "add", "close", "cancel", "elsewhere")  # fmt: skip
+_COMMANDS = ("stop", "kill", "flatten", "resume", "resume", "resume", "resume", "resume", "end")
+_QUIET_SETS = 15
+"""Before the operator's first command."""
 
 
 @dataclass
@@ -119,8 +122,8 @@ class Script:
             )
             yield from self._reports(4)
             yield from self._due(bars.close_ns)
-            if self._draw.chance(20 if self._orders else 5):
-                yield self._command(self._draw.one_of(("stop", "kill", "flatten", "resume", "resume", "resume", "end")))
+            if bars.number > _QUIET_SETS and self._draw.chance(20 if self._orders else 5):
+                yield self._command(self._draw.one_of(_COMMANDS))
         waiting.clear()
 
     # -- the venue ------------------------------------------------------------------------------
@@ -212,7 +215,7 @@ class Script:
 
     def _intents(self, bars: BarSet) -> list[Intent]:
         draw = self._draw
-        if draw.chance(50):
+        if draw.chance(35):
             return []
         return [
             self._intent(intent_id(self._session.name, bars.close_ns, number), bars)

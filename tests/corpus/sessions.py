@@ -368,7 +368,6 @@ def _wilful(draw: Draw, plan: _Plan) -> StrategyChoice:
     parameters = {
         "seed": draw.below(2**31),
         "ask_percent": draw.one_of((5, 15, 30, 50)),
-        "fails": draw.chance(4),
         "max_failures": draw.one_of((0, 1, 3)),
         "backoff_s": draw.one_of((None, 120.0, 300.0)),
         "open_rounding": draw.one_of(("down", "nearest")),

@@ -11,7 +11,7 @@ value at every step.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -79,9 +79,8 @@ def write(renewed: Mapping[str, Recorded], *, engine: int, reason: str) -> None:
         groups={group: len(read_group(group)) for group in sessions.GROUPS},
     )
     (FOLDER / "index.json").write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=2) + b"\n")
-    named = "all" if set(renewed) == known else " ".join(sorted(renewed))
     with (FOLDER / _RENEWALS).open("a") as file:
-        file.write(f"engine={engine} {named}: {reason}\n")
+        file.write(f"engine={engine} {'all' if set(renewed) == known else _named(renewed)}: {reason}\n")
 
 
 def read_index() -> Index:
@@ -94,6 +93,15 @@ def digest_of_files() -> str:
     for path in _group_files():
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _named(names: Iterable[str]) -> str:
+    """The names by group, a count where it is most of a group: the commit's own difference lists each."""
+    parts = []
+    for group, (count, _) in sessions.GROUPS.items():
+        mine = sorted(name for name in names if sessions.group_of(name) == group)
+        parts += mine if 2 * len(mine) <= count else [f"{group} ({len(mine)} of {count})"]
+    return " ".join(parts)
 
 
 def _group_files() -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a sweep runs: numbered parameter sets, and the configuration that each of them makes.
+"""The plan of a sweep: numbered parameter sets, and the configuration of each.
 
 The numbers are the identity of the runs. A set is a function of space, seed and number alone: an interrupted
 sweep, and every machine that takes its part of one, number them alike, and a random search may be prolonged

@@ -1,4 +1,4 @@
-"""Where the rows of a sweep are kept, and what has to be the same for it to go on.
+"""Storage of a sweep's rows, and the checks before a sweep is resumed.
 
 A sweep is named by what it is made of. Rows of two different sweeps in one place could not be compared, so a
 store takes no row unless configuration, strategy, space, bars and engine are those it began with.

@@ -49,12 +49,22 @@ def check(
 
 @app.command(
     short_help="Print the JSON schema of configurations.",
-    epilog="Examples:\n\n\b\n  live-runner config schema > live-runner.schema.json",
+    epilog="Examples:\n\n\b\n  live-runner config schema > live-runner.schema.json"
+    "\n  live-runner config schema session.yaml > session.schema.json",
 )
-def schema() -> None:
+def schema(
+    config: Annotated[
+        Path | None, typer.Argument(help="A configuration: with the parameters of its strategy.", show_default=False)
+    ] = None,
+) -> None:
     """Print the JSON schema of configuration files, for editors and other programs."""
     import json
 
-    from live_runner.services.runtime.config.config_file import json_schema
+    from live_runner.services.runtime.config.json_schema import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    if config is None:
+        typer.echo(json.dumps(json_schema(), indent=2))
+        return
+    from live_runner.services.cli.loaded_config import load_config
+
+    typer.echo(json.dumps(json_schema(load_config(config).strategy_class.Params), indent=2))

@@ -52,7 +52,7 @@ def query(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one reading SQL statement, on the embedded database or that of TIMESCALE_DSN, and print its rows."""
+    """Run one read-only SQL statement, on the embedded database or that of TIMESCALE_DSN, and print its rows."""
     from rich.table import Table
 
     from live_runner.services.cli.output import console, note, print_json, show

@@ -69,7 +69,7 @@ def run(
 ) -> None:
     """Run a session: check everything, start what is needed, follow it, and print its summary.
 
-    Run again with the same session and data folder, an unfinished session goes on where it was.
+    Run again with the same session and data folder, an unfinished session continues from where it was.
     """
     settings = settings_of(home)
     if detach:

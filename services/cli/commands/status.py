@@ -31,9 +31,9 @@ def status(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the sessions: how far each is, its equity, and what happened to it.
+    """Show the sessions: progress, equity and incidents of each.
 
-    Running ones are asked over NATS, finished ones are looked up in the database.
+    Running sessions are queried over NATS, finished ones in the database.
     """
     from rich.table import Table
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from live_runner.services.backtest.sweep.rows import Column, Row
     from live_runner.services.backtest.sweep.store import Store
     from live_runner.services.cli.sweep_display import Display
-    from live_runner.services.cli.sweep_setup import Prepared
+    from live_runner.services.cli.sweep_setup import SweepSetup
 
 __all__ = ["register"]
 
@@ -71,7 +71,7 @@ def sweep(
 ) -> None:
     """Run a configuration over its dataset with many sets of parameters, and rank them.
 
-    Interrupted, the same command goes on with what is missing. Exit code 1 when a run failed; a set that the
+    After an interruption the same command resumes with the missing runs. Exit code 1 when a run failed; a set that the
     strategy refuses is not a failure.
     """
     from live_runner.contracts.errors import ConfigError
@@ -86,18 +86,18 @@ def sweep(
         check_session(name)
     settings = settings_of(home)
     search = Search(config, space, random, seed, Part.parse(part), name, compiled)
-    prepared = prepare(search, settings.home)
-    with open_store(prepared, settings, out=out, database=database, fresh=fresh) as store:
+    setup = prepare(search, settings.home)
+    with open_store(setup, settings, out=out, database=database, fresh=fresh) as store:
         began_s = time.perf_counter()
-        is_stopped, ran = _run(prepared, store, settings.home, jobs or _cores(), timeout, column, is_quiet=as_json)
-        result = _result(prepared, store, column, best)
+        is_stopped, ran = _run(setup, store, settings.home, jobs or _cores(), timeout, column, is_quiet=as_json)
+        result = _result(setup, store, column, best)
         result |= {"ran": ran, "seconds": round(time.perf_counter() - began_s, 3)}
     _show(result, column, as_json=as_json)
     raise typer.Exit(130 if is_stopped else int(result["failed"] > 0))
 
 
 def _run(
-    prepared: Prepared, store: Store, home: Path, jobs: int, timeout_s: float, column: Column, *, is_quiet: bool
+    setup: SweepSetup, store: Store, home: Path, jobs: int, timeout_s: float, column: Column, *, is_quiet: bool
 ) -> tuple[bool, int]:
     """Run what is missing; whether it was interrupted, and how many rows were stored."""
     from msgspec.structs import replace
@@ -108,16 +108,16 @@ def _run(
     from live_runner.services.cli.sweep_display import Display
     from live_runner.services.cli.sweep_setup import open_market
 
-    plan, shared = prepared.plan, store.header.manifest
-    todo = missing(plan, prepared.part, store.numbers())
+    plan, shared = setup.plan, store.header.manifest
+    todo = missing(plan, setup.part, store.numbers())
     refused = [other_row(s, "refused", plan.refusals[s.number], shared) for s in todo if s.number in plan.refusals]
     if refused:
         store.add(refused)
     todo = [setting for setting in todo if setting.number not in plan.refusals]
     if not todo:
         return False, len(refused)
-    job = replace(prepared.job, shared=shared)
-    with _interruptible() as stop, Display(prepared.name, len(todo), column, is_quiet=is_quiet) as display:
+    job = replace(setup.job, shared=shared)
+    with _interruptible() as stop, Display(setup.name, len(todo), column, is_quiet=is_quiet) as display:
         jobs = min(jobs, len(todo))
         with Pool(job, open_market, home, jobs=jobs, timeout_s=timeout_s, on_trouble=display.trouble) as pool:
             ran = _store(pool.run(todo, lambda: bool(stop)), store, display)
@@ -163,7 +163,7 @@ def _interruptible() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _result(prepared: Prepared, store: Store, column: Column, best: int) -> dict[str, Any]:
+def _result(setup: SweepSetup, store: Store, column: Column, best: int) -> dict[str, Any]:
     from live_runner.services.backtest.sweep.rows import ranked
 
     place = store.finish()
@@ -172,7 +172,7 @@ def _result(prepared: Prepared, store: Store, column: Column, best: int) -> dict
     def counted() -> Iterator[Row]:
         for row in store.rows():
             # In a database the other parts stand beside ours: they are ranked with them, and are not ours to report.
-            if prepared.part.holds(row["number"]):
+            if setup.part.holds(row["number"]):
                 counts[row["status"]] += 1
                 if row["status"] == "failed":
                     failures.append({"number": row["number"], "message": row["message"]})
@@ -181,9 +181,9 @@ def _result(prepared: Prepared, store: Store, column: Column, best: int) -> dict
     failures: list[dict[str, Any]] = []
     rows = ranked(counted(), column, best)
     return {
-        "sweep": prepared.name,
-        "part": str(prepared.part),
-        "runs": sum(1 for setting in prepared.plan.settings if prepared.part.holds(setting.number)),
+        "sweep": setup.name,
+        "part": str(setup.part),
+        "runs": sum(1 for setting in setup.plan.settings if setup.part.holds(setting.number)),
         **{status: counts[status] for status in ("done", "refused", "failed")},
         "results": place,
         "sort": column.name,

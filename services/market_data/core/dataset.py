@@ -1,4 +1,4 @@
-"""What a dataset is: its provenance, and its columns in memory.
+"""A dataset: its provenance, and its columns in memory.
 
 The manifest's hash covers what the bars are (venue, symbols, files, sums), not how the dataset is
 called or when it was built: the same bars under another name have the same hash.

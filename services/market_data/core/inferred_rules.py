@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from live_runner.contracts.config import rule_problems
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
 from live_runner.services.market_data.core.candles import PRICES, Candles, Floats
@@ -70,28 +71,15 @@ def override(instrument: Instrument, rules: Mapping[str, Any]) -> Instrument:
     """The instrument with some rules given in the configuration; ConfigError names what is none."""
     if not rules:
         return instrument
-    known = set(Instrument.__struct_fields__) - {"symbol", "venue", "rules"}
-    unknown = sorted(set(rules) - known)
-    if unknown:
-        raise ConfigError(
-            f"market.instruments: '{unknown[0]}' of {instrument.symbol} is not a market rule",
-            remedy=f"Use one of {' '.join(sorted(known))}",
-            key=f"market.instruments.{instrument.symbol}.{unknown[0]}",
-        )
+    for problem in rule_problems(rules, f"market.instruments.{instrument.symbol}"):
+        raise ConfigError(f"{problem.key}: {problem.what}", remedy=problem.remedy, key=problem.key)
     changed = dict(rules)
     # The precision follows the grid unless it is given too: they are one rule in most venues.
     if "tick_size" in changed:
         changed.setdefault("price_precision", changed["tick_size"])
     if "lot_size" in changed:
         changed.setdefault("amount_precision", changed["lot_size"])
-    try:
-        return msgspec.convert({**msgspec.to_builtins(instrument), **changed, "rules": "given"}, Instrument)
-    except msgspec.ValidationError as error:
-        raise ConfigError(
-            f"market.instruments: a rule of {instrument.symbol} has the wrong type: {error}",
-            remedy="Write sizes and limits as text, for example tick_size: '0.1'",
-            key=f"market.instruments.{instrument.symbol}",
-        ) from error
+    return msgspec.structs.replace(instrument, **changed, rules="given")
 
 
 def split_symbol(symbol: str) -> tuple[str, str, str]:

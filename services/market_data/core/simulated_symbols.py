@@ -1,4 +1,4 @@
-"""What the simulated market knows of its symbols: where they trade, how much they move, how busy they are.
+"""Symbols of the simulated market: price level, volatility and volume of each.
 
 Symbols that are not in the table get characteristics from their name, so any session's symbols can be
 simulated.

@@ -1,4 +1,4 @@
-"""Which bars of a recording are warmup, and whether there are enough of them.
+"""Selection of the warmup bars of a recording, and the check that there are enough.
 
 Warmup is counted in bar sets: close times at which at least one of the session's symbols has a bar.
 

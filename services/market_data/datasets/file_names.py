@@ -1,4 +1,4 @@
-"""What the name of a candle file says.
+"""Parser for names of candle files.
 
     binanceusdm_BTC-USDT-USDT_1m.csv.gz        venue, base, quote, settle, timeframe
     bittrex_XRP-BTC_1m_gappy.csv.gz            spot; whatever follows the timeframe is a remark
@@ -48,7 +48,7 @@ _PATTERNS: Final = (
     re.compile(rf"{_LOWER}"),
 )
 _LINEAR: Final = ("SWAP", "PERP")
-"""What some venues write where others have the settle currency."""
+"""Market types that some venues write in place of the settle currency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""When a live session asks for funding rates: around each full hour, at which venues make them due."""
+"""Schedule of funding requests in a live session: around each full hour, when venues make them due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the recorder itself has to report: incidents about messages, not out of them."""
+"""Incidents that the recorder itself raises: gaps, duplicates and unreadable messages."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ _JSON_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def text(value: str | None) -> bytes:
-    """Text that hardly repeats."""
+    """Uncached text."""
     if value is None:
         return NULL
     data = value.encode()

@@ -1,4 +1,4 @@
-"""Where in the stream the database is, and whether reading on from there is right."""
+"""The recorder's position in the stream, and the checks before it continues from there."""
 
 from __future__ import annotations
 

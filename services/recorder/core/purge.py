@@ -1,4 +1,4 @@
-"""What may leave the stream: everything stored in the database that no live session may still need."""
+"""Purge of the stream: everything that is stored in the database and no live session may still need."""
 
 from __future__ import annotations
 

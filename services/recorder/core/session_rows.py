@@ -33,7 +33,7 @@ COLUMN_CASTS: Final = {
         "%s::jsonb",
     ),
 }
-"""How the value of a column is handed to SQL; text where nothing is said."""
+"""SQL type of a column's value; text by default."""
 
 
 class Change(msgspec.Struct, frozen=True):

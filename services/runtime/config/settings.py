@@ -1,4 +1,4 @@
-"""Where things are and how this process behaves: from the environment, over it the command line.
+"""Settings of a process: from the environment, overridden by the command line.
 
     NATS_URL, NATS_TOKEN      a NATS server of yours; unset: the embedded one under the home folder
     TIMESCALE_DSN             a PostgreSQL of yours; unset: the embedded one under the home folder

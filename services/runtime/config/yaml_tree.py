@@ -6,7 +6,6 @@ number keeps the digits that were written: ``0.10`` for a text decimal is "0.10"
 
 from __future__ import annotations
 
-import difflib
 import math
 import types
 import typing
@@ -17,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from live_runner.contracts.bounds import nearest
 from live_runner.contracts.errors import ConfigError
 
 __all__ = ["Tree", "nearest", "read_text", "whole"]
@@ -220,12 +220,6 @@ def described(node: yaml.Node) -> str:
     """What stands there, in words: ``a whole number (7)``."""
     words = _WORDS.get(node.tag, "something else")
     return f"{words} ({node.value})" if isinstance(node, yaml.ScalarNode) and node.value else words
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``Did you mean 'x'`` for the closest known spelling, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"Did you mean '{close[0]}'" if close else ""
 
 
 def whole(text: str) -> int | None:

@@ -38,7 +38,7 @@ _HOST: Final = "127.0.0.1"
 _NAME: Final = "live_runner"
 _STATUS_LINE: Final = 7
 _UNNUMBERED_VERSION: Final = 16
-"""What the package keeps in ``pginstall``; later versions carry their number."""
+"""The PostgreSQL version in the package's `pginstall`; later versions carry their number."""
 _USERS: Final = ("postgres", "nobody")
 
 _SETTINGS: Final = {

@@ -1,4 +1,4 @@
-"""What runs here: version and hash of live-runner, the platform, and installed packages.
+"""Version and hash of the running live-runner, its platform, and installed packages.
 
 These facts stand in every manifest. ``compare`` refuses another hash unless it is told otherwise; replay and recovery
 go by the engine number alone (contracts/engine.py).
@@ -28,13 +28,13 @@ _SOURCES: Final = (
     "hotpath/**/*.pxd",
     "hotpath/**/*.pyx",
     "strategies/base.py",
-    "strategies/bundle.py",
     "strategies/intent.py",
     "strategies/legacy.py",
     "strategies/loader.py",
     "strategies/news.py",
     "strategies/numbers.py",
     "strategies/parameters.py",
+    "strategies/source_modules.py",
     "strategies/view.py",
     "strategies/compiled/*.pxd",
     "strategies/compiled/*.pyx",

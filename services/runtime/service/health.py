@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Health"]
 
 type Check = Callable[[], tuple[bool, Mapping[str, Any]]]
-"""Whether the service is well, and what it has to say."""
+"""Whether the service is healthy, and its facts."""
 
 REQUEST_TIMEOUT_S: Final = 5.0
 REQUEST_BYTES_MAX: Final = 8192

@@ -20,8 +20,8 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.codec import encode
-from live_runner.contracts.config import Config
 from live_runner.contracts.errors import OurFault, SnapshotMismatch
+from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     BarSet,
     Decided,
@@ -127,7 +127,7 @@ class StrategyCore:
         return []
 
     def _build(self, started: Started) -> None:
-        config = msgspec.convert(started.config, Config)
+        config = config_of(started.config)
         self._started = started
         self._config = config
         self._symbols = config.market.symbols

@@ -65,6 +65,15 @@ def test_a_size_that_is_no_step_is_named(twin: Any, size: str) -> None:
             fixed.Valuation(*sizes)
 
 
+@pytest.mark.parametrize("limits", [{"min_amount": "1e308"}, {"min_price": "1e30"}, {"max_amount": "-1e308"}])
+def test_a_limit_that_allows_no_order_is_refused(twin: Any, limits: dict[str, Any]) -> None:
+    sizes: dict[str, Any] = {"tick_size": "0.1", "lot_size": "0.001"}
+    with pytest.raises(ConfigError, match="cannot be counted"):
+        twin("normalize").Normalizer(
+            Instrument(symbol="A/B", venue="v", base="A", quote="B", settle="B", **sizes, **limits)
+        )
+
+
 def test_a_tick_of_a_lot_that_is_no_amount_is_refused(twin: Any) -> None:
     with pytest.raises(ConfigError, match="no amount that can be kept"):
         twin("fixed").Valuation("1000000", "1000000", "10000000")

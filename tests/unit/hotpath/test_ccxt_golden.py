@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fix_hotpath import twins
 
+from live_runner.contracts.config import check_rules
 from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.instruments import instrument_from_ccxt
 
@@ -40,6 +41,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _value(recorded: Any) -> Any:
     return float(recorded["f"]) if isinstance(recorded, dict) else recorded
+
+
+def test_every_recorded_market_is_inside_the_bounds_of_market_rules(shared_data: Path) -> None:
+    for row in _rows(shared_data / "markets" / "markets.jsonl"):
+        check_rules(instrument_from_ccxt(row, venue=row["exchange"], precision_mode=row["precisionMode"]))
 
 
 def test_every_recorded_order_is_normalized_as_by_ccxt(shared_data: Path, normalize: Any) -> None:

@@ -12,11 +12,8 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.manifest import config_fields
 from live_runner.contracts.time import time_ns
-from live_runner.services.runtime.config.config_file import (
-    from_text,
-    json_schema,
-    read,
-)
+from live_runner.services.runtime.config.config_file import from_text, read
+from live_runner.services.runtime.config.json_schema import json_schema
 
 TEXT = """\
 session: alpha
@@ -42,9 +39,9 @@ def parse(text: str) -> Config:
 MISTAKES = [
     ("timeframe: 1m", "timeframe: 0.5m", "market.timeframe", 8, "30s"),
     ("maker:", "makr:", "fees.makr", 13, "maker"),
-    ("5e-4", "abc", "fees.taker", 13, "0.0005"),
-    ("5e-4", "2", "fees.taker", 13, "at most 1"),
-    ("5e-4", ".nan", "fees.taker", 13, "0.0005"),
+    ("5e-4", "abc", "fees.taker", 13, "from -1 to 1"),
+    ("5e-4", "2", "fees.taker", 13, "from -1 to 1"),
+    ("5e-4", ".nan", "fees.taker", 13, "from -1 to 1"),
     ("simulated", "simulatd", "market.source", 9, "simulated"),
     ("  venue: binanceusdm\n", "", "market.venue", 6, "venue"),
     ("session: alpha", "session: 5", "session", 1, '"5"'),
@@ -61,12 +58,12 @@ MISTAKES = [
     ("  module: live_runner.strategies.ema_cross\n", "", "strategy", 2, "module"),
     ("strategy:\n", "strategy:\n  path: mine.py\n", "strategy", 2, "one"),
     ("source: simulated", "source: simulated\n  seed: 1.5", "market.seed", 10, "whole number"),
-    ("source: simulated", "source: simulated\n  bars: 0", "market.bars", 10, "Use 1"),
+    ("source: simulated", "source: simulated\n  bars: 0", "market.bars", 10, "from 1"),
     ("source: simulated", "source: simulated\n  speed: fast", "market.speed", 10, "finite number"),
     ("source: simulated", "source: simulated\n  source: ccxt", "market.source", 10, "Keep one"),
     ("fees: {", "fees: [", "", 13, "Check indentation"),
     ("fees: {maker: 0.00020, taker: 5e-4}", "fees: 3", "fees", 13, "Indent"),
-    ("fees:", "account: {equity: -1}\nfees:", "account.equity", 13, "more than 0"),
+    ("fees:", "account: {equity: -1}\nfees:", "account.equity", 13, "above 0"),
     ("fees:", "fills: {participation: 1.5}\nfees:", "fills.participation", 13, "at most 1"),
     ("fees:", "limits: {read_ahead: true}\nfees:", "limits.read_ahead", 13, "whole number"),
 ]

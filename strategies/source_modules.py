@@ -1,6 +1,6 @@
 """Source texts as modules in memory, apart from everything else that is imported.
 
-The modules of a bundle see each other by their own names, whatever else of that name the process
+The modules of a strategy see each other by their own names, whatever else of that name the process
 holds, and they stay out of the way of others: a strategy file called ``signal.py`` replaces nothing,
 and two versions of one strategy can live in one process.
 """
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from live_runner.contracts.errors import StrategyError
 
-__all__ = ["Bundle", "strategy_line"]
+__all__ = ["SourceModules", "strategy_line"]
 
 _PREFIX: Final = "live_runner_strategy_"
 _ENGINE: Final = "live_runner"
@@ -30,7 +30,7 @@ def _compiled(text: str, file: str) -> CodeType:
     return compile(text, file, "exec", dont_inherit=True)
 
 
-class Bundle:
+class SourceModules:
     """The modules of one strategy, executed when first imported."""
 
     def __init__(self, sources: Mapping[str, str], hash: str) -> None:
@@ -112,7 +112,7 @@ class Bundle:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """What ``import`` does inside the bundle: its own modules first, then the installed ones."""
+        """What ``import`` does inside the strategy: its own modules first, then the installed ones."""
         inner = name
         if level:
             package = str((globals or {}).get("__package__", self.prefix))
@@ -123,7 +123,7 @@ class Bundle:
             kept = kept[: len(kept) - (level - 1)]
             inner = ".".join([*kept, name] if name else kept)
         if inner and (not self._holds(inner) or inner.split(".")[0] == _ENGINE):
-            # A module named by strategy.module is alone in its bundle: what stands beside it is installed.
+            # A module named by strategy.module is alone: what stands beside it is installed.
             if level and "." not in inner:
                 raise ModuleNotFoundError(f"No module named '{inner}' beside the strategy", name=inner)
             return builtins.__import__(inner, None, None, fromlist or (), 0)
