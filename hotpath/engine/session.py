@@ -458,7 +458,9 @@ class Session:
         for at in range(len(state.markets)):
             self.restore_market(state.markets[at], row["markets"][at])
         self.reports.restore(row["reports"])
-        state.moved = True  # what moved since the last settlement is not in the snapshot; settling once more changes nothing
+        state.moved = (
+            True  # what moved since the last settlement is not in the snapshot; settling once more changes nothing
+        )
         if self.journal is not None:
             self.journal.restore(row["journal"])
 

@@ -21,7 +21,6 @@ cdef class FundingDue:
 
 @cython.locals(due=FundingDue)
 cpdef FundingDue new_funding(object funding_ns, object rate, object mark)
-cpdef tuple config_number(object text, object key)
 cpdef check_instruments(object config, list instruments)
 
 @cython.final
@@ -110,5 +109,3 @@ cdef class State:
     cdef str event_id(self)
     @cython.locals(notice=Notice)
     cdef Notice note(self, int kind, Order order, int64_t at_ns)
-
-cpdef object money_of(object text)

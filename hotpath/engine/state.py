@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import cython
-import msgspec
 
-from live_runner.contracts.config import Config
+from live_runner.contracts.config import Config, check_rules
+from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import ConfigError, DataError, OurFault
+from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Instrument, Started
 from live_runner.contracts.vocabulary import LOT_METHODS
 from live_runner.hotpath import fixed, normalize
@@ -37,17 +38,6 @@ CAP_MAX: Final = 2**62
 """Lots of a bar: more than any order has, so that a greater volume bounds nothing."""
 
 
-def config_number(text: str, key: str) -> tuple[int, int]:
-    """Mantissa and decimals; ConfigError names the key of what is not a valid decimal number."""
-    try:
-        mantissa, decimals = fixed.parse_decimal(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"{key} '{text}' is not a valid decimal number", remedy="Write it like 0.0005", key=key
-        ) from error
-    return mantissa, decimals
-
-
 def check_instruments(config: Config, instruments: list[Instrument]) -> None:
     """Refuse, before a session starts, what the engine cannot account for: ConfigError names the symbol."""
     known = {instrument.symbol for instrument in instruments}
@@ -59,6 +49,7 @@ def check_instruments(config: Config, instruments: list[Instrument]) -> None:
                 symbol=symbol,
             )
     for instrument in instruments:
+        check_rules(instrument)
         if instrument.inverse:
             raise ConfigError(
                 f"{instrument.symbol} is an inverse contract, which the ledger does not account for",
@@ -114,7 +105,7 @@ class Market(Position):
         self.symbol = instrument.symbol
         self.grid = fixed.Grid(instrument.tick_size)
         self.lot_grid = fixed.Grid(instrument.lot_size)
-        mantissa, decimals = config_number(config.fills.slippage_bp, "fills.slippage_bp")
+        mantissa, decimals = parse_decimal(config.fills.slippage_bp)
         base = BASIS_POINTS * 10**decimals
         self.book = Book(
             base + mantissa,
@@ -131,9 +122,7 @@ class Market(Position):
         self.unit = float(valuation.multiplier) / float(valuation.divisor)
         self.tick_scale = 10.0**self.grid.decimals
         self.tick_mantissa = float(self.grid.mantissa)
-        self.participation = (
-            config_number(config.fills.participation, "fills.participation") if config.fills.participation else None
-        )
+        self.participation = parse_decimal(config.fills.participation) if config.fills.participation else None
         self.funding = []
         self.funding_count = 0
 
@@ -298,7 +287,7 @@ class State:
     sink: Any
 
     def __init__(self, started: Started, columns: Columns) -> None:
-        config = msgspec.convert(started.config, Config)
+        config = config_of(started.config)
         check_instruments(config, started.instruments)
         account = config.account
         self.config = config
@@ -309,21 +298,21 @@ class State:
         self.at_close = config.fills.market == "bar_close"
         self.one_way = account.position_mode == "one_way"
         self.late_entries = config.market.late_bars == "trade"
-        mantissa, decimals = config_number(config.fees.maker, "fees.maker")
+        mantissa, decimals = parse_decimal(config.fees.maker)
         self.maker_rate = mantissa
         self.maker_scale = of_whole(10**decimals)
-        mantissa, decimals = config_number(config.fees.taker, "fees.taker")
+        mantissa, decimals = parse_decimal(config.fees.taker)
         self.taker_rate = mantissa
         self.taker_scale = of_whole(10**decimals)
-        mantissa, decimals = config_number(account.leverage, "account.leverage")
+        mantissa, decimals = parse_decimal(account.leverage)
         self.leverage = of_whole(mantissa)
         self.leverage_scale = of_whole(10**decimals)
-        mantissa, decimals = config_number(account.maintenance_margin, "account.maintenance_margin")
+        mantissa, decimals = parse_decimal(account.maintenance_margin)
         self.margin_on = mantissa > 0
         self.maintenance_rate = of_whole(mantissa)
         self.maintenance_scale = of_whole(10**decimals)
         self.maintenance = float(mantissa) / float(10**decimals)
-        self.ledger = Ledger(money_of(account.equity), LOT_METHODS.index(account.lots))
+        self.ledger = Ledger(fixed.money(account.equity), LOT_METHODS.index(account.lots))
         by_symbol = {instrument.symbol: instrument for instrument in started.instruments}
         self.markets = []
         self.index = {}
@@ -405,16 +394,3 @@ class State:
         self.notices.append(notice)
         self.has_notices = True
         return notice
-
-
-def money_of(text: str) -> int:
-    """The starting equity in 1e-12; ConfigError when it is not an amount of money."""
-    try:
-        units = fixed.money(text)
-    except ValueError as error:
-        raise ConfigError(
-            f"account.equity '{text}' is not a valid amount of money",
-            remedy="Give a decimal number",
-            key="account.equity",
-        ) from error
-    return int(units)
