@@ -33,7 +33,7 @@ setup: .venv/compiled  ## make .venv, install the pinned packages, compile the h
 	$(BIN)/python -m compileall -q $(FOLDERS)
 	@touch $@
 
-check: setup  ## lint, formatting, types, import rules
+check: setup  ## lint, formatting, types, import rules, the generated C of the hot path
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p live_runner
