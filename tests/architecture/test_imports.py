@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ CLOCKS = frozenset({"now", "utcnow", "today"})
 # Pure by place, but the one thing they are for needs the world.
 EXEMPT = {
     "hotpath/__init__.py": "chooses the implementation by environment, once",
+    "hotpath/engine/__init__.py": "finds the engine's modules in the chosen form",
     "strategies/loader.py": "reads strategy files",
     "strategies/source_modules.py": "imports announced sources",
 }
@@ -68,14 +70,15 @@ def test_nothing_is_imported_by_its_bare_folder_name(sources: list[Source]) -> N
 def test_a_core_imports_no_clock_chance_file_or_socket(sources: list[Source]) -> None:
     found = [f"{s.name}: {name}" for s in pure(sources) for name in s.imports() if name.split(".")[0] in WORLDLY]
 
-    assert found == []
+    assert sorted(found) == sorted(PERMITTED)
 
 
 def test_a_core_calls_nothing_that_differs_between_two_runs(sources: list[Source]) -> None:
     found = []
     for source in pure(sources):
+        own_hashes = {id(call) for call in calls_of_own_hashes(source.tree)}
         for node in ast.walk(source.tree):
-            if not isinstance(node, ast.Call):
+            if not isinstance(node, ast.Call) or id(node) in own_hashes:
                 continue
             if isinstance(node.func, ast.Name) and node.func.id in WORLDLY_CALLS:
                 found.append(f"{source.name}:{node.lineno}: {node.func.id}()")
@@ -83,6 +86,13 @@ def test_a_core_calls_nothing_that_differs_between_two_runs(sources: list[Source
                 found.append(f"{source.name}:{node.lineno}: .{node.func.attr}()")
 
     assert found == []
+
+
+def calls_of_own_hashes(tree: ast.Module) -> Iterator[ast.AST]:
+    """What a value that can stand in a set or be a key has to call; it is nobody's business what comes out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "__hash__":
+            yield from ast.walk(node)
 
 
 def test_a_core_never_walks_a_set_unsorted(sources: list[Source]) -> None:

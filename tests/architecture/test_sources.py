@@ -12,16 +12,15 @@ if TYPE_CHECKING:
 
 LINES_MAX = 500
 LONG = {
-    "hotpath/compiled/barloop.pyx": "the loop and the host of compiled strategies, one compilation unit",
-    "hotpath/compiled/execution.pyx": "the paper stage of the execution core as one machine of C structs",
     "contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom",
     "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",
-    "hotpath/compiled/ledger.pyx": "the account in C, and its shell for Python",
-    "hotpath/compiled/matching.pyx": "the book in C, and its shell for Python",
     "hotpath/compiled/momentum.pyx": "a family of small classes, each with its batch twin",
     "hotpath/compiled/moving.pyx": "the same",
     "hotpath/compiled/ranges.pyx": "the same",
     "hotpath/compiled/normalize.pyx": "the rules in C, and their shell for Python",
+    "hotpath/engine/journal.py": "a list of messages, one method each; the only place that words one",
+    "hotpath/engine/pretrade.py": "a list of checks, in the order in which they are made",
+    "hotpath/engine/python_host.py": "what a Python strategy sees, one compilation unit",
 }
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc", "manager2")
 INTERFACES = ("contracts/", "strategies/base.py")

@@ -16,8 +16,6 @@ import pytest
 HOTPATH = Path(__file__).parents[2] / "hotpath"
 INLINE = {"inputs", "windows"}
 """Compiled as inline functions in a ``.pxd`` alone: parts of other modules, with no Python face to compare."""
-MACHINE = {"barloop", "execution", "journal", "python_loop", "strategy"}
-"""The session as one compiled machine: the services' cores are its reference (tests/parity/test_barloop.py)."""
 STEMS = sorted({path.stem for path in (HOTPATH / "reference").glob("*.py")} - {"__init__"} - INLINE)
 
 
@@ -42,7 +40,7 @@ def parameters(function: Any) -> list[tuple[str, Any, Any]] | None:
 
 
 def test_every_reference_has_a_compiled_twin_and_the_other_way_round() -> None:
-    assert {path.stem for path in (HOTPATH / "compiled").glob("*.pyx")} == set(STEMS) | MACHINE
+    assert {path.stem for path in (HOTPATH / "compiled").glob("*.pyx")} == set(STEMS)
     for stem in INLINE:
         assert (HOTPATH / "compiled" / f"{stem}.pxd").exists()
         assert (HOTPATH / "reference" / f"{stem}.py").exists()
