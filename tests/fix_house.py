@@ -171,7 +171,7 @@ def result_of(printed: str) -> dict[str, Any]:
 
 
 async def _until_set(settings: Settings, session: str, number: int) -> None:
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", wait_s=DEADLINE_S)
+    bus = await Bus.connect(settings.nats, wait_s=DEADLINE_S)
     try:
         await bus.ensure_stream()
         reader = await bus.reader(subjects.of_type("market.bar_set", session))

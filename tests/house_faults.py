@@ -82,7 +82,7 @@ def with_bus[T](house: House, work: Callable[[Bus], Awaitable[T]]) -> T:
     settings = fix_house._wait_for(lambda: _settings(house), "NATS")
 
     async def run() -> T:
-        bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", wait_s=fix_house.DEADLINE_S)
+        bus = await Bus.connect(settings.nats, wait_s=fix_house.DEADLINE_S)
         try:
             await bus.ensure_stream()
             return await work(bus)

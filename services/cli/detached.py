@@ -106,7 +106,7 @@ async def _has_begun(settings: Settings, session: str) -> bool:
     if found.nats_url is None:
         return False
     try:
-        bus = await Bus.connect(found.nats_url, token=found.nats_token or "", name="run")
+        bus = await Bus.connect(found.nats, name="run")
     except BusUnavailable:
         return False
     try:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from live_runner.contracts import subjects
-from live_runner.contracts.errors import BusUnavailable
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 
@@ -14,7 +11,7 @@ __all__ = ["last_in_log", "services_are_running", "services_reading"]
 
 async def services_are_running(settings: Settings) -> bool:
     """Whether any service looks for sessions there."""
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="presence")
+    bus = await Bus.connect(settings.nats, name="presence")
     try:
         return await services_reading(bus) > 0
     finally:
@@ -23,7 +20,7 @@ async def services_are_running(settings: Settings) -> bool:
 
 async def last_in_log(settings: Settings) -> int:
     """Stream sequence of the newest message there; 0 when there is none."""
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="presence")
+    bus = await Bus.connect(settings.nats, name="presence")
     try:
         await bus.ensure_stream()
         return (await bus.log_state()).last_seq
@@ -33,20 +30,9 @@ async def last_in_log(settings: Settings) -> int:
 
 async def services_reading(bus: Bus) -> int:
     """How many services wait for announcements: each reads them from the log as long as it lives."""
-    answer = msgspec.json.decode(await bus.request(f"$JS.API.CONSUMER.LIST.{subjects.STREAM}", b""))
-    if "error" in answer:
-        if answer["error"].get("code") == _NO_STREAM:
-            return 0
-        raise BusUnavailable(
-            f"The readers of the log cannot be listed: {answer['error'].get('description', '')}",
-            remedy="Check that NATS runs with JetStream enabled",
-        )
     announcements = subjects.of_type("session.announced")[0]
     return sum(
         1
-        for consumer in answer.get("consumers") or []
+        for consumer in await bus.consumers()
         if announcements in (consumer["config"].get("filter_subjects") or []) and consumer.get("push_bound", False)
     )
-
-
-_NO_STREAM = 404

@@ -105,11 +105,11 @@ class FollowedSession:
     async def play(self) -> Stopped:
         """See the session to its end. SessionRefused when a service refuses or the name is used up."""
         away_since: float | None = None
+        discovered: list[str] = []
         while True:
             try:
-                bus = await Bus.connect(
-                    self._settings.nats_url or "", token=self._settings.nats_token or "", name="run"
-                )
+                bus = await Bus.connect(self._settings.nats, name="run", also=discovered)
+                discovered = bus.discovered or discovered
             except BusUnavailable:
                 away_since = away_since or time.monotonic()
                 if not self._is_ours or time.monotonic() - away_since > RECONNECT_LIMIT_S:

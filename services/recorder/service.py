@@ -48,11 +48,11 @@ class RecorderService:
     async def record(self) -> None:
         """Record until asked to stop, through every absence of NATS."""
         await self._migrate()
+        discovered: list[str] = []
         while not self._stop.is_set():
             try:
-                bus = await Bus.connect(
-                    self._settings.nats_url or "", token=self._settings.nats_token or "", name=self._instance
-                )
+                bus = await Bus.connect(self._settings.nats, name=self._instance, also=discovered)
+                discovered = bus.discovered or discovered
                 try:
                     await bus.ensure_stream()
                     await self._recorder.run(bus, self._dsn, self._stop)

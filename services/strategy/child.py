@@ -32,8 +32,7 @@ CONNECT_WAIT_S = 10.0
 async def _run(args: ChildArgs, settings: Settings) -> None:
     stop = stop_on_signals()
     bus = await Bus.connect(
-        settings.nats_url or "",
-        token=settings.nats_token or "",
+        settings.nats,
         name=f"strategy {args.session}",
         wait_s=CONNECT_WAIT_S,
     )

@@ -3,6 +3,9 @@
 A child that crashes is started again from the log. One whose strategy code runs longer than
 ``decide_timeout`` is ended and started again with an incident; the second time the session's entries
 are stopped and the session is ended where it is. No session waits for another one's strategy.
+
+A process for each session costs memory, so their number has a limit (``LIVE_RUNNER_STRATEGIES_MAX``); a session
+that would be one more is declined by name.
 """
 
 from __future__ import annotations
@@ -18,7 +21,14 @@ import msgspec
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.engine import check_engine
-from live_runner.contracts.errors import BusUnavailable, OurFault, ServiceUnavailable, StrategyError
+from live_runner.contracts.errors import (
+    BusUnavailable,
+    OurFault,
+    RunnerError,
+    ServiceUnavailable,
+    SessionRefused,
+    StrategyError,
+)
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Announced, Incident
 from live_runner.services.runtime.config.settings import Settings
@@ -48,10 +58,41 @@ class StrategyService:
         self._settings = settings
         self._log_to_file = log_to_file
         self._log = log.get("strategy")
+        self._children = 0
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
-        """Keep the session's child running until it has ended; VersionMismatch for another engine's session."""
+        """Keep the session's child running until it has ended.
+
+        VersionMismatch for another engine's session, SessionRefused for one that is one too many.
+        """
         check_engine(announced.session, announced.engine)
+        self._children += 1
+        try:
+            if self._children > self._settings.strategies_max:
+                await self._decline_unless_started(bus, announced)
+            await self._keep_child(bus, announced, stream_seq)
+        finally:
+            self._children -= 1
+
+    async def _decline_unless_started(self, bus: Bus, announced: Announced) -> None:
+        """A session that is under way is taken up again whatever the limit is: nobody else would end its orders."""
+        if await bus.last_message(subjects.event_subject("session.started", announced.session)) is not None:
+            return
+        limit = self._settings.strategies_max
+        error = SessionRefused(
+            f"The strategy service runs as many sessions as LIVE_RUNNER_STRATEGIES_MAX allows: {limit}",
+            remedy="End a session, or raise LIVE_RUNNER_STRATEGIES_MAX and start the strategy service again",
+            reason="too_many_strategies",
+            limit=limit,
+        )
+        ownership = await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))
+        try:
+            await self._refuse(bus, announced, ownership, error)
+        finally:
+            await ownership.release()
+        raise error
+
+    async def _keep_child(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
         timeout_s = config_of(announced.config).limits.decide_timeout_s
         crashes = hangs = 0
         trouble = ""
@@ -149,7 +190,7 @@ class StrategyService:
             await ownership.release()
         raise error
 
-    async def _refuse(self, bus: Bus, announced: Announced, ownership: Ownership, error: StrategyError) -> None:
+    async def _refuse(self, bus: Bus, announced: Announced, ownership: Ownership, error: RunnerError) -> None:
         last = await bus.last_message(subjects.event_subject("session.refused", announced.session))
         if last is not None and codec.decode(last[1]).cause == announced.id:
             return  # the child did so itself

@@ -58,7 +58,7 @@ def rows(quick: bool) -> list[Row]:
                 unit="s",
                 floor=seconds[peer],
                 beside=peer,
-                goal=0.15,
+                goal=0.3,
                 better="less",
                 details=f"{processor[service]:.2f} s of processor time; {peer} {processor[peer]:.2f}, {ccxt} "
                 f"{processor[ccxt]:.2f}, {bare} {processor[bare]:.2f}",
@@ -71,7 +71,7 @@ def rows(quick: bool) -> list[Row]:
                 unit="MiB",
                 floor=memory[peer],
                 beside=peer,
-                goal=40,
+                goal=50,
                 better="less",
                 details=f"{bare} {memory[bare]:.0f} MiB, {ccxt} {memory[ccxt]:.0f} MiB",
             )

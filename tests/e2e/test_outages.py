@@ -16,6 +16,7 @@ from house_faults import SLOW, events_of, said, wait_for_event
 
 from live_runner.contracts import subjects
 from live_runner.contracts.messages import BarSet, Event, Incident, Stopped
+from live_runner.services.runtime.config.settings import NatsSettings
 from live_runner.services.runtime.embedded.postgres_server import PostgresServer
 from live_runner.services.runtime.embedded.process import Process
 from live_runner.services.runtime.nats.bus import Bus
@@ -141,8 +142,8 @@ def test_the_database_may_be_away_in_mid_session(
 
 async def _limit_stream(server: NatsServer, max_bytes: int) -> None:
     """Make the stream with this limit, or change the limit of the one that is there."""
-    bus = await Bus.connect(server.url, token=server.token)
+    bus = await Bus.connect(NatsSettings(server.url, token=server.token))
     await bus.ensure_stream(max_bytes=max_bytes)
-    info = await bus._jetstream.ask(f"STREAM.INFO.{subjects.STREAM}")
-    await bus._jetstream.ask(f"STREAM.UPDATE.{subjects.STREAM}", info["config"] | {"max_bytes": max_bytes})
+    info = await bus.jetstream(f"STREAM.INFO.{subjects.STREAM}")
+    await bus.jetstream(f"STREAM.UPDATE.{subjects.STREAM}", info["config"] | {"max_bytes": max_bytes})
     await bus.close()

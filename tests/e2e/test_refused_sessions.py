@@ -59,3 +59,26 @@ def test_a_finished_session_keeps_its_name(new_house: Callable[[], House]) -> No
 
     assert again.wait(timeout=120) == 66
     assert "The session mine is finished. Choose another name with --session" in said(house, "mine")
+
+
+def test_a_session_beyond_the_limit_of_the_strategy_service_is_declined_by_name(
+    new_house: Callable[[], House],
+) -> None:
+    house = new_house()
+    house.environment["LIVE_RUNNER_STRATEGIES_MAX"] = "1"
+    first = house.config("first", bars=RUN_FOR_EVER)
+    services = house.start(first, *SLOW)
+    house.wait_for_set("first", 2)
+
+    second = house.start(house.config("second", bars=200), "--services", "running")
+    assert second.wait(timeout=120) == 66, said(house, "second")
+    message = said(house, "second").splitlines()[-1]
+    assert "as many sessions as LIVE_RUNNER_STRATEGIES_MAX allows: 1" in message
+    house.kill(services, "strategy")  # the first one is under way and is taken up again
+    house.wait_for_set("first", 40)
+    assert house.command("end", "first", "--reason", "seen enough").returncode == 0
+    house.finish(services, first)
+
+    [declined] = events_of(house, "second", JoinDeclined)
+    assert (declined.role, declined.reason, declined.details["limit"]) == ("strategy", "too_many_strategies", 1)
+    assert house.play(house.config("second", bars=200))

@@ -139,7 +139,7 @@ async def _log(settings: object) -> tuple[str, int]:
     from live_runner.services.runtime.nats.bus import Bus
 
     assert isinstance(settings, Settings)
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="adopt-log")
+    bus = await Bus.connect(settings.nats, name="adopt-log")
     try:
         await bus.ensure_stream()
         state = await bus.log_state()

@@ -157,18 +157,14 @@ def _nats(settings: Settings) -> Finding:
 
 
 async def _nats_server(settings: Settings) -> Finding:
-    import msgspec
-
-    from live_runner.services.runtime.config.settings import masked
     from live_runner.services.runtime.nats.bus import Bus
 
-    assert settings.nats_url is not None
-    bus = await Bus.connect(settings.nats_url, token=settings.nats_token or "", name="doctor")
+    bus = await Bus.connect(settings.nats, name="doctor")
     try:
-        answer = msgspec.json.decode(await bus.request("$JS.API.INFO", b""))
+        answer = await bus.jetstream("INFO")
     finally:
         await bus.close()
-    where = masked(settings.nats_url)
+    where = settings.nats.shown
     if "error" in answer:
         return Finding(
             "nats",

@@ -72,7 +72,7 @@ async def _send(settings: object, name: str, session: str, author: str, reason: 
 
     assert isinstance(settings, Settings)
     subjects.check_session(session)
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name=name)
+    bus = await Bus.connect(settings.nats, name=name)
     try:
         body = msgspec.msgpack.encode({"author": author, "reason": reason})
         try:

@@ -105,7 +105,7 @@ async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, An
         if role == "execution":
             entry.update({key: beat[key] for key in ("sets", "orders", "fills", "equity", "gate") if key in beat})
 
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="status")
+    bus = await Bus.connect(settings.nats, name="status")
     try:
         await bus.on(subjects.beat("*", only or "*"), on_beat)
         await asyncio.sleep(BEAT_WAIT_S)

@@ -55,7 +55,7 @@ async def _tail(
 ) -> None:
     from live_runner.services.runtime.nats.bus import Bus
 
-    bus = await Bus.connect(settings.nats_url or "", token=settings.nats_token or "", name="tail")
+    bus = await Bus.connect(settings.nats, name="tail")
     try:
         last_seq = await bus.last_seq()
         if not follow and not await _holds_any(bus, filters):
@@ -71,13 +71,10 @@ async def _tail(
 
 async def _holds_any(bus: Bus, filters: list[str]) -> bool:
     """Whether the stream has a message on one of the filters: a reader of none would wait for the first."""
-    import msgspec
-
     from live_runner.contracts.subjects import STREAM
 
     for pattern in filters:
-        body = msgspec.json.encode({"subjects_filter": pattern})
-        answer = msgspec.json.decode(await bus.request(f"$JS.API.STREAM.INFO.{STREAM}", body))
+        answer = await bus.jetstream(f"STREAM.INFO.{STREAM}", {"subjects_filter": pattern})
         if answer.get("state", {}).get("subjects"):
             return True
     return False

@@ -1,6 +1,11 @@
 """Settings of a process: from the environment, overridden by the command line.
 
-    NATS_URL, NATS_TOKEN      a NATS server of yours; unset: the embedded one under the home folder
+    NATS_URL                  NATS of yours, addresses with commas between them; unset: the embedded server
+    NATS_TOKEN                its token; a token or a user and password may also stand in the address
+    NATS_CREDS, NATS_NKEY     a `.creds` file, or a file with an NKEY seed, to log in with
+    NATS_CA                   certificates of a private certificate authority; demands TLS
+    NATS_CERT, NATS_KEY       a client certificate and its key; demand TLS
+    NATS_JS_DOMAIN            the JetStream domain that holds the log, behind a leaf node for example
     TIMESCALE_DSN             a PostgreSQL of yours; unset: the embedded one under the home folder
     LIVE_RUNNER_HOME          the data folder; default ``.live-runner`` in the working directory
     LIVE_RUNNER_LOG           debug, info (default), warning or error
@@ -8,8 +13,11 @@
     LIVE_RUNNER_HEALTH_PORT   port of /health and /metrics of a service; 0 (default) is off
     LIVE_RUNNER_HEALTH_HOST   address that they listen on; default 127.0.0.1
     LIVE_RUNNER_NATS_SYNC     ``default`` (two minutes) or ``always``, of the embedded NATS
+    LIVE_RUNNER_NATS_REPLICAS copies of the log in a NATS cluster, 1 to 5; unset: as it is, a new one has 1
+    LIVE_RUNNER_STRATEGIES_MAX  sessions that one strategy service runs at a time; default 256
 
-``NATS_TOKEN_FILE`` and ``TIMESCALE_DSN_FILE`` name files that hold the secret instead. Secrets are
+The names of NATS are those of its own command line. They matter with NATS_URL alone: the embedded server is
+ours. ``NATS_TOKEN_FILE`` and ``TIMESCALE_DSN_FILE`` name files that hold the secret instead. Secrets are
 never part of a printed text: ``repr`` leaves them out, and ``masked`` takes them out of an address.
 """
 
@@ -24,7 +32,7 @@ from typing import Final, Literal, cast
 
 from live_runner.contracts.errors import ConfigError
 
-__all__ = ["DEFAULT_HOME", "LogFormat", "LogLevel", "NatsSync", "Settings", "masked"]
+__all__ = ["DEFAULT_HOME", "LogFormat", "LogLevel", "NatsSettings", "NatsSync", "Settings", "masked"]
 
 DEFAULT_HOME: Final = ".live-runner"
 
@@ -36,6 +44,11 @@ _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "json", "console")
 _SYNCS: Final = ("default", "always")
 _PORT_MAX: Final = 65535
+REPLICAS_MAX: Final = 5
+"""What NATS allows."""
+STRATEGIES_DEFAULT: Final = 256
+"""Each is a process of about 45 MiB."""
+_STRATEGIES_LIMIT: Final = 100_000
 
 _URL_PASSWORD: Final = re.compile(r"(?P<scheme>\w+://)(?P<user>[^:/?#\s]*):(?P<password>[^\s]*)@(?P<host>[^@\s]*)")
 _URL_TOKEN: Final = re.compile(r"(?P<scheme>(?:nats|tls|ws|wss)://)(?P<token>[^:/?#@\s]+)@")
@@ -47,6 +60,33 @@ def masked(text: str) -> str:
     text = _URL_PASSWORD.sub(r"\g<scheme>\g<user>:***@\g<host>", text)
     text = _URL_TOKEN.sub(r"\g<scheme>***@", text)
     return _KEY_PASSWORD.sub(r"\g<key>***", text)
+
+
+@dataclass(frozen=True, slots=True)
+class NatsSettings:
+    """How NATS is reached and who this process is there. Paths are of files; an empty text means none."""
+
+    url: str = field(repr=False)
+    """One address or several with commas between them; schemes nats, tls, ws and wss."""
+    token: str = field(default="", repr=False)
+    creds: str = ""
+    nkey: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    domain: str = ""
+    replicas: int = 0
+    """0: as it is; a new stream has one."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """Each server's address."""
+        return [one.strip() for one in self.url.split(",") if one.strip()]
+
+    @property
+    def shown(self) -> str:
+        """The addresses without what is secret in them."""
+        return ",".join(map(masked, self.addresses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +102,21 @@ class Settings:
     health_port: int = 0
     health_host: str = "127.0.0.1"
     nats_sync: NatsSync = "default"
+    nats_creds: str = ""
+    nats_nkey: str = ""
+    nats_ca: str = ""
+    nats_cert: str = ""
+    nats_key: str = ""
+    nats_domain: str = ""
+    nats_replicas: int = 0
+    strategies_max: int = STRATEGIES_DEFAULT
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, *, home: Path | None = None) -> Settings:
         """The settings that the environment gives; ``home`` from the command line goes over it."""
         env = os.environ if environ is None else environ
+        nats = {field: env.get(name) or "" for field, name in _OF_YOUR_NATS.items()} if env.get("NATS_URL") else {}
+        _check_nats(nats)
         return cls(
             home=(home or Path(env.get("LIVE_RUNNER_HOME") or DEFAULT_HOME)).expanduser().absolute(),
             nats_url=env.get("NATS_URL") or None,
@@ -77,6 +127,24 @@ class Settings:
             health_port=_port(env, "LIVE_RUNNER_HEALTH_PORT"),
             health_host=env.get("LIVE_RUNNER_HEALTH_HOST") or "127.0.0.1",
             nats_sync=cast(NatsSync, _one_of(env, "LIVE_RUNNER_NATS_SYNC", _SYNCS, "default")),
+            nats_replicas=_whole(env, "LIVE_RUNNER_NATS_REPLICAS", 1, REPLICAS_MAX, default=0),
+            strategies_max=_whole(env, "LIVE_RUNNER_STRATEGIES_MAX", 1, _STRATEGIES_LIMIT, default=STRATEGIES_DEFAULT),
+            **nats,
+        )
+
+    @property
+    def nats(self) -> NatsSettings:
+        """What a connection to NATS is made with."""
+        return NatsSettings(
+            url=self.nats_url or "",
+            token=self.nats_token or "",
+            creds=self.nats_creds,
+            nkey=self.nats_nkey,
+            ca=self.nats_ca,
+            cert=self.nats_cert,
+            key=self.nats_key,
+            domain=self.nats_domain,
+            replicas=self.nats_replicas,
         )
 
     def environment(self) -> dict[str, str]:
@@ -89,6 +157,10 @@ class Settings:
             "NATS_URL": self.nats_url,
             "NATS_TOKEN": self.nats_token,
             "TIMESCALE_DSN": self.timescale_dsn,
+            "LIVE_RUNNER_NATS_REPLICAS": str(self.nats_replicas) if self.nats_replicas else None,
+            "LIVE_RUNNER_STRATEGIES_MAX": str(self.strategies_max),
+            # Empty ones too: what the parent does not use, its child must not find in the environment.
+            **{name: getattr(self, field) for field, name in _OF_YOUR_NATS.items()},
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -101,9 +173,49 @@ class Settings:
         """What may be shown and logged."""
         return {
             "home": str(self.home),
-            "nats": masked(self.nats_url) if self.nats_url else "embedded",
+            "nats": self.nats.shown if self.nats_url else "embedded",
             "database": masked(self.timescale_dsn) if self.timescale_dsn else "embedded",
         }
+
+
+_OF_YOUR_NATS: Final = {
+    "nats_creds": "NATS_CREDS",
+    "nats_nkey": "NATS_NKEY",
+    "nats_ca": "NATS_CA",
+    "nats_cert": "NATS_CERT",
+    "nats_key": "NATS_KEY",
+    "nats_domain": "NATS_JS_DOMAIN",
+}
+"""Settings of a NATS server that is not the embedded one, and the variable of each."""
+_DOMAIN: Final = re.compile(r"[^\s.*>]+")
+
+
+def _check_nats(nats: Mapping[str, str]) -> None:
+    for field_name, path in nats.items():
+        variable = _OF_YOUR_NATS[field_name]
+        if field_name == "nats_domain":
+            if path and not _DOMAIN.fullmatch(path):
+                raise ConfigError(
+                    f"'{path}' is not a valid JetStream domain",
+                    remedy=f"Set {variable} to one word without spaces, dots and wildcards",
+                    variable=variable,
+                )
+        elif path and not os.access(path, os.R_OK):
+            raise ConfigError(
+                f"{variable} names {path}, which cannot be read",
+                remedy=f"Make the file readable, or unset {variable}",
+                variable=variable,
+            )
+    if bool(nats.get("nats_cert")) != bool(nats.get("nats_key")):
+        raise ConfigError(
+            "NATS_CERT and NATS_KEY belong together and one of them is missing",
+            remedy="Set both, or none",
+            variable="NATS_CERT",
+        )
+    if nats.get("nats_creds") and nats.get("nats_nkey"):
+        raise ConfigError(
+            "NATS_CREDS and NATS_NKEY are both set", remedy="Set the one to log in with", variable="NATS_CREDS"
+        )
 
 
 def _secret(env: Mapping[str, str], name: str) -> str | None:
@@ -133,4 +245,13 @@ def _port(env: Mapping[str, str], name: str) -> int:
     text = env.get(name) or "0"
     if not text.isdecimal() or int(text) > _PORT_MAX:
         raise ConfigError(f"{name} is '{text}'", remedy=f"Use a port from 0 (off) to {_PORT_MAX}", variable=name)
+    return int(text)
+
+
+def _whole(env: Mapping[str, str], name: str, least: int, most: int, *, default: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ConfigError(f"{name} is '{text}'", remedy=f"Use a whole number from {least} to {most}", variable=name)
     return int(text)

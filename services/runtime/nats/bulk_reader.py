@@ -11,11 +11,14 @@ import asyncio
 from typing import Any, Final
 
 import msgspec
+from nats import errors
+from nats.aio.subscription import Subscription
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from live_runner.contracts.errors import BusUnavailable, RunnerError
 from live_runner.contracts.subjects import STREAM
-from live_runner.services.runtime.nats.jetstream import JetStream
-from live_runner.services.runtime.nats.nats_client import NatsError
+from live_runner.services.runtime.nats.connection import Connection
+from live_runner.services.runtime.nats.consumers import Consumers, unreadable
 from live_runner.services.runtime.nats.reader import RESTART_LIMIT, Handler, Message, is_status, place_of
 
 __all__ = ["GATHER_S", "BulkReader"]
@@ -38,14 +41,24 @@ _STATUS_AT: Final = len(b"NATS/1.0 ")
 class BulkReader:
     """Made with ``Bus.bulk_reader``. The handler's exception ends the reader and is in ``done``."""
 
-    def __init__(self, jetstream: JetStream, filters: tuple[str, ...], start_seq: int, handler: Handler) -> None:
-        self._jetstream = jetstream
-        self._client = jetstream.client
+    def __init__(
+        self,
+        connection: Connection,
+        consumers: Consumers,
+        api: str,
+        filters: tuple[str, ...],
+        start_seq: int,
+        handler: Handler,
+    ) -> None:
+        """``api`` is the prefix of JetStream's subjects."""
+        self._connection = connection
+        self._consumers = consumers
+        self._api = api
         self._filters = filters
         self._next_seq = max(1, start_seq)
         self._handler = handler
         self._inbox = b""
-        self._sid: int | None = None
+        self._subscription: Subscription | None = None
         self._subject = b""
         """Where the consumer is asked."""
         self._consumer = ""
@@ -69,29 +82,25 @@ class BulkReader:
         self._task = asyncio.create_task(self._run())
 
     async def _subscribe(self) -> None:
-        self._inbox = self._client.new_inbox()
+        self._inbox = self._connection.new_inbox().encode()
         self._arrived.clear()
         self._consumer_seq = self._pending = 0
         self._is_broken = False
-        config: dict[str, Any] = {
-            "ack_policy": "none",
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": self._next_seq,
-            "replay_policy": "instant",
-            "filter_subjects": self._filters,
-            "inactive_threshold": int(INACTIVE_LIMIT_S * 1e9),
-            "mem_storage": True,
-            "num_replicas": 1,
-        }
+        config = ConsumerConfig(
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self._next_seq,
+            filter_subjects=list(self._filters),
+            inactive_threshold=INACTIVE_LIMIT_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
         try:
-            self._sid = self._client.subscribe(f"{self._inbox.decode()}.*", self._take)
-            self._consumer = await self._jetstream.make_consumer(STREAM, config)
-        except NatsError as error:
-            raise BusUnavailable(
-                f"The stream cannot be read: {str(error) or type(error).__name__}",
-                remedy="Check that NATS runs with JetStream enabled",
-            ) from error
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}".encode()
+            self._subscription = await self._connection.subscribe_direct(f"{self._inbox.decode()}.*", self._take)
+        except (OSError, errors.Error) as error:
+            raise unreadable(error) from error
+        self._consumer = await self._consumers.make(config)
+        self._subject = f"{self._api}.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}".encode()
 
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         if is_status(headers):
@@ -128,7 +137,7 @@ class BulkReader:
                     await self._follow()
         except RunnerError as error:
             self.fail(error)
-        except NatsError as error:
+        except (OSError, errors.Error) as error:
             self.fail(BusUnavailable(f"The stream cannot be read: {error}", remedy="The service starts anew"))
         except Exception as error:  # noqa: BLE001  # a handler's fault must end the reader, never vanish in a task
             if not self.done.done():
@@ -161,7 +170,8 @@ class BulkReader:
         self._question = b"%b.%d" % (self._inbox, self._questions)
         self._expected = len(self._arrived) + batch
         self._answered.clear()
-        self._client.publish(self._subject, msgspec.json.encode({"batch": batch, **how}), self._question)
+        body = msgspec.json.encode({"batch": batch, **how})
+        self._connection.publish_direct(self._subject, body, self._question)
 
     async def _answer(self, limit_s: float) -> None:
         try:
@@ -186,13 +196,10 @@ class BulkReader:
         await self._subscribe()
 
     async def _drop(self) -> None:
-        if self._sid is not None:
-            self._client.unsubscribe(self._sid)
-        if self._consumer and self._client.is_connected:
-            try:
-                await self._jetstream.drop_consumer(STREAM, self._consumer)
-            except NatsError:
-                return  # the server drops it by itself after its inactivity threshold
+        if self._subscription is not None:
+            await self._connection.end_subscription(self._subscription)
+        if self._consumer and self._connection.is_open:
+            await self._consumers.drop(self._consumer)
 
     def fail(self, error: RunnerError | None) -> None:
         """End the reader: with an error, or quietly."""

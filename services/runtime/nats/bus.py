@@ -11,34 +11,37 @@ import asyncio
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from nats import errors
+from nats.aio.msg import Msg
+from nats.js.api import DEFAULT_PREFIX
+from nats.js.client import JetStreamContext
+from nats.js.errors import APIError, DigestMismatchError, NotFoundError
+from nats.js.object_store import ObjectStore
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Event
+from live_runner.services.runtime.config.settings import NatsSettings
 from live_runner.services.runtime.nats.bulk_reader import BulkReader
-from live_runner.services.runtime.nats.jetstream import (
-    REQUEST_TIMEOUT_S,
-    WRONG_LAST_SEQUENCE,
-    JetStream,
-    JetStreamError,
-    NotFoundError,
-)
-from live_runner.services.runtime.nats.listener import Listener
-from live_runner.services.runtime.nats.nats_address import addresses, without_secrets
-from live_runner.services.runtime.nats.nats_client import NatsClient, NatsError, NoAnswerError, NobodyListensError
-from live_runner.services.runtime.nats.object_store import ObjectStore
-from live_runner.services.runtime.nats.publisher import Guard, Publisher, refusal
+from live_runner.services.runtime.nats.connection import Connection, open_connection
+from live_runner.services.runtime.nats.consumers import CONSUMERS_MAX, Consumers
+from live_runner.services.runtime.nats.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, refusal
 from live_runner.services.runtime.nats.reader import Handler, Reader
 
 __all__ = ["Bus", "LogState"]
 
-CONNECT_TIMEOUT_S: Final = 2.0
 CONNECT_RETRY_S: Final = 0.1
+REQUEST_TIMEOUT_S: Final = 5.0
 SNAPSHOT_BUCKET: Final = "SNAPSHOTS"
 DEFAULT_MAX_BYTES: Final = 4 * 1024**3
+WAITING_MAX: Final = 65_536
+"""Messages that wait for a callback; beyond that the connection is given up rather than one dropped."""
+_NOT_FOUND: Final = 404
+_FAILURES: Final = (OSError, errors.Error)
+"""What a call on a connection raises; nats-py's time limit is one of them."""
 
 
 class LogState:
@@ -62,62 +65,62 @@ class LogState:
 class Bus:
     """One connection. Make it with ``connect``."""
 
-    def __init__(self, client: NatsClient) -> None:
-        self._client = client
-        self._jetstream = JetStream(client)
-        self._snapshots = ObjectStore(self._jetstream, SNAPSHOT_BUCKET)
+    def __init__(self, connection: Connection, settings: NatsSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._api = f"$JS.{settings.domain}.API" if settings.domain else DEFAULT_PREFIX
+        self._jetstream: JetStreamContext = connection.jetstream(prefix=self._api, timeout=REQUEST_TIMEOUT_S)
+        self._consumers = Consumers(self._jetstream)
         # Of whoever still holds them: a service that hosts sessions for months keeps none of those that are over.
         self._publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
         self._readers: weakref.WeakSet[Reader | BulkReader] = weakref.WeakSet()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost.add_done_callback(lambda future: future.cancelled() or future.exception())
+        connection.on_lost = self._abort
 
     @classmethod
-    async def connect(cls, url: str, *, token: str = "", name: str = "live-runner", wait_s: float = 0.0) -> Bus:
-        """Connect, trying again for up to ``wait_s`` seconds; BusUnavailable after that."""
+    async def connect(
+        cls, nats: NatsSettings | str, *, name: str = "live-runner", also: Sequence[str] = (), wait_s: float = 0.0
+    ) -> Bus:
+        """Connect, trying again for up to ``wait_s`` seconds; BusUnavailable after that.
+
+        ``also`` are further addresses, which a former connection discovered (``discovered``). ConfigError when a file
+        of the settings cannot be used.
+        """
+        settings = NatsSettings(nats) if isinstance(nats, str) else nats
         deadline = time.monotonic() + wait_s
         while True:
             try:
-                return await cls._connect(url, token, name)
-            except (OSError, NatsError, TimeoutError, ValueError) as error:
-                if time.monotonic() >= deadline or isinstance(error, ValueError):
+                return cls(await open_connection(settings, name, also), settings)
+            except ValueError as error:
+                raise BusUnavailable(
+                    f"'{settings.shown}' is not a valid address of NATS: {error}",
+                    remedy="Set NATS_URL to nats://host:port, or to several of them with commas between",
+                    url=settings.shown,
+                ) from error
+            except _FAILURES as error:
+                if time.monotonic() >= deadline:
                     raise BusUnavailable(
-                        f"NATS at {without_secrets(url)} does not answer: {str(error) or type(error).__name__}",
+                        f"NATS at {settings.shown} does not answer: {_reason(error)}",
                         remedy="Start it, or set NATS_URL (and NATS_TOKEN) to one that runs",
-                        url=without_secrets(url),
+                        url=settings.shown,
                     ) from error
                 await asyncio.sleep(CONNECT_RETRY_S)
 
-    @classmethod
-    async def _connect(cls, url: str, token: str, name: str) -> Bus:
-        """Connect to the first server of the URL that answers."""
-        found: list[Bus] = []
+    @property
+    def discovered(self) -> list[str]:
+        """Addresses of further servers of the cluster, as the connected one tells them."""
+        return [parts.geturl() for parts in self._connection.discovered_servers]
 
-        def on_lost(why: str) -> None:
-            for bus in found:
-                bus._lose(why)
-
-        failure: Exception = ValueError("it names no server")
-        for address in addresses(url):
-            if token and address.token is None and address.user is None:
-                address = msgspec.structs.replace(address, token=token)
-            try:
-                async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    client = await NatsClient.open(address, name, on_lost)
-            except (OSError, NatsError, TimeoutError) as error:
-                failure = error
-                continue
-            found.append(cls(client))
-            return found[0]
-        raise failure
-
-    def _lose(self, why: str) -> None:
+    def _abort(self, why: str) -> None:
+        """Give the connection up: everything that uses it raises BusUnavailable."""
         if self.lost.done():
             return
         error = BusUnavailable(
             why[0].upper() + why[1:], remedy="The service starts anew from the log once NATS is back"
         )
         self.lost.set_exception(error)
+        self._connection.abort()
         for publisher in list(self._publishers):
             publisher.fail(error)
         for reader in list(self._readers):
@@ -126,40 +129,86 @@ class Bus:
     # -- the stream ----------------------------------------------------------------------------
 
     async def ensure_stream(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        """Make the stream and the snapshot store, unless they are there."""
+        """Make the stream and the snapshot store; where they are there, give them the limits and copies they need."""
         config = {
             "name": subjects.STREAM,
             "subjects": subjects.STREAM_SUBJECTS,
             "retention": "limits",
-            "max_consumers": -1,
             "max_msgs": -1,
             "max_bytes": max_bytes,
             "discard": "new",
             "storage": "file",
-            "num_replicas": 1,
             "allow_direct": True,
         }
+        snapshots = {
+            "name": f"OBJ_{SNAPSHOT_BUCKET}",
+            "subjects": [f"$O.{SNAPSHOT_BUCKET}.C.>", f"$O.{SNAPSHOT_BUCKET}.M.>"],
+            "retention": "limits",
+            "max_msgs": -1,
+            "max_bytes": -1,
+            "discard": "new",
+            "storage": "file",
+            "allow_rollup_hdrs": True,
+            "allow_direct": True,
+        }
+        await self._ensure(config)
+        await self._ensure(snapshots)
+
+    async def _ensure(self, config: dict[str, Any]) -> None:
+        name = config["name"]
+        found = await self.jetstream(f"STREAM.INFO.{name}")
+        wanted: dict[str, Any] = {"max_consumers": CONSUMERS_MAX}
+        if self._settings.replicas:
+            wanted["num_replicas"] = self._settings.replicas
+        if "error" in found:
+            if found["error"].get("code") != _NOT_FOUND:
+                raise self._refused(f"The stream {name} cannot be read", _description(found))
+            call, config = "CREATE", {"num_replicas": 1} | config | wanted
+        elif found["config"] | wanted != found["config"]:
+            # As the server gave it: the typed configuration of nats-py would drop what it does not know.
+            call, config = "UPDATE", found["config"] | wanted
+        else:
+            return
+        answer = await self.jetstream(f"STREAM.{call}.{name}", config)
+        if "error" in answer:
+            raise self._refused(f"The stream {name} cannot be {call.lower()}d", _description(answer))
+
+    async def jetstream(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One call of JetStream's API, ``STREAM.INFO.<stream>`` for example; a refusal is in the answer's ``error``."""
+        data = b"" if body is None else msgspec.json.encode(body)
         try:
-            await self._jetstream.make_stream(config)
-            await self._snapshots.make()
-        except NatsError as error:
-            raise self._refused("The stream cannot be made", error) from error
+            reply = await self._connection.request(f"{self._api}.{call}", data, timeout=REQUEST_TIMEOUT_S)
+        except _FAILURES as error:
+            raise self._refused(f"JetStream did not answer {call}", error) from error
+        answer: dict[str, Any] = msgspec.json.decode(reply.data)
+        return answer
 
     async def log_state(self) -> LogState:
         """Epoch, first and last sequence, and size of the stream."""
-        try:
-            info = await self._jetstream.ask(f"STREAM.INFO.{subjects.STREAM}")
-        except JetStreamError as error:
+        info = await self.jetstream(f"STREAM.INFO.{subjects.STREAM}")
+        if "error" in info:
             raise BusUnavailable(
-                f"The stream {subjects.STREAM} cannot be read: {error}",
+                f"The stream {subjects.STREAM} cannot be read: {_description(info)}",
                 remedy="Start a service or `live-runner run`, which make it",
-            ) from error
-        except NatsError as error:
-            raise self._refused("The stream's state cannot be read", error) from error
+            )
         state = info["state"]
         return LogState(
             info["created"], state["first_seq"], state["last_seq"], state["bytes"], info["config"]["max_bytes"]
         )
+
+    async def consumers(self) -> list[dict[str, Any]]:
+        """Every consumer of the stream; none where there is no stream."""
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = await self.jetstream(f"CONSUMER.LIST.{subjects.STREAM}", {"offset": len(found)})
+            if "error" in answer:
+                if answer["error"].get("code") == _NOT_FOUND:
+                    return []
+                raise self._refused("The readers of the log cannot be listed", _description(answer))
+            page = answer.get("consumers") or []
+            found += page
+            if not page or len(found) >= answer["total"]:
+                return found
 
     async def last_seq(self) -> int:
         """Sequence of the stream's last message."""
@@ -168,18 +217,19 @@ class Bus:
     async def last_message(self, subject: str) -> tuple[int, bytes] | None:
         """The last message on one subject (no wildcard), or None when there is none."""
         try:
-            return await self._jetstream.last(subjects.STREAM, subject)
+            found = await self._jetstream.get_last_msg(subjects.STREAM, subject)
         except NotFoundError:
             return None
-        except NatsError as error:
+        except _FAILURES as error:
             raise self._refused(f"The last message on {subject} cannot be read", error) from error
+        return int(found.seq or 0), found.data or b""
 
     async def purge(self, subject_filter: str, up_to_seq: int) -> int:
         """Drop the messages of a filter below ``up_to_seq``; how many went."""
-        try:
-            return await self._jetstream.purge(subjects.STREAM, subject_filter, up_to_seq)
-        except NatsError as error:
-            raise self._refused("The stream cannot be purged", error) from error
+        answer = await self.jetstream(f"STREAM.PURGE.{subjects.STREAM}", {"filter": subject_filter, "seq": up_to_seq})
+        if "error" in answer:
+            raise self._refused("The stream cannot be purged", _description(answer))
+        return int(answer.get("purged", 0))
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -193,23 +243,23 @@ class Bus:
             headers = {"Nats-Expected-Last-Subject-Sequence": str(expect_last_of_subject)}
         data = codec.stamp(codec.encode(event), time.time_ns())
         try:
-            return await self._jetstream.publish(subjects.of(event), data, headers)
-        except JetStreamError as error:
-            if error.code == WRONG_LAST_SEQUENCE:
+            return (await self._jetstream.publish(subjects.of(event), data, headers=headers)).seq
+        except APIError as error:
+            if error.err_code == WRONG_LAST_SEQUENCE:
                 raise OwnershipLost(
                     f"Another process published on {subjects.of(event)} first",
                     remedy="Nothing to do: the other one goes on",
                     subject=subjects.of(event),
                 ) from error
-            raise refusal(f"{event.id} was not stored", error.code, error.description) from error
-        except NatsError as error:
+            raise refusal(f"{event.id} was not stored", error.err_code or 0, _reason(error)) from error
+        except _FAILURES as error:
             raise self._refused(f"{event.id} was not acknowledged", error) from error
 
     async def publisher(self, guard: Guard | None = None) -> Publisher:
         """A window for publishing in order; every message asserts ``guard``."""
         try:
-            publisher = Publisher.open(self._client, guard)
-        except NatsError as error:
+            publisher = await Publisher.open(self._connection, guard)
+        except _FAILURES as error:
             raise self._refused("Nothing can be published", error) from error
         self._publishers.add(publisher)
         return publisher
@@ -218,14 +268,14 @@ class Bus:
 
     async def reader(self, filters: Sequence[str], start_seq: int = 1, handler: Handler | None = None) -> Reader:
         """Read the stream in order from ``start_seq``: with ``async for``, or by ``handler``."""
-        reader = Reader(self._jetstream, tuple(filters), start_seq, handler)
+        reader = Reader(self._connection, self._consumers, tuple(filters), start_seq, handler)
         self._readers.add(reader)
         await reader.start()
         return reader
 
     async def bulk_reader(self, filters: Sequence[str], start_seq: int, handler: Handler) -> BulkReader:
         """The same by ``handler``, many messages at a time and some milliseconds late."""
-        reader = BulkReader(self._jetstream, tuple(filters), start_seq, handler)
+        reader = BulkReader(self._connection, self._consumers, self._api, tuple(filters), start_seq, handler)
         self._readers.add(reader)
         await reader.start()
         return reader
@@ -233,80 +283,109 @@ class Bus:
     # -- core NATS -----------------------------------------------------------------------------
 
     async def request(self, subject: str, data: bytes, timeout_s: float = REQUEST_TIMEOUT_S) -> bytes:
-        """Ask and await one reply. ServiceUnavailable: nobody listens (``silent=False``) or none in time."""
+        """Send a request and await one reply.
+
+        ServiceUnavailable: nobody is subscribed (``silent=False``) or no reply came in time (``silent=True``).
+        """
         try:
-            return (await self._client.request(subject, data, timeout_s)).data
-        except NobodyListensError as error:
+            return (await self._connection.request(subject, data, timeout=timeout_s)).data
+        except errors.NoRespondersError as error:
             raise ServiceUnavailable(
                 f"Nobody answers on {subject}", remedy="Start the service", subject=subject, silent=False
             ) from error
-        except NoAnswerError as error:
+        except errors.TimeoutError as error:
             raise ServiceUnavailable(
                 f"No answer on {subject} within {timeout_s:g} s",
                 remedy="Look at the service's log",
                 subject=subject,
                 silent=True,
             ) from error
-        except NatsError as error:
-            raise self._refused(f"{subject} cannot be asked", error) from error
+        except _FAILURES as error:
+            raise self._refused(f"The request on {subject} failed", error) from error
 
     async def on(
         self, subject: str, callback: Callable[[str, bytes], Awaitable[bytes | None]]
     ) -> Callable[[], Awaitable[None]]:
         """Call back on each message of a core subject; a returned value is the reply. Gives its undo."""
+        under_way: set[asyncio.Task[None]] = set()
+
+        async def answer(message: Msg) -> None:
+            try:
+                reply = await callback(message.subject, message.data)
+                if reply is not None and message.reply and self._connection.is_open:
+                    await message.respond(reply)
+            except Exception as error:
+                self._abort(f"the answer on {subject} failed: {type(error).__name__}: {error}")
+                raise
+
+        async def handle(message: Msg) -> None:
+            # nats-py cancels a callback when its subscription ends; ours is brought to its end.
+            task = asyncio.ensure_future(answer(message))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+            await asyncio.shield(task)
+
         try:
-            listener = Listener(self._client, subject, callback)
-            await self._client.flush(REQUEST_TIMEOUT_S)
-        except NatsError as error:
-            raise self._refused(f"{subject} cannot be listened to", error) from error
+            subscription = await self._connection.subscribe(
+                subject, cb=handle, pending_msgs_limit=WAITING_MAX, pending_bytes_limit=0
+            )
+            await self._connection.flush(int(REQUEST_TIMEOUT_S))
+        except _FAILURES as error:
+            raise self._refused(f"{subject} cannot be subscribed to", error) from error
 
         async def undo() -> None:
-            listener.close()
+            await self._connection.end_subscription(subscription)
 
         return undo
 
     async def send(self, subject: str, data: bytes) -> None:
         """Publish on a core subject, not archived and not acknowledged."""
-        if self._client.is_connected:
-            self._client.publish(subject.encode(), data)
-            await self._client.writable()
+        try:
+            self._connection.publish_direct(subject.encode(), data)
+            await self._connection.writable()
+        except _FAILURES:
+            return  # whoever needs the connection hears of it in ``lost``
 
     async def flush(self) -> None:
         """Wait until the server has what was sent; returns when it does not answer in time."""
         try:
-            await self._client.flush(REQUEST_TIMEOUT_S)
-        except NatsError:
+            await self._connection.flush(int(REQUEST_TIMEOUT_S))
+        except _FAILURES:
             return  # only beats go unacknowledged, and lost beats matter to nobody
 
     # -- snapshots -----------------------------------------------------------------------------
 
+    def _snapshots(self) -> ObjectStore:
+        return ObjectStore(SNAPSHOT_BUCKET, f"OBJ_{SNAPSHOT_BUCKET}", self._jetstream)
+
     async def put_object(self, name: str, data: bytes) -> None:
         """Store an object under a name."""
         try:
-            await self._snapshots.put(name, data)
-        except NatsError as error:
+            await self._snapshots().put(name, data)
+        except _FAILURES as error:
             raise self._refused(f"The snapshot {name} cannot be stored", error) from error
 
     async def get_object(self, name: str) -> bytes:
-        """Read an object; SnapshotMismatch when it is not there."""
+        """Read an object; SnapshotMismatch when it is not there, or not what was stored."""
         try:
-            return await self._snapshots.get(name)
-        except NotFoundError as error:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):  # nats-py waits for a missing chunk for ever
+                return bytes((await self._snapshots().get(name)).data or b"")
+        except (NotFoundError, DigestMismatchError) as error:
             raise SnapshotMismatch(
-                f"The snapshot {name} that the log names is not in the object store",
+                f"The snapshot {name} that the log names is not in the object store, or is damaged",
                 remedy="Restore the NATS store that belongs to this log",
                 object=name,
             ) from error
-        except NatsError as error:
+        except _FAILURES as error:
             raise self._refused(f"The snapshot {name} cannot be read", error) from error
 
     async def delete_object(self, name: str) -> None:
         """Drop an object that nothing names any more."""
         try:
-            await self._snapshots.delete(name)
+            await self._snapshots().delete(name)
         except NotFoundError:
             return
-        except NatsError as error:
+        except _FAILURES as error:
             raise self._refused(f"The snapshot {name} cannot be dropped", error) from error
 
     async def close(self) -> None:
@@ -315,10 +394,20 @@ class Bus:
             reader.fail(None)
         if not self.lost.done():
             self.lost.cancel()
-        await self._client.close()
+        await self._connection.end()
 
-    def _refused(self, what: str, error: BaseException) -> BusUnavailable:
+    def _refused(self, what: str, reason: BaseException | str) -> BusUnavailable:
         return BusUnavailable(
-            f"{what}: {str(error) or type(error).__name__}",
+            f"{what}: {reason if isinstance(reason, str) else _reason(reason)}",
             remedy="Check that NATS runs with JetStream enabled and has space left",
         )
+
+
+def _description(answer: dict[str, Any]) -> str:
+    return str(answer["error"].get("description", answer["error"]))
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, without nats-py's wrapping."""
+    description = getattr(error, "description", None) or str(error) or type(error).__name__
+    return str(description).removeprefix("nats: ")

@@ -12,18 +12,21 @@ from collections import deque
 from typing import Any, Final
 
 import msgspec
+from nats import errors
+from nats.aio.subscription import Subscription
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Event
-from live_runner.services.runtime.nats.jetstream import WRONG_LAST_SEQUENCE
-from live_runner.services.runtime.nats.nats_client import NatsClient, NatsError, header_block
+from live_runner.services.runtime.nats.connection import Connection, header_block
 
-__all__ = ["ACK_TIMEOUT_S", "WINDOW", "Guard", "Publisher", "StreamFull", "refusal"]
+__all__ = ["ACK_TIMEOUT_S", "WINDOW", "WRONG_LAST_SEQUENCE", "Guard", "Publisher", "StreamFull", "refusal"]
 
 WINDOW: Final = 512
 """Messages that may wait for their acknowledgement."""
 ACK_TIMEOUT_S: Final = 10.0
+WRONG_LAST_SEQUENCE: Final = 10071
+"""The server's error code for a condition that no longer holds."""
 _NO_ROOM: Final = (10023, 10047, 10077)
 """Insufficient resources, insufficient storage, store failed (a size limit reached, or a disk that is full)."""
 
@@ -57,26 +60,27 @@ _ack_decoder: Final = msgspec.json.Decoder(_Ack)
 class Publisher:
     """Publishes events in order. Make it with ``Bus.publisher``."""
 
-    def __init__(self, client: NatsClient, guard: Guard | None) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, guard: Guard | None) -> None:
+        self._connection = connection
         self._guard = guard
         self._block = header_block(guard.headers()) if guard else b""
-        self._inbox = client.new_inbox()
+        self._inbox = connection.new_inbox().encode()
         self._sent = 0
         self._acknowledged = 0
         self._sent_at: deque[float] = deque()
         self._changed = asyncio.Event()
-        self._subscription: int | None = None
+        self._subscription: Subscription | None = None
         self.error: RunnerError | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failed.add_done_callback(lambda future: future.cancelled() or future.exception())
         self.last_stream_seq = 0
 
     @classmethod
-    def open(cls, client: NatsClient, guard: Guard | None) -> Publisher:
+    async def open(cls, connection: Connection, guard: Guard | None) -> Publisher:
         """A publisher whose inbox is subscribed."""
-        publisher = cls(client, guard)
-        publisher._subscription = client.subscribe(f"{publisher._inbox.decode()}.*", publisher._on_ack)
+        publisher = cls(connection, guard)
+        inbox = f"{publisher._inbox.decode()}.*"
+        publisher._subscription = await connection.subscribe_direct(inbox, publisher._on_ack)
         return publisher
 
     async def publish(self, event: Event) -> None:
@@ -93,10 +97,10 @@ class Publisher:
         self._sent_at.append(time.monotonic())
         data = codec.stamp(canonical, time.time_ns())
         try:
-            self._client.publish(subject.encode(), data, b"%b.%d" % (self._inbox, self._sent), self._block)
-            if self._client.is_congested:
-                await self._client.writable()
-        except NatsError as error:
+            self._connection.publish_direct(subject.encode(), data, b"%b.%d" % (self._inbox, self._sent), self._block)
+            if self._connection.is_congested:
+                await self._connection.writable()
+        except (OSError, errors.Error) as error:
             raise BusUnavailable(
                 "The connection to NATS is closed", remedy="The service starts anew from the log"
             ) from error
@@ -149,7 +153,7 @@ class Publisher:
         if not self.failed.done():
             self.failed.cancel()
         if self._subscription is not None:
-            self._client.unsubscribe(self._subscription)
+            await self._connection.end_subscription(self._subscription)
 
     def _on_ack(self, _subject: bytes, _reply: bytes, data: bytes, headers: bytes | None) -> None:
         if headers:

@@ -13,11 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import msgspec
+from nats import errors
+from nats.aio.subscription import Subscription
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from live_runner.contracts.errors import BusUnavailable, RunnerError
-from live_runner.contracts.subjects import STREAM
-from live_runner.services.runtime.nats.jetstream import JetStream
-from live_runner.services.runtime.nats.nats_client import NatsError
+from live_runner.services.runtime.nats.connection import Connection
+from live_runner.services.runtime.nats.consumers import Consumers, unreadable
 
 __all__ = ["RESTART_LIMIT", "Handler", "Message", "Reader", "is_status", "place_of"]
 
@@ -63,15 +65,22 @@ def place_of(reply: bytes) -> tuple[int, int, int]:
 class Reader:
     """Made with ``Bus.reader``. With a handler, its exception ends the reader and is in ``done``."""
 
-    def __init__(self, jetstream: JetStream, filters: tuple[str, ...], start_seq: int, handler: Handler | None) -> None:
-        self._jetstream = jetstream
-        self._client = jetstream.client
+    def __init__(
+        self,
+        connection: Connection,
+        consumers: Consumers,
+        filters: tuple[str, ...],
+        start_seq: int,
+        handler: Handler | None,
+    ) -> None:
+        self._connection = connection
+        self._consumers = consumers
         self._loop = asyncio.get_running_loop()
         self._filters = filters
         self._next_seq = max(1, start_seq)
         self._queue: asyncio.Queue[Message | None] = asyncio.Queue(QUEUE_LIMIT)
         self._handler: Handler = handler if handler is not None else self._enqueue
-        self._subscription: int | None = None
+        self._subscription: Subscription | None = None
         self._consumer = ""
         self._consumer_seq = 0
         self._heard = time.monotonic()
@@ -106,30 +115,26 @@ class Reader:
         await self._queue.put(message)
 
     async def _subscribe(self) -> None:
-        inbox = self._client.new_inbox().decode()
+        inbox = self._connection.new_inbox()
         self._consumer_seq = 0
-        config = {
-            "deliver_subject": inbox,
-            "ack_policy": "none",
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": self._next_seq,
-            "replay_policy": "instant",
-            "filter_subjects": self._filters,
-            "flow_control": True,
-            "idle_heartbeat": int(IDLE_HEARTBEAT_S * 1e9),
-            "inactive_threshold": int(INACTIVE_LIMIT_S * 1e9),
-            "mem_storage": True,
-            "num_replicas": 1,
-        }
+        config = ConsumerConfig(
+            deliver_subject=inbox,
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self._next_seq,
+            filter_subjects=list(self._filters),
+            flow_control=True,
+            idle_heartbeat=IDLE_HEARTBEAT_S,
+            inactive_threshold=INACTIVE_LIMIT_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        self._arrived.clear()
         try:
-            self._arrived.clear()
-            self._subscription = self._client.subscribe(inbox, self._take)
-            self._consumer = await self._jetstream.make_consumer(STREAM, config)
-        except NatsError as error:
-            raise BusUnavailable(
-                f"The stream cannot be read: {str(error) or type(error).__name__}",
-                remedy="Check that NATS runs with JetStream enabled",
-            ) from error
+            self._subscription = await self._connection.subscribe_direct(inbox, self._take)
+        except (OSError, errors.Error) as error:
+            raise unreadable(error) from error
+        self._consumer = await self._consumers.make(config)
         self._heard = time.monotonic()
 
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
@@ -170,8 +175,8 @@ class Reader:
         """Answer flow control, in its place after the messages before it; the server sends on after that."""
         if not reply and _STALLED in headers:
             reply = headers.partition(_STALLED)[2].partition(b"\r\n")[0].strip()
-        if reply and self._client.is_connected:
-            self._client.publish(reply, b"")
+        if reply and self._connection.is_open:
+            self._connection.publish_direct(reply, b"")
 
     async def _again(self) -> None:
         self._restarts += 1
@@ -184,7 +189,7 @@ class Reader:
             )
             return
         if self._subscription is not None:
-            self._client.unsubscribe(self._subscription)
+            await self._connection.end_subscription(self._subscription)
         try:
             await self._subscribe()
         except BusUnavailable as error:
@@ -219,9 +224,6 @@ class Reader:
         """Stop reading and drop the consumer."""
         self.fail(None)
         if self._subscription is not None:
-            self._client.unsubscribe(self._subscription)
-        if self._consumer and self._client.is_connected:
-            try:
-                await self._jetstream.drop_consumer(STREAM, self._consumer)
-            except NatsError:
-                return  # the server drops it by itself after its inactivity threshold
+            await self._connection.end_subscription(self._subscription)
+        if self._consumer and self._connection.is_open:
+            await self._consumers.drop(self._consumer)

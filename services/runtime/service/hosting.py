@@ -75,6 +75,8 @@ class Host:
         self._given_up: set[str] = set()
         """Ids of announcements."""
         self._connected = False
+        self._discovered: list[str] = []
+        """Further servers of a NATS cluster, where the configured ones may all be away."""
         self._is_refused = False
         self.health = Health(settings, role, self._check)
 
@@ -108,15 +110,14 @@ class Host:
 
     async def _serve(self, stop: asyncio.Event) -> None:
         self._is_refused = False
-        bus = await Bus.connect(
-            self._settings.nats_url or "", token=self._settings.nats_token or "", name=instance_name(self._role)
-        )
+        bus = await Bus.connect(self._settings.nats, name=instance_name(self._role), also=self._discovered)
         self._failure = asyncio.get_running_loop().create_future()
         self._failure.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._sessions.clear()
         try:
             await bus.ensure_stream()
             self._connected = True
+            self._discovered = bus.discovered or self._discovered
             self._log.info("service is connected", **self._settings.described())
             kinds = ("session.announced", "session.stopped", "session.refused")
             filters = [pattern for kind in kinds for pattern in subjects.of_type(kind)]

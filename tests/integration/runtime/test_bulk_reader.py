@@ -44,8 +44,7 @@ async def _wait(heard: Heard) -> None:
 
 
 async def _consumers(bus: Bus) -> list[str]:
-    found: list[str] = (await bus._jetstream.ask(f"CONSUMER.NAMES.{subjects.STREAM}"))["consumers"]
-    return found
+    return [consumer["name"] for consumer in await bus.consumers()]
 
 
 def test_what_is_stored_and_what_comes_is_handed_over_once_in_order(bus_factory: BusFactory) -> None:
@@ -103,7 +102,7 @@ def test_a_consumer_that_is_dropped_under_it_is_made_anew(bus_factory: BusFactor
             reader = await bus.bulk_reader(subjects.STREAM_SUBJECTS, 1, heard)
             await publish(bus, events[:30])
             for name in await _consumers(bus):
-                await bus._jetstream.drop_consumer(subjects.STREAM, name)
+                await bus.jetstream(f"CONSUMER.DELETE.{subjects.STREAM}.{name}")
             await publish(bus, events[30:])
             await _wait(heard)
             heard.check()

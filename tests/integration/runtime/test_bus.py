@@ -18,6 +18,7 @@ from fix_nats import BusFactory
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
 from live_runner.contracts.messages import Executed, Owned
+from live_runner.services.runtime.config.settings import NatsSettings
 from live_runner.services.runtime.embedded.nats_server import NatsServer
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.publisher import WINDOW, Guard
@@ -190,7 +191,7 @@ async def test_nobody_and_silence_are_told_apart(bus_factory: BusFactory) -> Non
 @in_a_loop
 async def test_everything_on_a_lost_connection_raises(own_nats_server: NatsServer) -> None:
     """Crash-only: no silent reconnect, no message that is lost unnoticed."""
-    bus = await Bus.connect(own_nats_server.url, token=own_nats_server.token)
+    bus = await Bus.connect(NatsSettings(own_nats_server.url, token=own_nats_server.token))
     async with asyncio.timeout(DEADLINE_S):
         await bus.ensure_stream()
         reader = await bus.reader(subjects.of_session("s"))
@@ -205,6 +206,28 @@ async def test_everything_on_a_lost_connection_raises(own_nats_server: NatsServe
         with pytest.raises(BusUnavailable):
             await _publish_all(publisher, [executed(1)])
     await bus.close()
+
+
+@in_a_loop
+async def test_what_is_closed_may_be_closed_again(bus_factory: BusFactory) -> None:
+    """A reader whose consumer could not be made anew has given its subscription up already."""
+
+    async def nothing(*_: object) -> None:
+        return
+
+    async with bus_factory() as bus:
+        reader, bulk = await bus.reader(["order.>"]), await bus.bulk_reader(["order.>"], 1, nothing)
+        publisher, undo = await bus.publisher(), await bus.on("ops.cmd.*.s", nothing)
+        for _ in range(2):
+            await reader.close()
+            await bulk.close()
+            await publisher.close()
+            await undo()
+        assert await bus.consumers() == []
+        await bus.close()
+        await reader.close()
+        await undo()
+        await bus.send("beat.a.s", b"nobody reads it")
 
 
 @in_a_loop
@@ -254,7 +277,7 @@ async def test_a_server_that_is_not_there_is_named_without_its_token() -> None:
 @in_a_loop
 async def test_a_full_stream_refuses_and_keeps_what_it_has(own_nats_server: NatsServer) -> None:
     """P09: discard-new; publishing fails, and nothing that was acknowledged is dropped."""
-    bus = await Bus.connect(own_nats_server.url, token=own_nats_server.token)
+    bus = await Bus.connect(NatsSettings(own_nats_server.url, token=own_nats_server.token))
     async with asyncio.timeout(DEADLINE_S):
         await bus.ensure_stream(max_bytes=50_000)
         publisher = await bus.publisher()

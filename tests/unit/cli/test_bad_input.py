@@ -116,7 +116,7 @@ def test_a_nats_that_does_not_answer_is_named(
     monkeypatch.setenv("NATS_URL", f"nats://token@127.0.0.1:{taken_port}")
     line = told(["tail", "--no-follow"], 69, capsys)
 
-    assert f"NATS at nats://127.0.0.1:{taken_port} does not answer: TimeoutError. Start it" in line
+    assert f"NATS at nats://***@127.0.0.1:{taken_port} does not answer: TimeoutError. Start it" in line
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password(

@@ -40,7 +40,7 @@ def test_a_service_starts_without_what_it_does_not_need() -> None:
         "import importlib; from live_runner.services.runtime.services import SERVICES, SESSION_SERVICES;"
         "import live_runner.services.cli.service_process;"
         "[importlib.import_module(SERVICES[name].module) for name in SESSION_SERVICES];"
-        "print(sorted({'typer', 'rich', 'numpy', 'psycopg', 'nats', 'ccxt', 'ctypes'} & set(sys.modules)))"
+        "print(sorted({'typer', 'rich', 'numpy', 'psycopg', 'aiohttp', 'nkeys', 'ccxt', 'ctypes'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"

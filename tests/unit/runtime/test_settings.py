@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,9 @@ def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("LIVE_RUNNER_HEALTH_PORT", "70000"),
         ("LIVE_RUNNER_HEALTH_PORT", "-1"),
         ("LIVE_RUNNER_NATS_SYNC", "sometimes"),
+        ("LIVE_RUNNER_NATS_REPLICAS", "6"),
+        ("LIVE_RUNNER_NATS_REPLICAS", "three"),
+        ("LIVE_RUNNER_STRATEGIES_MAX", "0"),
     ],
 )
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
@@ -68,6 +72,54 @@ def test_a_child_gets_the_same_settings() -> None:
     settings = Settings.from_environment({"NATS_URL": "nats://h", "LIVE_RUNNER_HOME": "/x", "LIVE_RUNNER_LOG": "debug"})
 
     assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_a_child_gets_the_same_login(tmp_path: Path) -> None:
+    names = {"NATS_CREDS": "creds", "NATS_CA": "ca", "NATS_CERT": "cert", "NATS_KEY": "key"}
+    for file in names.values():
+        (tmp_path / file).write_text("")
+    given = {name: str(tmp_path / file) for name, file in names.items()}
+    more = {"NATS_URL": "nats://h", "NATS_JS_DOMAIN": "hub", "LIVE_RUNNER_NATS_REPLICAS": "3"}
+    settings = Settings.from_environment({**given, **more, "LIVE_RUNNER_STRATEGIES_MAX": "7"})
+
+    assert (settings.nats.creds, settings.nats.domain, settings.nats.replicas) == (given["NATS_CREDS"], "hub", 3)
+    assert Settings.from_environment(settings.environment()) == settings
+
+
+def test_a_login_for_other_tools_is_not_taken_to_the_embedded_server(tmp_path: Path) -> None:
+    """NATS_CREDS and its like may be set for NATS' own command line; so may a child find them."""
+    of_the_user = {"NATS_CREDS": str(tmp_path / "absent"), "NATS_CA": "absent", "NATS_JS_DOMAIN": "a.b"}
+    settings = Settings.from_environment(of_the_user)
+    embedded = dataclasses.replace(settings, nats_url="nats://127.0.0.1:4222", nats_token="token")
+
+    assert (settings.nats.creds, settings.nats.ca, settings.nats.domain) == ("", "", "")
+    assert Settings.from_environment({**of_the_user, **embedded.environment()}).nats == embedded.nats
+
+
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("NATS_CREDS", {"NATS_CREDS": "absent"}),
+        ("NATS_CA", {"NATS_CA": "absent"}),
+        ("NATS_CERT", {"NATS_CERT": __file__}),
+        ("NATS_CERT", {"NATS_KEY": __file__}),
+        ("NATS_CREDS", {"NATS_CREDS": __file__, "NATS_NKEY": __file__}),
+        ("NATS_JS_DOMAIN", {"NATS_JS_DOMAIN": "a.b"}),
+    ],
+)
+def test_a_login_that_cannot_be_used_is_named(variable: str, given: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment({"NATS_URL": "nats://h", **given})
+
+    assert caught.value.fields["variable"] == variable
+
+
+def test_each_of_several_addresses_is_shown_without_its_secret() -> None:
+    nats = Settings.from_environment({"NATS_URL": "nats://me:secret@a:1, nats://token@b:2"}).nats
+
+    assert nats.addresses == ["nats://me:secret@a:1", "nats://token@b:2"]
+    assert nats.shown == "nats://me:***@a:1,nats://***@b:2"
+    assert "secret" not in repr(nats)
 
 
 def test_the_command_line_goes_over_the_home_of_the_environment() -> None:
