@@ -39,7 +39,7 @@ cdef class Columns:
     cdef allocate(self)
     @cython.locals(times="const int64_t[::1]", opens="const double[::1]", highs="const double[::1]", lows="const double[::1]", closes="const double[::1]", volumes="const double[::1]")
     cdef point(self, int at, tuple rows)
-    @cython.locals(times="const int64_t[::1]", number=int64_t, row=int64_t, at=int, sets=int64_t)
+    @cython.locals(times="const int64_t[::1]", number=int64_t, row=int64_t, at=int, sets=int64_t, end_ns=int64_t)
     cpdef check(self, grid, object length_ns, object warmup_sets)
     @cython.locals(row=int64_t)
     cdef bint take(self, int at, int64_t open_ns, int64_t close_ns, int64_t number) noexcept

@@ -105,8 +105,9 @@ class Columns:
             )
         times = grid if cython.compiled else grid.tolist()
         sets = len(grid)
+        end_ns = TIME_END_NS
         for number in range(sets):
-            if not 0 <= times[number] <= TIME_END_NS:
+            if not 0 <= times[number] <= end_ns:
                 raise unfit(f"Set {number} opens at {times[number]} ns, outside 1970 to 2116", "time", -1, number)
             if number > 0 and times[number] <= times[number - 1]:
                 raise unfit(f"Set {number} does not open after the one before it", "time", -1, number)

@@ -19,6 +19,7 @@ from live_runner.hotpath.engine.trading_state cimport move_trading, trading_reas
 from live_runner.hotpath.engine.venue cimport RemoteVenue
 from live_runner.hotpath.engine.words cimport CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
 
+@cython.final
 cdef class Session:
     cdef readonly Columns columns
     cdef readonly State state
@@ -32,7 +33,7 @@ cdef class Session:
     cdef list due
     cdef Py_ssize_t due_at
     cdef int64_t due_set
-    @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t)
+    @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t, every=int64_t)
     cpdef play(self, Host host, object grid, int64_t length_ns, int64_t warmup_sets, list due, object progress, object sink)
     @cython.locals(row=Py_ssize_t)
     cpdef check(self, object grid, object length_ns, object warmup_sets, list due)

@@ -101,9 +101,10 @@ class Session:
         self.due_at = 0
         self.due_set = due[0][0] if due else -1
         sets = len(grid)
+        every = PAUSE_SETS
         times = grid if cython.compiled else grid.tolist()
         for number in range(sets):
-            if number % PAUSE_SETS == 0:
+            if number % every == 0:
                 self.pause(number, progress)
             self.step(host, times[number], times[number] + length_ns, number + 1, number >= warmup_sets)
             if sink is not None:
