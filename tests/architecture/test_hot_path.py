@@ -18,7 +18,12 @@ GENERATED = Path(__file__).parents[2] / "build/cython/hotpath/engine"
 
 PER_BAR = {
     "book": ("Book.at_open", "Book.inside"),
+    "columns": ("Columns.put", "Columns.take"),
+    "compiled_host": ("CompiledHost.observe",),
     "ledger": ("Ledger.mark_at", "Ledger.notional_at", "Ledger.revalue", "Ledger.settle", "Ledger.unrealised_at"),
+    "margin": ("Margin.is_far",),
+    "paper": ("Paper.run_bar",),
+    "state": ("Market.close_ticks", "Market.ticks", "State.advance", "State.equity", "State.initial_margin"),
 }
 """Run at every bar of a symbol with a position or orders, or at every close."""
 
@@ -47,7 +52,30 @@ PER_ORDER = {
         "goes_up",
         "group_of",
     ),
+    "compiled_host": ("CompiledHost.decide",),
+    "decisions": ("Decisions.dispatch", "Decisions.read"),
     "ledger": ("Ledger.book", "Ledger.fund", "Ledger.increase", "Ledger.reduce", "Position.leg", "new_lot"),
+    "manager": (
+        "Manager.accept",
+        "Manager.end",
+        "Manager.fill",
+        "Manager.record_request",
+        "Manager.request",
+    ),
+    "margin": ("Margin.cover_at", "Margin.liquidates", "Margin.needed", "Margin.shortfall"),
+    "notices": ("new_notice",),
+    "orders": ("apply_report", "new_order", "next_attempt"),
+    "paper": (
+        "Paper.cancelled",
+        "Paper.child",
+        "Paper.create_bracket",
+        "Paper.fill",
+        "Paper.own",
+        "Paper.submit",
+    ),
+    "python_host": ("PythonHost.decide", "PythonHost.observe"),
+    "session": ("Session.step",),
+    "state": ("State.change",),
 }
 """Run where orders happen."""
 
