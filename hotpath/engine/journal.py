@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Messages of one session's execution: the only place that words one.
 
 The engine counts its events (``State.seq``) whether or not somebody wants their messages; a journal makes them, in

@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Pre-trade checks: an intent becomes an order, or is denied with a token and one sentence.
 
 The runner never decides. It has no default size and changes no style; what an intent leaves open is either filled in

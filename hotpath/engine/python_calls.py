@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Calls into a Python strategy, each made once and in one way.
 
 A call that raises, or answers with something it may not, is undone as far as the legs go and recorded. The session

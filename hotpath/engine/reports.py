@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Reports of a real venue about orders, folded through the transition table.
 
 A report names the total filled so far; what exceeds our count is one new fill, so a doubled or older report fills

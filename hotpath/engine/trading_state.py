@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """The trading state of a session: whether new risk may be taken. Operators move it; a restart does not.
 
 STOP holds back opens, adds and their fallbacks. KILL also takes resting entries off the book. FLATTEN does both

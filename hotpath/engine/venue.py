@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """The gateway to a real venue: effects for the shell, and what a missing answer means.
 
 An order without a response is ``unknown``: it is queried by its client order id, and nothing is sent for its leg
