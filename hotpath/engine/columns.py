@@ -48,7 +48,7 @@ class Columns:
 
     def __init__(self, symbols: int, columns: list[Any] | None = None) -> None:
         self.symbols = symbols
-        self.kept = columns
+        self.kept = None if columns is None else [tuple(rows) for rows in columns]
         self.allocate()
         if columns is not None:
             if len(columns) != symbols:

@@ -197,8 +197,8 @@ def _compiled_host(engine: Session, started: Started, config: Config, strategy_c
     python = create(strategy_class, config.strategy.parameters, config.market.symbols, config.market.timeframe)
     twin = twin_class(python.parameters, config.market.symbols, config.market.timeframe)
     rows = {instrument.symbol: _rules_row(instrument) for instrument in started.instruments}
-    desk = Desk(engine.state, [rows[symbol] for symbol in config.market.symbols])
-    return CompiledHost(engine, twin, desk, config.market.late_bars == "halt")
+    view = Desk(engine.state, [rows[symbol] for symbol in config.market.symbols])
+    return CompiledHost(engine, twin, view, config.market.late_bars == "halt")
 
 
 def _columns(candles: Any) -> tuple[Any, ...]:

@@ -37,7 +37,7 @@ def compiled_twin(strategy_class: type[Strategy[Any, Any]]) -> type[Any]:
     try:
         twin: type[Any] = getattr(importlib.import_module(module), attribute)
         if not issubclass(twin, CompiledStrategy):
-            raise TypeError("it is no subclass of CompiledStrategy")
+            raise TypeError("it is not a subclass of CompiledStrategy")
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         why = "was built for another version of live-runner" if _INTERFACE in str(error) else "cannot be loaded"
         raise StrategyError(

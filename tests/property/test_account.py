@@ -60,6 +60,7 @@ def _arguments(plain: PlainAccount, number: int, what: str, given_: tuple[Any, .
 @settings(max_examples=400, deadline=None)
 @given(method=st.sampled_from(["lifo", "fifo", "average"]), shape=sizes, story=steps)
 def test_an_account_is_exact(method: str, shape: list[tuple[str, str, str]], story: list[Any]) -> None:
+    """L02, L03, L04: lots sum to the position, cash to the realised amounts, fees and funding."""
     account = Account(10**16, method, *shape)
     values = [fixed.Valuation(*size) for size in shape]
     plain = PlainAccount(10**16, method, *(Fraction(value.multiplier, value.divisor) for value in values))
