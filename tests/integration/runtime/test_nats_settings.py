@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import os
 import signal
 import subprocess
@@ -138,6 +139,21 @@ async def test_a_permission_that_is_missing_counts_as_lost(tmp_path: Path, start
     with pytest.raises(BusUnavailable):
         await publisher.publish(executed(1))
     await bus.close()
+
+
+@in_a_loop
+async def test_the_permissions_that_the_page_lists_are_enough(
+    tmp_path: Path, start_server: StartServer, repository: Path
+) -> None:
+    page = (repository / "docs" / "entrypoint.md").read_text(encoding="utf-8")
+    sentence = page.partition("A user needs to publish and subscribe on ")[2].partition(". A permission")[0]
+    allowed = [json.dumps(word) for word in sentence.replace("\n", " ").split("`")[1::2]]
+    assert len(allowed) >= 12
+    both = f"publish: [{', '.join(allowed)}], subscribe: [{', '.join(allowed)}]"
+    login = f"authorization {{ users: [ {{ user: u, password: p, permissions: {{ {both} }} }} ] }}\n"
+    server = start_server("allowed", jetstream(tmp_path) + login)
+
+    await works(NatsSettings(f"nats://u:p@{server.place}"))
 
 
 # -- TLS -----------------------------------------------------------------------------------------
