@@ -35,6 +35,7 @@ cdef class Columns:
     cdef column_t *columns
     cdef bint *busy         # a position, an order on the book or funding that waits
     cdef object kept
+    cdef bint is_set_up(self) except -1
     @cython.locals(at=int)
     cdef allocate(self)
     @cython.locals(times="const int64_t[::1]", opens="const double[::1]", highs="const double[::1]", lows="const double[::1]", closes="const double[::1]", volumes="const double[::1]")

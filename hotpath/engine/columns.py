@@ -47,22 +47,29 @@ class Columns:
     busy: Any
 
     def __init__(self, symbols: int, columns: list[Any] | None = None) -> None:
+        if self.is_set_up():
+            raise RuntimeError("Columns are set up once")
         self.symbols = symbols
+        # Of its own, and tuples: what is read by address must not go away with the caller's lists.
         self.kept = None if columns is None else [tuple(rows) for rows in columns]
         self.allocate()
-        if columns is not None:
-            if len(columns) != symbols:
-                raise unfit(f"{len(columns)} symbols come to a session of {symbols}", "symbols", -1, -1)
+        if self.kept is not None:
+            if len(self.kept) != symbols:
+                raise unfit(f"{len(self.kept)} symbols come to a session of {symbols}", "symbols", -1, -1)
             for at in range(symbols):
-                check_lengths(at, columns[at])
-                if len(columns[at][0]):
-                    self.point(at, columns[at])
+                check_lengths(at, self.kept[at])
+                if len(self.kept[at][0]):
+                    self.point(at, self.kept[at])
+
+    def is_set_up(self) -> bool:
+        """Whether there is memory already, which somebody may read."""
+        if cython.compiled:
+            return self.bars != cython.NULL
+        return "bars" in vars(self)
 
     def allocate(self) -> None:
         """Room for the bars, the columns and the flags."""
         if cython.compiled:
-            if self.bars != cython.NULL:
-                raise RuntimeError("Columns are set up once")
             self.bars = cython.cast(bar_p, calloc(self.symbols + 1, cython.sizeof(bar_t)))
             self.columns = cython.cast(column_p, calloc(self.symbols + 1, cython.sizeof(column_t)))
             self.busy = cython.cast(flag_p, calloc(self.symbols + 1, cython.sizeof(cython.bint)))

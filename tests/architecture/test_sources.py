@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LINES_MAX = 500
 LONG = {
+    "hotpath/engine/live_view.py": "every object that a strategy is shown in a backtest, each a list of properties",
     "contracts/messages.py": "a list of shapes; read by looking up, not from top to bottom",
     "hotpath/compiled/fixed.pyx": "one compilation unit, so that the compiler can inline across it",
     "hotpath/compiled/momentum.pyx": "a family of small classes, each with its batch twin",

@@ -161,3 +161,20 @@ def test_rows_are_ranked_by_value_and_equals_by_number() -> None:
     assert [row["number"] for row in ranked(rows, columns["equity"], 2)] == [3, 2]
     assert [row["number"] for row in ranked(rows, columns["drawdown_equity"], 9)] == [2, 4, 3]
     assert [row["number"] for row in ranked(rows, columns["fills"], 9)] == [2, 3, 4]
+
+
+def test_columns_and_messages_give_the_same_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, market = made(tmp_path)
+    setting = Setting(1, {"fast": 3, "slow": 9, "short": True})
+    rows = [carry_out(setting, job, market)]
+    monkeypatch.setattr("live_runner.services.backtest.sweep.job.run_over", through_messages)
+    rows.append(carry_out(setting, job, market))
+
+    assert [row.pop("seconds") > 0 for row in rows] == [True, True]
+    assert rows[0] == rows[1]
+
+
+def through_messages(
+    config: Config, source: Any, facts: MarketFacts, timeline: Any, engine: Any, *, compiled: bool
+) -> BacktestResult:
+    return run_backtest(config, source, facts, timeline.items(), engine)
