@@ -64,7 +64,9 @@ class Columns:
     def is_set_up(self) -> bool:
         """Whether there is memory already, which somebody may read."""
         if cython.compiled:
-            return self.bars != cython.NULL
+            if self.bars != cython.NULL:
+                return True
+            return False  # noqa: SIM103  # what the compiler makes of the condition is not an object for mypy
         return "bars" in vars(self)
 
     def allocate(self) -> None:
