@@ -63,11 +63,8 @@ class Columns:
 
     def is_set_up(self) -> bool:
         """Whether there is memory already, which somebody may read."""
-        if cython.compiled:
-            if self.bars != cython.NULL:
-                return True
-            return False  # noqa: SIM103  # what the compiler makes of the condition is not an object for mypy
-        return "bars" in vars(self)
+        ready: bool = self.bars != cython.NULL if cython.compiled else "bars" in vars(self)
+        return ready
 
     def allocate(self) -> None:
         """Room for the bars, the columns and the flags."""

@@ -31,7 +31,6 @@ CLOCKS = frozenset({"now", "utcnow", "today"})
 EXEMPT = {
     "hotpath/__init__.py": "chooses the implementation by environment, once",
     "hotpath/engine/__init__.py": "finds the engine's modules in the chosen form",
-    "hotpath/engine/python_host.py": "sees by the count of references, interpreted, whether a strategy kept its view",
     "strategies/loader.py": "reads strategy files",
     "strategies/source_modules.py": "imports announced sources",
 }
