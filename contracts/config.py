@@ -71,7 +71,7 @@ class StrategyChoice(_Section, frozen=True):
 class Market(_Section, frozen=True):
     """Where bars come from."""
 
-    venue: Annotated[str, Meta(pattern=r"\S", description="the name of a venue, for example binanceusdm")]
+    venue: Annotated[str, Meta(pattern=r"\S", description="the name of a venue")]
     symbols: Annotated[tuple[str, ...], Meta(min_length=1, max_length=1000)]
     """Unified symbols; their order is the order of everything inside one bar."""
     timeframe: Annotated[str, Meta(extra_json_schema={"enum": list(timeframe.TIMEFRAMES)})]
@@ -98,7 +98,7 @@ class Market(_Section, frozen=True):
     instruments: dict[str, dict[str, Any]] = {}
     """``MarketRules`` by symbol, over those of the dataset or venue."""
     options: dict[str, Any] = {}
-    """Handed to ccxt as they are (source ``ccxt``); never secrets."""
+    """Handed to the library that speaks to the venue (source ``ccxt``); never secrets."""
 
 
 class MarketRules(_Section, frozen=True):

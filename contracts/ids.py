@@ -38,8 +38,8 @@ def fill_id(order: str, number: int) -> str:
 def client_order_id(order: str) -> str:
     """What a venue knows the order by: 28 characters of ``[0-9a-f]``.
 
-    28 is what the strictest venue leaves (Gate: 30 with its ``t-`` in front); lower case and no punctuation pass
-    everywhere. Where a venue wants another form, its adapter makes it of these by a fixed rule and takes it off
-    again: ``t-`` in front for Gate, ``0x`` in front and ``0000`` behind for Hyperliquid's 128 bits.
+    28 is what the strictest venue leaves (30 with a prefix of two); lower case and no punctuation pass everywhere.
+    Where a venue wants another form, its adapter makes it of these by a fixed rule and takes it off again: ``t-``
+    in front, or ``0x`` in front and ``0000`` behind for 128 bits.
     """
     return blake2b(order.encode(), digest_size=CLIENT_ORDER_ID_BYTES).hexdigest()

@@ -141,9 +141,9 @@ async def open_source(config: Config, home: Path) -> Source:
     _check(config)
     if config.market.source == "ccxt":
         # ccxt takes 0.4 s and 100 MB to import, which sessions over recordings need not pay.
-        from live_runner.services.market_data.live.ccxt_source import open_ccxt_source
+        from live_runner.services.market_data.live.live_source import open_live_source
 
-        return await open_ccxt_source(config)
+        return await open_live_source(config)
     return recording_source(config, home)
 
 

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import ccxt
 from bench.table import Row, entry
 
-from live_runner.contracts.instruments import instrument_from_ccxt
 from live_runner.hotpath import normalize
+from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 
 MARKETS = {
     "steps (okx)": ("okx", 0.1, 0.001),

@@ -54,7 +54,7 @@ def test_a_full_stream_ends_the_run_with_its_reason_and_loses_nothing(
 
     assert run.wait(timeout=120) == 69, said(house, "full") + house.logs()
     message = said(house, "full").splitlines()[-1]
-    assert "The session full stands still" in message
+    assert "The session full is stuck" in message
     assert "maximum bytes exceeded" in message
     assert "raise the limit of its stream RUNNER" in message
     before = house.core_events("full")

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from live_runner.contracts.messages import BarSet, Gap
 from live_runner.services.market_data.core.candles import Candles, clean
-from live_runner.services.market_data.core.live import Candle, LiveBook
+from live_runner.services.market_data.core.live import LiveBook
 from live_runner.services.market_data.core.sets import Item, SetTimeline
+from live_runner.services.venues.port import Candle
 
 SYMBOLS = ("A/USDT:USDT", "B/USDT:USDT", "C/USDT:USDT")
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live_runner.contracts.errors import NormalizationRefused
-from live_runner.contracts.instruments import PRECISION_MODES, instrument_from_ccxt
 from live_runner.hotpath import normalize
+from live_runner.services.venues.ccxt_markets import PRECISION_MODES, instrument_from_ccxt
 
 many = settings(max_examples=300, deadline=None)
 VENUES = ("kraken", "okx", "gate", "bitfinex", "bithumb", "hyperliquid", "polymarket")

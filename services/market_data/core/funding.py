@@ -1,35 +1,19 @@
 """Funding rates of a recording.
 
-Venues stamp a funding with the moment their computation ended, a few milliseconds after the minute;
-a stamp within a second of a whole minute means that minute. Rates stay decimal text. The mark price
-is the open of the mark candle that opens at the stamp: the venue's index at that moment.
+Stamps and rates are read as venues state them. The mark price is the open of the mark candle that opens at the
+stamp: the venue's index at that moment.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from live_runner.contracts.errors import DataError
 from live_runner.contracts.messages import FundingRate
-from live_runner.hotpath import fixed
+from live_runner.services.venues.funding import rate_text, snap
 
-__all__ = ["between", "rate_text", "series", "snap"]
-
-_MINUTE_NS: Final = 60_000_000_000
-_SNAP_NS: Final = 1_000_000_000
-
-
-def snap(stamp_ns: int) -> int:
-    """The whole minute that the stamp means, or the stamp itself when none is within a second."""
-    minute = (stamp_ns + _MINUTE_NS // 2) // _MINUTE_NS * _MINUTE_NS
-    return minute if abs(stamp_ns - minute) <= _SNAP_NS else stamp_ns
-
-
-def rate_text(text: str) -> str:
-    """The rate as the shortest decimal text of the same value; ValueError when it is not a number."""
-    return fixed.decimal_text(*fixed.parse_decimal(text))
+__all__ = ["between", "series"]
 
 
 def series(

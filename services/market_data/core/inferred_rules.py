@@ -17,9 +17,10 @@ import numpy as np
 from live_runner.contracts.config import rule_problems
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
+from live_runner.contracts.symbols import split_symbol
 from live_runner.services.market_data.core.candles import PRICES, Candles, Floats
 
-__all__ = ["decimals_of", "infer", "override", "split_symbol"]
+__all__ = ["decimals_of", "infer", "override"]
 
 LOT_DECIMALS_MAX: Final = 8
 PRICE_DECIMALS_MAX: Final = 18
@@ -80,20 +81,6 @@ def override(instrument: Instrument, rules: Mapping[str, Any]) -> Instrument:
     if "lot_size" in changed:
         changed.setdefault("amount_precision", changed["lot_size"])
     return msgspec.structs.replace(instrument, **changed, rules="given")
-
-
-def split_symbol(symbol: str) -> tuple[str, str, str]:
-    """Base, quote and settle currency of a unified symbol; settle is "" for spot. ConfigError otherwise."""
-    pair, _, settle = symbol.partition(":")
-    base, slash, quote = pair.partition("/")
-    if not (base and slash and quote) or (":" in symbol and not settle) or "-" in settle:
-        raise ConfigError(
-            f"'{symbol}' is not a valid symbol of a spot market or perpetual",
-            remedy="Write unified ccxt symbols: BTC/USDT, BTC/USDT:USDT",
-            key="market.symbols",
-            symbol=symbol,
-        )
-    return base, quote, settle
 
 
 def _step(decimals: int) -> str:

@@ -24,24 +24,14 @@ from live_runner.contracts.errors import DataError
 from live_runner.contracts.messages import BarRevised, BarSet, FundingRate, Gap, Incident, SetBar
 from live_runner.contracts.timeframe import bar_open_ns, duration_ns
 from live_runner.services.market_data.core.sets import Item
+from live_runner.services.venues.port import Candle
 
-__all__ = ["PENDING_BARS_MAX", "REVISABLE_BARS", "Candle", "LiveBook", "closed"]
+__all__ = ["PENDING_BARS_MAX", "REVISABLE_BARS", "LiveBook", "closed"]
 
 REVISABLE_BARS: Final = 20
 """Published bars of a symbol that are remembered to see whether the venue changes them."""
 PENDING_BARS_MAX: Final = 100_000
 """Bars of a symbol that may wait for their set."""
-
-
-class Candle(NamedTuple):
-    """A row of a venue's answer."""
-
-    open_ns: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
 
 
 class _Waiting(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from live_runner.services.market_data.core.inferred_rules import split_symbol
+from live_runner.contracts.symbols import split_symbol
 from live_runner.services.market_data.core.randomness import key
 
 __all__ = ["SYMBOLS", "Listing", "listing"]

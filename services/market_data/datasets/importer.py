@@ -21,11 +21,12 @@ import numpy as np
 
 from live_runner.contracts.errors import DataError
 from live_runner.contracts.messages import FundingRate, Instrument
+from live_runner.contracts.symbols import split_symbol
 from live_runner.contracts.timeframe import TIMEFRAMES, duration_ns
 from live_runner.services.market_data.core import funding as funding_rates
 from live_runner.services.market_data.core.candles import Candles, Cleaned, Times, clean, merge
 from live_runner.services.market_data.core.dataset import Dataset, FileSource, Manifest, Part, describe
-from live_runner.services.market_data.core.inferred_rules import infer, split_symbol
+from live_runner.services.market_data.core.inferred_rules import infer
 from live_runner.services.market_data.datasets.candle_files import TimeUnit, read_candles, read_funding, read_marks
 from live_runner.services.market_data.datasets.file_names import FileName, parse
 from live_runner.services.market_data.datasets.markets_file import read_markets

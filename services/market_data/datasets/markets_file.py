@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from live_runner.contracts.errors import DataError
-from live_runner.contracts.instruments import instrument_from_ccxt
 from live_runner.contracts.messages import Instrument
+from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 
 __all__ = ["read_markets"]
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from live_runner.contracts.errors import VenueUnavailable
-from live_runner.services.market_data.core.live import Candle
-from live_runner.services.market_data.live.venue import BACKOFF_FIRST_S, BACKOFF_MAX_S, Caller, Venue
+from live_runner.services.venues.calls import BACKOFF_FIRST_S, BACKOFF_MAX_S, Caller
+from live_runner.services.venues.port import Candle, MarketData
 
 __all__ = ["Streams", "Update"]
 
@@ -31,7 +31,7 @@ class Update(NamedTuple):
 class Streams:
     """Watches every symbol while the session runs; without a streaming venue it only waits."""
 
-    def __init__(self, venue: Venue, caller: Caller, symbols: Sequence[str], timeframe: str) -> None:
+    def __init__(self, venue: MarketData, caller: Caller, symbols: Sequence[str], timeframe: str) -> None:
         self._venue = venue
         self._caller = caller
         self._symbols = symbols

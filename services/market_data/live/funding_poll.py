@@ -8,7 +8,8 @@ from typing import Final
 
 from live_runner.contracts.errors import VenueUnavailable
 from live_runner.services.market_data.core.live import LiveBook
-from live_runner.services.market_data.live.venue import Caller, Venue
+from live_runner.services.venues.calls import Caller
+from live_runner.services.venues.port import MarketData
 
 __all__ = ["FundingPoll"]
 
@@ -24,7 +25,7 @@ FIRST_NS: Final = _S // 2
 class FundingPoll:
     """Rates of one session's symbols."""
 
-    def __init__(self, venue: Venue, caller: Caller, symbols: Sequence[str]) -> None:
+    def __init__(self, venue: MarketData, caller: Caller, symbols: Sequence[str]) -> None:
         self._venue = venue
         self._caller = caller
         self._symbols = symbols

@@ -12,8 +12,8 @@ import numpy as np
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.services.market_data.core import live
 from live_runner.services.market_data.core.candles import Candles, clean, holes
-from live_runner.services.market_data.core.live import Candle
-from live_runner.services.market_data.live.venue import Caller, Venue
+from live_runner.services.venues.calls import Caller
+from live_runner.services.venues.port import Candle, MarketData
 
 __all__ = ["History", "Page", "columns_of"]
 
@@ -35,7 +35,7 @@ class Page:
 class History:
     """Pages of one venue and timeframe, and what was fetched last of each symbol."""
 
-    def __init__(self, venue: Venue, caller: Caller, timeframe: str) -> None:
+    def __init__(self, venue: MarketData, caller: Caller, timeframe: str) -> None:
         self._venue = venue
         self._caller = caller
         self._timeframe = timeframe

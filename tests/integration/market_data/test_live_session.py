@@ -274,7 +274,7 @@ def test_a_configuration_that_the_venue_does_not_fit_is_refused(market: dict[str
 
 
 def test_a_venue_that_is_away_is_unavailable_after_bounded_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("live_runner.services.market_data.live.venue.BACKOFF_MAX_S", 0.01)
+    monkeypatch.setattr("live_runner.services.venues.calls.BACKOFF_MAX_S", 0.01)
 
     async def work(venue: Emulator) -> None:
         venue.is_down = True

@@ -12,9 +12,10 @@ import pytest
 from aiohttp import web
 
 from live_runner.contracts.messages import FundingRate
-from live_runner.services.market_data.core.live import Candle, closed
-from live_runner.services.market_data.live.ccxt_venue import CcxtVenue
-from live_runner.services.market_data.live.venue import Caller, VenueBusy, VenueClock, VenueRefused, VenueSilent
+from live_runner.services.market_data.core.live import closed
+from live_runner.services.venues.calls import Caller, VenueClock
+from live_runner.services.venues.ccxt_venue import CcxtVenue
+from live_runner.services.venues.port import Candle, VenueBusy, VenueRefused, VenueSilent
 
 LTC = "LTC/USDT:USDT"
 MS = 1_000_000

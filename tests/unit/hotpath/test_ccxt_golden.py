@@ -13,7 +13,7 @@ from fix_hotpath import twins
 
 from live_runner.contracts.config import check_rules
 from live_runner.contracts.errors import NormalizationRefused
-from live_runner.contracts.instruments import instrument_from_ccxt
+from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 
 MARKETS = 1609
 CASES = 32_180

@@ -6,7 +6,8 @@ import pytest
 
 from live_runner.contracts.errors import DataError
 from live_runner.contracts.messages import FundingRate
-from live_runner.services.market_data.core.funding import between, series, snap
+from live_runner.services.market_data.core.funding import between, series
+from live_runner.services.venues.funding import snap
 
 MS = 1_000_000
 EIGHT = 28_800_000 * MS

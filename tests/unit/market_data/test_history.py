@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -11,10 +11,10 @@ from fix_market import MINUTE_NS, START_NS
 
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import FundingRate, Instrument
-from live_runner.services.market_data.core.live import Candle
 from live_runner.services.market_data.core.warmup import plan_live
 from live_runner.services.market_data.live.history import History, columns_of
-from live_runner.services.market_data.live.venue import Caller, VenueClock
+from live_runner.services.venues.calls import Caller, VenueClock
+from live_runner.services.venues.port import Candle
 
 BTC = "BTC/USDT:USDT"
 
@@ -24,6 +24,7 @@ class ListedVenue:
 
     name = "listed"
     streams = False
+    libraries: Mapping[str, str] = {}
 
     def __init__(self, minutes: int, page_limit: int, absent: Sequence[int] = ()) -> None:
         self.page_limit = page_limit

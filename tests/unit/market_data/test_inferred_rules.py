@@ -9,7 +9,8 @@ import pytest
 from fix_market import candles
 
 from live_runner.contracts.errors import ConfigError, DataError
-from live_runner.services.market_data.core.inferred_rules import decimals_of, infer, override, split_symbol
+from live_runner.contracts.symbols import split_symbol
+from live_runner.services.market_data.core.inferred_rules import decimals_of, infer, override
 from live_runner.services.market_data.datasets.markets_file import read_markets
 
 

@@ -8,8 +8,9 @@ import pytest
 from fix_market import MINUTE_NS, START_NS
 
 from live_runner.contracts.messages import BarRevised, BarSet, FundingRate, Gap, Incident
-from live_runner.services.market_data.core.live import Candle, LiveBook, closed
+from live_runner.services.market_data.core.live import LiveBook, closed
 from live_runner.services.market_data.core.sets import Item
+from live_runner.services.venues.port import Candle
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 DEADLINE_NS = 20_000_000_000

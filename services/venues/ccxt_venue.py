@@ -1,8 +1,8 @@
 """ccxt as a venue's market data.
 
 What ccxt does not do: it drops a stream's closed flag, does not retry, takes a body that is not JSON for an
-empty answer, and loads more than is needed (currencies, margin pairs). The configuration's
-``market.options`` is ccxt's own constructor configuration, and besides:
+empty answer, lets a body outweigh the status 429 or 503 at some venues, and loads more than is needed (currencies,
+margin pairs). The configuration's ``market.options`` is ccxt's own constructor configuration, and besides:
 
     base_url     every REST and WebSocket address points there (a local emulator): http://127.0.0.1:8080
     stream       false polls by REST only
@@ -22,12 +22,12 @@ import aiohttp
 import ccxt
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.contracts.instruments import instrument_from_ccxt
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.hotpath import fixed
-from live_runner.services.market_data.core.funding import rate_text, snap
-from live_runner.services.market_data.core.live import Candle
-from live_runner.services.market_data.live.venue import VenueBusy, VenueRefused, VenueSilent
+from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
+from live_runner.services.venues.funding import rate_text, snap
+from live_runner.services.venues.port import Candle, VenueBusy, VenueRefused, VenueSilent
+from live_runner.services.venues.registry import profile_of
 
 __all__ = ["CcxtVenue"]
 
@@ -40,6 +40,8 @@ _OWN_OPTIONS: Final = frozenset({"base_url", "stream", "page_limit"})
 _SECRETS: Final = frozenset(
     {"apikey", "secret", "password", "uid", "login", "token", "twofa", "privatekey", "walletaddress"}
 )
+_BUSY: Final = (418, 429)
+_SERVER_ERROR: Final = 500
 # What ccxt's parsers raise on an answer of another shape than the documented one.
 _UNREADABLE: Final = (TypeError, KeyError, IndexError, ValueError, AttributeError, ArithmeticError)
 
@@ -64,6 +66,7 @@ class CcxtVenue:
         # "emulated" is ccxt's word for candles that it makes up from trades.
         self.streams = self._exchange.has.get("watchOHLCV") is True and self._own.get("stream", True) is not False
         self.page_limit = PAGE_LIMIT
+        self.libraries: Mapping[str, str] = {"ccxt": str(ccxt.__version__)}
 
     async def open(self, symbols: Sequence[str], timeframe: str) -> None:
         """Load the venue's markets and check what the session asks for."""
@@ -170,9 +173,10 @@ def _make(name: str, given: dict[str, Any]) -> Any:
             remedy=f"Use one of {', '.join(near or ccxt.exchanges)}",
             key="market.venue",
         )
-    options = {"fetchCurrencies": False, "fetchMargins": False} | dict(given.get("options", {}))
+    options = dict(profile_of(name).options) | dict(given.get("options", {}))
     exchange = maker({"enableRateLimit": True} | given | {"options": options})
     _check_bodies(exchange)
+    _check_statuses(exchange)
     return exchange
 
 
@@ -187,6 +191,26 @@ def _check_bodies(exchange: Any) -> None:
         return answer
 
     exchange.fetch = fetch_json
+
+
+def _check_statuses(exchange: Any) -> None:
+    """Let the HTTP status decide where it is plain: some venues' handlers look at the body alone."""
+    handle_errors = exchange.handle_errors
+
+    def handle(status: int, reason: str, url: str, method: str, *rest: Any) -> Any:
+        what = f"{exchange.id} {method} {urlsplit(url).path}: {status} {reason}"
+        if status in _BUSY:
+            raise ccxt.RateLimitExceeded(what)
+        try:
+            return handle_errors(status, reason, url, method, *rest)
+        except ccxt.OperationFailed:
+            raise
+        except ccxt.BaseError as error:
+            if status < _SERVER_ERROR:
+                raise
+            raise ccxt.ExchangeNotAvailable(f"{what}, {error}") from error
+
+    exchange.handle_errors = handle
 
 
 def _point_at(exchange: Any, base_url: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from live_runner.contracts.errors import DataError
-from live_runner.contracts.instruments import instrument_from_ccxt
+from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 
 SPOT: dict[str, Any] = {
     "symbol": "ADA/USDT",
@@ -65,6 +65,20 @@ def test_significant_digits_stand_on_the_finest_grid() -> None:
 
     assert (instrument.tick_size, instrument.lot_size) == ("0.00000001", "0.00000001")
     assert (instrument.precision_mode, instrument.price_precision) == ("significant_digits", "5")
+
+
+def test_a_venue_that_counts_amounts_otherwise_than_prices_has_a_lot_of_its_decimals() -> None:
+    market = {**SPOT, "precision": {"amount": 4, "price": 4}}
+    instrument = instrument_from_ccxt(market, venue="bithumb", precision_mode=3)
+
+    assert (instrument.tick_size, instrument.lot_size) == ("0.00000001", "0.0001")
+
+
+@pytest.mark.parametrize(("contract", "tick"), [(True, "0.0001"), (False, "0.000001")])
+def test_a_price_may_have_the_decimals_that_the_size_leaves_over(contract: bool, tick: str) -> None:
+    market = {**SPOT, "contract": contract, "precision": {"amount": 0.01, "price": 0.1}}
+
+    assert instrument_from_ccxt(market, venue="hyperliquid", precision_mode=4).tick_size == tick
 
 
 @pytest.mark.parametrize("missing", ["price", "amount"])

@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from live_runner.contracts.errors import DataError
 from live_runner.contracts.messages import Instrument
+from live_runner.services.venues.profile import Precision
+from live_runner.services.venues.registry import profile_of
 
 __all__ = ["PRECISION_MODES", "instrument_from_ccxt"]
 
 PRECISION_MODES: Final = {2: "decimal_places", 3: "significant_digits", 4: "tick_size"}
 """ccxt's ``precisionMode`` constants by their meaning here."""
-
-FINEST_STEP: Final = "0.00000001"
-"""Grid of markets that count significant digits: eight decimals, the finest that such venues take."""
 
 
 def instrument_from_ccxt(market: Mapping[str, Any], *, venue: str, precision_mode: int) -> Instrument:
@@ -40,6 +39,8 @@ def instrument_from_ccxt(market: Mapping[str, Any], *, venue: str, precision_mod
     amount = _precision(market, "amount", venue)
     limits = market.get("limits") or {}
     contract = bool(market.get("contract"))
+    profile = profile_of(venue)
+    precision = Precision(mode, price, amount, contract)
     return Instrument(
         symbol=symbol,
         venue=venue,
@@ -49,8 +50,8 @@ def instrument_from_ccxt(market: Mapping[str, Any], *, venue: str, precision_mod
         contract=contract,
         inverse=bool(market.get("inverse")),
         contract_size=_number(market.get("contractSize")) if contract and market.get("contractSize") else "1",
-        tick_size=_tick_size(venue, mode, price, amount, contract),
-        lot_size=_lot_size(venue, mode, amount),
+        tick_size=profile.tick_size(precision),
+        lot_size=profile.lot_size(precision),
         precision_mode=mode,
         price_precision=price,
         amount_precision=amount,
@@ -61,26 +62,6 @@ def instrument_from_ccxt(market: Mapping[str, Any], *, venue: str, precision_mod
         min_notional=_limit(limits, "cost", "min"),
         max_notional=_limit(limits, "cost", "max"),
     )
-
-
-def _tick_size(venue: str, mode: str, price: str, amount: str, contract: bool) -> str:
-    """The grid of prices: what every price the venue takes is a multiple of."""
-    if venue == "hyperliquid":
-        # Decimals that the size leaves over, of six (perpetuals) or eight (spot).
-        return _power_of_ten((6 if contract else 8) - _decimals(amount))
-    return _grid(mode, price)
-
-
-def _lot_size(venue: str, mode: str, amount: str) -> str:
-    if venue in ("bitfinex", "bithumb"):
-        return _power_of_ten(int(amount))  # decimal places, whatever the mode
-    return _grid(mode, amount)
-
-
-def _grid(mode: str, precision: str) -> str:
-    if mode == "decimal_places":
-        return _power_of_ten(int(precision))
-    return precision if mode == "tick_size" else FINEST_STEP
 
 
 def _precision(market: Mapping[str, Any], name: str, venue: str) -> str:
@@ -107,12 +88,3 @@ def _number(value: Any) -> str:
         raise DataError(f"{value} is not a valid number", remedy="Reload the market from the venue")
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _decimals(text: str) -> int:
-    return len(text.partition(".")[2])
-
-
-def _power_of_ten(decimals: int) -> str:
-    """10**-decimals as text."""
-    return format(Decimal(1).scaleb(-decimals), "f")

@@ -1,24 +1,21 @@
-"""A venue's market data: the port that sources speak to, its clock, and how often a call is tried.
+"""Calls to a venue: its clock, and how often a call is tried.
 
-An adapter (``ccxt_venue.py``) turns whatever goes wrong into one of three errors: worth another try, worth one after a
-pause, or final. Each failed call becomes a ``VenueCall`` for the log; nothing is swallowed, and "the venue
-did not answer" never becomes "there is nothing".
+Whatever goes wrong is one of the port's three errors: worth another try, worth one after a pause, or final. Each
+failed call is kept for the log; nothing is swallowed, and "the venue did not answer" never becomes "there is nothing".
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
 from live_runner.contracts.errors import VenueUnavailable
-from live_runner.contracts.messages import FundingRate, Instrument, VenueCall
-from live_runner.services.market_data.core.live import Candle
-from live_runner.services.market_data.core.sets import Item
+from live_runner.services.venues.port import VenueBusy, VenueRefused, VenueSilent
 
-__all__ = ["TRIES_MAX", "Caller", "Venue", "VenueBusy", "VenueClock", "VenueRefused", "VenueSilent"]
+__all__ = ["BACKOFF_FIRST_S", "BACKOFF_MAX_S", "TRIES_MAX", "Caller", "FailedCall", "VenueClock"]
 
 TRIES_MAX: Final = 5
 BACKOFF_FIRST_S: Final = 0.5
@@ -30,47 +27,11 @@ OBSERVATIONS_MAX: Final = 1000
 """Failed calls that wait to be published; older ones go first."""
 
 
-class VenueSilent(VenueUnavailable):
-    """No answer, or none that can be read: worth another try."""
+class FailedCall(NamedTuple):
+    """A call that had no answer, for the log: the fields of a ``VenueCall`` and the venue's time."""
 
-
-class VenueBusy(VenueUnavailable):
-    """The venue asks for a pause (429, 418)."""
-
-
-class VenueRefused(VenueUnavailable):
-    """The venue answered that it will not do this; trying again changes nothing."""
-
-
-class Venue(Protocol):
-    """Market data of one venue. Every method may raise the three errors above."""
-
-    name: str
-    page_limit: int
-    """Candles that one answer holds at most."""
-    streams: bool
-    """Whether ``watch`` works."""
-
-    async def open(self, symbols: Sequence[str], timeframe: str) -> None:
-        """Load what the venue trades; ConfigError when a symbol or timeframe is not there."""
-
-    async def time_ns(self) -> int | None:
-        """The venue's clock; None when it does not tell."""
-
-    async def candles(self, symbol: str, timeframe: str, since_ns: int, limit: int) -> list[Candle]:
-        """Candles that open at or after ``since_ns``, the forming one included, at most ``limit``."""
-
-    async def funding(self, symbol: str, since_ns: int) -> list[FundingRate]:
-        """Rates that became due at or after ``since_ns``; none for a spot market."""
-
-    async def watch(self, symbol: str, timeframe: str) -> list[Candle]:
-        """The next update of the stream; connects and subscribes by itself."""
-
-    def instrument(self, symbol: str) -> Instrument:
-        """Market rules."""
-
-    async def close(self) -> None:
-        """Close every connection."""
+    at_ns: int
+    fields: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -107,7 +68,7 @@ class Caller:
     clock: VenueClock
     tries: int = TRIES_MAX
     backoff_s: float = BACKOFF_FIRST_S
-    _observations: list[Item] = field(default_factory=list)
+    _observations: list[FailedCall] = field(default_factory=list)
 
     async def call[R](self, name: str, arguments: dict[str, Any], call: Callable[[], Awaitable[R]]) -> R:
         """The answer; the last error after ``tries`` tries, at once when the venue refuses."""
@@ -125,10 +86,10 @@ class Caller:
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
         raise AssertionError("the last try returns or raises")
 
-    def drain(self) -> list[Item]:
-        """Failed calls since the last time, for the shell's own source."""
-        items, self._observations = self._observations, []
-        return items
+    def drain(self) -> list[FailedCall]:
+        """Failed calls since the last time."""
+        calls, self._observations = self._observations, []
+        return calls
 
     async def once[R](
         self,
@@ -164,5 +125,5 @@ class Caller:
             "started_ns": started_ns,
             "latency_ns": latency_ns,
         }
-        self._observations.append(Item(VenueCall, self.clock.now_ns(), fields))
+        self._observations.append(FailedCall(self.clock.now_ns(), fields))
         del self._observations[:-OBSERVATIONS_MAX]

@@ -10,11 +10,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, Final
 
-import ccxt
-
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import DataError, OurFault, VenueUnavailable
-from live_runner.contracts.messages import Incident, Instrument
+from live_runner.contracts.messages import Incident, Instrument, VenueCall
 from live_runner.contracts.time import optional_time_ns
 from live_runner.contracts.timeframe import bar_open_ns, duration_ns
 from live_runner.services.market_data.core.inferred_rules import override
@@ -22,12 +20,13 @@ from live_runner.services.market_data.core.live import LiveBook
 from live_runner.services.market_data.core.sets import Item
 from live_runner.services.market_data.core.warmup import Plan, iso, plan_live
 from live_runner.services.market_data.live.candle_streams import Streams
-from live_runner.services.market_data.live.ccxt_venue import CcxtVenue
 from live_runner.services.market_data.live.funding_poll import FundingPoll
 from live_runner.services.market_data.live.history import History, Page, columns_of
-from live_runner.services.market_data.live.venue import Caller, Venue, VenueClock
+from live_runner.services.venues.calls import Caller, VenueClock
+from live_runner.services.venues.ccxt_venue import CcxtVenue
+from live_runner.services.venues.port import MarketData
 
-__all__ = ["LiveSource", "open_ccxt_source"]
+__all__ = ["LiveSource", "open_live_source"]
 
 _S: Final = 1_000_000_000
 LOCAL_CLOCK_MARGIN_NS: Final = 5 * _S
@@ -48,7 +47,7 @@ CLOCK_REFRESH_S: Final = 600.0
 """The venue's clock is read again so often."""
 
 
-async def open_ccxt_source(config: Config) -> LiveSource:
+async def open_live_source(config: Config) -> LiveSource:
     """The configured venue, opened; ConfigError or VenueUnavailable otherwise."""
     source = LiveSource(config, CcxtVenue(config.market.venue, config.market.options))
     try:
@@ -64,7 +63,7 @@ class LiveSource:
 
     is_live = True
 
-    def __init__(self, config: Config, venue: Venue) -> None:
+    def __init__(self, config: Config, venue: MarketData) -> None:
         self._market = config.market
         self._venue = venue
         self._length_ns = duration_ns(config.market.timeframe)
@@ -95,7 +94,7 @@ class LiveSource:
             "timeframe": market.timeframe,
             "symbols": list(market.symbols),
             "symbol_format": "ccxt",
-            "ccxt": str(ccxt.__version__),
+            **self._venue.libraries,
             "stream": self._venue.streams,
         }
 
@@ -136,7 +135,7 @@ class LiveSource:
 
     def drain(self) -> list[Item]:
         """Failed calls since the last time."""
-        return self._caller.drain()
+        return [Item(VenueCall, call.at_ns, call.fields) for call in self._caller.drain()]
 
     async def close(self) -> None:
         """Let go of the venue."""
@@ -158,7 +157,7 @@ class LiveSource:
                 answered = await self._poll(book)
                 await funding.poll(book, self._clock.now_ns())
                 items = book.due(self._clock.now_ns())
-                for item in [*self._caller.drain(), *self._outage(book, answered), *items]:
+                for item in [*self.drain(), *self._outage(book, answered), *items]:
                     yield item
                 pause_ns = RETRY_NS if answered else min(2 * pause_ns, OUTAGE_RETRY_MAX_NS)
                 # What the stream closes goes out at once; the next poll waits for its time.

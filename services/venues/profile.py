@@ -1,0 +1,54 @@
+"""What a venue does differently from most, as data and small functions.
+
+A precision is decimal text as ccxt states it: a step, a number of decimals or of significant digits, by mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+__all__ = ["FINEST_STEP", "Precision", "VenueProfile", "decimals_of", "grid", "power_of_ten"]
+
+FINEST_STEP: Final = "0.00000001"
+"""Grid of markets that count significant digits: eight decimals, the finest that such venues take."""
+
+
+class Precision(NamedTuple):
+    """How a market counts prices and amounts."""
+
+    mode: str
+    """``tick_size``, ``decimal_places`` or ``significant_digits``."""
+    price: str
+    amount: str
+    is_contract: bool
+
+
+def grid(mode: str, precision: str) -> str:
+    """The step that every value of this precision is a multiple of."""
+    if mode == "decimal_places":
+        return power_of_ten(int(precision))
+    return precision if mode == "tick_size" else FINEST_STEP
+
+
+def decimals_of(text: str) -> int:
+    """Places after the point."""
+    return len(text.partition(".")[2])
+
+
+def power_of_ten(decimals: int) -> str:
+    """10**-decimals as text."""
+    return format(Decimal(1).scaleb(-decimals), "f")
+
+
+@dataclass(frozen=True, slots=True)
+class VenueProfile:
+    """One venue; the defaults are what most venues do."""
+
+    tick_size: Callable[[Precision], str] = lambda precision: grid(precision.mode, precision.price)
+    lot_size: Callable[[Precision], str] = lambda precision: grid(precision.mode, precision.amount)
+    # Currencies and margin pairs are nothing that market data needs, and ask for keys.
+    options: Mapping[str, Any] = field(default_factory=lambda: {"fetchCurrencies": False, "fetchMargins": False})
+    """ccxt's ``options``, below those of the configuration."""

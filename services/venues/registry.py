@@ -1,0 +1,18 @@
+"""Every venue that has a profile of its own, by ccxt's name for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from live_runner.services.venues import bitfinex, bithumb, hyperliquid
+from live_runner.services.venues.profile import VenueProfile
+
+__all__ = ["PROFILES", "profile_of"]
+
+PROFILES: Final = {"bitfinex": bitfinex.PROFILE, "bithumb": bithumb.PROFILE, "hyperliquid": hyperliquid.PROFILE}
+_DEFAULT: Final = VenueProfile()
+
+
+def profile_of(venue: str) -> VenueProfile:
+    """The venue's profile, the default one for a venue that has none of its own."""
+    return PROFILES.get(venue, _DEFAULT)
