@@ -11,6 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from live_runner.contracts.decimals import DIGITS_MAX
+
 TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
 NOTES = {"title", "description", "default", "$schema", "$defs"}
 ENDS: dict[str, Callable[[Any, Any], bool]] = {
@@ -81,6 +83,8 @@ def is_decimal(text: str, wanted: dict[str, Any]) -> bool:
         return False
     if not isinstance(exponent, int):
         return False
+    if len(digits) + abs(exponent) > DIGITS_MAX:
+        return False  # before Python's own bound on the digits of an integer
     value = Fraction(int("".join(map(str, digits)) or "0")) * Fraction(10) ** exponent * (-1 if sign else 1)
     decimals = next((n for n in range(max(-exponent, 0) + 1) if (value * 10**n).denominator == 1), 0)
     if decimals > wanted["decimals"] or len(str(abs(int(value * 10**decimals)))) > wanted["digits"]:

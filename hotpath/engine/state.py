@@ -14,6 +14,7 @@ from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Instrument, Started
 from live_runner.contracts.vocabulary import LOT_METHODS
 from live_runner.hotpath import fixed, normalize
+from live_runner.hotpath.constants import AMOUNT_END
 from live_runner.hotpath.engine.book import Book
 from live_runner.hotpath.engine.columns import Columns
 from live_runner.hotpath.engine.ledger import Ledger, Position
@@ -62,6 +63,15 @@ def check_instruments(config: Config, instruments: list[Instrument]) -> None:
                 remedy="Set account.currency, or trade symbols that settle in it",
                 symbol=instrument.symbol,
             )
+
+
+def notional_limit(text: str, least: bool) -> int:
+    """A limit of a notional in 1e-12, taken to the notional that can just meet it; -1 for no limit."""
+    if not text:
+        return -1
+    mantissa, decimals = parse_decimal(text)
+    units, rest = divmod(mantissa * 10**fixed.MONEY_DECIMALS, 10**decimals)
+    return int(min(units + (1 if least and rest else 0), AMOUNT_END - 1))
 
 
 class FundingDue:
@@ -117,8 +127,8 @@ class Market(Position):
         shift = fixed.MONEY_DECIMALS - self.grid.decimals
         self.average_scale = of_whole(self.grid.mantissa * 10 ** max(shift, 0))
         self.average_divisor = of_whole(10 ** max(-shift, 0))
-        self.min_notional = of_whole(fixed.money(instrument.min_notional) if instrument.min_notional else -1)
-        self.max_notional = of_whole(fixed.money(instrument.max_notional) if instrument.max_notional else -1)
+        self.min_notional = of_whole(notional_limit(instrument.min_notional, True))
+        self.max_notional = of_whole(notional_limit(instrument.max_notional, False))
         self.unit = float(valuation.multiplier) / float(valuation.divisor)
         self.tick_scale = 10.0**self.grid.decimals
         self.tick_mantissa = float(self.grid.mantissa)

@@ -15,16 +15,28 @@ from live_runner.contracts.ids import order_id
 from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Filled, Rejected, Requested, Settled
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.hotpath import fixed
-from live_runner.hotpath.engine.orders import CLOSED, REPORTS
+from live_runner.hotpath.engine.orders import REPORTS
+from live_runner.hotpath.engine.words import MARKET, STOP, TAKE_PROFIT
 from live_runner.services.execution.core.engine import ExecutionCore
 
 lots = fixed.Grid("0.001")
 
 
+def held_lots(core: ExecutionCore, side: int) -> int:
+    """Open lots of a leg of the first symbol."""
+    market = core.session.state.markets[0]
+    return int((market.long, market.short)[side].quantity)
+
+
+def waiting(core: ExecutionCore) -> set[str]:
+    """Ids of the attempts that wait for their spacing."""
+    return {order_id(row[2], row[0][3]) for _, row in core.session.row()["manager"]["retries"]}
+
+
 def check_that_each_end_says_what_follows(core: Any) -> None:
     """I03: ``retrying`` exactly where the same intent is tried again, or was to be until something held it back."""
     orders = {order.order_id: order for order in core.of(Requested)}
-    tried = {*orders, *core.core._trading.manager._retries, *(denied.order_id for denied in core.of(Denied))}
+    tried = {*orders, *waiting(core.core), *(denied.order_id for denied in core.of(Denied))}
     for event in core.seen:
         if isinstance(event, Rejected | Cancelled | Expired) and not orders[event.order_id].parent:
             order = orders[event.order_id]
@@ -57,8 +69,9 @@ class PaperSession(RuleBasedStateMachine):
 
     def _price(self, offset: int) -> str:
         """A price near the last close, on the tick."""
-        market = self.core.core._trading.session.markets[self.core.symbols[0]]
-        return str(market.grid.text(max(market.close_ticks + offset, 1)))
+        session = self.core.core.session
+        grid = session.state.markets[0].grid
+        return str(grid.text(max(grid.from_float(session.columns.row(0)[0]) + offset, 1)))
 
     @rule(
         leg=st.sampled_from(["long", "short"]),
@@ -74,7 +87,7 @@ class PaperSession(RuleBasedStateMachine):
         self, leg: str, style: str, quantity: str, offset: int, stop: int, goal: int, life: int, fallback: list[str]
     ) -> None:
         sign = 1 if leg == "long" else -1
-        held = self.core.core._trading.account.ledger.quantity(0, 0 if leg == "long" else 1)
+        held = held_lots(self.core.core, 0 if leg == "long" else 1)
         self.intents.append(
             self.core.intent(
                 "add" if held else "open",
@@ -114,8 +127,8 @@ class PaperSession(RuleBasedStateMachine):
     def command(self, command: str) -> None:
         self.core.command(command)
         if command in ("kill", "flatten"):
-            orders = [order for order in self.core.core._trading.manager.orders.values() if order.is_entry]
-            assert all(order.kind == "market" and not order.fills and not order.waits for order in orders)
+            orders = [order for order in self.core.core.session.state.orders if order.is_entry]
+            assert all(order.kind == MARKET and not order.fills and not order.waits for order in orders)
 
     @rule(
         moves=st.lists(st.integers(-250, 250), min_size=4, max_size=4),
@@ -163,32 +176,27 @@ class PaperSession(RuleBasedStateMachine):
         assert money(settled.equity) == money(settled.cash) + money(settled.unrealised)
         for leg in settled.legs:
             assert sum(lots.units(lot.quantity) for lot in leg.lots) == lots.units(leg.quantity)
-        trading = self.core.core._trading
         for side, leg in enumerate(("long", "short")):
             entries = sum(
                 lots.units(fill.quantity) * (1 if fill.action in ("open", "add") else -1)
                 for fill in self.core.of(Filled)
                 if fill.leg == leg
             )
-            assert entries == trading.account.ledger.quantity(0, side)
+            assert entries == held_lots(self.core.core, side)
         if self.core.config.account.position_mode == "one_way":
-            assert not (trading.account.ledger.quantity(0, 0) and trading.account.ledger.quantity(0, 1))
+            assert not (held_lots(self.core.core, 0) and held_lots(self.core.core, 1))
 
     @invariant()
     def the_book_and_the_order_manager_agree(self) -> None:
         if not hasattr(self, "core"):
             return
-        trading = self.core.core._trading
-        market = trading.session.markets[self.core.symbols[0]]
-        assert sorted(market.by_key.values()) == sorted(trading.manager.orders)
-        assert len(market.book) == len(trading.manager.orders)
-        for key, identity in market.by_key.items():
-            order = trading.manager.orders[identity]
-            assert market.book.remaining(key) == order.remaining > 0
-            assert order.state not in CLOSED
-        for order in trading.manager.orders.values():
-            if order.kind in ("stop", "take_profit"):
-                assert trading.account.quantity(market, order.leg) > 0
+        state = self.core.core.session.state
+        assert sorted(row[0] for row in state.markets[0].book.listed()) == sorted(o.order_id for o in state.orders)
+        for order in state.orders:
+            assert order.remaining > 0
+            assert not order.is_closed
+            if order.kind in (STOP, TAKE_PROFIT):
+                assert held_lots(self.core.core, order.side) > 0
 
     def teardown(self) -> None:
         """R01: the same inputs once more give the same bytes."""
@@ -230,7 +238,7 @@ class LiveOrders(RuleBasedStateMachine):
     def report(self, which: int, status: str, filled: int, price: str, retryable: bool) -> None:
         orders = self.core.of(Requested)
         client = orders[which % len(orders)].client_order_id if orders else "0" * 28
-        before = set(self.core.core._trading.manager.orders)
+        before = {order.order_id for order in self.core.core.session.state.orders}
         closed = bool(orders) and orders[which % len(orders)].order_id not in before
         effects = self.core.report(client, status, filled=lots.text(filled), last_price=price, retryable=retryable)
         if closed:
@@ -247,8 +255,7 @@ class LiveOrders(RuleBasedStateMachine):
         ordered = {order.order_id: lots.units(order.quantity) for order in self.core.of(Requested)}
         for fill in self.core.of(Filled):
             assert lots.units(fill.filled) <= ordered[fill.order_id]
-        manager = self.core.core._trading.manager
-        assert all(order.state not in CLOSED for order in manager.orders.values())
+        assert not any(order.is_closed for order in self.core.core.session.state.orders)
         fallbacks = [order for order in self.core.of(Requested) if order.attempt > 1]
         assert len({order.order_id for order in fallbacks}) == len(fallbacks)
         assert len(self.core.of(Rejected)) <= len(self.core.of(Requested))

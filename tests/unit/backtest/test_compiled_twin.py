@@ -54,7 +54,7 @@ def test_a_twin_that_was_built_on_other_declarations_is_refused_by_name(
     (built,) = Path(compiled.__path__[0]).glob("ema_cross.*.so")
     (tmp_path / built.name).write_bytes(built.read_bytes())
     monkeypatch.syspath_prepend(tmp_path)
-    exported = strategy.__pyx_capi__
+    exported = vars(strategy)["__pyx_capi__"]
     (name,) = (name for name in exported if name.startswith("strategy_interface_"))
     monkeypatch.setitem(exported, name[:-12] + name[:-13:-1], exported[name])
     monkeypatch.delitem(exported, name)
