@@ -6,6 +6,7 @@
     |   +-- SequenceGap            a source skipped or repeated a number
     |   +-- OwnershipLost          another process took this role over
     |   +-- SnapshotMismatch       a snapshot does not fit its log
+    |   |   +-- SnapshotLayout         it has another layout, and is not read
     |   +-- LedgerOverflow         an amount left the range of the exact integers
     +-- TheirFault      the input is wrong: refused, recorded, and the service continues
     |   +-- ConfigError            a key is unknown, missing or out of range
@@ -46,6 +47,7 @@ __all__ = [
     "SequenceGap",
     "ServiceUnavailable",
     "SessionRefused",
+    "SnapshotLayout",
     "SnapshotMismatch",
     "StrategyError",
     "TheirFault",
@@ -100,6 +102,10 @@ class OwnershipLost(OurFault):
 
 class SnapshotMismatch(OurFault):
     """A snapshot does not fit the log it belongs to."""
+
+
+class SnapshotLayout(SnapshotMismatch):
+    """A snapshot of another layout: the state is made from the log, without it."""
 
 
 class LedgerOverflow(OurFault):

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.core import Effect
-from live_runner.contracts.errors import OurFault, SnapshotMismatch
+from live_runner.contracts.errors import OurFault, SnapshotLayout
 from live_runner.contracts.messages import (
     BarSet,
     Command,
@@ -191,7 +191,7 @@ class ExecutionCore:
         """Take over a state that ``snapshot`` gave, on a fresh core."""
         state = msgspec.msgpack.decode(data)
         if state["version"] != SNAPSHOT_VERSION:
-            raise SnapshotMismatch(
+            raise SnapshotLayout(
                 f"A snapshot of version {state['version']} cannot be read, {SNAPSHOT_VERSION} can",
                 remedy="Start from the log without the snapshot",
                 session=self._name,

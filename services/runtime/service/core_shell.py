@@ -29,6 +29,7 @@ from live_runner.contracts.errors import (
     DeterminismViolation,
     OurFault,
     RunnerError,
+    SnapshotLayout,
     SnapshotMismatch,
     TheirFault,
     VersionMismatch,
@@ -291,7 +292,12 @@ class CoreShell:
             return 0
         reference = codec.decode(last[1])
         assert isinstance(reference, Snapshot)
-        self.core.restore(await self.bus.get_object(reference.object))
+        self._snapshot_object = reference.object
+        try:
+            self.core.restore(await self.bus.get_object(reference.object))
+        except SnapshotLayout as error:  # another build's: nothing was read of it, and the log has everything
+            self.log.warning("snapshot has another layout, folding the log from its start", error=str(error))
+            return 0
         if self.core.seq != reference.core_seq or self.core.state_hash() != reference.state_hash:
             raise SnapshotMismatch(
                 f"The snapshot {reference.object} does not fit its log (state hash {self.core.state_hash()}, "
@@ -300,7 +306,6 @@ class CoreShell:
                 session=self.session,
                 object=reference.object,
             )
-        self._snapshot_object = reference.object
         self._has_joined = True
         self.restored(reference)
         return reference.stream_seq

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.codec import decode, encode
-from live_runner.contracts.errors import SnapshotMismatch, StrategyError
+from live_runner.contracts.errors import SnapshotLayout, SnapshotMismatch, StrategyError
 from live_runner.contracts.messages import Event
 
 __all__ = ["VERSION", "events_of", "events_plain", "pack", "plain_state", "unpack"]
@@ -34,7 +34,7 @@ def unpack(data: bytes) -> dict[str, Any]:
             remedy="Delete it; the state is then made again from the log",
         ) from error
     if not isinstance(state, dict) or state.get("version") != VERSION:
-        raise SnapshotMismatch(
+        raise SnapshotLayout(
             "A strategy snapshot has another layout",
             remedy="Delete it; the state is then made again from the log",
             expected=VERSION,

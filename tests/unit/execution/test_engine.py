@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from live_runner.contracts.codec import canonical, decode, encode
-from live_runner.contracts.errors import OurFault, SnapshotMismatch
+from live_runner.contracts.errors import OurFault, SnapshotLayout
 from live_runner.contracts.messages import Event, Filled, Requested, Settled
 from live_runner.services.execution.core.engine import ExecutionCore
 
@@ -135,7 +135,7 @@ def test_snapshot_of_another_version_is_refused(driver: Any) -> None:
     state = msgspec.msgpack.decode(core.core.snapshot())
     state["version"] = 99
 
-    with pytest.raises(SnapshotMismatch):
+    with pytest.raises(SnapshotLayout):
         ExecutionCore("s1").restore(msgspec.msgpack.encode(state))
 
 
