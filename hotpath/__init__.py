@@ -1,4 +1,4 @@
-"""The exact arithmetic and the bar loop, each module twice.
+"""The exact arithmetic and the indicators, each module twice; the engine (``engine/``), written once.
 
 ``reference/*.py`` is the specification, plain and obvious; ``compiled/*.pyx`` gives the same answers,
 fast. ``LIVE_RUNNER_HOTPATH`` (``compiled``, the default, or ``reference``) chooses once, when this

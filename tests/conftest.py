@@ -27,15 +27,9 @@ _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
 pytest_plugins = [path.stem for path in sorted(_HERE.glob("fix_*.py"))]
 
-# The bar loop is built of compiled modules; with the reference hot path it is not used, and the cores run alone.
-_OF_THE_BAR_LOOP = [
-    "golden/test_corpus_columns.py",
-    "parity/test_barloop.py",
-    "parity/test_compiled_strategies.py",
-    "parity/test_extremes.py",
-    "unit/backtest/test_barloop_columns.py",
-]
-collect_ignore = _OF_THE_BAR_LOOP if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []
+# A compiled strategy is written against the compiled engine.
+_OF_COMPILED_STRATEGIES = ["parity/test_compiled_strategies.py", "parity/test_extremes.py"]
+collect_ignore = _OF_COMPILED_STRATEGIES if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []
 
 
 def pytest_report_header() -> list[str]:

@@ -128,12 +128,12 @@ def contest(
 
 
 def _loop(given: Contest) -> BacktestResult | None:
-    """The compiled bar loop with a strategy in Python."""
+    """The engine over columns, with a strategy in Python."""
     return run_columns(given.config, given.source, given.facts, given.timeline(), ENGINE)
 
 
 def _twin(given: Contest) -> BacktestResult | None:
-    """The compiled bar loop with the strategy's compiled twin."""
+    """The engine over columns, with the strategy's compiled twin."""
     return run_columns(given.config, given.source, given.facts, given.timeline(), ENGINE, compiled=True)
 
 

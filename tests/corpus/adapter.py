@@ -47,15 +47,11 @@ _RESTARTS_PERCENT = 15
 
 
 def available() -> dict[str, Player]:
-    """The players of this process; the interpreted hot path has no bar loop over columns."""
-    if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference":
-        return {"messages": play_messages, "restarted": play_restarted}
-    return {
-        "messages": play_messages,
-        "restarted": play_restarted,
-        "columns": play_columns,
-        "compiled": play_compiled,
-    }
+    """The players of this process; a compiled strategy runs on the compiled engine only."""
+    players: dict[str, Player] = {"messages": play_messages, "restarted": play_restarted, "columns": play_columns}
+    if os.environ.get("LIVE_RUNNER_HOTPATH") != "reference":
+        players["compiled"] = play_compiled
+    return players
 
 
 def play_messages(session: Session) -> list[Output] | None:
@@ -94,12 +90,12 @@ def _play_cores(session: Session, *, restarts_percent: int) -> list[Output]:
 
 
 def play_columns(session: Session) -> list[Output] | None:
-    """Through the compiled bar loop, with the Python strategy."""
+    """Over columns, with the Python strategy."""
     return _play_loop(session, compiled=False)
 
 
 def play_compiled(session: Session) -> list[Output] | None:
-    """Through the compiled bar loop, with the strategy's compiled twin."""
+    """Over columns, with the strategy's compiled twin."""
     return _play_loop(session, compiled=True) if session.has_compiled_strategy else None
 
 

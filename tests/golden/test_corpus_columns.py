@@ -1,4 +1,4 @@
-"""The corpus through the bar loop over columns, with the Python strategy and with its compiled twin."""
+"""The corpus over columns, with the Python strategy and with its compiled twin."""
 
 from __future__ import annotations
 

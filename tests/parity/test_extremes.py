@@ -1,4 +1,4 @@
-"""Markets and accounts at the limits: the compiled bar loop and the cores end alike, in a result or in an error.
+"""Markets and accounts at the limits: columns and messages end alike, in a result or in an error.
 
 LIVE_RUNNER_EXTREME_SEEDS=<first>:<end> draws other ones; docs/sanitizers.md tells of a long run.
 """
@@ -32,7 +32,7 @@ LADDER = msgspec.structs.replace(
     session_world.LADDER, parameters={"long": {"regime_move": None}, "short": {"regime_move": None}}
 )
 ENDLESS_S = (4e9, 9.1e9, 1e12)
-"""Times to wait beyond what the bar loop counts; the cores take them."""
+"""Times to wait that are longer than any session."""
 SEEDS = range(*(int(text) for text in os.environ.get("LIVE_RUNNER_EXTREME_SEEDS", "0:40").split(":")))
 
 
