@@ -16,6 +16,8 @@ from live_runner.contracts.errors import DataError
 __all__ = ["Columns"]
 
 PRICES: Final = ("open", "high", "low", "close", "volume")
+INTEGERS: Final = ("l", "q")
+FLOATS: Final = ("d",)
 TIME_END_NS: Final = 2**62
 """In 2116: what is counted on from here still fits 64 bits."""
 
@@ -185,12 +187,21 @@ class Columns:
 
 
 def check_lengths(at: int, rows: tuple[Any, ...]) -> None:
-    """Every column of a symbol has one value per open time."""
+    """Every column of a symbol has one value per open time, one after the other in memory."""
     if len(rows) != 1 + len(PRICES):
         raise unfit(f"Symbol {at} has {len(rows) - 1} columns instead of {len(PRICES)}", "symbols", at, -1)
+    check_layout(at, "time", rows[0], INTEGERS)
     for name, values in zip(PRICES, rows[1:], strict=True):
+        check_layout(at, name, values, FLOATS)
         if len(values) != len(rows[0]):
             raise unfit(f"Symbol {at} has {len(values)} rows of {name} and {len(rows[0])} times", name, at, -1)
+
+
+def check_layout(at: int, name: str, values: Any, formats: tuple[str, ...]) -> None:
+    """One contiguous row of 64-bit numbers."""
+    view = memoryview(values)
+    if view.ndim != 1 or not view.c_contiguous or view.format not in formats:
+        raise unfit(f"The {name} column of symbol {at} is not one contiguous row of 64-bit numbers", name, at, -1)
 
 
 def unfit(what: str, field: str, symbol: int, row: int) -> DataError:

@@ -14,6 +14,7 @@ import msgspec
 
 from live_runner.contracts.messages import Instrument, Leg, Lot, Pending, Settled
 from live_runner.contracts.policy import BackoffState, is_blocked
+from live_runner.contracts.vocabulary import SIDES
 from live_runner.strategies.base import LegView, LotView, OrderView, Rules, View
 from live_runner.strategies.view import BackoffView
 
@@ -59,9 +60,14 @@ def rules_of(instrument: Instrument) -> Rules:
 
 
 class Account:
-    """Folds ``settled``; what it shows is frozen and shares nothing that changes later."""
+    """Folds ``settled``; what it shows is frozen and shares nothing that changes later.
 
-    def __init__(self, instruments: Sequence[Instrument], equity: str) -> None:
+    Legs, orders and backoffs are shown in the order of ``symbols``, so that it does not depend on what happened first.
+    """
+
+    def __init__(self, instruments: Sequence[Instrument], symbols: Sequence[str], equity: str) -> None:
+        self._symbols = tuple(symbols)
+        self._keys: tuple[LegKey, ...] = tuple((symbol, side) for symbol in symbols for side in SIDES)
         self._rules = MappingProxyType({instrument.symbol: rules_of(instrument) for instrument in instruments})
         self._totals = Totals(cash=equity, equity=equity)
         self._legs: dict[LegKey, Leg] = {}
@@ -81,10 +87,10 @@ class Account:
                 views[key] = _leg_view(leg, self._legs.get(key), views.get(key))
                 self._legs[key] = leg
                 self._fold_backoff(key, leg)
-            self._leg_views = MappingProxyType(views)
+            self._show_legs(views)
         if settled.pending != self._pending:
             self._pending = settled.pending
-            self._order_views = _order_views(settled.pending)
+            self._order_views = self._show_orders(settled.pending)
 
     def _fold_backoff(self, key: LegKey, leg: Leg) -> None:
         if leg.backoff is not None:
@@ -115,7 +121,16 @@ class Account:
         )
 
     def _backoff_views(self, now_ns: int) -> Mapping[LegKey, BackoffView]:
-        return MappingProxyType({key: backoff_view(state, now_ns) for key, state in self.backoffs.items()})
+        return MappingProxyType(
+            {key: backoff_view(self.backoffs[key], now_ns) for key in self._keys if key in self.backoffs}
+        )
+
+    def _show_legs(self, views: Mapping[LegKey, LegView]) -> None:
+        self._leg_views = MappingProxyType({key: views[key] for key in self._keys if key in views})
+
+    def _show_orders(self, pending: list[Pending]) -> Mapping[str, tuple[OrderView, ...]]:
+        views = _order_views(pending)
+        return MappingProxyType({symbol: tuple(views[symbol]) for symbol in self._symbols if symbol in views})
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data; legs by symbol and side."""
@@ -131,9 +146,9 @@ class Account:
         legs = msgspec.convert(state["legs"], list[Leg])
         self._legs = {(leg.symbol, leg.leg): leg for leg in legs}
         self.backoffs = {key: leg.backoff for key, leg in self._legs.items() if leg.backoff is not None}
-        self._leg_views = MappingProxyType({key: _leg_view(leg, None, None) for key, leg in self._legs.items()})
+        self._show_legs({key: _leg_view(leg, None, None) for key, leg in self._legs.items()})
         self._pending = msgspec.convert(state["pending"], list[Pending])
-        self._order_views = _order_views(self._pending)
+        self._order_views = self._show_orders(self._pending)
 
 
 def _leg_view(leg: Leg, before: Leg | None, shown: LegView | None) -> LegView:
@@ -159,7 +174,7 @@ def _shared(now: list[Lot], before: list[Lot]) -> int:
     return min(len(now), len(before))
 
 
-def _order_views(pending: list[Pending]) -> Mapping[str, tuple[OrderView, ...]]:
+def _order_views(pending: list[Pending]) -> dict[str, list[OrderView]]:
     views: dict[str, list[OrderView]] = {}
     for order in pending:
         views.setdefault(order.symbol, []).append(
@@ -177,7 +192,7 @@ def _order_views(pending: list[Pending]) -> Mapping[str, tuple[OrderView, ...]]:
                 expires_ns=order.expires_ns,
             )
         )
-    return MappingProxyType({symbol: tuple(orders) for symbol, orders in views.items()})
+    return views
 
 
 def backoff_view(state: BackoffState, now_ns: int) -> BackoffView:

@@ -132,7 +132,7 @@ class StrategyCore:
         self._config = config
         self._symbols = config.market.symbols
         self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
-        self._account = Account(started.instruments, config.account.equity)
+        self._account = Account(started.instruments, self._symbols, config.account.equity)
         self._decisions = MessageDecisions(
             started.session,
             self.strategy,

@@ -1,0 +1,114 @@
+"""What a strategy is shown over columns and through messages: other objects, with the same attributes and text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import session_world
+from session_world import ENGINE, World
+
+from live_runner.contracts.config import Account, Fills, StrategyChoice
+from live_runner.services.backtest.columns import run_columns
+from live_runner.services.backtest.session import run_backtest
+
+SOURCE = '''
+from hashlib import blake2b
+from live_runner.strategies.base import *
+
+NAMES = ("Bar(", "LegView(", "LotView(", "OrderView(", "Fill(", "Rejection(", "OrderUpdate(", "BackoffView(")
+
+class Given(Parameters, frozen=True, kw_only=True):
+    pass
+
+class Mark(LegState):
+    asked: int = 0
+
+class Witness(Strategy[Given, Mark]):
+    """Asks for the hash of the text of everything that it is shown, as its reason; keeps all of it."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.told = []
+        self.kept = []
+
+    def policy(self):
+        return ExecutionPolicy(add_style="market", max_failures=2, backoff_s=600.0, fallback=("timeout",))
+
+    def on_fill(self, fill, view):
+        self.told.append(repr(fill))
+
+    def on_rejection(self, rejection, view):
+        self.told.append(repr(rejection))
+
+    def on_order_update(self, update, view):
+        self.told.append(repr(update))
+
+    def on_bar(self, bar, view):
+        self.kept.append((bar, view, view.legs, view.orders))
+        old = self.kept[-5:][0]
+        symbol = bar.symbol
+        legs = {key: repr(leg) for key, leg in view.legs.items() if leg.lots}
+        lines = [repr(bar), repr(view.now_ns), repr(view.equity), repr(view.cash)]
+        lines += [repr(view.exposure), repr(view.margin)]
+        lines += [view.gate, repr(legs), repr(view.leg(symbol, "long")), repr(view.leg("nowhere", "long"))]
+        lines += [repr(dict(view.orders)), repr(view.pending(symbol)), repr(view.pending("nowhere"))]
+        lines += [repr(view.backoff(symbol, "long")), repr(dict(view.backoffs)), repr(view.instrument(symbol))]
+        lines += [repr(old[1].equity), repr(dict(old[1].orders)), repr(dict(old[3])), repr(old[1].now_ns)]
+        lines += [repr({key: leg.quantity for key, leg in old[2].items() if leg.lots})]
+        lines += self.told
+        self.told = []
+        at = len(self.kept)
+        self.leg(symbol, "long").asked += 1
+        text = "\\n".join(lines)
+        said = blake2b(text.encode(), digest_size=8).hexdigest() + " " + " ".join(n for n in NAMES if n in text)
+        if view.leg(symbol, "long").is_open:
+            if at % 3 == 0:
+                return [intent.close(symbol, "long", reason=said)]
+            return [intent.add(symbol, "long", 50.0 / bar.close, reason=said)]
+        price = bar.close * (0.999 if at % 2 else 1.001)
+        asked = [intent.open(symbol, "long", 400.0 / bar.close, style="limit", limit_price=price, time_to_live_s=180.0,
+                             stop_loss=price * 0.99, take_profit=price * 1.01, reason=said)]
+        if at % 11 == 0:
+            asked.append(intent.open(symbol, "short", 1e9, style="market", reason=said))
+        return asked
+'''
+
+
+@pytest.fixture(name="world_of")
+def fixture_world_of(tmp_path: Path) -> Callable[..., World]:
+    """A session of the strategy above."""
+    path = tmp_path / "witness.py"
+    path.write_text(SOURCE)
+
+    def make(**options: Any) -> World:
+        return session_world.make_world(StrategyChoice(path=str(path)), market_seed=3, bars=160, **options)
+
+    return make
+
+
+@pytest.mark.parametrize("lots", ["lifo", "average"])
+@pytest.mark.parametrize("market", ["next_open", "bar_close"])
+def test_what_a_strategy_is_shown_reads_the_same(world_of: Callable[..., World], lots: str, market: str) -> None:
+    account = Account(equity="2000", leverage="5", lots=lots)  # type: ignore[arg-type]  # a parameter of the test
+    world = world_of(account=account, fills=Fills(market=market))  # type: ignore[arg-type]  # the same
+    facts, items = world.facts_and_items()
+    messages: list[Any] = []
+    columns: list[Any] = []
+
+    run_backtest(world.config, world.source, facts, items, ENGINE, sink=messages.append)
+    run_columns(world.config, world.source, facts, world.timeline(), ENGINE, sink=columns.append)
+
+    shown = [reasons(event) for event in messages]
+    assert [reasons(event) for event in columns] == shown
+    text = "\n".join(line for lines in shown for line in lines)
+    for name in ("Bar(", "LegView(", "LotView(", "OrderView(", "Fill(", "Rejection(", "OrderUpdate(", "BackoffView("):
+        assert name in text
+
+
+def reasons(event: Any) -> list[str]:
+    """The reasons of a decision's intents, blocked ones included."""
+    blocked = [held.intent for held in getattr(event, "blocked", [])]
+    return [intent.reason for intent in [*getattr(event, "intents", []), *blocked]]
