@@ -6,6 +6,7 @@ The interpreter's lock is held for the whole run: several sessions at once take 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.ref cimport PyObject
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from live_runner.contracts.errors import StrategyError
@@ -22,7 +23,14 @@ from live_runner.hotpath.engine.orders cimport Order
 from live_runner.hotpath.engine.pretrade cimport Asked, new_asked
 from live_runner.hotpath.engine.session cimport Session
 from live_runner.hotpath.engine.state cimport Market, State
-from live_runner.hotpath.engine.strategy cimport CompiledStrategy, Desk, asked_t, fill_news_t, rejection_news_t
+from live_runner.hotpath.engine.strategy cimport (
+    CompiledStrategy,
+    Desk,
+    asked_t,
+    fill_news_t,
+    hears_orders,
+    rejection_news_t,
+)
 from live_runner.hotpath.engine.words cimport (
     CLOSE,
     FILLED,
@@ -55,6 +63,7 @@ cdef class CompiledHost(Decisions):
     cdef State account
     cdef PyObject *borrowed
     cdef list asked, held_back
+    cdef char *accepted     # leg states as they were accepted last: most calls change none
 
     def __init__(
         self, Session session not None, CompiledStrategy strategy not None, Desk desk not None, bint skips_late
@@ -73,11 +82,21 @@ cdef class CompiledHost(Decisions):
         self.borrowed = <PyObject *>desk
         self.asked = []
         self.held_back = []
-        self.account.notes = True
         self.keeps_state = strategy.leg_bytes > 0
+        self.listens = self.keeps_state or hears_orders(strategy)
+        self.account.notes = self.listens
         if self.keeps_state:
+            if self.accepted != NULL:
+                raise RuntimeError("A host is set up once")
+            self.accepted = <char *>malloc(2 * self.symbols * strategy.leg_bytes)
+            if self.accepted == NULL:
+                raise MemoryError
             for symbol in range(self.symbols):
-                self.accept(symbol)
+                Decisions.accept(self, symbol)
+            memcpy(self.accepted, strategy.legs, 2 * self.symbols * strategy.leg_bytes)
+
+    def __dealloc__(self):
+        free(self.accepted)
 
     # -- a close ----------------------------------------------------------------------------------
 
@@ -101,8 +120,29 @@ cdef class CompiledHost(Decisions):
             self.decide_at(
                 self.account.set_number, self.account.close_ns, self.account.now_ns, self.account.notices
             )
-        else:
+        elif self.waits:
             self.decide_at(self.account.set_number, self.account.close_ns, self.account.now_ns, None)
+        else:
+            self.decide_quietly()
+        return 0
+
+    cdef int decide_quietly(self) except -1:
+        """``decide_at`` of a close without order events, without its calls in between."""
+        cdef int symbol
+        self.number = self.account.set_number
+        self.close_ns = self.account.close_ns
+        self.now_ns = self.account.now_ns
+        self.numbered = 0
+        for symbol in range(self.symbols):
+            if self.columns.bars[symbol].number == self.number and not (
+                self.skips_late and self.columns.bars[symbol].late
+            ):
+                self.ask_symbol(symbol)
+        if self.desk.status != ST_OK:
+            self.give_up()
+        if self.wanted:
+            self.hand_over()
+            self.wanted = 0
         return 0
 
     cdef int forget_averages(self) except -1:
@@ -278,6 +318,14 @@ cdef class CompiledHost(Decisions):
 
     # -- leg states -------------------------------------------------------------------------------
 
+    cdef int accept(self, int symbol) except -1:
+        """Take over what strategy code left in the symbol's legs; nothing where it left them alone."""
+        cdef int size = 2 * self.strategy.leg_bytes
+        if memcmp(self.accepted + symbol * size, self.strategy.legs + symbol * size, size) != 0:
+            Decisions.accept(self, symbol)
+            memcpy(self.accepted + symbol * size, self.strategy.legs + symbol * size, size)
+        return 0
+
     cdef bytes changed_state(self, int index, bytes known):
         cdef int size = self.strategy.leg_bytes
         cdef char *now = self.strategy.legs + index * size
@@ -289,4 +337,5 @@ cdef class CompiledHost(Decisions):
         memcpy(
             self.strategy.legs + index * self.strategy.leg_bytes, PyBytes_AS_STRING(state), self.strategy.leg_bytes
         )
+        memcpy(self.accepted + index * self.strategy.leg_bytes, PyBytes_AS_STRING(state), self.strategy.leg_bytes)
         return 0

@@ -80,3 +80,6 @@ cdef class Manager:
     @cython.locals(state=State, order=Order, market=Market)
     cpdef restore(self, dict row)
     cdef Policy policy_of(self, list stored)
+
+@cython.locals(at=Py_ssize_t)
+cdef int take_out(list orders, Order order) except -1

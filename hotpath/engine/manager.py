@@ -305,8 +305,8 @@ class Manager:
     def forget(self, order: Order) -> None:
         """Remove a closed order."""
         market = self.state.markets[order.symbol]
-        self.state.orders.remove(order)
-        market.open_orders.remove(order)
+        take_out(self.state.orders, order)
+        take_out(market.open_orders, order)
 
     # -- what follows by permission -------------------------------------------------------------
 
@@ -492,3 +492,11 @@ class Manager:
         if stored[3] is None:
             return self.state.policy
         return Policy(msgspec.convert(stored[3], ExecutionPolicy), True)
+
+
+def take_out(orders: list[Order], order: Order) -> None:
+    """Remove an order from a list that holds it; the newest are at its end."""
+    at = len(orders) - 1
+    while orders[at] is not order:
+        at -= 1
+    orders.pop(at)

@@ -134,6 +134,16 @@ cdef inline int64_t ticks_of(Grid grid, double price) noexcept:
     return ticks
 
 
+cdef inline int64_t ticks_at(double price, double scale, double mantissa) noexcept:
+    """As ``ticks_of``, of a grid whose step is mantissa / scale."""
+    cdef double count = price * scale
+    if mantissa != 1.0:
+        count = count / mantissa
+    if not 0.5 < count < 9007199254740992.0:
+        return 0
+    return <int64_t>rint(count)
+
+
 cdef inline double to_float(Grid grid, int64_t units) noexcept:
     """The float64 nearest to a count of steps."""
     return c_to_float(&grid.c, units)

@@ -6,7 +6,7 @@ from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.margin cimport Margin
-from live_runner.hotpath.engine.money cimport money_text, units_text
+from live_runner.hotpath.engine.money cimport money_text, ticks_at, units_text
 from live_runner.hotpath.engine.orders cimport Order, new_order
 from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State
 from live_runner.hotpath.engine.words cimport (
@@ -46,6 +46,8 @@ cdef class Paper(Gateway):
     cdef int await_funding(self, Market market, FundingDue due) except -1
     @cython.locals(at=int, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t)
     cdef int run_bar(self, Market market) except -1
+    @cython.locals(at=int)
+    cdef int name_price(self, Market market) except -1
     @cython.locals(state=State, waiting=list, due=FundingDue, ticks=int64_t, side=int, leg=Leg, amount=int128)
     cdef int fund(self, Market market, int64_t before_ns, int64_t price) except -1
     @cython.locals(state=State, ticks=int64_t, number=int64_t, name=str, side=int, lots=int64_t, order=Order)

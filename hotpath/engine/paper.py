@@ -25,7 +25,7 @@ from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, new_order
-    from live_runner.hotpath.engine.plain_money import money_text, units_text
+    from live_runner.hotpath.engine.plain_money import money_text, ticks_at, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.words import (
         CLOSE,
@@ -210,10 +210,12 @@ class Paper(Gateway):
     def run_bar(self, market: Market) -> None:
         """One symbol's bar, steps 1 to 6."""
         at = market.index
-        opened = market.ticks(self.state.columns.bars[at].open)
-        highest = market.ticks(self.state.columns.bars[at].high)
-        lowest = market.ticks(self.state.columns.bars[at].low)
-        closed = market.ticks(self.state.columns.bars[at].close)
+        opened = ticks_at(self.state.columns.bars[at].open, market.tick_scale, market.tick_mantissa)
+        highest = ticks_at(self.state.columns.bars[at].high, market.tick_scale, market.tick_mantissa)
+        lowest = ticks_at(self.state.columns.bars[at].low, market.tick_scale, market.tick_mantissa)
+        closed = ticks_at(self.state.columns.bars[at].close, market.tick_scale, market.tick_mantissa)
+        if opened == 0 or highest == 0 or lowest == 0 or closed == 0:
+            self.name_price(market)
         if market.funding_count:
             self.fund(market, self.state.columns.bars[at].open_ns + 1, opened)
         if market.book.count:
@@ -240,6 +242,14 @@ class Paper(Gateway):
         self.state.moved = True
         self.state.ledger.mark_at(market, closed)
         self.mark_busy(market)
+
+    def name_price(self, market: Market) -> None:
+        """Raise for the first price of the bar that is not on the market's grid."""
+        at = market.index
+        market.ticks(self.state.columns.bars[at].open)
+        market.ticks(self.state.columns.bars[at].high)
+        market.ticks(self.state.columns.bars[at].low)
+        market.ticks(self.state.columns.bars[at].close)
 
     def fund(self, market: Market, before_ns: int, price: int) -> None:
         """Pay or receive what is due before a time; what is due later goes on waiting."""

@@ -33,6 +33,7 @@ __all__ = [
     "quick_lots_text",
     "quick_ticks",
     "quick_ticks_text",
+    "ticks_at",
     "ticks_of",
     "times",
     "to_float",
@@ -129,6 +130,14 @@ def ticks_of(grid: Any, price: float) -> int:
         return max(int(grid.from_float(price)), 0)
     except ValueError:
         return 0
+
+
+def ticks_at(price: float, scale: float, mantissa: float) -> int:
+    """As ``ticks_of``, of a grid whose step is mantissa / scale."""
+    count = price * scale
+    if mantissa != 1.0:
+        count = count / mantissa
+    return round(count) if 0.5 < count < 9007199254740992.0 else 0
 
 
 def to_float(grid: Any, units: int) -> float:

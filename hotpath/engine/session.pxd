@@ -33,7 +33,7 @@ cdef class Session:
     cdef list due
     cdef Py_ssize_t due_at
     cdef int64_t due_set
-    @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t, every=int64_t)
+    @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t, pause_at=int64_t)
     cpdef play(self, Host host, object grid, int64_t length_ns, int64_t warmup_sets, list due, object progress, object sink)
     @cython.locals(row=Py_ssize_t)
     cpdef check(self, object grid, object length_ns, object warmup_sets, list due)

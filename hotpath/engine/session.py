@@ -101,10 +101,11 @@ class Session:
         self.due_at = 0
         self.due_set = due[0][0] if due else -1
         sets = len(grid)
-        every = PAUSE_SETS
+        pause_at = 0
         times = grid if cython.compiled else grid.tolist()
         for number in range(sets):
-            if number % every == 0:
+            if number == pause_at:
+                pause_at += PAUSE_SETS
                 self.pause(number, progress)
             self.step(host, times[number], times[number] + length_ns, number + 1, number >= warmup_sets)
             if sink is not None:

@@ -5,7 +5,7 @@ from live_runner.hotpath.compiled.normalize cimport Normalizer
 from live_runner.hotpath.engine.book cimport Book
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
-from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, nearest, of_whole, times
+from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, of_whole, ticks_at, times
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.orders cimport Order, Policy
 from live_runner.hotpath.engine.words cimport CLOSE, MARKET, TRADING_OPEN
@@ -39,7 +39,7 @@ cdef class Market(Position):
     cdef readonly object participation
     cdef list funding
     cdef int funding_count
-    @cython.locals(count=double)
+    @cython.locals(ticks=int64_t)
     cdef int64_t ticks(self, double price) except -1
     cdef object off_grid(self, double price)
     cdef int64_t close_ticks(self) except -1

@@ -22,7 +22,7 @@ from live_runner.hotpath.engine.orders import Order, Policy
 
 if not cython.compiled:
     from live_runner.hotpath.engine.notices import Notice, new_notice
-    from live_runner.hotpath.engine.plain_money import divide, money_text, mul, nearest, of_whole
+    from live_runner.hotpath.engine.plain_money import divide, money_text, mul,  of_whole
     from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REAL_STAGES", "REPORT_IT", "Market", "Sink", "State"]
@@ -138,12 +138,10 @@ class Market(Position):
 
     def ticks(self, price: float) -> int:
         """A market observation on the grid, a half to the even count; DataError for one that is not on it."""
-        count = price * self.tick_scale
-        if self.tick_mantissa != 1.0:
-            count = count / self.tick_mantissa
-        if not 0.5 < count < 9007199254740992.0:
+        ticks = ticks_at(price, self.tick_scale, self.tick_mantissa)
+        if ticks == 0:
             raise self.off_grid(price)
-        return nearest(count)
+        return ticks
 
     def off_grid(self, price: float) -> DataError:
         """An observation that is not a price of this market."""

@@ -216,3 +216,7 @@ cdef class CompiledStrategy:
     cdef char *keep_legs(self, int bytes_per_leg) except NULL
     cdef inline char *leg(self, int symbol, int side) noexcept nogil:
         return self.legs + (2 * symbol + side) * self.leg_bytes
+
+
+# Whether the strategy overrides a hook for order events.
+cdef bint hears_orders(CompiledStrategy strategy) noexcept

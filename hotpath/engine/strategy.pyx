@@ -191,3 +191,11 @@ cdef class CompiledStrategy:
 
     cdef int on_rejection(self, const rejection_news_t *news, Desk desk) noexcept nogil:
         return ST_OK
+
+
+cdef bint hears_orders(CompiledStrategy strategy) noexcept:
+    """Whether the strategy overrides a hook for order events."""
+    return (
+        <void *>strategy.on_fill != <void *>CompiledStrategy.on_fill
+        or <void *>strategy.on_rejection != <void *>CompiledStrategy.on_rejection
+    )
