@@ -15,7 +15,7 @@ PARALLEL := -n $(JOBS) --dist loadfile
 PEERS := $(patsubst requirements/peers-%.txt,.venv/peers/%/installed,$(wildcard requirements/peers-*.txt))
 SERVERLESS := tests/architecture tests/unit tests/property tests/parity tests/golden
 
-.PHONY: help setup check format test quick parity sim paper peers bench lock up down clean
+.PHONY: help setup check format test quick parity sim paper peers bench lock pages up down clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench: setup  ## the table of speeds, each beside its floor of the same run; QUI
 
 lock: setup  ## resolve the packages anew (in an environment of the oldest Python)
 	infra/lock-requirements
+
+pages: setup  ## make the pages anew that are made from the code: docs/codes.md, events.md, order_life.svg
+	$(BIN)/python -m tests.pages
 
 up: ## the whole paper stack in containers, when it is healthy
 	docker compose up --detach --build --wait

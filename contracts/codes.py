@@ -1,0 +1,259 @@
+"""Every token with which something is denied, rejected, ended, declined or reported, and what to do about it.
+
+docs/codes.md is made from these tables; tests/architecture/test_codes.py holds them to the code in both directions.
+Only pages read them: no rule depends on a meaning or a remedy.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+__all__ = ["DECLINES", "DENIALS", "ENDINGS", "INCIDENTS", "REJECTIONS", "Code"]
+
+
+class Code(NamedTuple):
+    """What a token means, and what to do when it appears; each one sentence or two."""
+
+    meaning: str
+    remedy: str
+
+
+DENIALS: Final = {
+    "above_max_amount": Code(
+        "The amount is above the market's maximum, or has more digits than can be kept.",
+        "Ask for less, or split it into several intents.",
+    ),
+    "above_max_notional": Code(
+        "Price times amount is above the market's maximum.", "Ask for less, or split it into several intents."
+    ),
+    "amount_rounds_to_zero": Code(
+        "At the market's precision nothing is left of the amount.",
+        "Ask for at least one lot: `view.instrument(symbol).lot_size`.",
+    ),
+    "backoff": Code(
+        "The leg has had as many rejections in a row as the policy permits, and opens and adds wait.",
+        "Look at the rejections; `max_failures` and `backoff_s` of the policy say when and for how long.",
+    ),
+    "bad_fallback": Code(
+        "A reason for a fallback is not known.", "Use `reject` or `timeout`, in the intent and in the policy."
+    ),
+    "bad_fraction": Code(
+        "The share of a position to close is not above 0 and at most 1.", "Give a fraction in that range."
+    ),
+    "bad_price": Code(
+        "A limit, stop or target is not a positive price, would trigger at once, or stands on an order that cannot "
+        "carry it.",
+        "Put a long's stop below and its target above the entry, a short's the other way round; only an open or add "
+        "carries them.",
+    ),
+    "bad_quantity": Code(
+        "The quantity or notional is not a positive decimal number, or its sizing is not known.",
+        "Give a number above 0; `explicit` and `delegate_notional` are the sizings.",
+    ),
+    "bad_time_to_live": Code("The order's time to live is over before it is sent.", "Give a time above 0."),
+    "below_min_amount": Code("The amount is below the market's minimum.", "Ask for more, or leave it out."),
+    "below_min_notional": Code("Price times amount is below the market's minimum.", "Ask for more, or leave it out."),
+    "close_pending": Code(
+        "An order that closes the whole leg is under way already.",
+        "Wait for it, or cancel it first; a market close is taken beside a resting limit close.",
+    ),
+    "entries_stopped": Code(
+        "An operator has stopped the session: no opens, adds or fallbacks.", "`live-runner resume SESSION` lifts it."
+    ),
+    "flattening": Code(
+        "An operator has flattened the session: no opens, adds or fallbacks.", "`live-runner resume SESSION` lifts it."
+    ),
+    "killed": Code(
+        "An operator has killed the session's entries: no opens, adds or fallbacks.",
+        "`live-runner resume SESSION` lifts it.",
+    ),
+    "late_bar": Code(
+        "The symbol's last bar came late, and entries on late bars are not permitted.",
+        "`market.late_bars: trade` permits them.",
+    ),
+    "leg_blocked": Code(
+        "It is not known yet what became of an order on this leg.",
+        "Wait: the venue is asked about the order (`order.unknown` names it).",
+    ),
+    "missing_limit_price": Code("A limit or post-only order has no price.", "Give `limit_price`."),
+    "missing_order_style": Code(
+        "An open or add has no known order style, neither of its own nor from the policy.",
+        "Give `style`, or for adds `add_style` in the policy.",
+    ),
+    "missing_quantity": Code(
+        "An open or add has no quantity and does not delegate its sizing; a partial close has neither quantity nor "
+        "fraction.",
+        "Give `quantity`, or `notional` for an open or add, or `fraction` for a partial close. The runner has no "
+        "default size.",
+    ),
+    "negative": Code("A price or an amount is negative.", "Give a positive one; the side comes from leg and action."),
+    "no_position": Code(
+        "An add, partial close or close of a leg that is flat, or a retried close that has nothing left to close.",
+        "Look at `view.leg(symbol, side).is_open` first.",
+    ),
+    "no_price": Code("The symbol has had no bar yet.", "Decide on a symbol after its first bar."),
+    "not_a_number": Code(
+        "A price or an amount is not a finite decimal number.", "Look for a NaN in what the strategy computes."
+    ),
+    "not_flat": Code(
+        "An open of a leg that is open already.", "Use `add` to enlarge it; one position per symbol and side."
+    ),
+    "one_way_conflict": Code(
+        "The other leg is open or being opened, and the position mode is one_way.",
+        "Close the other leg in the same decision, or use the hedge mode.",
+    ),
+    "price_out_of_range": Code(
+        "The price is outside the market's limits, or zero at its precision.",
+        "Compare with `view.instrument(symbol)`: tick size, minimum and maximum.",
+    ),
+    "strategy_error": Code(
+        "Strategy code has raised before, and `strategy.on_error` is `manage_only`: opens and adds are held back.",
+        "The incident `strategy_failed` has the traceback; mend the strategy and run a new session.",
+    ),
+    "unknown_action": Code("The intent's action is not known.", "Make intents with `strategies.intent`."),
+    "unknown_leg": Code("The intent's leg is neither `long` nor `short`.", "Make intents with `strategies.intent`."),
+    "unknown_order": Code(
+        "A cancel names no open order of the leg.", "Take the id from `view.pending(symbol)`; it may have just ended."
+    ),
+    "unknown_symbol": Code(
+        "The symbol is not one of the session's.", "Return intents for the symbols of `market.symbols` only."
+    ),
+}
+"""``reason`` of ``order.refused``, of ``blocked`` in ``strategy.decided``, and of NormalizationRefused."""
+
+REJECTIONS: Final = {
+    "insufficient_margin": Code(
+        "The account lacks the initial margin of an open or add.",
+        "Ask for less, close something first, or start with more equity.",
+    ),
+    "post_only_would_cross": Code(
+        "A post-only order would have taken liquidity at the last close.",
+        "Quote further away, or permit `fallback=['reject']`.",
+    ),
+}
+"""``code`` of ``order.rejected`` at the paper venue. A real venue's codes are its own."""
+
+ENDINGS: Final = {
+    "fill_without_price": Code(
+        "A report has a fill without its price.", "None: the venue is asked about the order, by its client order id."
+    ),
+    "filled_without_quantity": Code(
+        "A report says filled without how much.", "None: the venue is asked about the order, by its client order id."
+    ),
+    "flatten": Code("An operator's `flatten` took the resting entry off the book.", "`live-runner resume SESSION`."),
+    "intent": Code("The strategy's cancel, which gave no reason of its own.", "None."),
+    "kill": Code("An operator's `kill` took the resting entry off the book.", "`live-runner resume SESSION`."),
+    "leg_flat": Code("The leg that this order would reduce is flat.", "None."),
+    "liquidation": Code(
+        "The account's margin was used up: the symbol's orders left the book and its legs were closed.",
+        "Use less leverage; `account.liquidated` has the numbers.",
+    ),
+    "oco": Code("The other order of the bracket was filled (one cancels the other).", "None."),
+    "one_way_conflict": Code(
+        "The other leg has been opened, and the position mode is one_way.", "Decide on one leg, or use the hedge mode."
+    ),
+    "time_to_live": Code("The order's time to live ran out.", "Give it more time, or permit `fallback=['timeout']`."),
+    "timeout": Code(
+        "The order's time to live ran out, and the venue is asked to cancel it.",
+        "Give it more time, or permit `fallback=['timeout']`.",
+    ),
+    "venue": Code("The venue cancelled the order and gave no reason.", "Look at the venue's own record of it."),
+}
+"""``reason`` of ``order.cancel_requested``, ``order.cancelled``, ``order.expired`` and ``order.unknown``.
+
+A cancel has the strategy's own words where it gave any, and a real venue's code where it sent one.
+"""
+
+INCIDENTS: Final = {
+    "attempt_dropped": Code(
+        "A further attempt at an order was due and is not made; `reason` in the details says why.",
+        "See the reason, and the denial that follows.",
+    ),
+    "bad_candle": Code(
+        "A venue's candle contradicts itself and is left out.", "Compare with the venue's chart; the bar stays missing."
+    ),
+    "command_refused": Code("An operator's command was not accepted.", "The message says why; `live-runner status`."),
+    "database_away": Code(
+        "The recorder had to wait for the database; nothing was dropped.", "Look at the database's log."
+    ),
+    "duplicate_event": Code("An event was delivered twice; the second was dropped.", "None; often: look at NATS."),
+    "fallback_blocked": Code(
+        "A fallback to a market order was permitted and is held back; `reason` in the details says why.",
+        "See the reason, and the denial that follows.",
+    ),
+    "no_rows": Code(
+        "An event is stored in the log only: its values do not fit the tables.",
+        "`live-runner tail` and `replay` still read it; report it.",
+    ),
+    "report_kept": Code(
+        "A venue's report changes nothing: it is late, doubled, not about an order of the session, or impossible.",
+        "Compare the order with the venue's own record of it.",
+    ),
+    "sequence_gap": Code(
+        "Numbers of a source are missing. As a fatal incident of a service: it will not go on from such a log.",
+        "Look at who else writes to the stream, and at its limits; keep the data folder and report it.",
+    ),
+    "sequence_repeated": Code(
+        "A source sent a number again; the message is not stored again.",
+        "Check that nothing else publishes on the session's subjects.",
+    ),
+    "session_stalled": Code(
+        "A decision has been outstanding for long, and the next bar waits for it.",
+        "Check that strategy and execution run, and look at their logs.",
+    ),
+    "strategy_failed": Code(
+        "Strategy code raised; the traceback is in the details, and the leg states are as before the call.",
+        "Mend the strategy. `strategy.on_error` says whether the session goes on without opens and adds.",
+    ),
+    "strategy_given_up": Code(
+        "The strategy's process hung or crashed too often; the session's entries are stopped and it ends.",
+        "Mend the strategy (see its log) and run it as a new session.",
+    ),
+    "strategy_restarted": Code(
+        "The strategy's process hung or crashed and is started again from the log.",
+        "Look at the strategy's log; `limits.decide_timeout_s` is its time for one decision.",
+    ),
+    "unreadable_message": Code(
+        "Bytes on a subject of the session are not a valid message; they are in the details.",
+        "Check that nothing else publishes on the session's subjects, and that every service is of one build.",
+    ),
+    "venue_unavailable": Code(
+        "The venue has not answered for longer than `market.missing_deadline_s`; it is still being asked.",
+        "Look at the venue's status page and at the `ops.venue_call` events.",
+    ),
+}
+"""``code`` of ``ops.incident``. A fatal incident has the code of the error that ended the service, besides these."""
+
+DECLINES: Final = {
+    "incomplete_answer": Code(
+        "The strategy service joined without the strategy's execution policy.", "Run one build of every service."
+    ),
+    "not_joined": Code(
+        "A service did not join within `limits.join_timeout_s`.", "Start it: `live-runner serve NAME`; see its log."
+    ),
+    "session_differs": Code(
+        "The session is under way with another strategy, dataset, configuration or build.",
+        "Run it with the same ones, or choose another name with `--session`.",
+    ),
+    "session_exists": Code("The name is taken.", "Choose another name with `--session`."),
+    "session_finished": Code("The session of this name is finished.", "Choose another name with `--session`."),
+    "strategy_hash_mismatch": Code(
+        "The strategy's source is not the one that was announced.", "Announce the session again from unchanged source."
+    ),
+    "too_many_strategies": Code(
+        "The strategy service has as many strategies as `LIVE_RUNNER_STRATEGIES_MAX` permits.",
+        "End a session, raise the limit, or start the service on another machine.",
+    ),
+    "unknown_symbol": Code(
+        "No market rules are known for a symbol.", "Give them under `market.instruments`, or use a dataset with them."
+    ),
+    "version_mismatch": Code(
+        "The services, or the session and they, are not of one build.",
+        "Install one build everywhere and restart the services.",
+    ),
+    "warmup_refused": Code(
+        "There is too little history before the first bar, or a hole in it.",
+        "Import more, set `market.start` later, use a strategy that needs less, or `market.warmup_holes: accept`.",
+    ),
+}
+"""``reason`` of ``session.refused``, by which a session does not start. Other errors give their own code."""
