@@ -157,7 +157,7 @@ def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal:
     code, _, err = terminal.do("run", str(changed), "--stage", "paper")
 
     assert code == 66
-    assert "under way with another configuration" in err.splitlines()[-1]
+    assert "already running with a different configuration" in err.splitlines()[-1]
 
 
 def test_a_detached_session_obeys_commands_from_elsewhere(terminal: Terminal) -> None:
