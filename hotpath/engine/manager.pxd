@@ -6,7 +6,7 @@ from live_runner.hotpath.engine.book cimport Venue
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.orders cimport (
-    Order, Policy, apply_report, intent_name, next_attempt, order_name, order_row, restored_order,
+    Order, Policy, apply_report, intent_name, next_attempt, order_name, order_row, restored_order, take_out,
 )
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.trading_state cimport trading_reason
@@ -80,6 +80,3 @@ cdef class Manager:
     @cython.locals(state=State, order=Order, market=Market)
     cpdef restore(self, dict row)
     cdef Policy policy_of(self, list stored)
-
-@cython.locals(at=Py_ssize_t)
-cdef int take_out(list orders, Order order) except -1

@@ -32,6 +32,7 @@ if not cython.compiled:
         order_name,
         order_row,
         restored_order,
+        take_out,
     )
     from live_runner.hotpath.engine.state import State
     from live_runner.hotpath.engine.trading_state import trading_reason
@@ -492,11 +493,3 @@ class Manager:
         if stored[3] is None:
             return self.state.policy
         return Policy(msgspec.convert(stored[3], ExecutionPolicy), True)
-
-
-def take_out(orders: list[Order], order: Order) -> None:
-    """Remove an order from a list that holds it; the newest are at its end."""
-    at = len(orders) - 1
-    while orders[at] is not order:
-        at -= 1
-    orders.pop(at)

@@ -54,3 +54,5 @@ cpdef Order restored_order(list row, Policy policy)
 cdef restore_rest(Order order, list row)
 @cython.locals(following=int)
 cdef bint apply_report(Order order, int report) except -1
+@cython.locals(at=Py_ssize_t)
+cdef int take_out(list orders, Order order) except -1

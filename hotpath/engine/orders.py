@@ -439,3 +439,11 @@ def restore_rest(order: Order, row: list[Any]) -> None:
         order.venue_number, order.gone, order.waits, order.rested, order.triggered, order.at_next_open,
         order.request_seq, order.request_ns,
     ) = row  # fmt: skip
+
+
+def take_out(orders: list[Order], order: Order) -> None:
+    """Remove an order from a list that holds it; the newest are at its end."""
+    at = len(orders) - 1
+    while orders[at] is not order:
+        at -= 1
+    orders.pop(at)
