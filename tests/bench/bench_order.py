@@ -49,7 +49,7 @@ def rows(quick: bool) -> list[Row]:
     without = (seconds[True, False] - seconds[False, False]) / orders * 1e6
     return [
         Row(
-            what="one order, request to fill, with its three messages made",
+            what="one order, request to fill, Python strategy, with its three messages made",
             figure=with_messages,
             unit="us",
             floor=without,

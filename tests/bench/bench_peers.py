@@ -32,7 +32,7 @@ _OFTEN = Case(fast=3, slow=7, first=8)
 
 _FASTER_THAN: dict[str, float] = {"python": 5.0}
 """Goal beside the best event-driven peer, by engine."""
-_FASTER_THAN_COLUMNS = 2.5
+_FASTER_THAN_COLUMNS = 2.0
 """Goal of the compiled engine beside vectorbt."""
 
 type Answers = dict[str, dict[str, Any]]

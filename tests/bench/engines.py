@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 from session_world import ENGINE
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Market, StrategyChoice
+from live_runner.contracts.messages import Stopped
 from live_runner.hotpath import IMPLEMENTATION
-from live_runner.services.backtest.columns import run_columns
+from live_runner.services.backtest.columns import ColumnsBacktest
 from live_runner.services.backtest.session import (
-    BacktestResult,
     MarketFacts,
+    begin,
     load_strategy,
     run_backtest,
     warmup_needed,
@@ -70,6 +71,9 @@ class Ran(NamedTuple):
     """A finished backtest."""
 
     seconds: float
+    """From the columns to the summary."""
+    loop_seconds: float
+    """Of them in the loop over the bars: what is left when a run is long."""
     summary: dict[str, Any]
 
 
@@ -80,21 +84,20 @@ class Engine:
     name: str
     strategies: Mapping[str, StrategyChoice]
     """By what they do: ``ema_cross``, ``dual_lifo``, ``averages`` (no orders), ``every_so_often``."""
-    play: Callable[[Contest], BacktestResult | None]
+    play: Callable[[Contest], tuple[Stopped, float]]
+    """Its last message, and the processor time at which its loop began."""
     bars: int
     """Of an ordinary run: enough for what a run costs to begin to weigh little."""
     bars_at_most: int
     """In one run, so that it ends."""
 
     def run(self, given: Contest) -> Ran:
-        """Play it once; RuntimeError where the engine gave up."""
+        """Play it once."""
         gc.collect()
         began = process_time()
-        result = self.play(given)
-        seconds = process_time() - began
-        if result is None:
-            raise RuntimeError(f"The engine '{self.name}' gave up on {given.config.strategy}")
-        return Ran(seconds, result.stopped.summary)
+        stopped, looping = self.play(given)
+        ended = process_time()
+        return Ran(ended - began, ended - looping, stopped.summary)
 
 
 def contest(
@@ -127,19 +130,24 @@ def contest(
     return Contest(config, source, facts, [candles.between(begins.begin_ns, 2**62) for candles in columns])
 
 
-def _loop(given: Contest) -> BacktestResult | None:
-    """The engine over columns, with a strategy in Python."""
-    return run_columns(given.config, given.source, given.facts, given.timeline(), ENGINE)
+def _columns(given: Contest, *, compiled: bool = False) -> tuple[Stopped, float]:
+    """The engine over columns, with the strategy in Python or its compiled twin."""
+    strategy_class = load_strategy(given.config, given.source)
+    config = with_defaults(given.config, strategy_class)
+    _, started = begin(config, given.source, strategy_class, given.facts, ENGINE)
+    backtest = ColumnsBacktest(started, config, strategy_class, given.timeline(), compiled=compiled)
+    looping = process_time()
+    return backtest.run(), looping
 
 
-def _twin(given: Contest) -> BacktestResult | None:
-    """The engine over columns, with the strategy's compiled twin."""
-    return run_columns(given.config, given.source, given.facts, given.timeline(), ENGINE, compiled=True)
+def _twin(given: Contest) -> tuple[Stopped, float]:
+    return _columns(given, compiled=True)
 
 
-def _cores(given: Contest) -> BacktestResult:
-    """The session's own cores in one process."""
-    return run_backtest(given.config, given.source, given.facts, given.timeline().items(), ENGINE)
+def _messages(given: Contest) -> tuple[Stopped, float]:
+    """The session's own cores in one process, a message for whatever passes between them."""
+    looping = process_time()
+    return run_backtest(given.config, given.source, given.facts, given.timeline().items(), ENGINE).stopped, looping
 
 
 _STRATEGIES: Mapping[str, StrategyChoice] = {
@@ -160,15 +168,19 @@ def _with_twin() -> dict[str, StrategyChoice]:
     return found
 
 
-_LOOPS: Mapping[str, Engine] = {
-    "compiled": Engine("compiled strategy", _with_twin(), _twin, bars=1_000_000, bars_at_most=10_000_000),
-    "python": Engine("Python strategy", _STRATEGIES, _loop, bars=100_000, bars_at_most=3_000_000),
-}
+_INTERPRETED = "Python strategy, engine interpreted"
+_OVER_COLUMNS: Mapping[str, Engine] = (
+    {
+        "compiled": Engine("compiled strategy", _with_twin(), _twin, bars=1_000_000, bars_at_most=10_000_000),
+        "python": Engine("Python strategy", _STRATEGIES, _columns, bars=100_000, bars_at_most=3_000_000),
+    }
+    if IMPLEMENTATION == "compiled"
+    else {"interpreted": Engine(_INTERPRETED, _STRATEGIES, _columns, bars=50_000, bars_at_most=300_000)}
+)
 ENGINES: Mapping[str, Engine] = {
-    **(_LOOPS if IMPLEMENTATION == "compiled" else {}),
-    "cores": Engine("Python strategy in the cores", _STRATEGIES, _cores, bars=20_000, bars_at_most=100_000),
+    **_OVER_COLUMNS,
+    "cores": Engine("Python strategy in the cores", _STRATEGIES, _messages, bars=20_000, bars_at_most=100_000),
 }
-"""The cores are what a session is made of, and what the compiled loop is held to.
-
-The reference hot path has only them.
+"""One engine, three ways to play it: over columns with the strategy compiled, with the strategy in Python, and through
+messages, as the services do. ``LIVE_RUNNER_HOTPATH=reference`` interprets the same files.
 """

@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Row", "entry", "markdown", "note", "percentile", "show", "shown"]
+__all__ = ["Row", "entry", "goal_shown", "markdown", "note", "percentile", "show", "shown"]
 
 PLAIN_WIDTH = 180
 """Columns of the table when it goes into a file."""
@@ -84,7 +84,9 @@ def show(title: str, rows: Iterable[Row]) -> None:
         table.add_column(name, justify="left" if name in ("what", "details") else "right", overflow="fold")
     for row in rows:
         floor = f"{shown(row.floor)} {row.unit}\n{row.beside}" if row.floor is not None else row.beside
-        table.add_row(row.what, f"{shown(row.figure)} {row.unit}", floor, shown(row.ratio), _goal(row), row.details)
+        table.add_row(
+            row.what, f"{shown(row.figure)} {row.unit}", floor, shown(row.ratio), goal_shown(row), row.details
+        )
     Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False).print(table)
 
 
@@ -93,12 +95,13 @@ def markdown(rows: Iterable[Row]) -> str:
     lines = ["| what | figure | floor or peer | ratio | goal | details |", "|---|---:|---:|---:|---|---|"]
     for row in rows:
         floor = f"{shown(row.floor)} {row.unit} ({row.beside})" if row.floor is not None else row.beside
-        cells = (row.what, f"{shown(row.figure)} {row.unit}", floor, shown(row.ratio), _goal(row), row.details)
+        cells = (row.what, f"{shown(row.figure)} {row.unit}", floor, shown(row.ratio), goal_shown(row), row.details)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _goal(row: Row) -> str:
+def goal_shown(row: Row) -> str:
+    """The bound, and whether it is met; "" where there is none."""
     if row.goal is None:
         return ""
     word = "at least" if row.better == "more" else "at most"
