@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+import msgspec
+
 from live_runner.contracts import codec
 from live_runner.contracts.codec import Head
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
-from live_runner.contracts.messages import Announced, Started
+from live_runner.contracts.messages import Announced, Event, Started
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.strategies import loader
 
 __all__ = ["CORES", "Recording", "Wire", "check_announced"]
+
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 type Wire = bytes | tuple[int, bytes]
 """Wire bytes of one event, alone or with its stream sequence."""
@@ -44,6 +48,7 @@ class Recording:
         self.doubled = 0
         """Deliveries that repeat a number already seen; they are dropped."""
         self._last: dict[str, int] = {}
+        self._marks: dict[str, tuple[bytes, int]] = {}
 
     def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
         """The wire bytes alone."""
@@ -81,6 +86,24 @@ class Recording:
     def follows(self, source: str, seq: int) -> bool:
         """Whether this number is the next of its source."""
         return seq == self._last.get(source, 0) + 1
+
+    def next_mark(self, source: str) -> bytes:
+        """Bytes of the id that the next event of the source has: no earlier message of it contains them."""
+        number = self._last.get(source, 0) + 1
+        mark, of = self._marks.get(source, (b"", 0))
+        if of != number:
+            mark = b"\xa2id" + _encode(event_id(self.session, source, number))
+            self._marks[source] = (mark, number)
+        return mark
+
+    def is_next(self, event: Event) -> bool:
+        """Whether the event is of this session, the next of its source, and has the id of its number."""
+        number = self._last.get(event.source, 0) + 1
+        return (
+            event.seq == number
+            and event.session == self.session
+            and event.id == event_id(event.session, event.source, event.seq)
+        )
 
     def passed(self, source: str, seq: int, *, stopped: bool = False) -> None:
         """The next event is known to be in order; used where the bytes themselves were compared."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts import codec
-from live_runner.contracts.errors import RunnerError
+from live_runner.contracts.errors import MessageError, RunnerError
 from live_runner.contracts.messages import Command, Event, Stopped
 from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
@@ -32,6 +32,9 @@ __all__ = ["ReplayResult", "Tally", "replay"]
 
 _INPUT_TYPES: Final = frozenset({"market.bar_set", "market.feed_ended"})
 _COMMAND: Final = "ops.command"
+_BAR_SET: Final = b"market.bar_set"
+_TYPE_ENDS: Final = 32
+"""Bytes within which a message has named its type."""
 _MANIFEST: Final = frozenset({"session.announced", "session.started"})
 
 
@@ -105,14 +108,8 @@ class _Replay:
     def fold(self, wire: bytes) -> None:
         """The next recorded event: an output to compare, an input to fold, or neither."""
         canonical = codec.canonical(wire)
-        execution = self.cursors.get("execution")
-        if execution is not None and execution.made and execution.made[0][0] == canonical:
-            event = execution.made[0][1]
-            if self.recording.follows("execution", event.seq):
-                # Nearly every output is as it should be, and then its bytes tell all about it.
-                self.recording.passed("execution", event.seq, stopped=isinstance(event, Stopped))
-                self._matched(execution)
-                return
+        if self.cursors and (self._is_as_made(canonical) or self._is_bars(canonical)):
+            return
         head = self.recording.head(wire)
         if head is None:
             return
@@ -123,6 +120,42 @@ class _Replay:
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
             # Canonical: a core never sees when an event was published.
             self._input(codec.decode(canonical))
+
+    def _is_as_made(self, canonical: bytes) -> bool:
+        """Whether this is an output that was made again. Nearly every one is, and then its bytes tell all about it."""
+        execution, strategy = self.cursors["execution"], self.cursors["strategy"]
+        if execution.made and execution.made[0][0] == canonical:
+            event = execution.made[0][1]
+            if self.recording.follows("execution", event.seq):
+                self.recording.passed("execution", event.seq, stopped=isinstance(event, Stopped))
+                self._pop(execution)
+                strategy.waiting.append(event)
+                return True
+        elif self.recording.next_mark("strategy") in canonical:
+            # The strategy is asked only now, when it is known to have answered.
+            self._fold("strategy", strategy)
+            if strategy.made and strategy.made[0][0] == canonical:
+                event = strategy.made[0][1]
+                self.recording.passed("strategy", event.seq)
+                self._pop(strategy)
+                execution.waiting.append(event)
+                self._fold("execution", execution, all_of_them=True)
+                return True
+        return False
+
+    def _is_bars(self, canonical: bytes) -> bool:
+        """Whether this is the next bar set of the session: most of what is left, and decoded once."""
+        if _BAR_SET not in canonical[:_TYPE_ENDS] or self.recording.next_mark("market_data") not in canonical:
+            return False
+        try:
+            event = codec.decode(canonical)
+        except MessageError:
+            return False
+        if not self.recording.is_next(event):
+            return False
+        self.recording.passed(event.source, event.seq)
+        self._input(event)
+        return True
 
     def finish(self, *, partial: bool) -> None:
         """What was made and never recorded; in a partial recording it may only be cut off."""
@@ -173,7 +206,8 @@ class _Replay:
         """A recorded output of a core. The strategy is asked only now, when it is known to have answered."""
         self._check_begun()
         cursor = self.cursors[source]
-        self._fold(source, cursor)
+        if not self.broken:
+            self._fold(source, cursor)
         if cursor.made and cursor.made[0][0] == canonical:
             self._matched(cursor)
             return
@@ -196,9 +230,12 @@ class _Replay:
             )
 
     def _matched(self, cursor: ReplayCursor) -> None:
+        self._input(self._pop(cursor))
+
+    def _pop(self, cursor: ReplayCursor) -> Event:
         _, event, _ = cursor.made.popleft()
         cursor.compared += 1
-        self._input(event)
+        return event
 
     def _input(self, event: Event) -> None:
         """A recorded event, for the cores that it is an input of."""

@@ -24,11 +24,9 @@ class ReplayCursor:
 
     def fold(self, *, all_of_them: bool = False) -> None:
         """Fold what waits, up to the next output, which then waits to be compared."""
-        while self.waiting and (all_of_them or not self.made):
-            self._fold(self.waiting.popleft())
-
-    def _fold(self, event: Event) -> None:
-        self.last_input = event
-        for output in self.core.handle(event):
-            if isinstance(output, Event):
-                self.made.append((codec.encode(output), output, event))
+        waiting, made, handle = self.waiting, self.made, self.core.handle
+        while waiting and (all_of_them or not made):
+            self.last_input = event = waiting.popleft()
+            for output in handle(event):
+                if isinstance(output, Event):
+                    made.append((codec.encode(output), output, event))

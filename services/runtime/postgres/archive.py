@@ -6,33 +6,27 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-import psycopg
 from psycopg.rows import class_row
 
 from live_runner.contracts.errors import ServiceUnavailable
-from live_runner.services.runtime.postgres.database import RECORDER_LOCK, connect, unavailable
+from live_runner.services.runtime.postgres.database import RECORDER_LOCK, connect
 
 __all__ = ["Position", "RecordedSession", "adopt_log", "events", "position", "sessions"]
 
-_ROW: Final = struct.Struct(">hiqi")
-"""Of binary COPY: number of columns, length and value of stream_seq, length of the payload."""
-_HEADER_BYTES: Final = 19
-_COLUMNS: Final = 2
+_ROWS_AT_ONCE: Final = 100
+"""Rows handed over in one block: a reader takes less of the processor than it takes with COPY."""
 _NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 _EVENTS: Final = """
-    copy (
-        select stream_seq, payload from event
-        where session = %s and stream_seq > %s
-        order by log_epoch, stream_seq
-    ) to stdout (format binary)
+    select stream_seq, payload from event
+    where session = %s and stream_seq > %s
+    order by log_epoch, stream_seq
 """
 
 # The index has this order. With statistics of before the session was recorded the planner would sort
@@ -100,23 +94,7 @@ def events(dsn: str, session: str, *, after: int = 0) -> Iterator[tuple[int, byt
     """
     with connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute(_IN_INDEX_ORDER)
-        yield from _copied(dsn, cursor, session, after)
-
-
-def _copied(dsn: str, cursor: psycopg.Cursor[tuple[Any, ...]], session: str, after: int) -> Iterator[tuple[int, bytes]]:
-    with cursor.copy(_EVENTS, (session, after)) as copy:
-        # The server sends one block per row, the first one with the header before it, and a trailer.
-        unpack, start = _ROW.unpack_from, _HEADER_BYTES
-        for block in copy:
-            if len(block) - start < _ROW.size:
-                break
-            columns, _, stream_seq, _ = unpack(block, start)
-            if columns != _COLUMNS:
-                raise unavailable(dsn, psycopg.OperationalError(f"a row of {columns} columns came out of COPY"))
-            yield stream_seq, bytes(block[start + _ROW.size :])
-            start = 0
-        for _ in copy:
-            continue  # the command's end, so that its errors are seen
+        yield from cursor.stream(_EVENTS, (session, after), binary=True, size=_ROWS_AT_ONCE)
 
 
 def sessions(dsn: str, session: str | None = None) -> list[RecordedSession]:
