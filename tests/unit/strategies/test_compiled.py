@@ -19,7 +19,8 @@ PAGE = REPOSITORY / "docs" / "compiled_strategies.md"
 @pytest.mark.parametrize("path", COMPILED, ids=lambda path: path.stem)
 def test_a_compiled_strategy_is_named_by_the_python_one_of_its_stem(path: Path) -> None:
     module = f"live_runner.strategies.compiled.{path.stem}"
-    (name,) = importlib.import_module(module).__all__
+    # Out of its source: a compiled strategy cannot be imported where the engine is interpreted.
+    (name,) = re.findall(r'^__all__ = \["(\w+)"\]$', path.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
     python = getattr(importlib.import_module(f"live_runner.strategies.{path.stem}"), name)
 
