@@ -28,7 +28,11 @@ sys.path.insert(0, str(_HERE))
 pytest_plugins = [path.stem for path in sorted(_HERE.glob("fix_*.py"))]
 
 # A compiled strategy is written against the compiled engine.
-_OF_COMPILED_STRATEGIES = ["parity/test_compiled_strategies.py", "parity/test_extremes.py"]
+_OF_COMPILED_STRATEGIES = [
+    "parity/test_compiled_strategies.py",
+    "parity/test_extremes.py",
+    "unit/backtest/test_compiled_twin.py",
+]
 collect_ignore = _OF_COMPILED_STRATEGIES if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []
 
 

@@ -143,7 +143,7 @@ def test_a_recording_that_is_changed_under_its_session_ends_it_until_it_is_back(
     assert "The dataset 'candles' was changed since the session gappy began" in house.printed(config)
 
     assert house.start(config).wait(timeout=120) == SessionRefused.exit_code
-    assert "is under way with another dataset" in house.printed(config)
+    assert "is already running with a different dataset" in house.printed(config)
 
     imported(house, source)
     assert verdict(house.play(config, "--verify")) == (0, 0)
