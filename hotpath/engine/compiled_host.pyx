@@ -63,6 +63,7 @@ cdef class CompiledHost(Decisions):
     cdef State account
     cdef PyObject *borrowed
     cdef list asked, held_back
+    cdef list pool          # intents of the last decision, used again for the next one
     cdef char *accepted     # leg states as they were accepted last: most calls change none
 
     def __init__(
@@ -82,6 +83,7 @@ cdef class CompiledHost(Decisions):
         self.borrowed = <PyObject *>desk
         self.asked = []
         self.held_back = []
+        self.pool = []
         self.keeps_state = strategy.leg_bytes > 0
         self.listens = self.keeps_state or hears_orders(strategy)
         self.account.notes = self.listens
@@ -114,7 +116,8 @@ cdef class CompiledHost(Decisions):
         self.desk.begin(self.account.now_ns)
         if self.numbered:
             self.asked = []
-            self.held_back = []
+            if self.held_back:
+                self.held_back = []
         if self.account.has_notices:
             self.account.has_notices = False
             self.decide_at(
@@ -214,14 +217,23 @@ cdef class CompiledHost(Decisions):
         return 0
 
     cdef Asked asked_of(self, const asked_t *said):
-        cdef Asked asked = new_asked(self.close_ns, self.numbered, said.symbol, said.leg, said.action)
+        cdef Asked asked
+        if self.numbered > len(self.pool):
+            asked = new_asked(self.close_ns, self.numbered, said.symbol, said.leg, said.action)
+            asked.by_float = True
+            self.pool.append(asked)
+        else:
+            asked = <Asked>self.pool[self.numbered - 1]
+            asked.close_ns = self.close_ns
+            asked.number = self.numbered
+            asked.symbol = said.symbol
+            asked.side = said.leg
+            asked.action = said.action
         asked.style = said.style
-        asked.by_float = True
         asked.float_quantity = said.quantity
         asked.float_price = said.limit_price
-        if said.time_to_live_ns >= 0:
-            asked.has_time_to_live = True
-            asked.time_to_live_ns = said.time_to_live_ns
+        asked.has_time_to_live = said.time_to_live_ns >= 0
+        asked.time_to_live_ns = said.time_to_live_ns
         asked.reason = self.strategy.reasons[said.reason]
         return asked
 
@@ -320,10 +332,18 @@ cdef class CompiledHost(Decisions):
 
     cdef int accept(self, int symbol) except -1:
         """Take over what strategy code left in the symbol's legs; nothing where it left them alone."""
-        cdef int size = 2 * self.strategy.leg_bytes
-        if memcmp(self.accepted + symbol * size, self.strategy.legs + symbol * size, size) != 0:
-            Decisions.accept(self, symbol)
-            memcpy(self.accepted + symbol * size, self.strategy.legs + symbol * size, size)
+        cdef int size = self.strategy.leg_bytes
+        cdef int at = 2 * symbol * size
+        if memcmp(self.accepted + at, self.strategy.legs + at, 2 * size) != 0:
+            self.accept_changed(2 * symbol, size)
+            self.accept_changed(2 * symbol + 1, size)
+        return 0
+
+    cdef int accept_changed(self, int index, int size) except -1:
+        cdef char *state = self.strategy.legs + index * size
+        if memcmp(self.accepted + index * size, state, size) != 0:
+            self.take_over(index, PyBytes_FromStringAndSize(state, size))
+            memcpy(self.accepted + index * size, state, size)
         return 0
 
     cdef bytes changed_state(self, int index, bytes known):

@@ -32,12 +32,15 @@ from live_runner.hotpath.engine.words cimport (
 cdef class Group:
     cdef readonly int64_t close_ns, version
     cdef readonly int first
-    cdef readonly bytearray outcomes
+    cdef readonly int first_outcome
+    cdef readonly bytearray others
     cdef readonly bytes before
     cdef readonly bint filled_since, restored
     cdef Py_ssize_t first_notice
     cpdef int add(self, int number, int outcome) except -1
-    cpdef bint holds(self, int64_t close_ns, int number) noexcept
+    cdef int outcome_of(self, int number) except -1
+    cdef int put(self, int number, int outcome) except -1
+    cpdef bint holds(self, int64_t close_ns, int number) except -1
     @cython.locals(at=Py_ssize_t, what=int, is_open=bint)
     cpdef int verdict(self) except -1
     @cython.locals(at=Py_ssize_t)
@@ -87,10 +90,13 @@ cdef class Decisions(Host):
     cdef str why_blocked(self, int index, int action)
     @cython.locals(notice=Notice)
     cdef int block(self, int index, int number, int action, str reason) except -1
+    @cython.locals(history=LegHistory)
     cdef bytes known_state(self, int index)
     cdef int accept(self, int symbol) except -1
     @cython.locals(history=LegHistory, state=bytes)
     cdef int accept_leg(self, int index) except -1
+    @cython.locals(history=LegHistory)
+    cdef int take_over(self, int index, bytes state) except -1
     @cython.locals(history=LegHistory)
     cdef int put_back(self, int index, bytes state) except -1
     @cython.locals(notice=Notice, at=Py_ssize_t)

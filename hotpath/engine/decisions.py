@@ -75,14 +75,15 @@ INTENTS_PER_CALL_MAX: Final = 1000
 class Group:
     """The intents of one leg in one ``on_bar``, and the leg's state before it.
 
-    ``outcomes`` has one byte per number of the decision from ``first`` on; ``version`` is the leg's right after that
-    ``on_bar``.
+    ``first_outcome`` is that of the intent ``first``, ``others`` those of the numbers of the decision after it, None
+    where there is no other. ``version`` is the leg's right after that ``on_bar``.
     """
 
     close_ns: int
     version: int
     first: int
-    outcomes: bytearray
+    first_outcome: int
+    others: bytearray | None
     before: bytes
     filled_since: bool
     restored: bool
@@ -90,40 +91,64 @@ class Group:
 
     def add(self, number: int, outcome: int) -> None:
         """One more intent of the call."""
-        while self.first + len(self.outcomes) < number:
-            self.outcomes.append(INTENT_ABSENT)
-        self.outcomes.append(outcome)
+        if number == self.first:
+            self.first_outcome = outcome
+        else:
+            if self.others is None:
+                self.others = bytearray()
+            while self.first + 1 + len(self.others) < number:
+                self.others.append(INTENT_ABSENT)
+            self.others.append(outcome)
+
+    def outcome_of(self, number: int) -> int:
+        """What became of an intent; ``INTENT_ABSENT`` for one of another leg."""
+        if number == self.first:
+            return self.first_outcome
+        if self.others is None or not self.first < number <= self.first + len(self.others):
+            return INTENT_ABSENT
+        return self.others[number - self.first - 1]
+
+    def put(self, number: int, outcome: int) -> None:
+        """Something became of an intent of the group."""
+        if number == self.first:
+            self.first_outcome = outcome
+        elif self.others is not None:
+            self.others[number - self.first - 1] = outcome
 
     def holds(self, close_ns: int, number: int) -> bool:
         """Whether the intent is one of the group's."""
-        return (
-            self.close_ns == close_ns
-            and self.first <= number < self.first + len(self.outcomes)
-            and self.outcomes[number - self.first] != INTENT_ABSENT
-        )
+        return self.close_ns == close_ns and self.outcome_of(number) != INTENT_ABSENT
 
     def verdict(self) -> int:
         """What the intents mean together for the leg's state: the second table."""
         if self.filled_since:
             return LEG_KEPT
-        is_open = False
-        for at in range(len(self.outcomes)):
-            what = self.outcomes[at]
-            if what == INTENT_ACTED:
-                return LEG_KEPT
-            if what in (INTENT_OPEN, INTENT_WITHOUT_ORDER):
-                is_open = True
+        what = self.first_outcome
+        if what == INTENT_ACTED:
+            return LEG_KEPT
+        is_open = what in (INTENT_OPEN, INTENT_WITHOUT_ORDER)
+        if self.others is not None:
+            for at in range(len(self.others)):
+                what = self.others[at]
+                if what == INTENT_ACTED:
+                    return LEG_KEPT
+                if what in (INTENT_OPEN, INTENT_WITHOUT_ORDER):
+                    is_open = True
         return LEG_WAITS if is_open else LEG_PUT_BACK
 
     def end_without_order(self) -> None:
         """A cancel or sync_state that nobody denied was carried out."""
-        for at in range(len(self.outcomes)):
-            if self.outcomes[at] == INTENT_WITHOUT_ORDER:
-                self.outcomes[at] = INTENT_ACTED
+        if self.first_outcome == INTENT_WITHOUT_ORDER:
+            self.first_outcome = INTENT_ACTED
+        if self.others is not None:
+            for at in range(len(self.others)):
+                if self.others[at] == INTENT_WITHOUT_ORDER:
+                    self.others[at] = INTENT_ACTED
 
     def row(self) -> list[Any]:
         """Plain data for a snapshot."""
-        return [self.close_ns, self.first, self.version, bytes(self.outcomes), self.before]
+        outcomes = bytes([self.first_outcome]) + (self.others or b"")
+        return [self.close_ns, self.first, self.version, bytes(outcomes), self.before]
 
 
 def new_group(close_ns: int, first: int, version: int, before: bytes) -> Group:
@@ -132,7 +157,8 @@ def new_group(close_ns: int, first: int, version: int, before: bytes) -> Group:
     group.close_ns = close_ns
     group.first = first
     group.version = version
-    group.outcomes = bytearray()
+    group.first_outcome = INTENT_ABSENT
+    group.others = None
     group.before = before
     group.filled_since = False
     group.restored = False
@@ -313,7 +339,8 @@ class Decisions(Host):
 
     def known_state(self, index: int) -> bytes:
         """The leg's state as it was accepted last."""
-        return self.legs[index].known
+        history = self.legs[index]
+        return history.known
 
     def accept(self, symbol: int) -> None:
         """Take over what strategy code left in the symbol's legs."""
@@ -325,8 +352,13 @@ class Decisions(Host):
         history = self.legs[index]
         state = self.changed_state(index, history.known)
         if state is not None:
-            history.known = state
-            history.version += 1
+            self.take_over(index, state)
+
+    def take_over(self, index: int, state: bytes) -> None:
+        """Strategy code has left another state in the leg."""
+        history = self.legs[index]
+        history.known = state
+        history.version += 1
 
     def put_back(self, index: int, state: bytes) -> None:
         """Give the leg an earlier state."""
@@ -371,8 +403,8 @@ class Decisions(Host):
         group = None
         if notice.order is None or notice.order.part < LONG_PART:
             group = self.group_of(history, notice.close_ns, notice.number)
-        if group is not None and group.outcomes[notice.number - group.first] != INTENT_ACTED:
-            group.outcomes[notice.number - group.first] = outcome(notice.kind, notice.filled > 0, notice.retrying)
+        if group is not None and group.outcome_of(notice.number) != INTENT_ACTED:
+            group.put(notice.number, outcome(notice.kind, notice.filled > 0, notice.retrying))
             notice.group = group
             if group.first_notice < 0:
                 group.first_notice = at
@@ -469,7 +501,9 @@ class Decisions(Host):
 def restored_group(row: list[Any]) -> Group:
     """A group from its row in a snapshot."""
     group = new_group(row[0], row[1], row[2], row[4])
-    group.outcomes = bytearray(row[3])
+    group.first_outcome = row[3][0]
+    if len(row[3]) > 1:
+        group.others = bytearray(row[3][1:])
     return group
 
 

@@ -446,4 +446,4 @@ def take_out(orders: list[Order], order: Order) -> None:
     at = len(orders) - 1
     while orders[at] is not order:
         at -= 1
-    orders.pop(at)
+    del orders[at]
