@@ -187,16 +187,17 @@ class Book:
                 order = self.orders[at]
                 if (order.kind == MARKET or order.triggered) and not order.waits and not order.gone:
                     self.take_slipped(venue, position, order, ticks, at_ns)
-        ranked = self.ranked(count, ticks, ticks)
-        for at in range(len(ranked)):
-            order = ranked[at]
-            if order.gone:
-                continue
-            if order.kind == STOP:
-                order.triggered = True
-                self.take_slipped(venue, position, order, ticks, at_ns)
-            else:
-                self.take(venue, position, order, ticks, ticks, order.rested or order.kind != LIMIT, at_ns)
+        if ticks >= self.rise or ticks <= self.fall:
+            ranked = self.ranked(count, ticks, ticks)
+            for at in range(len(ranked)):
+                order = ranked[at]
+                if order.gone:
+                    continue
+                if order.kind == STOP:
+                    order.triggered = True
+                    self.take_slipped(venue, position, order, ticks, at_ns)
+                else:
+                    self.take(venue, position, order, ticks, ticks, order.rested or order.kind != LIMIT, at_ns)
         self.sweep()
 
     def cross_inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
