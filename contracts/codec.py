@@ -20,7 +20,7 @@ from live_runner.contracts.messages import Event
 __all__ = ["MESSAGE_TYPES", "Head", "canonical", "decode", "encode", "head", "portable", "stamp"]
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The envelope alone, decoded past the rest: enough to route, order and record a message."""
 
     type: str

@@ -16,13 +16,13 @@ from live_runner.contracts.messages import Event, Requested
 __all__ = ["CancelOrder", "Core", "Effect", "QueryOrder", "SendOrder", "SetTimer"]
 
 
-class SendOrder(msgspec.Struct, frozen=True, tag=True):
+class SendOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Hand an order to the venue, after its request is acknowledged by the log."""
 
     order: Requested
 
 
-class CancelOrder(msgspec.Struct, frozen=True, tag=True):
+class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Take an order off the book."""
 
     order_id: str
@@ -30,7 +30,7 @@ class CancelOrder(msgspec.Struct, frozen=True, tag=True):
     symbol: str
 
 
-class QueryOrder(msgspec.Struct, frozen=True, tag=True):
+class QueryOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Ask the venue for an order by its client order id."""
 
     order_id: str
@@ -38,7 +38,7 @@ class QueryOrder(msgspec.Struct, frozen=True, tag=True):
     symbol: str
 
 
-class SetTimer(msgspec.Struct, frozen=True, tag=True):
+class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Publish a ``Timer`` at ``due_ns`` (real venues only)."""
 
     name: str

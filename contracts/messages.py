@@ -66,8 +66,11 @@ __all__ = [
 ]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The envelope that every message ends with."""
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
+    """The envelope that every message ends with.
+
+    Messages hold no references back, so the cyclic garbage collector need not follow them (``gc=False``).
+    """
 
     VERSION: ClassVar[int] = 1
     """Version of this type's shape, raised by whoever adds a field (contracts/README.md)."""
@@ -92,7 +95,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 # -- values inside messages ---------------------------------------------------------------------
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+class Instrument(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The rules of one market. Grid sizes and limits are decimal text; "" means no limit.
 
     ``tick_size`` and ``lot_size`` are the grid of the exact integers (ticks, lots). Where a venue
@@ -123,7 +126,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """Where they come from: ``venue``, ``given`` (config or dataset) or ``inferred`` (from the data)."""
 
 
-class SetBar(msgspec.Struct, frozen=True):
+class SetBar(msgspec.Struct, frozen=True, gc=False):
     """One closed bar inside a ``BarSet``; open and close time are the set's."""
 
     symbol: str
@@ -135,7 +138,7 @@ class SetBar(msgspec.Struct, frozen=True):
     late: bool = False
 
 
-class FundingRate(msgspec.Struct, frozen=True):
+class FundingRate(msgspec.Struct, frozen=True, gc=False):
     """A funding rate that has become due; ``mark`` is the venue's mark price, None when not known."""
 
     symbol: str
@@ -144,7 +147,7 @@ class FundingRate(msgspec.Struct, frozen=True):
     mark: float | None = None
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
+class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the strategy wants done, as it said it. Nothing here was filled in by the runner."""
 
     id: str
@@ -176,7 +179,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     bar_open_ns: int = 0
 
 
-class BlockedIntent(msgspec.Struct, frozen=True, kw_only=True):
+class BlockedIntent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An intent that the strategy's own policy held back at the decision (backoff, strategy error)."""
 
     intent: Intent
@@ -184,7 +187,7 @@ class BlockedIntent(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
+class FailedCall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A call into strategy code that raised; the traceback is in the incident, not here."""
 
     symbol: str
@@ -192,7 +195,7 @@ class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-class Lot(msgspec.Struct, frozen=True):
+class Lot(msgspec.Struct, frozen=True, gc=False):
     """An open piece of a leg; quantity and price are decimal text."""
 
     quantity: str
@@ -201,7 +204,7 @@ class Lot(msgspec.Struct, frozen=True):
     order_id: str
 
 
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
+class Leg(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One side of one symbol's position after a change. Lots stand oldest first; flat has none."""
 
     symbol: str
@@ -217,7 +220,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """The leg's rejections in a row; None when the last attempt at an open or add was not rejected."""
 
 
-class Pending(msgspec.Struct, frozen=True, kw_only=True):
+class Pending(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order that is not finished."""
 
     order_id: str
@@ -235,7 +238,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     """The entry order that this stop or target protects; "" for every other order."""
 
 
-class FeeRate(msgspec.Struct, frozen=True, kw_only=True):
+class FeeRate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What one unit of a foreign fee currency was worth in the settle currency when the fee was booked."""
 
     rate: str
@@ -244,7 +247,7 @@ class FeeRate(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-class Continuation(msgspec.Struct, frozen=True, kw_only=True):
+class Continuation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The session that this one continues: it takes over legs, open orders and state."""
 
     session: str

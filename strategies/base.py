@@ -74,7 +74,7 @@ class LegState(msgspec.Struct):
     """
 
 
-class Bar(msgspec.Struct, frozen=True):
+class Bar(msgspec.Struct, frozen=True, gc=False):
     """One closed bar, labelled by its open time. A backtest shows an object with the same attributes."""
 
     symbol: str

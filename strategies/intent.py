@@ -24,7 +24,7 @@ type Side = Literal["long", "short"]
 type Style = Literal["market", "limit", "post_only"]
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An intent before the host has given it its id. Make it with the functions of this module."""
 
     symbol: str

@@ -11,7 +11,7 @@ import msgspec
 __all__ = ["Fill", "OrderUpdate", "Rejection"]
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True):
+class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One fill, also of a take-profit, a stop or a liquidation."""
 
     symbol: str
@@ -43,7 +43,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+class Rejection(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An intent or order that came to nothing."""
 
     symbol: str
@@ -63,7 +63,7 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True):
+class OrderUpdate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order changed otherwise."""
 
     symbol: str

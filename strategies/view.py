@@ -13,7 +13,7 @@ import msgspec
 __all__ = ["FLAT", "NO_BACKOFF", "BackoffView", "LegView", "LotView", "OrderView", "Rules", "View"]
 
 
-class LotView(msgspec.Struct, frozen=True):
+class LotView(msgspec.Struct, frozen=True, gc=False):
     """One open piece of a leg."""
 
     quantity: float
@@ -22,7 +22,7 @@ class LotView(msgspec.Struct, frozen=True):
     order_id: str = ""
 
 
-class LegView(msgspec.Struct, frozen=True):
+class LegView(msgspec.Struct, frozen=True, gc=False):
     """One side of a symbol's position. Quantity is never negative; the lots stand oldest first."""
 
     quantity: float = 0.0
@@ -43,7 +43,7 @@ class LegView(msgspec.Struct, frozen=True):
 FLAT = LegView()
 
 
-class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+class OrderView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An order that is not finished."""
 
     order_id: str
@@ -60,7 +60,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int | None
 
 
-class BackoffView(msgspec.Struct, frozen=True):
+class BackoffView(msgspec.Struct, frozen=True, gc=False):
     """Rejections in a row on one leg, and whether its opens and adds are held back now."""
 
     failures: int = 0
@@ -69,7 +69,7 @@ class BackoffView(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class Rules(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The rules of one market. Limits are 0.0 where the market has none; the texts are exact."""
 
     symbol: str
@@ -95,7 +95,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.min_amount, self.lot_size, by_notional)
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class View(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The account at one close, after matching; money in the settle currency.
 
     The same for every symbol of the close: what one symbol's ``on_bar`` asked for is not in it yet.

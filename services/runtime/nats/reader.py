@@ -40,7 +40,7 @@ _LINE_END: Final = 0x0D
 _STALLED: Final = b"Nats-Consumer-Stalled:"
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One stored message. ``pending`` is how many more of the filters were stored when it was sent."""
 
     stream_seq: int
