@@ -15,7 +15,7 @@ PARALLEL := -n $(JOBS) --dist loadfile
 PEERS := $(patsubst requirements/peers-%.txt,.venv/peers/%/installed,$(wildcard requirements/peers-*.txt))
 SERVERLESS := tests/architecture tests/unit tests/property tests/parity tests/golden
 
-.PHONY: help setup check format test quick parity sim paper peers bench lock pages up down clean
+.PHONY: help setup check format test quick parity coverage sim paper peers bench lock pages up down clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,13 @@ quick: setup  ## the tests that start no server
 parity: setup  ## compiled against reference, and the quick tests on the reference
 	$(PYTEST) $(PARALLEL) tests/parity $(ARGS)
 	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(SERVERLESS) $(ARGS)
+
+coverage: .venv/coverage  ## which lines of the engine the unit and property tests run, interpreted and compiled; 95 % or more
+	$(BIN)/python -m tests.engine_coverage $(ARGS)
+
+.venv/coverage: requirements/coverage.txt | setup
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/coverage.txt
+	@touch $@
 
 sim: setup  ## whole sessions on a log in memory, from one SEED
 	LIVE_RUNNER_TEST_SEED=$(or $(SEED),20240229) $(PYTEST) tests/simulation $(ARGS)

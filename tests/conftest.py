@@ -27,13 +27,14 @@ _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
 pytest_plugins = [path.stem for path in sorted(_HERE.glob("fix_*.py"))]
 
-# A compiled strategy is written against the compiled engine.
-_OF_COMPILED_STRATEGIES = [
+# A compiled strategy is written against the compiled engine, and only that one could take the interpreter down.
+_OF_THE_COMPILED_ENGINE = [
     "parity/test_compiled_strategies.py",
     "parity/test_extremes.py",
+    "property/test_junk_calls.py",
     "unit/backtest/test_compiled_twin.py",
 ]
-collect_ignore = _OF_COMPILED_STRATEGIES if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []
+collect_ignore = _OF_THE_COMPILED_ENGINE if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []
 
 
 def pytest_report_header() -> list[str]:

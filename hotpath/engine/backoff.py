@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Rejections of one leg in a row, and whether they hold its opens and adds back (contracts/policy.py says when)."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """The paper venue's book of one instrument: which orders a bar fills, at what price, in what order.
 
 Prices are ticks, quantities lots. A bar comes in two halves, since the account looks at its margin between them. At

@@ -45,6 +45,7 @@ cdef class Columns:
     @cython.locals(row=int64_t)
     cdef bint take(self, int at, int64_t open_ns, int64_t close_ns, int64_t number) noexcept
     cdef int put(self, int at, int64_t open_ns, int64_t close_ns, double open, double high, double low, double close, double volume, bint late, int64_t number) except -1
+    cdef int check_symbol(self, int at) except -1
     cpdef list row(self, int at)
     cpdef restore(self, int at, list row)
 

@@ -174,12 +174,19 @@ class Columns:
         self.bars[at].late = late
         self.bars[at].number = number
 
+    def check_symbol(self, at: int) -> None:
+        """Refuse the number of no symbol: C would read beyond its array."""
+        if not 0 <= at < self.symbols:
+            raise IndexError(f"There is no symbol {at} among {self.symbols}")
+
     def row(self, at: int) -> list[Any]:
         """Plain data of the symbol's last bar for a snapshot: close, volume, lateness, number of its set."""
+        self.check_symbol(at)
         return [self.bars[at].close, self.bars[at].volume, bool(self.bars[at].late), self.bars[at].number]
 
     def restore(self, at: int, row: list[Any]) -> None:
         """Go on from a snapshot."""
+        self.check_symbol(at)
         self.bars[at].close = row[0]
         self.bars[at].volume = row[1]
         self.bars[at].late = row[2]

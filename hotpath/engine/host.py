@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Who decides in a session: what the session asks of the strategy's side at every bar set."""
 
 from __future__ import annotations

@@ -71,6 +71,7 @@ cdef class Ledger:
 
 @cython.locals(lot=Lot)
 cdef Lot new_lot(int64_t quantity, int64_t ticks, int128 cost, int64_t opened_ns, object order)
+cdef int check_given(object value) except -1
 cdef int check_fill(int64_t lots, int64_t ticks, int64_t reference) except -1
 cdef object beyond_the_leg(int64_t lots, int64_t held)
 cdef str order_id(object order)

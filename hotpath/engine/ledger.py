@@ -129,6 +129,7 @@ class Ledger:
 
     def add(self, position: Position) -> None:
         """One more instrument."""
+        check_given(position)
         self.positions.append(position)
 
     # -- fills and payments ---------------------------------------------------------------------
@@ -152,6 +153,8 @@ class Ledger:
 
         The fee is rate / scale of the notional, unless the venue gave it. Slippage is against ``reference``.
         """
+        check_given(position)
+        check_given(leg)
         check_fill(lots, ticks, reference)
         cost = times(lots, ticks)
         if self.method == AVERAGE and leg.quantity:
@@ -180,6 +183,8 @@ class Ledger:
         fee: int,
     ) -> None:
         """A fill that closes lots of a leg, never more than it has."""
+        check_given(position)
+        check_given(leg)
         check_fill(lots, ticks, reference)
         if lots > leg.quantity:
             raise beyond_the_leg(lots, leg.quantity)
@@ -249,6 +254,8 @@ class Ledger:
 
     def fund(self, position: Position, leg: Leg, ticks: int, rate: int, scale: int) -> int:
         """Funding on a leg at a mark, as an amount: a positive rate is paid by longs and received by shorts."""
+        check_given(position)
+        check_given(leg)
         product = mul(mul(times(leg.quantity, ticks), position.multiplier), rate)
         paid = -leg.sign * divide(product, mul(position.divisor, scale))
         self.funding = amount(self.funding + paid)
@@ -259,6 +266,7 @@ class Ledger:
 
     def mark_at(self, position: Position, ticks: int) -> None:
         """Value the instrument's legs at a price."""
+        check_given(position)
         if position.long.quantity or position.short.quantity:
             self.revalue(position, ticks)
         position.mark = ticks
@@ -283,6 +291,7 @@ class Ledger:
 
     def unrealised_at(self, position: Position, ticks: int) -> int:
         """What the instrument's open lots would be worth over their cost at a price."""
+        check_given(position)
         value = 0
         if position.long.quantity:
             worth = times(position.long.quantity, ticks)
@@ -294,6 +303,7 @@ class Ledger:
 
     def notional_at(self, position: Position, ticks: int) -> int:
         """Notional of both legs of the instrument at a price."""
+        check_given(position)
         notional = 0
         if position.long.quantity:
             notional = money(times(position.long.quantity, ticks), position.multiplier, position.divisor)
@@ -393,6 +403,12 @@ def new_lot(quantity: int, ticks: int, cost: int, opened_ns: int, order: Any) ->
     lot.view = None
     lot.message = None
     return lot
+
+
+def check_given(value: Any) -> None:
+    """Refuse None, which C would read as if it were an object of ours."""
+    if value is None:
+        raise TypeError("A position or leg is missing: it is None")
 
 
 def check_fill(lots: int, ticks: int, reference: int) -> None:

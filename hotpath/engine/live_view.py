@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """What a Python strategy is shown in a backtest, made of the engine's numbers.
 
 These objects stand for the structs of strategies/base.py, strategies/view.py and strategies/news.py: the same
@@ -360,8 +360,9 @@ class LiveView:
     def legs(self) -> Mapping[tuple[str, str], LiveLeg]:
         """Every leg that ever had a position, by symbol and side."""
         names = self.names
+        shown = list(self.shown_legs)
         return MappingProxyType(
-            {(names[at // 2], SIDES[at % 2]): leg for at, leg in enumerate(self.shown_legs) if leg is not None}
+            {(names[at // 2], SIDES[at % 2]): leg for at, leg in enumerate(shown) if leg is not None}
         )
 
     @property

@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """The order manager: every order from its request to its end, attempts and fallbacks included.
 
 It records what happens to an order and keeps what is open; where orders go is the gateway's matter (paper.py for the

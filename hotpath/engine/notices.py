@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Order events on their way to the strategy: what happened, with the numbers of that moment."""
 
 from __future__ import annotations

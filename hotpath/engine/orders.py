@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """Orders as a state machine, and the execution policy in numbers.
 
 Reports from a venue arrive late, twice and out of order. ``TRANSITIONS`` has every pair of a state and a

@@ -45,6 +45,7 @@ cdef class PythonDecisions(Decisions):
     cdef int fail(self, str symbol, str call, error) except -1
     cdef int hand_over(self) except -1
     cdef int choose(self) except -1
+    cdef bint has_bar(self, int symbol) noexcept
     cdef bint is_chosen(self, int symbol) except -1
     @cython.locals(data=bytes)
     cdef bytes changed_state(self, int index, bytes known)

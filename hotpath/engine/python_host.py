@@ -1,4 +1,4 @@
-# cython: language_level=3, annotation_typing=False, auto_pickle=False
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """A Python strategy over the engine, in a backtest: when it is called, and the intents that it asks for."""
 
 from __future__ import annotations

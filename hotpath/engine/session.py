@@ -96,6 +96,8 @@ class Session:
         ``progress`` is called with the number of the set now and then, ``sink`` after each set, to take
         ``journal.out``.
         """
+        if host is None:
+            raise TypeError("A session is played with a host, not with None")
         self.check(grid, length_ns, warmup_sets, due)
         self.due = due
         self.due_at = 0

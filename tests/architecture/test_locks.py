@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LOCKS = (
     "build.txt",
+    "coverage.txt",
     "runtime.txt",
     "dev.txt",
     "peers-nautilus1.txt",
