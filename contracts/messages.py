@@ -67,10 +67,9 @@ __all__ = [
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
-    """The envelope that every message ends with.
+    """The envelope that every message ends with."""
 
-    Messages hold no references back, so the cyclic garbage collector need not follow them (``gc=False``).
-    """
+    # gc=False here and below: a message holds no references back, so the cyclic collector need not follow it.
 
     VERSION: ClassVar[int] = 1
     """Version of this type's shape, raised by whoever adds a field (contracts/README.md)."""

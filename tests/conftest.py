@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long a draw or a test takes says more about the machine than about the program.
+settings.register_profile("live-runner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("live-runner")
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

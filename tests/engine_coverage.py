@@ -35,7 +35,7 @@ BUILT = HOME / "built"
 LEAST_PERCENT = 95.0
 FORMS = ("interpreted", "compiled")
 TESTS = ("tests/unit", "tests/property")
-NEVER_COMPILED = ("__init__", "plain_money", "words")
+NEVER_COMPILED = ("__init__", "python_money", "words")
 COMPILE_TIMEOUT_S = 600
 CYTHON = (sys.executable, "-m", "cython", "-3", "-I", str(HOME))
 COMPILER = (os.environ.get("CC", "gcc"), "-O0", "-g0", "-fPIC", "-pthread", "-ffp-contract=off", "-w", "-DNDEBUG")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from live_runner.hotpath import fixed
-from live_runner.hotpath.engine import INTERPRETED, plain_money
+from live_runner.hotpath.engine import INTERPRETED, python_money
 from live_runner.hotpath.engine.book import Book, CallbackVenue
 from live_runner.hotpath.engine.ledger import Ledger, Position
 from live_runner.hotpath.engine.orders import order_row, restored_order
@@ -264,7 +264,7 @@ class Paper:
 def money_calls(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The engine's arithmetic of money: of the compiler, in a module that is built here, or of the interpreter."""
     if INTERPRETED:
-        return plain_money
+        return python_money
     return built(ROOT / "tests/property/money_calls.pyx", tmp_path_factory.mktemp("money"))
 
 

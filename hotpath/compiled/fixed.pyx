@@ -298,7 +298,7 @@ cdef bint parse_ascii(const char *at, Py_ssize_t length, int128 *mantissa, int *
 def parse_decimal(text: str) -> tuple[int, int]:
     """Mantissa and decimals, without trailing zeros: ``0.10`` is (1, 1), ``100`` is (100, 0).
 
-    Exponents are read (``7e-05``). ValueError for everything that is no finite decimal number, and for
+    Exponents are read (``7e-05``). ValueError for everything that is not a finite decimal number, and for
     one of more than 400 digits.
     """
     cdef int128 mantissa
@@ -505,7 +505,7 @@ cdef class Valuation:
     """Exact money of lots at ticks, in the settle currency of a linear market. Immutable.
 
     Signs are carried through. LedgerOverflow for an amount or an intermediate product out of range;
-    ConfigError for sizes that are no positive decimals, or whose product is outside 1e-50 to 1e18.
+    ConfigError for sizes that are not positive decimals, or whose product is outside 1e-50 to 1e18.
     """
 
     def __cinit__(self, tick_size: str, lot_size: str, contract_size: str):

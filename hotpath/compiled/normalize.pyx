@@ -401,7 +401,7 @@ def decimal_to_precision(text: str, rounding: str, count: str, mode: str, paddin
     ``rounding`` is ``round`` (halves away from zero) or ``truncate``; ``mode`` is ``tick_size``,
     ``decimal_places`` or ``significant_digits``, of which ``count`` is the step or the number (a
     negative one counts places left of the point); ``padding`` is ``no_padding`` or ``pad_with_zero``.
-    ValueError for what is no finite number, needs more than 28 digits, or for an unknown word.
+    ValueError for what is not a finite number, needs more than 28 digits, or for an unknown word.
     """
     return plain().decimal_to_precision(text, rounding, count, mode, padding)
 
@@ -551,7 +551,7 @@ cdef inline bint is_grid(const pass_t *passes, int count, const grid_t *grid) no
 
 
 cdef inline int64_t within(object units) except? -1:
-    """A limit as 64 bits; one beyond is no other limit than the last number."""
+    """A limit as 64 bits; one beyond limits no more than the last number does."""
     return max(min(units, UNITS_END - 1), 1 - UNITS_END)
 
 

@@ -2,8 +2,6 @@ cimport cython
 from libc.stdint cimport int64_t
 
 @cython.final
-@cython.freelist(64)
-@cython.no_gc
 cdef class Backoff:
     cdef public int failures
     cdef public bint blocked

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.orders import Order
 if not cython.compiled:
-    from live_runner.hotpath.engine.plain_money import count64, floor_of, is_exact, times
+    from live_runner.hotpath.engine.python_money import count64, floor_of, is_exact, times
     from live_runner.hotpath.engine.words import LEG_FLAT, LIMIT, MARKET, OCO, ONE_WAY_CONFLICT, STOP, TAKE_PROFIT
 
 __all__ = ["Book", "CallbackVenue", "Venue"]

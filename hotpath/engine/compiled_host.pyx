@@ -28,7 +28,7 @@ from live_runner.hotpath.engine.strategy cimport (
     Desk,
     asked_t,
     fill_news_t,
-    hears_orders,
+    handles_orders,
     rejection_news_t,
 )
 from live_runner.hotpath.engine.words cimport (
@@ -85,7 +85,7 @@ cdef class CompiledHost(Decisions):
         self.held_back = []
         self.pool = []
         self.keeps_state = strategy.leg_bytes > 0
-        self.listens = self.keeps_state or hears_orders(strategy)
+        self.listens = self.keeps_state or handles_orders(strategy)
         self.account.notes = self.listens
         if self.keeps_state:
             if self.accepted != NULL:
@@ -186,7 +186,7 @@ cdef class CompiledHost(Decisions):
     cdef int take(self, int symbol, int first) except -1:
         """The intents that one call asked for."""
         cdef int at, index
-        cdef asked_t *said
+        cdef asked_t *given
         cdef Asked asked
         cdef str reason
         cdef bytes long = self.known_state(2 * symbol)
@@ -196,45 +196,45 @@ cdef class CompiledHost(Decisions):
         if self.keeps_state:
             self.accept(symbol)
         for at in range(first, self.desk.asked_count):
-            said = &self.desk.asked[at]
-            if said.symbol != symbol or not 0 <= said.leg <= 1 or not 0 <= said.reason < len(self.strategy.reasons):
+            given = &self.desk.asked[at]
+            if given.symbol != symbol or not 0 <= given.leg <= 1 or not 0 <= given.reason < len(self.strategy.reasons):
                 raise StrategyError(
-                    f"on_bar of {self.strategy.symbols[symbol]} asked for symbol {said.symbol}, leg {said.leg} and "
-                    f"reason {said.reason}",
+                    f"on_bar of {self.strategy.symbols[symbol]} asked for symbol {given.symbol}, leg {given.leg} and "
+                    f"reason {given.reason}",
                     remedy="Ask for the bar's own symbol, for LONG or SHORT, and for a reason in the list of reasons",
                 )
             self.numbered += 1
-            index = 2 * symbol + said.leg
-            self.remember(index, self.numbered, said.action, short if said.leg else long)
-            asked = self.asked_of(said)
-            reason = self.why_blocked(index, said.action)
+            index = 2 * symbol + given.leg
+            self.remember(index, self.numbered, given.action, short if given.leg else long)
+            asked = self.asked_of(given)
+            reason = self.why_blocked(index, given.action)
             if reason:
-                self.block(index, self.numbered, said.action, reason)
+                self.block(index, self.numbered, given.action, reason)
                 self.held_back.append((asked, reason, self.blocked_detail))
             else:
                 self.wanted += 1
                 self.asked.append(asked)
         return 0
 
-    cdef Asked asked_of(self, const asked_t *said):
+    cdef Asked asked_of(self, const asked_t *given):
         cdef Asked asked
         if self.numbered > len(self.pool):
-            asked = new_asked(self.close_ns, self.numbered, said.symbol, said.leg, said.action)
+            asked = new_asked(self.close_ns, self.numbered, given.symbol, given.leg, given.action)
             asked.by_float = True
             self.pool.append(asked)
         else:
             asked = <Asked>self.pool[self.numbered - 1]
             asked.close_ns = self.close_ns
             asked.number = self.numbered
-            asked.symbol = said.symbol
-            asked.side = said.leg
-            asked.action = said.action
-        asked.style = said.style
-        asked.float_quantity = said.quantity
-        asked.float_price = said.limit_price
-        asked.has_time_to_live = said.time_to_live_ns >= 0
-        asked.time_to_live_ns = said.time_to_live_ns
-        asked.reason = self.strategy.reasons[said.reason]
+            asked.symbol = given.symbol
+            asked.side = given.leg
+            asked.action = given.action
+        asked.style = given.style
+        asked.float_quantity = given.quantity
+        asked.float_price = given.limit_price
+        asked.has_time_to_live = given.time_to_live_ns >= 0
+        asked.time_to_live_ns = given.time_to_live_ns
+        asked.reason = self.strategy.reasons[given.reason]
         return asked
 
     cdef int hand_over(self) except -1:

@@ -1,62 +1,24 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.columns cimport Columns
+from live_runner.hotpath.engine.groups cimport Group, LegHistory, is_result, new_group, outcome, restored_group
 from live_runner.hotpath.engine.host cimport Host
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.words cimport (
     ADD,
     CANCEL,
     HOLD,
-    INTENT_ABSENT,
     INTENT_ACTED,
     INTENT_OPEN,
-    INTENT_VOID,
     INTENT_WITHOUT_ORDER,
-    LEG_KEPT,
     LEG_PUT_BACK,
     LEG_WAITS,
     LONG_PART,
     NOTICE_BLOCKED,
-    NOTICE_CANCELLED,
-    NOTICE_DENIED,
-    NOTICE_EXPIRED,
     NOTICE_FILLED,
-    NOTICE_REJECTED,
     OPEN,
     SYNC_STATE,
 )
-
-@cython.final
-@cython.freelist(64)
-@cython.no_gc
-cdef class Group:
-    cdef readonly int64_t close_ns, version
-    cdef readonly int first
-    cdef readonly int first_outcome
-    cdef readonly bytearray others
-    cdef readonly bytes before
-    cdef readonly bint filled_since, restored
-    cdef Py_ssize_t first_notice
-    cpdef int add(self, int number, int outcome) except -1
-    cdef int outcome_of(self, int number) except -1
-    cdef int put(self, int number, int outcome) except -1
-    cpdef bint holds(self, int64_t close_ns, int number) except -1
-    @cython.locals(at=Py_ssize_t, what=int, is_open=bint)
-    cpdef int verdict(self) except -1
-    @cython.locals(at=Py_ssize_t)
-    cdef int end_without_order(self) except -1
-
-@cython.locals(group=Group)
-cpdef Group new_group(int64_t close_ns, int first, int64_t version, bytes before)
-
-cpdef int outcome(int kind, bint anything_filled, bint retrying) except -1
-cdef bint is_result(int kind) noexcept
-
-@cython.final
-cdef class LegHistory:
-    cdef readonly bytes known
-    cdef readonly int64_t version
-    cdef readonly list groups
 
 cdef class Decisions(Host):
     cdef readonly Columns columns
@@ -116,8 +78,6 @@ cdef class Decisions(Host):
     @cython.locals(history=LegHistory)
     cdef int restore_leg(self, int index, list row) except -1
 
-@cython.locals(group=Group)
-cdef Group restored_group(list row)
 cdef list notice_row(Notice notice)
 @cython.locals(notice=Notice)
 cdef Notice restored_notice(list row)

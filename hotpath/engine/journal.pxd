@@ -72,7 +72,7 @@ cdef class Journal(Sink):
     cdef int query(self, Order order) except -1
     cdef int set_timer(self, str name, int64_t due_ns) except -1
     cdef int expect_decision(self) except -1
-    cdef int decided(self, tuple said, Py_ssize_t at) except -1
+    cdef int decided(self, tuple decision, Py_ssize_t at) except -1
     cpdef dict row(self)
     cpdef restore(self, dict row)
 

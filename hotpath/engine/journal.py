@@ -48,7 +48,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg as Position
     from live_runner.hotpath.engine.ledger import Lot as HeldLot
     from live_runner.hotpath.engine.orders import Order, client_name, intent_name, order_name
-    from live_runner.hotpath.engine.plain_money import money_text, units_text
+    from live_runner.hotpath.engine.python_money import money_text, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.trading_state import trading_word
     from live_runner.hotpath.engine.words import CANCELLED, STOP_PART, TARGET_PART
@@ -617,15 +617,15 @@ class Journal(Sink):
         self.settled_cause = self.event_name()
         self.cause = f"{self.name}/strategy/{self.decisions}"
 
-    def decided(self, said: tuple[list[Any], list[Any], list[Any]], at: int) -> None:
+    def decided(self, decision: tuple[list[Any], list[Any], list[Any]], at: int) -> None:
         """The decision, in messages, at its place in ``out``: before what it led to."""
         self.out.insert(
             at,
             Decided(
                 self.state.close_ns,
-                said[0],
-                said[1],
-                said[2],
+                decision[0],
+                decision[1],
+                decision[2],
                 v=DECIDED_V,
                 id=self.cause,
                 session=self.name,

@@ -8,8 +8,6 @@ from live_runner.hotpath.engine.money cimport (
 from live_runner.hotpath.engine.words cimport AVERAGE, FIFO
 
 @cython.final
-@cython.freelist(256)
-@cython.no_gc
 cdef class Lot:
     cdef readonly int64_t quantity, ticks, opened_ns
     cdef readonly int128 cost

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 import cython
 
 from live_runner.contracts.errors import OurFault
-from live_runner.hotpath.engine.plain_money import overflow_error
+from live_runner.hotpath.engine.python_money import overflow_error
 
 if TYPE_CHECKING:
     from live_runner.hotpath.engine.backoff import Backoff
 if not cython.compiled:
-    from live_runner.hotpath.engine.plain_money import (
+    from live_runner.hotpath.engine.python_money import (
         add64,
         amount,
         divide,

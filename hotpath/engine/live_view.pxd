@@ -11,7 +11,6 @@ from live_runner.hotpath.engine.state cimport Market, State
 from live_runner.hotpath.engine.words cimport AVERAGE, FILLED
 
 @cython.final
-@cython.freelist(64)
 cdef class LiveBar:
     cdef readonly str symbol
     cdef readonly int64_t open_ns, close_ns
@@ -22,14 +21,12 @@ cdef class LiveBar:
 cdef LiveBar live_bar(str symbol, Columns columns, int at)
 
 @cython.final
-@cython.freelist(256)
 cdef class LiveLot:
     cdef readonly double quantity, price
     cdef readonly int64_t opened_ns
     cdef object order
 
 @cython.final
-@cython.freelist(16)
 cdef class LiveLeg:
     cdef readonly double quantity, realised
     cdef readonly object average
@@ -40,7 +37,6 @@ cdef class LiveLeg:
 cdef LiveLeg live_leg(double quantity, object average, tuple lots, double realised, str blocked)
 
 @cython.final
-@cython.freelist(16)
 cdef class LiveOrder:
     cdef Order order
     cdef int state
@@ -50,14 +46,12 @@ cdef class LiveOrder:
     cdef readonly object price
 
 @cython.final
-@cython.freelist(16)
 cdef class LiveFill:
     cdef Notice notice
     cdef Order order
     cdef Market market
 
 @cython.final
-@cython.freelist(4)
 cdef class LiveView:
     cdef tuple names
     cdef dict places

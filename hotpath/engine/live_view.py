@@ -3,7 +3,7 @@
 
 These objects stand for the structs of strategies/base.py, strategies/view.py and strategies/news.py: the same
 attributes, methods and text, made when something changed and worded when asked for. Whatever a strategy keeps goes on
-saying what it said.
+showing what it was then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg, Lot
     from live_runner.hotpath.engine.notices import Notice
     from live_runner.hotpath.engine.orders import Order, intent_name, order_name
-    from live_runner.hotpath.engine.plain_money import money_float, to_float
+    from live_runner.hotpath.engine.python_money import money_float, to_float
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.words import AVERAGE, FILLED
 

@@ -14,7 +14,7 @@ import cython
 
 if not cython.compiled:
     from live_runner.hotpath.engine.orders import Order
-    from live_runner.hotpath.engine.plain_money import divide, money, mul, near, times
+    from live_runner.hotpath.engine.python_money import divide, money, mul, near, times
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.words import MARKET
 

@@ -1,5 +1,5 @@
 # Checked 128-bit arithmetic of money for the compiled engine: header only, so that every function is inlined.
-# plain_money.py has the same names for the interpreter; tests/property/test_money.py holds both to Python's integers.
+# python_money.py has the same names for the interpreter; tests/property/test_money.py holds both to Python's integers.
 #
 # ``a * b`` of two int64 wraps: ``times``. ``abs()`` of an int128 is wrong: compare and negate. Sums and products whose
 # size is not known go through ``plus`` and ``mul``.
@@ -41,7 +41,7 @@ from live_runner.hotpath.compiled.normalize cimport (
 
 cdef inline int overflow(str what) except -1:
     """It ends the step, so it may be slow."""
-    from live_runner.hotpath.engine.plain_money import overflow_error
+    from live_runner.hotpath.engine.python_money import overflow_error
 
     raise overflow_error(what)
 

@@ -4,7 +4,6 @@ from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.orders cimport Order
 
 @cython.final
-@cython.freelist(256)
 cdef class Notice:
     cdef readonly int kind, symbol, side, action, number, state
     cdef readonly int64_t close_ns, lots, ticks, reference, filled, leg_lots, fill_number, at_ns

@@ -15,7 +15,6 @@ cdef class Policy:
     cdef readonly str add_style_text, unknown_fallback, open_rounding
 
 @cython.final
-@cython.freelist(256)
 cdef class Order:
     cdef readonly str session
     cdef readonly int64_t close_ns

@@ -25,7 +25,7 @@ from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, new_order
-    from live_runner.hotpath.engine.plain_money import money_text, ticks_at, units_text
+    from live_runner.hotpath.engine.python_money import money_text, ticks_at, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.words import (
         CLOSE,

@@ -17,8 +17,6 @@ from live_runner.hotpath.engine.words cimport (
 cdef tuple ACTIONS, SIDES, STYLES, TRADING_STATES
 
 @cython.final
-@cython.freelist(64)
-@cython.no_gc
 cdef class Asked:
     cdef readonly int64_t close_ns, time_to_live_ns
     cdef readonly int number, symbol, side, action, style, sizing, fallback

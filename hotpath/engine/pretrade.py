@@ -22,7 +22,7 @@ from live_runner.hotpath.engine.orders import FALLBACK_BITS, WAIT_NS_MAX, Policy
 if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
-    from live_runner.hotpath.engine.plain_money import (
+    from live_runner.hotpath.engine.python_money import (
         money,
         money_text,
         quick_lots,
@@ -259,10 +259,10 @@ class PreTrade:
         if asked.by_float:
             if asked.float_quantity > 0.0:
                 return True
-            self.deny("bad_quantity", f"'{fixed.float_text(asked.float_quantity)}' is no positive decimal number")
+            self.deny("bad_quantity", f"'{fixed.float_text(asked.float_quantity)}' is not a positive decimal number")
             return False
         if asked.sizing < 0:
-            self.deny("bad_quantity", f"'{asked.message.sizing}' is no sizing: {' or '.join(SIZINGS)}")
+            self.deny("bad_quantity", f"'{asked.message.sizing}' is not a valid sizing: {' or '.join(SIZINGS)}")
             return False
         if entry and asked.sizing == DELEGATE_NOTIONAL:
             given = asked.notional
@@ -283,7 +283,7 @@ class PreTrade:
                 )
                 return False
         if not is_positive(given):
-            self.deny("bad_quantity", f"'{given}' is no positive decimal number")
+            self.deny("bad_quantity", f"'{given}' is not a positive decimal number")
             return False
         return True
 
@@ -293,7 +293,7 @@ class PreTrade:
             mantissa, decimals = fixed.parse_decimal(text)
             if mantissa <= 10**decimals:
                 return True
-        self.deny("bad_fraction", f"'{text}' is no share of a position: above 0 and at most 1")
+        self.deny("bad_fraction", f"'{text}' is not a valid share of a position: above 0 and at most 1")
         return False
 
     def style_of(self, asked: Asked, policy: Policy) -> int:
@@ -310,7 +310,7 @@ class PreTrade:
         if style == -1:
             self.deny("missing_order_style", f"An {ACTIONS[asked.action]} names no order style, nor does the policy")
         elif style == -2:
-            self.deny("missing_order_style", f"'{text}' is no order style: {', '.join(STYLES)}")
+            self.deny("missing_order_style", f"'{text}' is not a valid order style")
         return style
 
     def check_fallback(self, asked: Asked, policy: Policy) -> bool:
@@ -320,7 +320,7 @@ class PreTrade:
             word = policy.unknown_fallback
         if word is None:
             return True
-        self.deny("bad_fallback", f"'{word}' is no reason for a fallback: {', '.join(FALLBACKS)}")
+        self.deny("bad_fallback", f"'{word}' is not a valid reason for a fallback: {', '.join(FALLBACKS)}")
         return False
 
     def limit_of(self, asked: Asked, style: int, market: Market) -> int:
@@ -331,7 +331,7 @@ class PreTrade:
                 return ticks
             return self.price_ticks(fixed.float_text(asked.float_price), "limit_price", market)
         if asked.limit_price is None:
-            self.deny("missing_limit_price", f"A {STYLES[style]} order needs a limit price")
+            self.deny("missing_limit_price", f"The order style {STYLES[style]} needs a limit price")
             return 0
         return self.price_ticks(asked.limit_price, "limit_price", market)
 
@@ -348,7 +348,7 @@ class PreTrade:
         if ticks > 0:
             return ticks
         if not is_positive(text):
-            self.deny("bad_price", f"{name} '{text}' is no positive decimal number")
+            self.deny("bad_price", f"{name} '{text}' is not a positive decimal number")
             return 0
         try:
             ticks = market.normalizer.price_ticks(text)

@@ -1,7 +1,8 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.columns cimport Columns
-from live_runner.hotpath.engine.decisions cimport Decisions, LegHistory
+from live_runner.hotpath.engine.decisions cimport Decisions
+from live_runner.hotpath.engine.groups cimport LegHistory
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.words cimport NOTICE_BLOCKED, NOTICE_DENIED, NOTICE_FILLED, NOTICE_REJECTED
 
@@ -11,7 +12,7 @@ cdef class PythonDecisions(Decisions):
     cdef readonly tuple names
     cdef dict places
     cdef object call_observe, call_on_bar, call_on_fill, call_on_rejection, call_on_order_update, call_select
-    cdef readonly bint hears_fills, hears_rejections, hears_updates
+    cdef readonly bint handles_fills, handles_rejections, handles_updates
     cdef object failures, draft_class
     cdef bint failed                        # a call failed since the last decision
     cdef list bars                          # by symbol, as the strategy is shown them

@@ -72,9 +72,9 @@ class PythonDecisions(Decisions):
         self.call_on_rejection = strategy.on_rejection
         self.call_on_order_update = strategy.on_order_update
         self.call_select = strategy.select
-        self.hears_fills = "on_fill" in hooks
-        self.hears_rejections = "on_rejection" in hooks
-        self.hears_updates = "on_order_update" in hooks
+        self.handles_fills = "on_fill" in hooks
+        self.handles_rejections = "on_rejection" in hooks
+        self.handles_updates = "on_order_update" in hooks
         self.selects = "select" in hooks
         self.draft_class = draft_class
         self.failures = failures
@@ -91,7 +91,7 @@ class PythonDecisions(Decisions):
         self.encode = msgspec.msgpack.Encoder().encode
         self.decode = msgspec.msgpack.Decoder(strategy.Leg).decode
         self.states = [strategy.leg_states[symbol, side] for symbol in self.names for side in SIDES]
-        self.listens = self.keeps_state or self.hears_fills or self.hears_rejections or self.hears_updates
+        self.listens = self.keeps_state or self.handles_fills or self.handles_rejections or self.handles_updates
         if self.keeps_state:
             self.take_first_states()
 
@@ -234,14 +234,14 @@ class PythonDecisions(Decisions):
     def notify(self, notice: Notice, restored: bool) -> None:
         """Call the hook for an order event, when the strategy has it."""
         if notice.kind == NOTICE_FILLED:
-            if self.hears_fills:
+            if self.handles_fills:
                 self.call_hook("on_fill", self.call_on_fill, self.word_fill(notice), notice.symbol)
         elif notice.kind == NOTICE_REJECTED or notice.kind == NOTICE_DENIED or notice.kind == NOTICE_BLOCKED:
-            if self.hears_rejections:
+            if self.handles_rejections:
                 self.call_hook(
                     "on_rejection", self.call_on_rejection, self.word_rejection(notice, restored), notice.symbol
                 )
-        elif self.hears_updates:
+        elif self.handles_updates:
             self.call_hook(
                 "on_order_update", self.call_on_order_update, self.word_update(notice, restored), notice.symbol
             )

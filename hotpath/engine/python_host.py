@@ -19,8 +19,8 @@ if not cython.compiled:
     from live_runner.hotpath.engine.live_view import live_bar, live_leg_of
     from live_runner.hotpath.engine.notices import Notice
     from live_runner.hotpath.engine.orders import intent_name, order_name
-    from live_runner.hotpath.engine.plain_money import to_float
     from live_runner.hotpath.engine.pretrade import Asked, new_asked, take_words
+    from live_runner.hotpath.engine.python_money import to_float
     from live_runner.hotpath.engine.session import Session
     from live_runner.hotpath.engine.trading_state import trading_word
     from live_runner.hotpath.engine.words import (
@@ -71,7 +71,7 @@ class PythonHost(PythonDecisions):
         self.no_backoff = backoff_class()
         self.legs_shown: list[Any] = [None for _ in range(2 * self.symbols)]
         self.account.notes = self.listens
-        self.account.notes_updates = self.hears_updates
+        self.account.notes_updates = self.handles_updates
         self.rules = rules
         self.current = self.new_view()
         self.view = self.current

@@ -24,7 +24,7 @@ from live_runner.hotpath.engine.orders import KEPT, REPORTS, next_state
 if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, apply_report, client_name
-    from live_runner.hotpath.engine.plain_money import of_whole, units_text
+    from live_runner.hotpath.engine.python_money import of_whole, units_text
     from live_runner.hotpath.engine.state import State
     from live_runner.hotpath.engine.venue import RemoteVenue
     from live_runner.hotpath.engine.words import (
@@ -88,7 +88,7 @@ class Reports:
         try:
             total = market.lot_grid.units(report.filled)
         except ValueError:
-            self.keep(report, f"'{report.filled}' is no quantity of {market.symbol}")
+            self.keep(report, f"'{report.filled}' is not a valid quantity of {market.symbol}")
             return False
         lots = total - order.filled
         if lots <= 0:

@@ -32,8 +32,8 @@ if not cython.compiled:
     from live_runner.hotpath.engine.columns import unfit
     from live_runner.hotpath.engine.host import Host
     from live_runner.hotpath.engine.orders import new_order, order_name
-    from live_runner.hotpath.engine.plain_money import money_text
     from live_runner.hotpath.engine.pretrade import Asked
+    from live_runner.hotpath.engine.python_money import money_text
     from live_runner.hotpath.engine.state import Market, new_funding
     from live_runner.hotpath.engine.trading_state import move_trading
     from live_runner.hotpath.engine.words import CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
@@ -276,11 +276,11 @@ class Session:
     def place(self, asked: Asked) -> None:
         """One intent: requested, denied, cancelled, or nothing to do."""
         if asked.symbol < 0:
-            self.deny(asked, "unknown_symbol", f"'{asked.message.symbol}' is no symbol of this session")
+            self.deny(asked, "unknown_symbol", f"'{asked.message.symbol}' is not a symbol of this session")
         elif asked.action < 0:
-            self.deny(asked, "unknown_action", f"'{asked.message.action}' is no action: {', '.join(ACTIONS)}")
+            self.deny(asked, "unknown_action", f"'{asked.message.action}' is not a valid action: {', '.join(ACTIONS)}")
         elif asked.side < 0:
-            self.deny(asked, "unknown_leg", f"'{asked.message.leg}' is no leg: long or short")
+            self.deny(asked, "unknown_leg", f"'{asked.message.leg}' is not a valid leg: long or short")
         elif asked.action == CANCEL:
             self.cancel(asked)
         elif asked.action != HOLD and asked.action != SYNC_STATE:
@@ -297,7 +297,7 @@ class Session:
             if order.symbol == asked.symbol and order.side == asked.side and order_name(order) == asked.order_id:
                 found = order
         if found is None:
-            self.deny(asked, "unknown_order", f"'{asked.order_id}' is no open order of the {SIDES[asked.side]} leg")
+            self.deny(asked, "unknown_order", f"'{asked.order_id}' is not an open order of the {SIDES[asked.side]} leg")
         elif not found.cancel_reason:
             self.manager.cancel(found, asked.reason or "intent")
 

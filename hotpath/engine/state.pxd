@@ -11,8 +11,6 @@ from live_runner.hotpath.engine.orders cimport Order, Policy
 from live_runner.hotpath.engine.words cimport CLOSE, MARKET, TRADING_OPEN
 
 @cython.final
-@cython.freelist(64)
-@cython.no_gc
 cdef class FundingDue:
     cdef readonly int64_t funding_ns
     cdef readonly object rate           # decimal text, as given

@@ -22,7 +22,7 @@ from live_runner.hotpath.engine.orders import Order, Policy
 
 if not cython.compiled:
     from live_runner.hotpath.engine.notices import Notice, new_notice
-    from live_runner.hotpath.engine.plain_money import divide, money_text, mul, of_whole, ticks_at
+    from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at
     from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REAL_STAGES", "REPORT_IT", "Market", "Sink", "State"]
@@ -284,7 +284,7 @@ class Sink:
 class State:
     """One session: what its parts read and write.
 
-    ``journals``: events go to ``sink``. ``notes``: the strategy is in this process, and hears of order events by
+    ``journals``: events go to ``sink``. ``notes``: the strategy is in this process, and gets order events by
     ``notices``; ``notes_updates``: also of requests and acceptances.
     """
 

@@ -82,7 +82,7 @@ ctypedef struct rejection_news_t:
     int64_t at_ns
 
 ctypedef struct asked_t:
-    # One intent, as the strategy said it.
+    # One intent, as the strategy gave it.
     int number
     int symbol
     int leg
@@ -219,4 +219,4 @@ cdef class CompiledStrategy:
 
 
 # Whether the strategy overrides a hook for order events.
-cdef bint hears_orders(CompiledStrategy strategy) noexcept
+cdef bint handles_orders(CompiledStrategy strategy) noexcept

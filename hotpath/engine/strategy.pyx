@@ -193,7 +193,7 @@ cdef class CompiledStrategy:
         return ST_OK
 
 
-cdef bint hears_orders(CompiledStrategy strategy) noexcept:
+cdef bint handles_orders(CompiledStrategy strategy) noexcept:
     """Whether the strategy overrides a hook for order events."""
     return (
         <void *>strategy.on_fill != <void *>CompiledStrategy.on_fill

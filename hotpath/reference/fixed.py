@@ -73,7 +73,7 @@ def float_text(value: float) -> str:
     ValueError for nan and infinities.
     """
     if not math.isfinite(value):
-        raise ValueError(f"{value} is no finite number")
+        raise ValueError(f"{value} is not a finite number")
     return decimal_text(*parse_decimal(repr(float(value))))
 
 
@@ -119,7 +119,7 @@ class Grid:
         numerator, denominator = self._ratio(text)
         count, rest = divmod(numerator, denominator)
         if rest:
-            raise ValueError(f"{text} is no multiple of {self.step}")
+            raise ValueError(f"{text} is not a multiple of {self.step}")
         return self._counted(count, text)
 
     def floor(self, text: str) -> int:
@@ -181,7 +181,7 @@ class Valuation:
     """Exact money of lots at ticks, in the settle currency of a linear market. Immutable.
 
     Signs are carried through. LedgerOverflow for an amount or an intermediate product out of range;
-    ConfigError for sizes that are no positive decimals, or whose product is outside 1e-50 to 1e18.
+    ConfigError for sizes that are not positive decimals, or whose product is outside 1e-50 to 1e18.
     """
 
     __slots__ = ("divisor", "multiplier")

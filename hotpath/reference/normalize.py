@@ -37,10 +37,10 @@ def decimal_to_precision(text: str, rounding: str, count: str, mode: str, paddin
     ``rounding`` is ``round`` (halves away from zero) or ``truncate``; ``mode`` is ``tick_size``,
     ``decimal_places`` or ``significant_digits``, of which ``count`` is the step or the number (a
     negative one counts places left of the point); ``padding`` is ``no_padding`` or ``pad_with_zero``.
-    ValueError for what is no finite number, needs more than 28 digits, or for an unknown word.
+    ValueError for what is not a finite number, needs more than 28 digits, or for an unknown word.
     """
     if rounding not in ("round", "truncate") or padding not in ("no_padding", "pad_with_zero"):
-        raise ValueError(f"'{rounding}' or '{padding}' is no way to round or pad")
+        raise ValueError(f"'{rounding}' or '{padding}' is not a valid way to round or pad")
     fixed.parse_decimal(text)
     number = Decimal(text)
     try:
@@ -59,7 +59,7 @@ def decimal_to_precision(text: str, rounding: str, count: str, mode: str, paddin
             return _significant(number, rounding, digits, padding)
     except decimal.DecimalException as error:
         raise ValueError(f"{text[:40]} needs more than {CONTEXT_DIGITS} digits") from error
-    raise ValueError(f"'{mode}' is no way to count precision")
+    raise ValueError(f"'{mode}' is not a valid way to count precision")
 
 
 def _to_step(number: Decimal, step: Decimal, rounding: str) -> Decimal:
@@ -223,7 +223,9 @@ class Normalizer:
         Without ``limits`` the minimum and maximum are not looked at: a close takes what is there.
         """
         if rounding not in ("down", "nearest"):
-            raise ConfigError(f"'{rounding}' is no rounding of amounts", remedy="Use down or nearest", key="rounding")
+            raise ConfigError(
+                f"'{rounding}' is not a valid rounding of amounts", remedy="Use down or nearest", key="rounding"
+            )
         text = _text(value, "amount")
         if fixed.parse_decimal(text)[0] < 0:
             raise _refusal("negative", f"An amount of {text} is negative")
@@ -272,7 +274,7 @@ def _text(value: str | float, name: str) -> str:
     try:
         fixed.parse_decimal(text)
     except ValueError as error:
-        raise _refusal("not_a_number", f"The {name} '{text[:40]}' is no finite number") from error
+        raise _refusal("not_a_number", f"The {name} '{text[:40]}' is not a finite number") from error
     return text
 
 

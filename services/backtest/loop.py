@@ -59,7 +59,7 @@ class CommandAt(msgspec.Struct, frozen=True):
 
 
 def step_of(event: Event) -> Step | None:
-    """The step that folding this event is in the execution core; None for what is no step."""
+    """The step that folding this event is in the execution core; None where it is not a step."""
     phase = _PHASES.get(type(event))
     if phase is None:
         return None

@@ -1,7 +1,7 @@
 """A corpus of other bytes is the corpus of another engine: its number is raised in the same commit.
 
 ``engines.json`` holds, by engine number, a digest of what its 400 sessions led to. Which players can play a session
-is no part of it. What to do when a rule changes: docs/versions.md.
+does not belong to it. What to do when a rule changes: docs/versions.md.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_a_shipped_strategy_trades_alike_in_both(choice: StrategyChoice, seed: i
 
 def test_an_account_that_runs_out_of_margin_is_rejected_and_liquidated_alike() -> None:
     account = Account(equity="200", leverage="50", maintenance_margin="0.019")
-    choice = StrategyChoice(path=WILFUL, parameters={"seed": 4, "ask_percent": 80, "max_failures": 0})
+    choice = StrategyChoice(path=WILFUL, parameters={"seed": 5, "ask_percent": 80, "max_failures": 0})
     summary = agree(session_world.make_world(choice, market_seed=6, bars=1500, account=account))
     assert summary["rejected"] > 0
     assert summary["liquidations"] > 0

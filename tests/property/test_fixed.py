@@ -92,7 +92,7 @@ def test_floor_ceil_and_nearest_are_those_of_the_fraction(step: str, text: str) 
     if ratio.denominator == 1:
         assert grid.units(text) == ratio
     else:
-        with pytest.raises(ValueError, match="no multiple"):
+        with pytest.raises(ValueError, match="not a multiple"):
             grid.units(text)
 
 

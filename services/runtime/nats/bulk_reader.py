@@ -105,7 +105,7 @@ class BulkReader:
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         if is_status(headers):
             if subject == self._question:
-                self._told(headers or b"")
+                self._end_of_answer(headers or b"")
             return
         stream_seq, consumer_seq, pending = place_of(reply)
         if consumer_seq != self._consumer_seq + 1:
@@ -118,7 +118,7 @@ class BulkReader:
         if pending == 0 or len(self._arrived) >= self._expected:
             self._answered.set()
 
-    def _told(self, status: bytes) -> None:
+    def _end_of_answer(self, status: bytes) -> None:
         """The end of an answer; anything else is the end of the consumer."""
         if status[_STATUS_AT : _STATUS_AT + 3] in _NO_MORE:
             self._pending = 0

@@ -83,7 +83,7 @@ class Reader:
         self._subscription: Subscription | None = None
         self._consumer = ""
         self._consumer_seq = 0
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
         self._restarts = 0
         self._watch: asyncio.Task[None] | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -135,10 +135,10 @@ class Reader:
         except (OSError, errors.Error) as error:
             raise unreadable(error) from error
         self._consumer = await self._consumers.make(config)
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
 
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        self._heard = time.monotonic()
+        self._received_at = time.monotonic()
         self._arrived.append((subject, reply, data, headers))
         if not self._is_handling and not self._closed:
             # Begun here and now: a handler that need not wait is done before the next message is even read.
@@ -198,7 +198,7 @@ class Reader:
     async def _watch_silence(self) -> None:
         while not self._closed:
             await asyncio.sleep(IDLE_HEARTBEAT_S)
-            if not self._closed and time.monotonic() - self._heard > SILENCE_LIMIT_S:
+            if not self._closed and time.monotonic() - self._received_at > SILENCE_LIMIT_S:
                 await self._again()
 
     def fail(self, error: RunnerError | None) -> None:

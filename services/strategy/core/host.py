@@ -206,7 +206,7 @@ class StrategyCore:
         if ended is None or self._current is not None or self._queue:
             return []
         self._ended = None
-        state_hash = self._told_hash() if self._hashing else ""
+        state_hash = self._published_hash() if self._hashing else ""
         return [self._numbering.close(Finished, cause=ended.id, event_ns=ended.close_ns, state_hash=state_hash)]
 
     # -- decision -------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class StrategyCore:
             intents=intents,
             blocked=blocked,
             failed=failed,
-            state_hash=self._told_hash() if due else "",
+            state_hash=self._published_hash() if due else "",
         )
 
     # -- snapshots ------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ class StrategyCore:
         return stored.pack(self._state(self._started) | waiting)
 
     def _state(self, started: Started) -> dict[str, Any]:
-        """The state without the inputs that only wait here: how far a feed reads ahead is no part of it."""
+        """The state without the inputs that only wait here: how far a feed reads ahead does not belong to it."""
         return {
             "numbering": self._numbering.state(),
             "started": encode(started),
@@ -260,7 +260,7 @@ class StrategyCore:
             "strategy": stored.plain_state(self.strategy.state(), self._class.__name__),
         }
 
-    def _told_hash(self) -> str:
+    def _published_hash(self) -> str:
         """What goes out with an event: the same in a backtest, a recording and a live feed."""
         assert self._started is not None
         return blake2b(stored.pack(self._state(self._started)), digest_size=16).hexdigest()

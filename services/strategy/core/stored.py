@@ -70,7 +70,7 @@ def _check(value: Any, where: str, strategy: str) -> None:
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise StrategyError(
-                    f"{where} of {strategy} has the key {key!r}, which is no text", remedy="Use text as keys"
+                    f"{where} of {strategy} has the key {key!r}, which is not text", remedy="Use text as keys"
                 )
             _check(inner, f"{where}[{key!r}]", strategy)
         return

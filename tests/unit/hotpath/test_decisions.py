@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from live_runner.hotpath.engine import words
-from live_runner.hotpath.engine.decisions import new_group, outcome
+from live_runner.hotpath.engine.groups import new_group, outcome
 
 KINDS = {name: number for name, number in vars(words).items() if name.startswith("NOTICE_")}
 

@@ -104,7 +104,7 @@ def test_a_float_is_written_without_exponent(value: float, text: str) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_float_that_is_not_finite_has_no_text_and_no_place_on_a_grid(value: float) -> None:
-    with pytest.raises(ValueError, match="no finite number"):
+    with pytest.raises(ValueError, match="not a finite number"):
         fixed.float_text(value)
     with pytest.raises(ValueError, match="cannot be counted"):
         fixed.Grid("0.1").from_float(value)
@@ -123,7 +123,7 @@ def test_a_grid_counts_exactly() -> None:
 
 
 def test_a_number_between_two_steps_is_not_on_the_grid() -> None:
-    with pytest.raises(ValueError, match=r"0\.37 is no multiple of 0\.05"):
+    with pytest.raises(ValueError, match=r"0\.37 is not a multiple of 0\.05"):
         fixed.Grid("0.05").units("0.37")
 
 

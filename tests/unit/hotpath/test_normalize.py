@@ -154,5 +154,5 @@ def test_a_market_without_a_usable_grid_is_refused(step: str) -> None:
 
 
 def test_an_unknown_rounding_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'up' is no rounding"):
+    with pytest.raises(ConfigError, match="'up' is not a valid rounding"):
         normalize.Normalizer(MARKET).amount_lots("1", "up")
