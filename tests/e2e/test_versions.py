@@ -1,4 +1,4 @@
-"""Sessions and services of another build: refused by name where they would be played, readable everywhere else."""
+"""Sessions, services and snapshots of another build: what is refused by name, what is read, what is passed over."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from fix_house import House, result_of
-from house_faults import RUN_FOR_EVER, SLOW, events_of, said, wait_for_event
+from house_faults import RUN_FOR_EVER, SLOW, events_of, said, wait_for_event, with_bus
 
-from live_runner.contracts.messages import Incident, JoinDeclined, Joined
+from live_runner.contracts.messages import Incident, JoinDeclined, Joined, Owned, Snapshot
+from live_runner.services.runtime.nats.bus import Bus
 
 REFUSAL = "The session old is of engine 1, which commit 4072634 (never released) plays, and this is engine 2"
+
+PASSED_OVER = "snapshot has another layout, folding the log from its start"
 
 ENGINE_1 = "from live_runner.contracts import engine; engine.ENGINE = 1"
 ANOTHER_HASH = f"""
@@ -106,6 +110,44 @@ def test_run_refuses_services_of_another_build_and_names_each_instance(new_house
     assert "The session mine is of engine 1" in of_engine_1
     assert [event.role for event in events_of(house, "mine", JoinDeclined)] == ["run", "execution"]
     assert result["comparison"]["agrees"]
+
+
+def test_a_snapshot_of_another_layout_is_passed_over_and_the_log_folded_from_its_start(
+    new_house: Callable[[], House],
+) -> None:
+    """P11: both cores are killed when no other snapshot is stored, and publish what they would have published."""
+    # One snapshot fits into the session (limits.snapshot_every is 200): no later one takes its place.
+    undisturbed = new_house()
+    undisturbed.play(undisturbed.config("moved", bars=390))
+
+    house = new_house()
+    config = house.config("moved", bars=390)
+    run = house.start(config, "--verify", *SLOW)
+    for role in ("execution", "strategy"):
+        give_snapshot_another_layout(house, "moved", role)
+    house.kill(run, "execution")
+    house.kill(run, "child")
+    result = result_of(house.finish(run, config))
+
+    assert undisturbed.core_events("moved") == house.core_events("moved")
+    assert result["replay"]["agrees"]
+    assert result["comparison"]["agrees"]
+    for role, log in (("execution", "execution"), ("strategy", "strategy.moved")):
+        assert [event.epoch for event in events_of(house, "moved", Owned) if event.role == role] == [1, 2]
+        assert sum(path.read_text().count(PASSED_OVER) for path in house.home.glob(f"logs/{log}*")) == 1
+    assert [event.code for event in events_of(house, "moved", Incident)] == ["strategy_restarted"]
+
+
+def give_snapshot_another_layout(house: House, session: str, role: str) -> None:
+    """Wait for the first snapshot of a core and store another build's under its name: all it shares is the version."""
+    snapshot = wait_for_event(house, session, lambda event: isinstance(event, Snapshot) and event.role == role)
+    assert isinstance(snapshot, Snapshot)
+
+    async def store(bus: Bus) -> None:
+        state = msgspec.msgpack.decode(await bus.get_object(snapshot.object))
+        await bus.put_object(snapshot.object, msgspec.msgpack.encode({"version": state["version"] + 1}))
+
+    with_bus(house, store)
 
 
 def test_a_compiled_session_replays_and_compares_interpreted_and_the_other_way_round(
