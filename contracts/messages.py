@@ -161,7 +161,7 @@ class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``explicit``, or ``delegate_notional``: the runner divides ``notional`` by the price."""
     notional: str | None = None
     style: str | None = None
-    """``market``, ``limit`` or ``post_only``; None leaves it to the policy (adds) or market (closes)."""
+    """One of ``contracts.vocabulary.STYLES``; None leaves it to the policy (adds) or market (closes)."""
     limit_price: str | None = None
     take_profit: str | None = None
     stop_loss: str | None = None
@@ -462,7 +462,7 @@ class Requested(Event, frozen=True, kw_only=False, tag="order.requested"):
     side: str
     action: str
     kind: str
-    """``market``, ``limit``, ``post_only``, ``stop`` or ``take_profit``."""
+    """One of ``contracts.vocabulary.KINDS``: an order style, ``stop`` or ``take_profit``."""
     quantity: str
     price: str | None
     """Limit or trigger price."""

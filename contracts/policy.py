@@ -20,7 +20,7 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     add_style: str | None = None
-    """Order style of adds that name none: ``market``, ``limit`` or ``post_only``."""
+    """Order style of adds that name none, one of ``contracts.vocabulary.STYLES``."""
     attempts: int = 1
     """How often an open or add is tried on retryable errors."""
     retry_spacing_s: float = 1.0

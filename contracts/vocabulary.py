@@ -39,8 +39,8 @@ ACTIONS: Final = (*ENTRIES, *EXITS, *WITHOUT_ORDER)
 
 STYLES: Final = ("market", "limit", "post_only")
 """Order styles that an intent may ask for."""
-KINDS: Final = (*STYLES, "stop", "take_profit")
-"""Kinds of orders: the styles, and the two of a bracket."""
+KINDS: Final = ("market", "limit", "post_only", "stop", "take_profit")
+"""Kinds of orders: the styles, and the two of a bracket. A style has the number of its kind."""
 
 SIZINGS: Final = ("explicit", "delegate_notional")
 FALLBACKS: Final = ("reject", "timeout")

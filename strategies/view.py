@@ -52,7 +52,7 @@ class OrderView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     leg: str
     side: str
     kind: str
-    """``market``, ``limit``, ``post_only``, ``stop`` or ``take_profit``."""
+    """One of ``contracts.vocabulary.KINDS``: an order style, ``stop`` or ``take_profit``."""
     action: str
     remaining: float
     price: float | None

@@ -4,7 +4,7 @@ from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.ledger cimport Position
 from live_runner.hotpath.engine.money cimport count64, floor_of, is_exact, times
 from live_runner.hotpath.engine.orders cimport Order
-from live_runner.hotpath.engine.words cimport LEG_FLAT, LIMIT, MARKET, OCO, ONE_WAY_CONFLICT, STOP, TAKE_PROFIT
+from live_runner.hotpath.engine.words cimport *  # a new order style needs no line here
 
 cdef class Venue:
     # Called back by a book, in the order in which it happens. ``fill`` updates order, ledger and position before it
@@ -47,6 +47,7 @@ cdef class Book:
     @cython.locals(order=Order, ranked=list, at=Py_ssize_t, place=Py_ssize_t)
     cdef list ranked(self, int count, int64_t high, int64_t low)
     cdef bint crossed(self, Order order, int64_t price) noexcept
+    cdef int take_at_once(self, Venue venue, Position position, Order order, int64_t price, int64_t at_ns) except -1
     @cython.locals(slipped=int64_t)
     cdef int take_slipped(self, Venue venue, Position position, Order order, int64_t price, int64_t at_ns) except -1
     @cython.locals(other=Order, lots=int64_t, held=int64_t)
@@ -63,6 +64,7 @@ cdef class Book:
     @cython.locals(order=Order, at=Py_ssize_t)
     cdef int rest(self) except -1
 
+cdef bint takes_at_once(int kind) noexcept
 cdef object out_of_range(Order order)
 cdef object out_of_order(Order order)
 cdef bint goes_up(Order order) noexcept

@@ -163,11 +163,11 @@ class Book:
             self.rest()
 
     def at_close(self, venue: Venue, position: Position, order: Order, ticks: int, cap: int, at_ns: int) -> None:
-        """One market order at the close that it was decided on."""
+        """One order that takes at once, at the close that it was decided on."""
         self.open = ticks
         self.cap = cap
         self.walking = True
-        self.take_slipped(venue, position, order, ticks, at_ns)
+        self.take_at_once(venue, position, order, ticks, at_ns)
         order.used = 0
         self.sweep()
 
@@ -185,8 +185,8 @@ class Book:
         if self.immediate:
             for at in range(count):
                 order = self.orders[at]
-                if (order.kind == MARKET or order.triggered) and not order.waits and not order.gone:
-                    self.take_slipped(venue, position, order, ticks, at_ns)
+                if (takes_at_once(order.kind) or order.triggered) and not order.waits and not order.gone:
+                    self.take_at_once(venue, position, order, ticks, at_ns)
         if ticks >= self.rise or ticks <= self.fall:
             ranked = self.ranked(count, ticks, ticks)
             for at in range(len(ranked)):
@@ -223,7 +223,7 @@ class Book:
         ranked: list[Order] = []
         for at in range(count):
             order = self.orders[at]
-            if order.kind == MARKET or order.waits or order.gone or order.triggered:
+            if takes_at_once(order.kind) or order.waits or order.gone or order.triggered:
                 continue
             if not self.crossed(order, high if goes_up(order) else low):
                 continue
@@ -244,6 +244,10 @@ class Book:
         return price <= order.price if order.buy else price >= order.price
 
     # -- fills ----------------------------------------------------------------------------------
+
+    def take_at_once(self, venue: Venue, position: Position, order: Order, price: int, at_ns: int) -> None:
+        """What an order takes of the price that it was sent for; a market order goes on at the next open."""
+        self.take_slipped(venue, position, order, price, at_ns)
 
     def take_slipped(self, venue: Venue, position: Position, order: Order, price: int, at_ns: int) -> None:
         """Fill at the price with adverse slippage, rounded adversely, at least one tick."""
@@ -330,7 +334,7 @@ class Book:
 
     def note(self, order: Order) -> None:
         """Which prices reach an order, and what is left to do after a bar for it."""
-        if order.kind == MARKET or order.triggered:
+        if takes_at_once(order.kind) or order.triggered:
             self.immediate = True
         elif goes_up(order):
             self.rise = min(self.rise, order.price)
@@ -358,6 +362,11 @@ class Book:
                 self.fresh = True
             else:
                 order.rested = True
+
+
+def takes_at_once(kind: int) -> bool:
+    """Whether orders of the kind take part in one open, or in the close that they were decided on, and never rest."""
+    return kind == MARKET
 
 
 def out_of_range(order: Order) -> LedgerOverflow:

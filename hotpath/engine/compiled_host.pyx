@@ -4,14 +4,14 @@
 The interpreter's lock is held for the whole run: several sessions at once take several processes.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.messages import BlockedIntent, Intent
-from live_runner.contracts.vocabulary import ACTIONS, SIDES, STYLES
+from live_runner.contracts.vocabulary import ACTIONS, KINDS, SIDES, STYLES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.compiled.fixed cimport ST_OK, ST_OUT_OF_MEMORY
 from live_runner.hotpath.engine.columns cimport bar_t
@@ -30,6 +30,7 @@ from live_runner.hotpath.engine.strategy cimport (
     fill_news_t,
     handles_orders,
     rejection_news_t,
+    UNNAMED,
 )
 from live_runner.hotpath.engine.words cimport (
     CLOSE,
@@ -39,6 +40,7 @@ from live_runner.hotpath.engine.words cimport (
     NOTICE_DENIED,
     NOTICE_FILLED,
     NOTICE_REJECTED,
+    OPEN,
 )
 
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
@@ -47,6 +49,14 @@ from live_runner.hotpath.engine.host import GaveUpError
 __all__ = ["CompiledHost"]
 
 cdef int INTENTS_MAX = INTENTS_PER_CALL_MAX
+
+
+cdef bytes IS_STYLE = bytes(kind in STYLES for kind in KINDS)
+
+
+cdef inline bint is_style(int kind):
+    """Whether an intent may ask for this kind of order."""
+    return 0 <= kind < PyBytes_GET_SIZE(IS_STYLE) and PyBytes_AS_STRING(IS_STYLE)[kind] == 1
 
 
 cdef inline int call_on_bar(PyObject *strategy, const bar_t *bar, PyObject *desk) noexcept nogil:
@@ -197,11 +207,17 @@ cdef class CompiledHost(Decisions):
             self.accept(symbol)
         for at in range(first, self.desk.asked_count):
             given = &self.desk.asked[at]
-            if given.symbol != symbol or not 0 <= given.leg <= 1 or not 0 <= given.reason < len(self.strategy.reasons):
+            if (
+                given.symbol != symbol
+                or not 0 <= given.leg <= 1
+                or not OPEN <= given.action <= CLOSE
+                or not 0 <= given.reason < len(self.strategy.reasons)
+            ):
                 raise StrategyError(
-                    f"on_bar of {self.strategy.symbols[symbol]} asked for symbol {given.symbol}, leg {given.leg} and "
-                    f"reason {given.reason}",
-                    remedy="Ask for the bar's own symbol, for LONG or SHORT, and for a reason in the list of reasons",
+                    f"on_bar of {self.strategy.symbols[symbol]} asked for symbol {given.symbol}, leg {given.leg}, "
+                    f"action {given.action} and reason {given.reason}",
+                    remedy="Ask for the bar's own symbol, for LONG or SHORT, with the methods of the Desk, "
+                    "and for a reason in the list of reasons",
                 )
             self.numbered += 1
             index = 2 * symbol + given.leg
@@ -230,6 +246,10 @@ cdef class CompiledHost(Decisions):
             asked.side = given.leg
             asked.action = given.action
         asked.style = given.style
+        asked.unknown_style = None
+        if given.style != UNNAMED and not is_style(given.style):
+            asked.style = -2
+            asked.unknown_style = KINDS[given.style] if 0 <= given.style < len(KINDS) else str(given.style)
         asked.float_quantity = given.quantity
         asked.float_price = given.limit_price
         asked.has_time_to_live = given.time_to_live_ns >= 0
@@ -262,7 +282,7 @@ cdef class CompiledHost(Decisions):
             leg=SIDES[asked.side],
             action=ACTIONS[asked.action],
             quantity=None if asked.action == CLOSE else fixed.float_text(asked.float_quantity),
-            style=STYLES[asked.style] if asked.style >= 0 else None,
+            style=KINDS[asked.style] if asked.style >= 0 else asked.unknown_style,
             limit_price=fixed.float_text(asked.float_price) if asked.style > MARKET else None,
             time_to_live_ns=asked.time_to_live_ns if asked.has_time_to_live else None,
             reason=asked.reason,

@@ -154,7 +154,7 @@ class LiveOrder:
 
     @property
     def kind(self) -> str:
-        """``market``, ``limit``, ``post_only``, ``stop`` or ``take_profit``."""
+        """One of ``contracts.vocabulary.KINDS``: an order style, ``stop`` or ``take_profit``."""
         return KINDS[self.order.kind]
 
     @property

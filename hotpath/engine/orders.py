@@ -16,7 +16,7 @@ import cython
 
 from live_runner.contracts.ids import client_order_id
 from live_runner.contracts.policy import ExecutionPolicy
-from live_runner.contracts.vocabulary import CLOSED_STATES, FALLBACKS, OPEN_STATES, ORDER_STATES, PARTS, STYLES
+from live_runner.contracts.vocabulary import CLOSED_STATES, FALLBACKS, KINDS, OPEN_STATES, ORDER_STATES, PARTS, STYLES
 
 if not cython.compiled:
     from live_runner.hotpath.engine.words import FILLED, LONG, LONG_PART, NO_PART, REQUESTED
@@ -169,7 +169,7 @@ def wait_ns(seconds: float) -> int:
 class Policy:
     """An execution policy in numbers. Times are nanoseconds; -1 where the policy gives none.
 
-    ``add_style`` is the number of a style, -1 without one and -2 for a word that is not a style.
+    ``add_style`` is the number of a style among the kinds, -1 without one and -2 for a word that is not a style.
     """
 
     def __init__(self, given: ExecutionPolicy, brought: bool) -> None:
@@ -191,7 +191,7 @@ class Policy:
         self.add_style = -1
         self.add_style_text = given.add_style
         if given.add_style is not None:
-            self.add_style = STYLES.index(given.add_style) if given.add_style in STYLES else -2
+            self.add_style = KINDS.index(given.add_style) if given.add_style in STYLES else -2
         self.open_rounding = given.open_rounding
 
 

@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
-from live_runner.hotpath.engine.book cimport Book
+from live_runner.hotpath.engine.book cimport Book, takes_at_once
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.manager cimport Gateway, Manager

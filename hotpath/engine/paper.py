@@ -23,6 +23,7 @@ from live_runner.hotpath.engine.margin import Margin
 from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 
 if not cython.compiled:
+    from live_runner.hotpath.engine.book import takes_at_once
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, new_order
     from live_runner.hotpath.engine.python_money import money_text, ticks_at, units_text
@@ -60,7 +61,7 @@ class Paper(Gateway):
             self.number(order)
             self.manager.accept(order)
             market.book.add(order)
-            if state.at_close and order.kind == MARKET and self.is_at_its_close(order):
+            if state.at_close and takes_at_once(order.kind) and self.is_at_its_close(order):
                 market.book.at_close(self, market, order, market.close_ticks(), market.cap(), state.now_ns)
             self.mark_busy(market)
 
@@ -108,8 +109,8 @@ class Paper(Gateway):
         self.manager.expired(order, "time_to_live")
 
     def is_irrevocable(self, order: Order) -> bool:
-        """A market order belongs to the open that follows its decision."""
-        return order.kind == MARKET and order.fills == 0 and not order.waits
+        """What takes at once belongs to the open that follows its decision."""
+        return takes_at_once(order.kind) and order.fills == 0 and not order.waits
 
     def take_off(self, order: Order) -> None:
         """The order leaves the book."""

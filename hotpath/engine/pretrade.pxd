@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff
+from live_runner.hotpath.engine.book cimport takes_at_once
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Leg
 from live_runner.hotpath.engine.money cimport (
@@ -11,10 +12,10 @@ from live_runner.hotpath.engine.orders cimport Order, Policy, new_order, order_n
 from live_runner.hotpath.engine.state cimport Market, State
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport (
-    ADD, CANCEL, CLOSE, DELEGATE_NOTIONAL, LIMIT, MARKET, OPEN, PARTIAL_CLOSE, POST_ONLY, TRADING_OPEN,
+    ADD, CANCEL, CLOSE, DELEGATE_NOTIONAL, MARKET, OPEN, PARTIAL_CLOSE, STOP, TAKE_PROFIT, TRADING_OPEN,
 )
 
-cdef tuple ACTIONS, SIDES, STYLES, TRADING_STATES
+cdef tuple ACTIONS, KINDS, SIDES, STYLES, TRADING_STATES
 
 @cython.final
 cdef class Asked:
@@ -23,7 +24,7 @@ cdef class Asked:
     cdef readonly bint by_float, has_time_to_live
     cdef readonly double float_quantity, float_price
     cdef readonly str quantity, fraction, notional, limit_price, stop_loss, take_profit
-    cdef readonly str unknown_fallback, order_id, intent_text, reason
+    cdef readonly str unknown_style, unknown_fallback, order_id, intent_text, reason
     cdef readonly Policy policy
     cdef readonly object message
 

@@ -15,11 +15,12 @@ import cython
 
 from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.messages import Intent
-from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, SIDES, SIZINGS, STYLES, TRADING_STATES
+from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, SIZINGS, STYLES, TRADING_STATES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import FALLBACK_BITS, WAIT_NS_MAX, Policy
 
 if not cython.compiled:
+    from live_runner.hotpath.engine.book import takes_at_once
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
     from live_runner.hotpath.engine.python_money import (
@@ -38,11 +39,11 @@ if not cython.compiled:
         ADD,
         CLOSE,
         DELEGATE_NOTIONAL,
-        LIMIT,
         MARKET,
         OPEN,
         PARTIAL_CLOSE,
-        POST_ONLY,
+        STOP,
+        TAKE_PROFIT,
         TRADING_OPEN,
     )
 
@@ -52,9 +53,9 @@ __all__ = ["Asked", "PreTrade", "asked_of"]
 class Asked:
     """An intent in numbers: what the strategy wants done. -1 for a word that is not in the vocabulary.
 
-    ``style`` is -1 where none was named, -2 for an unknown one. Quantity and limit price are either floats
-    (``by_float``), which stand for their shortest decimal text, or decimal texts. ``message`` is the intent as the
-    strategy worded it, None where nobody needed it.
+    ``style`` is the number of its kind, -1 where none was named, -2 for an unknown one. Quantity and limit price are
+    either floats (``by_float``), which stand for their shortest decimal text, or decimal texts. ``message`` is the
+    intent as the strategy worded it, None where nobody needed it.
     """
 
     close_ns: int
@@ -76,6 +77,7 @@ class Asked:
     limit_price: Any
     stop_loss: Any
     take_profit: Any
+    unknown_style: Any
     unknown_fallback: Any
     order_id: Any
     intent_text: Any
@@ -106,6 +108,7 @@ def new_asked(close_ns: int, number: int, symbol: int, side: int, action: int) -
     asked.take_profit = None
     asked.has_time_to_live = False
     asked.time_to_live_ns = 0
+    asked.unknown_style = None
     asked.unknown_fallback = None
     asked.order_id = None
     asked.intent_text = None
@@ -127,8 +130,8 @@ def asked_of(intent: Intent, close_ns: int, number: int, state: State) -> Asked:
 def take_words(asked: Asked, intent: Any) -> None:
     """What an intent, or a strategy's draft of one, says besides its symbol, leg and action."""
     if intent.style is not None:
-        style = place_of(STYLES, intent.style)
-        asked.style = style if style >= 0 else -2
+        asked.style = place_of(KINDS, intent.style) if intent.style in STYLES else -2
+        asked.unknown_style = intent.style if asked.style == -2 else None
     asked.sizing = place_of(SIZINGS, intent.sizing)
     asked.quantity = intent.quantity
     asked.fraction = intent.fraction
@@ -208,7 +211,7 @@ class PreTrade:
         if lots <= 0:
             return None
         expires_ns = -1
-        if style != MARKET:
+        if not takes_at_once(style):
             expires_ns = self.expiry(asked, policy)
             if expires_ns == -2:
                 return None
@@ -301,7 +304,7 @@ class PreTrade:
         style = asked.style
         text = None
         if style == -2:
-            text = asked.message.style
+            text = asked.unknown_style
         elif style == -1 and asked.action == ADD:
             style = policy.add_style
             text = policy.add_style_text
@@ -331,7 +334,7 @@ class PreTrade:
                 return ticks
             return self.price_ticks(fixed.float_text(asked.float_price), "limit_price", market)
         if asked.limit_price is None:
-            self.deny("missing_limit_price", f"The order style {STYLES[style]} needs a limit price")
+            self.deny("missing_limit_price", f"The order style {KINDS[style]} needs a limit price")
             return 0
         return self.price_ticks(asked.limit_price, "limit_price", market)
 
@@ -519,7 +522,7 @@ class PreTrade:
         if asked.action == CLOSE and style != MARKET:
             for at in range(len(market.open_orders)):
                 other = market.open_orders[at]
-                if other.side == asked.side and other.action == CLOSE and other.kind in (LIMIT, POST_ONLY):
+                if other.side == asked.side and other.action == CLOSE and other.kind not in (MARKET, STOP, TAKE_PROFIT):
                     self.deny("close_pending", f"{order_name(other)} stands to close the {name} leg")
                     return False
         return True

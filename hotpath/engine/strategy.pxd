@@ -11,7 +11,8 @@ from live_runner.hotpath.engine.columns cimport bar_t
 from live_runner.hotpath.engine.ledger cimport Leg, Ledger, Lot
 from live_runner.hotpath.engine.orders cimport Order
 from live_runner.hotpath.engine.state cimport Market, State
-from live_runner.hotpath.engine.words cimport AVERAGE
+# Legs, actions, order styles, kinds of orders (words.pxd): a strategy cimports them from here.
+from live_runner.hotpath.engine.words cimport *
 
 include "interface.pxi"  # written by setup.py: an old build of a strategy is refused when it is loaded
 
@@ -28,25 +29,7 @@ cdef enum:
     GIVE_UP = -4  # the session is run anew by the Python strategy, which says what is wrong
 
 cdef enum:
-    # Legs.
-    LONG = 0
-    SHORT = 1
-
-cdef enum:
-    # What an intent asks for.
-    OPEN = 0
-    ADD = 1
-    PARTIAL_CLOSE = 2
-    CLOSE = 3
-
-cdef enum:
-    # Order styles, and the kinds that a venue makes of a stop and a target.
-    MARKET = 0
-    LIMIT = 1
-    POST_ONLY = 2
-    STOP = 3
-    TAKE_PROFIT = 4
-    UNNAMED = -1  # no style: the policy's for adds, market for closes
+    UNNAMED = -1  # no order style: the policy's for adds, market for closes
 
 ctypedef struct rules_t:
     # Of one market, as Python strategies see them; 0.0 where it has no limit.
