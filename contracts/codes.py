@@ -142,6 +142,7 @@ ENDINGS: Final = {
     ),
     "flatten": Code("An operator's `flatten` took the resting entry off the book.", "`live-runner resume SESSION`."),
     "intent": Code("The strategy's cancel, which gave no reason of its own.", "None."),
+    "ioc": Code("What an `ioc` order (immediate or cancel) could not fill at once.", "Ask again, or at another limit."),
     "kill": Code("An operator's `kill` took the resting entry off the book.", "`live-runner resume SESSION`."),
     "leg_flat": Code("The leg that this order would reduce is flat.", "None."),
     "liquidation": Code(

@@ -37,9 +37,9 @@ WITHOUT_ORDER: Final = ("cancel", "sync_state", "hold")
 """Actions that request no order."""
 ACTIONS: Final = (*ENTRIES, *EXITS, *WITHOUT_ORDER)
 
-STYLES: Final = ("market", "limit", "post_only")
-"""Order styles that an intent may ask for."""
-KINDS: Final = ("market", "limit", "post_only", "stop", "take_profit")
+STYLES: Final = ("market", "limit", "post_only", "ioc")
+"""Order styles that an intent may ask for; ``ioc`` (immediate or cancel) takes what it can at once and never rests."""
+KINDS: Final = ("market", "limit", "post_only", "stop", "take_profit", "ioc")
 """Kinds of orders: the styles, and the two of a bracket. A style has the number of its kind."""
 
 SIZINGS: Final = ("explicit", "delegate_notional")
@@ -50,7 +50,7 @@ OPEN_STATES: Final = ("requested", "submitted", "accepted", "partly_filled", "ca
 CLOSED_STATES: Final = ("filled", "cancelled", "expired", "rejected")
 ORDER_STATES: Final = OPEN_STATES + CLOSED_STATES
 
-END_REASONS: Final = ("oco", "leg_flat", "one_way_conflict", "liquidation")
+END_REASONS: Final = ("oco", "leg_flat", "one_way_conflict", "liquidation", "ioc")
 """Why the paper venue takes an order off its book."""
 
 PARTS: Final = ("", "sl", "tp", "long", "short")

@@ -6,6 +6,11 @@ carries out what the draft says and fills nothing in: no quantity and no delegat
 ``missing_quantity``, an add whose style is named neither here nor in the policy means
 ``missing_order_style``. Prices and quantities may be float, int, Decimal or text; quantities are in
 units of the base currency (contracts where the market counts contracts), prices in quote currency.
+
+Order styles: ``market``; ``limit``, which rests until it is filled, cancelled or out of time; ``post_only``, a limit
+that is refused rather than take; ``ioc`` (immediate or cancel), a limit that takes what it can at once, on paper at
+the next open, while the rest is cancelled with reason ``ioc``. All but ``market`` need a ``limit_price``. What
+ends an ``ioc`` order is not a timeout: no fallback follows, and a time to live does not matter to it.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from live_runner.strategies.numbers import Number, number_text
 __all__ = ["Draft", "Side", "Style", "add", "cancel", "close", "hold", "open", "partial_close", "sync_state"]
 
 type Side = Literal["long", "short"]
-type Style = Literal["market", "limit", "post_only"]
+type Style = Literal["market", "limit", "post_only", "ioc"]
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from live_runner.hotpath.engine.words import LEG_FLAT, LIMIT, MARKET, OCO, ONE_WAY_CONFLICT, STOP, TAKE_PROFIT
+from live_runner.hotpath.engine.words import (
+    IOC,
+    IOC_REMAINDER,
+    LEG_FLAT,
+    LIMIT,
+    MARKET,
+    OCO,
+    ONE_WAY_CONFLICT,
+    STOP,
+    TAKE_PROFIT,
+)
 
 
 @dataclass
@@ -69,10 +79,10 @@ class PlainBook:
             order.waits = order.waits and late
         before = [order for order in self.orders.values() if not order.waits]
         for order in before:
-            if order.number in self.orders and (order.kind == MARKET or order.triggered):
-                self._take(order, self._slipped(order, ticks), ticks, maker=False)
+            if order.number in self.orders and (order.kind in (MARKET, IOC) or order.triggered):
+                self._take_at_once(order, ticks)
         for order in sorted(before, key=lambda order: order.rank):
-            if order.number in self.orders and self._crosses(order, ticks):
+            if order.number in self.orders and self._reaches(order, ticks):
                 self._reach(order, ticks, order.rested or order.kind != LIMIT)
         return self.happened
 
@@ -80,7 +90,7 @@ class PlainBook:
         self.happened = []
         for order in sorted(self.orders.values(), key=lambda order: order.rank):
             extreme = high if order.rises_to else low
-            if order.number in self.orders and not order.waits and self._crosses(order, extreme):
+            if order.number in self.orders and not order.waits and self._reaches(order, extreme):
                 price = max(order.ticks, self.open) if order.rises_to else min(order.ticks, self.open)
                 self._reach(order, price, maker=True)
         for order in self.orders.values():
@@ -91,7 +101,7 @@ class PlainBook:
     def at_close(self, number: int, ticks: int, cap: int) -> list[tuple[Any, ...]]:
         self.happened, self.open, self.cap = [], ticks, cap
         order = self.orders[number]
-        self._take(order, self._slipped(order, ticks), ticks, maker=False)
+        self._take_at_once(order, ticks)
         order.used = 0
         return self.happened
 
@@ -104,9 +114,18 @@ class PlainBook:
     def renew(self) -> None:
         """A snapshot changes nothing."""
 
+    def _take_at_once(self, order: PlainOrder, ticks: int) -> None:
+        if order.kind != IOC:
+            self._take(order, self._slipped(order, ticks), ticks, maker=False)
+            return
+        if self._crosses(order, ticks):
+            self._take(order, ticks, ticks, maker=False)
+        self._drop(order.number, IOC_REMAINDER)
+
+    def _reaches(self, order: PlainOrder, price: int) -> bool:
+        return order.kind not in (MARKET, IOC) and not order.triggered and self._crosses(order, price)
+
     def _crosses(self, order: PlainOrder, price: int) -> bool:
-        if order.kind == MARKET or order.triggered:
-            return False
         beyond = price - order.ticks if order.rises_to else order.ticks - price
         return beyond > 0 if self.through and order.kind not in (STOP, TAKE_PROFIT) else beyond >= 0
 

@@ -2,8 +2,8 @@
 """The paper venue's book of one instrument: which orders a bar fills, at what price, in what order.
 
 Prices are ticks, quantities lots. A bar comes in two halves, since the account looks at its margin between them. At
-the open: market orders in the order they came, then resting orders that the open already crosses. Inside the bar:
-stops, then targets, then limits against high and low. Stops take the price nearest to the open first, entries
+the open: market and ioc orders in the order they came, then resting orders that the open already crosses. Inside the
+bar: stops, then targets, then limits against high and low. Stops take the price nearest to the open first, entries
 likewise; reduce-only limits go before entries.
 
 A limit fills at its price, or at the open where that is better. What rested is a maker; a plain limit that is
@@ -11,6 +11,9 @@ marketable at its first open is a taker. A stop becomes a market order when the 
 the open beyond it. The bracket of an entry is added with each of its fills: at the open it takes part inside the bar,
 inside the bar from the next bar on. Nothing reduces past the position; a leg that goes flat cancels what only reduces
 it. Participation bounds what one order takes of one bar.
+
+An ioc (immediate or cancel) order takes part in one open only. It fills there, as a taker and without slippage, where
+its limit allows that; what is left of it is cancelled.
 
 Most bars reach no order. So the book keeps the lowest price that a rise fills or triggers and the highest that a fall
 does, and looks at its orders only when a bar comes to one of them.
@@ -32,7 +35,17 @@ if TYPE_CHECKING:
     from live_runner.hotpath.engine.orders import Order
 if not cython.compiled:
     from live_runner.hotpath.engine.python_money import count64, floor_of, is_exact, times
-    from live_runner.hotpath.engine.words import LEG_FLAT, LIMIT, MARKET, OCO, ONE_WAY_CONFLICT, STOP, TAKE_PROFIT
+    from live_runner.hotpath.engine.words import (
+        IOC,
+        IOC_REMAINDER,
+        LEG_FLAT,
+        LIMIT,
+        MARKET,
+        OCO,
+        ONE_WAY_CONFLICT,
+        STOP,
+        TAKE_PROFIT,
+    )
 
 __all__ = ["Book", "CallbackVenue", "Venue"]
 
@@ -246,8 +259,13 @@ class Book:
     # -- fills ----------------------------------------------------------------------------------
 
     def take_at_once(self, venue: Venue, position: Position, order: Order, price: int, at_ns: int) -> None:
-        """What an order takes of the price that it was sent for; a market order goes on at the next open."""
-        self.take_slipped(venue, position, order, price, at_ns)
+        """What an order takes of one price. What is left of an ioc order is cancelled, other orders go on."""
+        if order.kind == IOC:
+            if self.crossed(order, price):
+                self.take(venue, position, order, price, price, False, at_ns)
+            self.drop(venue, order, IOC_REMAINDER)
+        else:
+            self.take_slipped(venue, position, order, price, at_ns)
 
     def take_slipped(self, venue: Venue, position: Position, order: Order, price: int, at_ns: int) -> None:
         """Fill at the price with adverse slippage, rounded adversely, at least one tick."""
@@ -366,7 +384,7 @@ class Book:
 
 def takes_at_once(kind: int) -> bool:
     """Whether orders of the kind take part in one open, or in the close that they were decided on, and never rest."""
-    return kind == MARKET
+    return kind in (MARKET, IOC)
 
 
 def out_of_range(order: Order) -> LedgerOverflow:

@@ -17,6 +17,7 @@ cdef enum:
     POST_ONLY = 2
     STOP = 3
     TAKE_PROFIT = 4
+    IOC = 5
 cdef enum:
     REQUESTED = 0
     SUBMITTED = 1
@@ -33,6 +34,7 @@ cdef enum:
     LEG_FLAT = 1
     ONE_WAY_CONFLICT = 2
     LIQUIDATION = 3
+    IOC_REMAINDER = 4
 cdef enum:
     NO_PART = 0
     STOP_PART = 1

@@ -23,6 +23,7 @@ LIMIT: Final = 1
 POST_ONLY: Final = 2
 STOP: Final = 3
 TAKE_PROFIT: Final = 4
+IOC: Final = 5
 
 REQUESTED: Final = 0
 SUBMITTED: Final = 1
@@ -39,6 +40,7 @@ OCO: Final = 0
 LEG_FLAT: Final = 1
 ONE_WAY_CONFLICT: Final = 2
 LIQUIDATION: Final = 3
+IOC_REMAINDER: Final = 4
 
 NO_PART: Final = 0
 STOP_PART: Final = 1

@@ -263,6 +263,15 @@ def _commands(draw: Draw, number: int) -> _Plan:
     )
 
 
+def _ioc(draw: Draw, number: int) -> _Plan:
+    mode, market = list(product(_MODES, _MARKET_FILLS))[number % 4]
+    return _Plan(
+        account={"position_mode": mode},
+        fills={"market": market, "participation": (None, "0.01")[number // 4 % 2]},
+        wilful={"entry_style": "ioc", "ask_percent": draw.one_of((30, 50))},
+    )
+
+
 def _live(draw: Draw, number: int) -> _Plan:
     return _Plan(live=True, bars=draw.one_of((60, 90, 120)), symbols=draw.within(1, 3), funding_percent=0)
 
@@ -285,6 +294,7 @@ GROUPS: Final[dict[str, tuple[int, Callable[[Draw, int], _Plan]]]] = {
     "shipped": (36, _shipped),
     "late": (24, _late),
     "commands": (20, _commands),
+    "ioc": (8, _ioc),
     "live": (40, _live),
 }
 """Group to number of sessions and what it decides."""

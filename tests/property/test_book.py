@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from plain_book import PlainBook
 
 from live_runner.contracts.errors import LedgerOverflow, OurFault
-from live_runner.hotpath.engine.words import LIMIT, MARKET, STOP
+from live_runner.hotpath.engine.words import IOC, LIMIT, MARKET, POST_ONLY, STOP, TAKE_PROFIT
 
 prices = st.integers(80, 120)
 orders = st.tuples(
     st.integers(0, 1),
-    st.integers(0, 4),
+    st.sampled_from([MARKET, LIMIT, POST_ONLY, STOP, TAKE_PROFIT, IOC]),
     st.booleans(),
     st.integers(1, 9),
     prices,
@@ -64,7 +64,8 @@ def _play(book: Any, story: list[tuple[str, Any]]) -> list[Any]:
             said.append(book.inside(max(open_, one, two), min(open_, one, two)))
         elif what == "close":
             fields, price, cap = given_
-            number = book.add(fields[0], 0, fields[2], fields[3], 0, fields[5], fields[6], False)
+            kind, ticks = (IOC, fields[4]) if fields[1] == IOC else (MARKET, 0)
+            number = book.add(fields[0], kind, fields[2], fields[3], ticks, fields[5], fields[6], False)
             said.append(book.at_close(number, price, cap))
         elif what == "remove":
             said.append(book.remove(given_))
@@ -82,6 +83,43 @@ def test_a_book_fills_what_each_order_deserves(shape: tuple[int, bool, bool], st
     factors = (100_000 + shape[0], 100_000 - shape[0], 100_000, *shape[1:])
 
     assert _play(Paper(*factors), story) == _play(PlainBook(*factors), story)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    shape=books,
+    before=st.lists(orders, max_size=6),
+    leg=st.integers(0, 1),
+    reduce=st.booleans(),
+    lots=st.integers(1, 9),
+    ticks=prices,
+    bar=bars,
+)
+def test_an_ioc_order_is_over_at_its_open(
+    shape: tuple[int, bool, bool],
+    before: list[Any],
+    leg: int,
+    reduce: bool,
+    lots: int,
+    ticks: int,
+    bar: tuple[int, int, int, int, bool],
+) -> None:
+    """Whatever else is on the book: it never rests, pays at most its limit, and fills or ends with all of its lots."""
+    book = Paper(100_000 + shape[0], 100_000 - shape[0], 100_000, *shape[1:])
+    for fields in before:
+        book.add(*fields)
+    number = book.add(leg, IOC, reduce, lots, ticks)
+    opened, one, two, cap, late = bar
+    happened = [row for row in book.at_open(opened, cap, late) if row[1] == number]
+    inside = book.inside(max(opened, one, two), min(opened, one, two))
+
+    filled = [row for row in happened if row[0] == "filled"]
+    left = lots - sum(row[2] for row in filled)
+    assert [row[0] for row in happened if row[0] == "cancelled"] == (["cancelled"] if left else [])
+    assert all(row[3] == opened and not row[5] for row in filled)
+    assert all((row[3] <= ticks) if (leg == 0) != reduce else (row[3] >= ticks) for row in filled)
+    assert number not in [row[1] for row in inside]
+    assert book.remaining(number) == 0
 
 
 @settings(max_examples=300, deadline=None)

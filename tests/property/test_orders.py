@@ -16,7 +16,7 @@ from live_runner.contracts.messages import Cancelled, Denied, Event, Expired, Fi
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import REPORTS
-from live_runner.hotpath.engine.words import MARKET, STOP, TAKE_PROFIT
+from live_runner.hotpath.engine.words import IOC, MARKET, STOP, TAKE_PROFIT
 from live_runner.services.execution.core.engine import ExecutionCore
 
 lots = fixed.Grid("0.001")
@@ -75,7 +75,7 @@ class PaperSession(RuleBasedStateMachine):
 
     @rule(
         leg=st.sampled_from(["long", "short"]),
-        style=st.sampled_from(["market", "limit", "post_only"]),
+        style=st.sampled_from(["market", "limit", "post_only", "ioc"]),
         quantity=st.integers(1, 30000).map(lots.text),
         offset=st.integers(-50, 150),
         stop=st.integers(0, 300),
@@ -104,7 +104,7 @@ class PaperSession(RuleBasedStateMachine):
 
     @rule(
         leg=st.sampled_from(["long", "short"]),
-        style=st.sampled_from([None, "limit", "post_only"]),
+        style=st.sampled_from([None, "limit", "post_only", "ioc"]),
         offset=st.integers(-50, 150),
         twentieths=st.integers(1, 20),
     )
@@ -128,7 +128,7 @@ class PaperSession(RuleBasedStateMachine):
         self.core.command(command)
         if command in ("kill", "flatten"):
             orders = [order for order in self.core.core.session.state.orders if order.is_entry]
-            assert all(order.kind == MARKET and not order.fills and not order.waits for order in orders)
+            assert all(order.kind in (MARKET, IOC) and not order.fills and not order.waits for order in orders)
 
     @rule(
         moves=st.lists(st.integers(-250, 250), min_size=4, max_size=4),
@@ -163,6 +163,25 @@ class PaperSession(RuleBasedStateMachine):
             assert filled[fill.order_id] == lots.units(fill.filled)
             assert filled[fill.order_id] + lots.units(fill.remaining) == ordered[fill.order_id]
         assert all(filled[identity] <= ordered[identity] for identity in filled)
+
+    @invariant()
+    def an_ioc_order_never_rests(self) -> None:
+        """Over with the bar that it takes part in, for all of its lots; no market order follows its end."""
+        if not hasattr(self, "core"):
+            return
+        filled: dict[str, int] = {}
+        for fill in self.core.of(Filled):
+            filled[fill.order_id] = filled.get(fill.order_id, 0) + lots.units(fill.quantity)
+        for end in self.core.of(Cancelled):
+            if end.reason == "ioc":
+                order = next(order for order in self.core.of(Requested) if order.order_id == end.order_id)
+                assert order.kind == "ioc"
+                assert filled.get(end.order_id, 0) + lots.units(end.remaining) == lots.units(order.quantity)
+                assert not end.retrying
+        for order in self.core.core.session.state.orders:
+            if order.kind == IOC:
+                assert not order.rested
+                assert not order.fills
 
     @invariant()
     def accounts_add_up(self) -> None:
@@ -221,7 +240,9 @@ class LiveOrders(RuleBasedStateMachine):
         self.core.bar()
 
     @rule(
-        action=st.sampled_from(["open", "add", "close"]), style=st.sampled_from(["market", "limit"]), life=st.booleans()
+        action=st.sampled_from(["open", "add", "close"]),
+        style=st.sampled_from(["market", "limit", "ioc"]),
+        life=st.booleans(),
     )
     def decide(self, action: str, style: str, life: bool) -> None:
         fields: dict[str, Any] = {"quantity": "5", "style": style, "limit_price": "100"}
@@ -305,7 +326,7 @@ def test_long_session_holds_its_promises(driver: Any, seed: int, market: str, pa
             if draw.random() < 0.35:
                 machine.enter(
                     leg=leg,
-                    style=draw.choice(["market", "market", "limit", "post_only"]),
+                    style=draw.choice(["market", "market", "limit", "post_only", "ioc"]),
                     quantity=lots.text(draw.randint(1, 40_000)),
                     offset=draw.randint(-20, 150),
                     stop=draw.choice([0, draw.randint(1, 300)]),
@@ -314,7 +335,7 @@ def test_long_session_holds_its_promises(driver: Any, seed: int, market: str, pa
                     fallback=draw.choice([[], ["reject"], ["timeout"], ["reject", "timeout"]]),
                 )
             if draw.random() < 0.15:
-                style = draw.choice([None, None, "limit", "post_only"])
+                style = draw.choice([None, None, "limit", "post_only", "ioc"])
                 machine.leave(leg=leg, style=style, offset=draw.randint(-20, 100), twentieths=draw.randint(1, 20))
         if draw.random() < 0.1:
             machine.cancel(which=draw.randint(0, 20))
@@ -333,9 +354,10 @@ def test_long_session_holds_its_promises(driver: Any, seed: int, market: str, pa
         machine.the_book_and_the_order_manager_agree()
         if step % 50 == 49:
             machine.orders_fill_at_most_what_was_ordered()
+            machine.an_ioc_order_never_rests()
             machine.accounts_add_up()
     machine.teardown()
 
     kinds = {fill.kind for fill in machine.core.of(Filled)}
-    assert kinds == {"market", "limit", "post_only", "stop", "take_profit"}
+    assert kinds == {"market", "limit", "post_only", "ioc", "stop", "take_profit"}
     assert {"leg_flat", "oco"} <= {cancelled.reason for cancelled in machine.core.of(Cancelled)}

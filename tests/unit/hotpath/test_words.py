@@ -14,12 +14,14 @@ DECLARED = Path(__file__).parents[3] / "hotpath/engine/words.pxd"
 INSIDE = ("INTENT_", "LEG_", "NOTICE_")
 """Families of numbers that stand for no word of a message."""
 PARTS = ("NO_PART", "STOP_PART", "TARGET_PART", "LONG_PART", "SHORT_PART")
+END_REASONS = {"ioc": "IOC_REMAINDER"}
+"""The kind has the word's own name."""
 NAMES = {
     "SIDES": [word.upper() for word in vocabulary.SIDES],
     "ACTIONS": [word.upper() for word in vocabulary.ACTIONS],
     "KINDS": [word.upper() for word in vocabulary.KINDS],
     "ORDER_STATES": [word.upper() for word in vocabulary.ORDER_STATES],
-    "END_REASONS": [word.upper() for word in vocabulary.END_REASONS],
+    "END_REASONS": [END_REASONS.get(word, word.upper()) for word in vocabulary.END_REASONS],
     "LOT_METHODS": [word.upper() for word in vocabulary.LOT_METHODS],
     "SIZINGS": [word.upper() for word in vocabulary.SIZINGS],
     "TRADING_STATES": [f"TRADING_{word.upper()}" for word in vocabulary.TRADING_STATES],
