@@ -276,7 +276,7 @@ class Manager:
     def cancelled(self, order: Order, reason: str) -> None:
         """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
         apply_report(order, REPORT_CANCELLED)
-        self.end(order, reason, reason == "timeout")
+        self.end(order, reason, order.timed_out)
 
     def expired(self, order: Order, reason: str) -> None:
         """The order's time ran out and it is certainly off the book."""

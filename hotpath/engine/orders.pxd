@@ -27,6 +27,7 @@ cdef class Order:
     cdef readonly str reason
     cdef readonly object asked              # the intent's own quantity: text, a float, or None
     cdef readonly str cancel_reason         # why it is being taken off the book, "" while it is not
+    cdef readonly bint timed_out            # it is being taken off because its time has run out
     cdef readonly str venue_order_id
     cdef readonly int64_t venue_number      # at the paper venue
     # The paper book.

@@ -230,6 +230,7 @@ class Order:
     reason: str
     asked: Any
     cancel_reason: str
+    timed_out: bool
     venue_order_id: str
     venue_number: int
     gone: bool
@@ -312,6 +313,7 @@ def new_order(
     order.reason = reason
     order.asked = None
     order.cancel_reason = ""
+    order.timed_out = False
     order.venue_order_id = ""
     order.venue_number = 0
     order.gone = False
@@ -403,7 +405,7 @@ _ROW: Final = (
 _REST: Final = (
     "named_attempt", "part", "part_number", "state", "filled", "fills", "stop", "target", "expires_ns", "fallback",
     "asked", "cancel_reason", "venue_order_id", "venue_number", "gone", "waits", "rested", "triggered",
-    "at_next_open", "request_seq", "request_ns",
+    "at_next_open", "request_seq", "request_ns", "timed_out",
 )  # fmt: skip
 
 
@@ -437,7 +439,7 @@ def restore_rest(order: Order, row: list[Any]) -> None:
         order.named_attempt, order.part, order.part_number, order.state, order.filled, order.fills, order.stop,
         order.target, order.expires_ns, order.fallback, order.asked, order.cancel_reason, order.venue_order_id,
         order.venue_number, order.gone, order.waits, order.rested, order.triggered, order.at_next_open,
-        order.request_seq, order.request_ns,
+        order.request_seq, order.request_ns, order.timed_out,
     ) = row  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class RemoteVenue(Gateway):
 
     def expire(self, order: Order) -> None:
         """The time is over: cancel, and wait for what had filled by then."""
+        order.timed_out = True
         self.manager.cancel(order, "timeout")
 
     def is_irrevocable(self, order: Order) -> bool:

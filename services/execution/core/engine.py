@@ -34,7 +34,7 @@ from live_runner.hotpath.engine.state import REPORT_IT
 
 __all__ = ["SNAPSHOT_VERSION", "ExecutionCore"]
 
-SNAPSHOT_VERSION: Final = 2
+SNAPSHOT_VERSION: Final = 3
 
 
 class ExecutionCore:

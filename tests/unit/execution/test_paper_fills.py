@@ -141,6 +141,19 @@ def test_limit_expires_at_the_first_close_after_its_bar_is_matched(driver: Any) 
     assert (core.last(Expired).remaining, fills(core), len(core.of(Requested))) == ("1", [], 1)
 
 
+def test_cancel_of_a_strategy_is_no_timeout_whatever_its_reason(driver: Any) -> None:
+    """The reason is the strategy's own text; nothing but the order's own time permits the fallback."""
+    core = driver()
+    core.bar()
+    core.open(style="limit", limit_price="95", time_to_live_ns=3_600_000_000_000, fallback=["timeout"])
+    core.bar()
+    core.decide(core.intent("cancel", order_id=core.last(Requested).order_id, reason="timeout"))
+    core.bar()
+
+    assert (core.last(Cancelled).reason, core.last(Cancelled).retrying) == ("timeout", False)
+    assert (fills(core), len(core.of(Requested))) == ([], 1)
+
+
 def test_limit_filled_by_the_bar_that_ends_its_life_is_filled(driver: Any) -> None:
     """O04."""
     core = driver()

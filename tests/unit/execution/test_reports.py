@@ -156,6 +156,18 @@ def test_timeout_becomes_a_market_order_only_when_confirmed_and_permitted(driver
     assert len(core.of(Requested)) == 1 + permitted
 
 
+def test_cancel_of_a_strategy_is_no_timeout_whatever_its_reason(driver: Any) -> None:
+    """The reason is the strategy's own text; nothing but the order's own time permits the fallback."""
+    core, client = live(driver, fallback=["timeout"], **{**LIMIT, "time_to_live_ns": 3_600_000_000_000})
+    core.report(client, "accepted", venue_order_id="v1")
+    core.bar()
+    core.decide(core.intent("cancel", order_id=core.last(Requested).order_id, reason="timeout"))
+    core.report(client, "cancelled", code="timeout")
+
+    assert (core.last(Cancelled).reason, core.last(Cancelled).retrying) == ("timeout", False)
+    assert len(core.of(Requested)) == 1
+
+
 def test_unconfirmed_cancel_never_falls_back(driver: Any) -> None:
     """O03: the order stays tracked as unknown."""
     core, client = live(driver, fallback=["timeout"], **LIMIT)
