@@ -54,7 +54,7 @@ class DecimalRange:
     """Whether an empty text is allowed; it stands for no value."""
 
     def outside(self, text: str) -> tuple[str, str] | None:
-        """What is wrong with a text and what to do, None when it is inside."""
+        """The fault of a text and its remedy, None when it is inside."""
         if self.optional and not text:
             return None
         try:
@@ -108,7 +108,7 @@ class DecimalRange:
 
 
 def outside(bound: Any, value: Any) -> tuple[str, str] | None:
-    """What is wrong with a value that has this bound and what to do, None when it is inside."""
+    """The fault of a value that has this bound and its remedy, None when it is inside."""
     if isinstance(bound, DecimalRange):
         return bound.outside(value)
     if isinstance(bound, msgspec.Meta):

@@ -12,7 +12,7 @@ __all__ = ["DECLINES", "DENIALS", "ENDINGS", "INCIDENTS", "REJECTIONS", "Code"]
 
 
 class Code(NamedTuple):
-    """What a token means, and what to do when it appears; each one sentence or two."""
+    """The meaning of a token, and what to do when it appears; each one sentence or two."""
 
     meaning: str
     remedy: str

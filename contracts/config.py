@@ -94,7 +94,7 @@ class Market(_Section, frozen=True):
     """``accept``: the market has no candle for a minute without a trade, so warm up on the bars there are."""
     late_bars: Literal["manage_only", "trade", "halt"] = "manage_only"
     missing_deadline_s: Annotated[float, Meta(ge=0.1, le=3600)] = 20.0
-    """How long after its close a live bar is waited for before the set goes out without it."""
+    """Seconds after its close that a live bar is waited for before the set goes out without it."""
     instruments: dict[str, dict[str, Any]] = {}
     """``MarketRules`` by symbol, over those of the dataset or venue."""
     options: dict[str, Any] = {}
@@ -124,7 +124,7 @@ class MarketRules(_Section, frozen=True):
 
 
 class Account(_Section, frozen=True):
-    """What the session trades with."""
+    """The account that the session trades with."""
 
     currency: Annotated[str, Meta(pattern=r"\S", description="a currency, for example USDT")] = "USDT"
     """The accounting currency: an instrument that settles elsewhere is refused."""
@@ -249,7 +249,7 @@ def _time_problems(market: Market) -> Iterator[Violation]:
 
 
 def rule_problems(rules: Mapping[str, Any], key: str) -> Iterator[Violation]:
-    """What is wrong with rules of one market, given as the fields of ``MarketRules`` that are known."""
+    """Violations in the rules of one market, given as the fields of ``MarketRules`` that are known."""
     unknown = next((name for name in rules if name not in MarketRules.__struct_fields__), None)
     if unknown is not None:
         known = MarketRules.__struct_fields__

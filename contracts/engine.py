@@ -19,7 +19,7 @@ RELEASES: Final[dict[int, str]] = {
     1: "commit 4072634 (never released)",
     2: "release v0.2.0",
 }
-"""What plays sessions of each engine. A session whose ``started`` has no number is of engine 1."""
+"""The build that plays sessions of each engine. A session whose ``started`` has no number is of engine 1."""
 
 _NEWER: Final = "a newer release"
 

@@ -58,7 +58,7 @@ __all__ = [
 
 
 class RunnerError(Exception):
-    """What happened, where (``fields``), and what to do (``remedy``)."""
+    """A named error: what happened, where (``fields``), and what to do (``remedy``)."""
 
     exit_code: ClassVar[int] = 1
 
@@ -113,7 +113,7 @@ class LedgerOverflow(OurFault):
 
 
 class TheirFault(RunnerError):
-    """What we were given is wrong."""
+    """The input is wrong: it is refused and recorded, and the service continues."""
 
     exit_code = 65
 

@@ -36,7 +36,7 @@ def fill_id(order: str, number: int) -> str:
 
 
 def client_order_id(order: str) -> str:
-    """What a venue knows the order by: 28 characters of ``[0-9a-f]``.
+    """The order's id at a venue: 28 characters of ``[0-9a-f]``.
 
     28 is what the strictest venue leaves (30 with a prefix of two); lower case and no punctuation pass everywhere.
     Where a venue wants another form, its adapter makes it of these by a fixed rule and takes it off again: ``t-``

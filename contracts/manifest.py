@@ -68,7 +68,7 @@ def config_of(fields: Mapping[str, Any]) -> Config:
 
 
 def compare_command(session: str) -> str:
-    """What to type to compare the session with its backtest."""
+    """The command that compares the session with its backtest."""
     return f"live-runner compare {session}"
 
 

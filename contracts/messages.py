@@ -147,7 +147,7 @@ class FundingRate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What the strategy wants done, as it said it. Nothing here was filled in by the runner."""
+    """A strategy's request, as it made it. Nothing in it was filled in by the runner."""
 
     id: str
     symbol: str
@@ -238,7 +238,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class FeeRate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What one unit of a foreign fee currency was worth in the settle currency when the fee was booked."""
+    """The value of one unit of a foreign fee currency in the settle currency when the fee was booked."""
 
     rate: str
     source: str
@@ -468,7 +468,7 @@ class Requested(Event, frozen=True, kw_only=False, tag="order.requested"):
     """Limit or trigger price."""
     reduce_only: bool
     reference_price: str
-    """What the decision saw: the close of its bar, on the tick."""
+    """The close of the bar that was decided on, on the tick."""
     expires_ns: int | None
     reason: str
     asked_quantity: str | None = None
@@ -616,7 +616,7 @@ class Unknown(Event, frozen=True, kw_only=False, tag="order.unknown"):
 
 
 class Report(Event, frozen=True, kw_only=False, tag="order.report"):
-    """What a real venue said about an order, an input of the execution core. Late, doubled, out of order."""
+    """A real venue's report on an order, an input of the execution core. Late, doubled, out of order."""
 
     client_order_id: str
     symbol: str

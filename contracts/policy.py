@@ -22,7 +22,7 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     add_style: str | None = None
     """Order style of adds that name none, one of ``contracts.vocabulary.STYLES``."""
     attempts: int = 1
-    """How often an open or add is tried on retryable errors."""
+    """Number of times an open or add is tried on retryable errors."""
     retry_spacing_s: float = 1.0
     fallback: tuple[str, ...] = ()
     """Reasons for which a limit may become a market order: ``reject``, ``timeout``."""
@@ -31,7 +31,7 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_failures: int = 0
     """Rejections in a row after which opens and adds of the leg are blocked; 0 never blocks."""
     backoff_s: float | None = None
-    """How long the block lasts; None until an open or add of the leg fills."""
+    """Seconds that the block lasts; None until an open or add of the leg fills."""
     open_rounding: str = "down"
     """``down`` or ``nearest``: how opens and adds meet the lot size. Closes always round down."""
 

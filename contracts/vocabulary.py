@@ -54,7 +54,7 @@ END_REASONS: Final = ("oco", "leg_flat", "one_way_conflict", "liquidation", "ioc
 """Why the paper venue takes an order off its book."""
 
 PARTS: Final = ("", "sl", "tp", "long", "short")
-"""What an order id ends with: attempts of an intent nothing, children of a bracket and liquidations their part."""
+"""The endings of order ids: attempts of an intent nothing, children of a bracket and liquidations their part."""
 
 LOT_METHODS: Final = ("lifo", "fifo", "average")
 

@@ -1,4 +1,4 @@
-"""How a venue takes prices and amounts: the passes of rounding that ccxt makes, and the market's limits.
+"""Rules for prices and amounts at a venue: the passes of rounding that ccxt makes, and the market's limits.
 
 Most venues count in steps (``tick_size``) and cut once. A few count significant digits, or cut twice: those
 stand in ``rules``.
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """How a market takes prices and amounts, and whether ccxt lets a zero through."""
+    """Rounding and limits of one market's prices and amounts, and whether ccxt lets a zero through."""
 
     price: tuple[Step, ...]
     amount: tuple[Step, ...]

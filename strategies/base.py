@@ -139,11 +139,11 @@ class Strategy[P: Parameters, L: LegState]:
     # -- what it needs and allows -------------------------------------------------------------
 
     def warmup(self, timeframe: str) -> int:
-        """How many bars of history are observed before the first decision."""
+        """Number of bars of history that are observed before the first decision."""
         return 0
 
     def policy(self) -> ExecutionPolicy:
-        """What the order manager may do on the strategy's behalf: style of adds, attempts, fallback, backoff."""
+        """Rules for the order manager on the strategy's behalf: style of adds, attempts, fallback, backoff."""
         return ExecutionPolicy()
 
     def minimum_order(self, view: View, symbol: str) -> float:
@@ -164,7 +164,7 @@ class Strategy[P: Parameters, L: LegState]:
         return None
 
     def on_bar(self, bar: Bar, view: View) -> Iterable[Draft] | None:
-        """What is wanted at this close: no, one or several intents, only for the bar's symbol."""
+        """The intents at this close: none, one or several, only for the bar's symbol."""
         return None
 
     # -- news ---------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class Strategy[P: Parameters, L: LegState]:
     # -- snapshots ----------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """What ``observe`` keeps, as plain data (numbers, text, lists, dicts). Leg states are not part of it."""
+        """State that ``observe`` keeps, as plain data (numbers, text, lists, dicts). Leg states are not part of it."""
         return {"indicators": {name: indicator.state() for name, indicator in self.indicators.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -25,9 +25,9 @@ class BreakoutBracketParameters(Parameters, frozen=True, kw_only=True):
     short: bool = True
     entry: Literal["market", "post_only"] = "market"
     entry_offset_atr: Annotated[float, Meta(ge=0, description="times the average true range")] = 0.25
-    """How far behind the close a post-only entry waits for price to come back."""
+    """Distance behind the close at which a post-only entry waits for price to come back."""
     time_to_live_s: Annotated[float, Meta(gt=0, description="seconds")] = 600.0
-    """How long a post-only entry waits."""
+    """Time that a post-only entry waits."""
 
 
 class BreakoutBracket(Strategy[BreakoutBracketParameters, LegState]):
@@ -62,7 +62,7 @@ class BreakoutBracket(Strategy[BreakoutBracketParameters, LegState]):
         )
 
     def minimum_order(self, view: View, symbol: str) -> float:
-        """What the market takes at the last close."""
+        """The smallest quantity that the market takes at the last close."""
         return view.instrument(symbol).smallest_quantity(self.closes[symbol].value or 0.0)
 
     def observe(self, bar: Bar) -> None:

@@ -61,7 +61,7 @@ class EmaCross(Strategy[EmaCrossParameters, LegState]):
         return ExecutionPolicy(add_style="market", max_failures=3, backoff_s=600.0)
 
     def minimum_order(self, view: View, symbol: str) -> float:
-        """What the market takes at the last close."""
+        """The smallest quantity that the market takes at the last close."""
         _, slow = self.averages[symbol]
         return view.instrument(symbol).smallest_quantity(slow.value or 0.0)
 

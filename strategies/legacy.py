@@ -58,10 +58,10 @@ _SIDES: Final[dict[str, Side]] = {"long": "long", "buy": "long", "short": "short
 
 
 class LegacySwitches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an old-style class may do; everything is off until it is named."""
+    """Permissions of an old-style class; everything is off until it is named."""
 
     size: Literal["quantity", "notional"] | None = None
-    """What ``size`` in a signal means: base units, or settle currency divided by the close."""
+    """The unit of ``size`` in a signal: base units, or settle currency divided by the close."""
     loose_signatures: bool = False
     """Take methods with other argument names or order (``row``, ``pos``, ``ctx`` ...), matched by name once."""
     growing_quantity: bool = False
@@ -71,7 +71,7 @@ class LegacySwitches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LegacyParameters(Parameters, frozen=True, kw_only=True):
-    """What the adapter needs, and what the old class's constructor gets."""
+    """Parameters of the adapter, and those of the old class's constructor."""
 
     warmup: Annotated[int, Meta(ge=0, description="bars")] = 0
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -88,7 +88,7 @@ class OldRow(dict[str, Any]):
 
 
 class OldPosition:
-    """What old code is shown of a leg: a copy, so that changing it changes no position."""
+    """A leg as old code sees it: a copy, so that changing it changes no position."""
 
     def __init__(self, symbol: str, side: Side, leg: LegView) -> None:
         self.symbol = symbol
@@ -129,7 +129,7 @@ def adapt(kind: type, switches: Mapping[str, Any] | None) -> type[Strategy[Any, 
 
 
 def _order(kind: type, name: str, plain: tuple[str, ...], switches: LegacySwitches) -> tuple[str, ...]:
-    """What each argument of an old method means, in its order."""
+    """The meaning of each argument of an old method, in its order."""
     names = tuple(inspect.signature(getattr(kind, name)).parameters)[1:]
     if names == plain:
         return plain

@@ -112,7 +112,7 @@ class SourceModules:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """What ``import`` does inside the strategy: its own modules first, then the installed ones."""
+        """The ``import`` statement inside the strategy: its own modules first, then the installed ones."""
         inner = name
         if level:
             package = str((globals or {}).get("__package__", self.prefix))

@@ -13,7 +13,7 @@ cdef inline double finite(object value, str name) except? -1.0:
 
 
 cdef inline double volume_of(object value) except? -1.0:
-    """What was traded in a bar: finite, not negative."""
+    """The volume of a bar: finite, not negative."""
     cdef double number = value
     if not isfinite(number) or number < 0.0:
         refuse_volume(value)

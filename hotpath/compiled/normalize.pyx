@@ -533,7 +533,7 @@ cdef class Normalizer:
 
 
 cdef int compile_passes(object steps, pass_t *passes) except -1:
-    """How many passes there are; 0 leaves all of them to the reference."""
+    """Number of passes; 0 leaves all of them to the reference."""
     cdef int index
     if len(steps) > PASSES_MAX:
         return 0
@@ -556,7 +556,7 @@ cdef inline int64_t within(object units) except? -1:
 
 
 def _verdict(market: Normalizer, what: str, value: float, rounding: str = "down", limits: bool = True):
-    """What the C functions say of a float: the count, or the token of the refusal; None when not sure."""
+    """The C functions' answer for a float: the count, or the token of the refusal; None when not sure."""
     cdef Normalizer rules_of = market
     cdef int64_t count = 0
     cdef bint sure = False

@@ -1,6 +1,6 @@
 # cython: language_level=3, binding=True, embedsignature=False, auto_pickle=False
 # cython: annotation_typing=False, boundscheck=False, wraparound=False, cdivision=True
-"""How far prices range: standard deviation, Bollinger bands, ATR, Keltner and Donchian channels, supertrend.
+"""Indicators of range: standard deviation, Bollinger bands, ATR, Keltner and Donchian channels, supertrend.
 
 The fast twin of reference/ranges.py, which tells the formulas. Float operations stand in the same order as there.
 """

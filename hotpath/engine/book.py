@@ -192,7 +192,7 @@ class Book:
         self.sweep()
 
     def cross_open(self, venue: Venue, position: Position, ticks: int, at_ns: int) -> None:
-        """What the open fills. Brackets that come with its fills take part inside the bar."""
+        """Fill what the open reaches. Brackets that come with its fills take part inside the bar."""
         count = self.count
         self.walking = True
         if self.immediate:
@@ -214,7 +214,7 @@ class Book:
         self.sweep()
 
     def cross_inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
-        """What the extremes fill, worst case first; never at a price that the open already left behind."""
+        """Fill what the extremes reach, worst case first; never at a price that the open already left behind."""
         self.walking = True
         ranked = self.ranked(self.count, high, low)
         for at in range(len(ranked)):
@@ -427,6 +427,6 @@ def before(order: Order, other: Order) -> bool:
 
 
 def distance(order: Order) -> int:
-    """How far an order is from the open, among those on its side of it."""
+    """The distance of an order from the open, among those on its side of it."""
     # A buy limit and a sell stop lie below the open: the higher one is nearer.
     return order.price if goes_up(order) else -order.price

@@ -243,7 +243,7 @@ class Decisions(Host):
             self.forget()
 
     def read(self, notices: list[Notice], at: int) -> None:
-        """What one event means for the group of its intent, and whether its leg is to be put back."""
+        """Apply one event to the group of its intent, and see whether its leg is to be put back."""
         notice = notices[at]
         if notice.symbol >= 0 and notice.side >= 0 and is_result(notice.kind):
             history = self.legs[2 * notice.symbol + notice.side]
@@ -251,7 +251,7 @@ class Decisions(Host):
                 self.read_result(notices, at, history)
 
     def read_result(self, notices: list[Notice], at: int, history: LegHistory) -> None:
-        """What became of an intent of a leg with open groups."""
+        """Apply the outcome of an intent of a leg with open groups."""
         notice = notices[at]
         group = None
         if notice.order is None or notice.order.part < LONG_PART:

@@ -78,7 +78,7 @@ class Group:
             self.others.append(outcome)
 
     def outcome_of(self, number: int) -> int:
-        """What became of an intent; ``INTENT_ABSENT`` for one of another leg."""
+        """The outcome of an intent; ``INTENT_ABSENT`` for one of another leg."""
         if number == self.first:
             return self.first_outcome
         if self.others is None or not self.first < number <= self.first + len(self.others):
@@ -97,7 +97,7 @@ class Group:
         return self.close_ns == close_ns and self.outcome_of(number) != INTENT_ABSENT
 
     def verdict(self) -> int:
-        """What the intents mean together for the leg's state: the second table."""
+        """The verdict of the intents together on the leg's state: the second table."""
         if self.filled_since:
             return LEG_KEPT
         what = self.first_outcome
@@ -144,7 +144,7 @@ def new_group(close_ns: int, first: int, version: int, before: bytes) -> Group:
 
 
 def outcome(kind: int, anything_filled: bool, retrying: bool) -> int:
-    """What an order event means for its intent: the first table."""
+    """The outcome of an intent after an order event: the first table."""
     if kind == NOTICE_FILLED:
         return INTENT_ACTED
     if kind in (NOTICE_DENIED, NOTICE_BLOCKED):

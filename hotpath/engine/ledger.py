@@ -272,7 +272,7 @@ class Ledger:
         position.mark = ticks
 
     def revalue(self, position: Position, ticks: int) -> None:
-        """What the instrument adds to the account's value and exposure, at a price."""
+        """Revalue what the instrument adds to the account's value and exposure, at a price."""
         # Every bar of an open position comes here: chains of attributes and no local objects, which would be counted.
         value = 0
         notional = 0
@@ -290,7 +290,7 @@ class Ledger:
         position.notional = notional
 
     def unrealised_at(self, position: Position, ticks: int) -> int:
-        """What the instrument's open lots would be worth over their cost at a price."""
+        """Value of the instrument's open lots over their cost at a price."""
         check_given(position)
         value = 0
         if position.long.quantity:
@@ -438,7 +438,7 @@ def lot_rows(leg: Leg) -> list[list[Any]]:
 
 
 def realised_text(leg: Leg) -> str:
-    """What the leg has realised, for a snapshot."""
+    """The leg's realised result, for a snapshot."""
     return str(whole(leg.realised))
 
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
-"""What a Python strategy is shown in a backtest, made of the engine's numbers.
+"""The view and the news of a Python strategy in a backtest, made of the engine's numbers.
 
 These objects stand for the structs of strategies/base.py, strategies/view.py and strategies/news.py: the same
 attributes, methods and text, made when something changed and worded when asked for. Whatever a strategy keeps goes on
@@ -159,7 +159,7 @@ class LiveOrder:
 
     @property
     def action(self) -> str:
-        """What its intent asked for."""
+        """The action of its intent."""
         return ACTIONS[self.order.action]
 
     @property
@@ -237,7 +237,7 @@ class LiveFill:
 
     @property
     def fee(self) -> float:
-        """What it cost."""
+        """The fee of the fill."""
         return money_float(self.notice.fee)
 
     @property
@@ -353,7 +353,7 @@ class LiveView:
 
     @property
     def margin(self) -> float:
-        """What the open notional binds."""
+        """The initial margin of the open notional."""
         return money_float(self.account.initial_margin(self.exposure_units))
 
     @property

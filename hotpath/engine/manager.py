@@ -96,7 +96,7 @@ class Retry:
 
 
 class Manager:
-    """What happens to orders, and what follows from it."""
+    """Keeps the orders: every move of one, and what follows from it."""
 
     gateway: Any
     retries: list[Any]

@@ -112,7 +112,7 @@ class Margin:
         return True
 
     def cover_at(self, market: Market, ticks: int) -> int:
-        """What equity leaves over maintenance with the symbol at a price; at 0 the account is liquidated."""
+        """Equity over the maintenance margin with the symbol at a price; at 0 the account is liquidated."""
         state = self.state
         self.ticks = ticks
         self.equity = self.others + state.ledger.unrealised_at(market, ticks)

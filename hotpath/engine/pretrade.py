@@ -128,7 +128,7 @@ def asked_of(intent: Intent, close_ns: int, number: int, state: State) -> Asked:
 
 
 def take_words(asked: Asked, intent: Any) -> None:
-    """What an intent, or a strategy's draft of one, says besides its symbol, leg and action."""
+    """Copy an intent, or a strategy's draft of one, without its symbol, leg and action."""
     if intent.style is not None:
         asked.style = place_of(KINDS, intent.style) if intent.style in STYLES else -2
         asked.unknown_style = intent.style if asked.style == -2 else None

@@ -30,7 +30,7 @@ if not cython.compiled:
 __all__ = ["HOOKS", "PythonDecisions", "message_notice"]
 
 HOOKS: Final = ("on_fill", "on_rejection", "on_order_update", "select")
-"""What a strategy may leave out; a hook that it does not override is never called."""
+"""Hooks that a strategy may leave out; one that it does not override is never called."""
 
 ACTION_NUMBERS: Final = {action: number for number, action in enumerate(ACTIONS)}
 NO_ACTION: Final = -1
@@ -190,7 +190,7 @@ class PythonDecisions(Decisions):
             self.take(symbol, drafts, long, short)
 
     def drafts_of(self, answer: Any, symbol: str) -> list[Any]:
-        """What ``on_bar`` gave for a symbol, in its order; StrategyError when it is not a list of intents for it."""
+        """The intents that ``on_bar`` returned for a symbol, in its order; StrategyError for anything else."""
         if isinstance(answer, (self.draft_class, str, bytes, Mapping)):
             raise StrategyError(f"on_bar gave a {type(answer).__name__}", remedy="Return a list of intents, or None")
         drafts = []

@@ -1,5 +1,5 @@
 # cython: language_level=3, annotation_typing=False, auto_pickle=False
-"""What the parts of the engine share: markets, account, open orders, time, and where events go."""
+"""State that the parts of the engine share: markets, account, open orders, time, and where events go."""
 
 from __future__ import annotations
 

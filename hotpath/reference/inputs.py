@@ -1,4 +1,4 @@
-"""What an indicator may be given: periods, numbers, columns and snapshots; and how it refuses the rest.
+"""Checks of an indicator's inputs: periods, numbers, columns and snapshots.
 
 The compiled indicators ask here too, so that there is one sentence for each wrong input.
 """
@@ -63,14 +63,14 @@ def finite(value: float, name: str) -> float:
 
 
 def width_of(value: float, name: str) -> float:
-    """How far bands lie from their middle: finite, not negative."""
+    """The distance of bands from their middle: finite, not negative."""
     if not finite(value, name) >= 0.0:
         raise ValueError(f"{name} is {float(value)}: it must not be negative")
     return float(value)
 
 
 def volume_of(value: float) -> float:
-    """What was traded in a bar: finite, not negative."""
+    """The volume of a bar: finite, not negative."""
     if not finite(value, "volume") >= 0.0:
         raise ValueError(f"volume is {float(value)}: it must not be negative")
     return float(value)

@@ -1,4 +1,4 @@
-"""How far prices range: standard deviation, Bollinger bands, ATR, Keltner and Donchian channels, supertrend."""
+"""Indicators of range: standard deviation, Bollinger bands, ATR, Keltner and Donchian channels, supertrend."""
 
 from __future__ import annotations
 

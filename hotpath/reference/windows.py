@@ -1,4 +1,4 @@
-"""What the last ``period`` values of a column come to: their sum, moments, ramp and extremes.
+"""The sum, moments, ramp and extremes of the last ``period`` values of a column.
 
 A window reaches over two blocks of ``period`` values: all that came of the current block, the *front*, and the rest
 of the block before, the *back*. The front grows value by value. When a block is complete it becomes the

@@ -38,7 +38,7 @@ _STAGE: Final = "paper"
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs: version and hash of live-runner, platform, and the packages that strategy code may import."""
+    """The build: version and hash of live-runner, platform, and the packages that strategy code may import."""
 
     version: str
     hash: str
@@ -47,7 +47,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarketFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What market_data knows before the first bar."""
+    """Facts that market_data has before the first bar."""
 
     instruments: list[Instrument]
     dataset: dict[str, Any]
@@ -56,7 +56,7 @@ class MarketFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How a backtest ended."""
+    """The result of a backtest."""
 
     started: Started
     stopped: Stopped
@@ -91,7 +91,7 @@ def begin(
     market: MarketFacts,
     engine: Engine,
 ) -> tuple[Announced, Started]:
-    """What ``run`` and the services would have said before the first bar of this session."""
+    """The events that ``run`` and the services would have published before the first bar of this session."""
     announced = announce(
         config,
         stage=_STAGE,

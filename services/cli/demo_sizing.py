@@ -59,7 +59,7 @@ class DemoSizing:
 
     @property
     def equity(self) -> str:
-        """What the account begins with."""
+        """The equity that the account begins with."""
         return _text(_EQUITY * self.factor)
 
     @property
@@ -83,7 +83,7 @@ class DemoSizing:
 
 
 def least_order(instruments: Sequence[Instrument], highest: Mapping[str, float]) -> Decimal:
-    """What the least order of the dearest of these markets is worth, at the highest price of its recording."""
+    """Value of the least order of the dearest of these markets, at the highest price of its recording."""
     return max(_least(rules, Decimal(repr(highest[rules.symbol]))) for rules in instruments)
 
 

@@ -99,7 +99,7 @@ def strategy_source(file: config_file.ConfigFile) -> StrategySource:
 
 
 def engine(source: StrategySource) -> Engine:
-    """What runs on this machine."""
+    """The build that runs on this machine."""
     from live_runner.services.backtest.session import Engine
     from live_runner.services.runtime.service.engine_facts import (
         engine_hash,

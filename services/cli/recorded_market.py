@@ -49,7 +49,7 @@ class RecordedMarket:
         return self.sets > -(-_DAY_NS // duration_ns(self.manifest.timeframe)) + 1
 
     def changes(self, strategy: str) -> dict[str, Any]:
-        """What goes over the example of that strategy (``dual_lifo`` or ``ema_cross``), section by section."""
+        """Changes to the example of that strategy (``dual_lifo`` or ``ema_cross``), section by section."""
         manifest = self.manifest
         return {
             "market": {
@@ -78,7 +78,7 @@ class RecordedMarket:
         return {"long": ladder, "short": ladder | {"enabled": self.is_contract}}
 
     def summary(self) -> list[str]:
-        """What was chosen and what was left out, a sentence each."""
+        """A sentence for each choice, and for each thing that was left out."""
         manifest, sizing = self.manifest, self.sizing
         kind = "perpetuals" if self.is_contract else "spot"
         lines = [

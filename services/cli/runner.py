@@ -47,7 +47,7 @@ class Request:
     speed: float | None = None
     bars: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """What goes over the configuration, section by section."""
+    """Changes to the configuration, section by section."""
     verify: bool = False
     takes_next_name: bool = False
     """A name that is used up gets the next number instead of being refused."""
@@ -102,7 +102,7 @@ def _end_on_signals() -> None:
 
 
 class _Played(NamedTuple):
-    """How a session ended; ``failure`` when its strategy made it end before its time."""
+    """The end of a session; ``failure`` when its strategy made it end before its time."""
 
     stopped: Stopped
     facts: dict[str, Any]

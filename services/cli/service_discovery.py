@@ -29,7 +29,7 @@ async def last_in_log(settings: Settings) -> int:
 
 
 async def services_reading(bus: Bus) -> int:
-    """How many services wait for announcements: each reads them from the log as long as it lives."""
+    """Number of services that wait for announcements: each reads them from the log as long as it lives."""
     announcements = subjects.of_type("session.announced")[0]
     return sum(
         1

@@ -160,7 +160,7 @@ class FollowedSession:
             await undo()
 
     def failure(self, stopped: Stopped) -> StrategyError | None:
-        """What made the session end before its time, when that was its strategy."""
+        """The error of a session that its strategy ended before its time; None for any other."""
         return failure(self._announced, stopped, self._strategy_failure)
 
     # -- beginning -----------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def fatal(event: Incident) -> RunnerError:
 
 
 def failure(announced: Announced, stopped: Stopped, incident: str) -> StrategyError | None:
-    """What made the session end before its time, when that was its strategy; ``incident`` tells of its code."""
+    """The error of a session that its strategy ended before its time; ``incident`` is about its code."""
     session, strategy = announced.session, announced.strategy
     if stopped.reason.startswith("aborted by "):
         return StrategyError(

@@ -12,7 +12,7 @@ __all__ = ["State", "next_number", "read_state"]
 
 
 class State(msgspec.Struct):
-    """What the log says about a session's life; each with its stream sequence."""
+    """The events of a session's life in the log, each with its stream sequence."""
 
     announced: tuple[int, Announced] | None = None
     started: tuple[int, Started] | None = None

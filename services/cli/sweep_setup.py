@@ -34,7 +34,7 @@ _PLATFORM: Final = ("machine", "numpy", "libm")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What was asked for on the command line."""
+    """The search that was asked for on the command line."""
 
     config: Path
     space: Path

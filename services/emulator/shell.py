@@ -49,7 +49,7 @@ class EmulatorSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> EmulatorSettings:
-        """What the environment says; ConfigError names the variable that is not a number."""
+        """Settings from the environment; ConfigError names the variable that is not a number."""
         env = os.environ if environ is None else environ
         symbols = tuple(part.strip() for part in env.get("LIVE_RUNNER_EMULATOR_SYMBOLS", "").split(",") if part.strip())
         return cls(

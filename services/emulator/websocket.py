@@ -20,7 +20,7 @@ _MS: Final = 1_000_000
 
 
 class Subscriptions:
-    """What one connection listens to. Pure: texts and times in, texts out."""
+    """The subscriptions of one connection. Pure: texts and times in, texts out."""
 
     def __init__(self, market: EmulatedMarket) -> None:
         self._market = market
@@ -45,7 +45,7 @@ class Subscriptions:
         return json.dumps({"result": None, "id": number})
 
     def push(self, now_ns: int) -> list[str]:
-        """What is new since the last push: closed candles first, then the forming one."""
+        """Messages for what is new since the last push: closed candles first, then the forming one."""
         messages: list[str] = []
         for name, last_ns in self._open_ns.items():
             parts = self._parts(name)

@@ -52,14 +52,14 @@ REASON_LENGTH_MAX: Final = 500
 
 
 class CommandRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """What an operator sends."""
+    """The body of an operator's command."""
 
     author: str
     reason: str = ""
 
 
 class CommandAnswer(msgspec.Struct):
-    """What comes back: the id of the logged command, or why it was refused."""
+    """The answer to a command: the id of the logged command, or why it was refused."""
 
     accepted: bool
     id: str = ""

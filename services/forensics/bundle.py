@@ -38,7 +38,7 @@ _WHEN: Final = (1980, 1, 1, 0, 0, 0)
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``bundle.json`` says."""
+    """The content of ``bundle.json``."""
 
     format: str
     session: str

@@ -47,7 +47,7 @@ def code_changes(
     config: Config | None,
     allow: bool,
 ) -> list[CodeChange]:
-    """What differs from the session; CodeMismatch with both hashes and the remedy unless ``allow``.
+    """The differences from the session's code; CodeMismatch with both hashes and the remedy unless ``allow``.
 
     What is None is taken from the recording, and so does not differ.
     """

@@ -33,7 +33,7 @@ _COMMANDS: Final = "blocks_and_stops"
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What a comparison found; it ``agrees`` when nothing differs and nothing is unexplained."""
+    """The result of a comparison; it ``agrees`` when nothing differs and nothing is unexplained."""
 
     session: str
     sets: int
@@ -52,7 +52,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Events in which the last run of the bridge still differs from the session."""
     commands: int
     changes: list[CodeChange]
-    """What was allowed to differ from the session's code."""
+    """Changes from the session's code that were allowed."""
     equity: list[EquityPoint]
     """Of the backtest, close by close."""
 

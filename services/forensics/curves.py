@@ -34,7 +34,7 @@ class Marker(msgspec.Struct, frozen=True):
 
 
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
-    """What the report draws."""
+    """The curves that the report draws."""
 
     prices: dict[str, list[Point]]
     markers: dict[str, list[Marker]]

@@ -32,7 +32,7 @@ class Parity:
         self._last = event
 
     def finish(self, *, aborted: bool = False) -> None:
-        """What the session has beyond the backtest's last events.
+        """Count the session's events beyond the backtest's last ones as differences.
 
         In an ``aborted`` session a last word of the strategy may have come too late to count.
         """

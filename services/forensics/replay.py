@@ -46,7 +46,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay found. It ``agrees`` when there is no difference."""
+    """The result of a replay. It ``agrees`` when there is no difference."""
 
     session: str
     events: int
@@ -59,7 +59,7 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     """The first few differences in full."""
     sources: dict[str, Tally]
     notes: list[str] = []
-    """What a reader should know: another platform, a partial recording."""
+    """Notes for the reader: another platform, a partial recording."""
 
     @property
     def agrees(self) -> bool:
@@ -158,7 +158,7 @@ class _Replay:
         return True
 
     def finish(self, *, partial: bool) -> None:
-        """What was made and never recorded; in a partial recording it may only be cut off."""
+        """Count events that were made and never recorded as differences; a partial recording may only be cut off."""
         if partial and not self.recording.stopped:
             return
         for source, cursor in self.cursors.items():

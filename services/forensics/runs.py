@@ -24,7 +24,7 @@ type EquityPoint = tuple[int, str]
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run takes from the recording; the rest is the caller's or the model's."""
+    """The facts that a run takes from the recording; the rest is the caller's or the model's."""
 
     code: bool
     bars: bool
@@ -32,7 +32,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What one backtest came to."""
+    """The result of one backtest."""
 
     compared: int
     differences: Differences

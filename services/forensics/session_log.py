@@ -60,12 +60,12 @@ class SessionLog:
 
     @property
     def operator_commands(self) -> list[CommandAt]:
-        """What an operator decided otherwise than the strategy: stop, kill, resume, flatten, end."""
+        """Commands by which an operator overruled the strategy: stop, kill, resume, flatten, end."""
         return [item for item in self.commands if item.command.command != ABORT]
 
     @property
     def announced(self) -> Announced:
-        """What ``run`` asked for."""
+        """The announcement by ``run``."""
         assert self.recording.announced is not None, "checked when the recording was read"
         return self.recording.announced
 
@@ -76,7 +76,7 @@ class SessionLog:
         return self.recording.started
 
     def market(self) -> Iterator[Event]:
-        """What the session saw of the market: gaps, bar sets, the end of the feed."""
+        """The market events of the session: gaps, bar sets, the end of the feed."""
         for wire in self._market:
             yield codec.decode(wire)
 
@@ -91,7 +91,7 @@ class SessionLog:
         return self._outputs
 
     def execution(self) -> Iterator[Event]:
-        """What the execution core said, in order."""
+        """The events of the execution core, in order."""
         for wire in self._outputs["execution"]:
             yield codec.decode(wire)
 

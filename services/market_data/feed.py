@@ -27,7 +27,7 @@ __all__ = ["Item", "Plan", "RecordingSource", "Source", "open_source", "recordin
 
 
 class Source(Protocol):
-    """What the shell needs of any source."""
+    """A source of market data, as the shell uses it."""
 
     is_live: bool
 
@@ -44,7 +44,7 @@ class Source(Protocol):
         """Take up a session that has started already, with what its manifest says, instead of ``plan``."""
 
     def items(self, after_close_ns: int | None, number: int) -> Iterator[Item]:
-        """What follows set ``number`` (0 and None: from the first one), for sources that are not live."""
+        """The items after set ``number`` (0 and None: from the first one), for sources that are not live."""
 
     def live_items(self, after_close_ns: int | None, number: int) -> AsyncGenerator[Item]:
         """The same for every source; a live one waits for the venue, and ends at ``market.end`` only.
@@ -120,7 +120,7 @@ class RecordingSource:
         )
 
     def items(self, after_close_ns: int | None, number: int) -> Iterator[Item]:
-        """What follows set ``number``."""
+        """The items after set ``number``."""
         return self.timeline().items(after_close_ns, number)
 
     async def live_items(self, after_close_ns: int | None, number: int) -> AsyncGenerator[Item]:

@@ -15,7 +15,7 @@ __all__ = ["FeedProgress"]
 
 
 class FeedProgress:
-    """What was published, and whether the next bar set may follow (the gate of step 5)."""
+    """The progress of publishing, and whether the next bar set may follow (the gate of step 5)."""
 
     def __init__(self) -> None:
         self.seq = 0

@@ -70,7 +70,7 @@ class Writer:
 
     @property
     def position(self) -> Position | None:
-        """What is committed."""
+        """The position that is committed; None before the first."""
         return self._position
 
     async def open(self) -> Position | None:

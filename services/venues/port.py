@@ -1,4 +1,4 @@
-"""What a service may ask of a venue, and the three errors that come instead of an answer."""
+"""The port to a venue: its calls, and the three errors that come instead of an answer."""
 
 from __future__ import annotations
 

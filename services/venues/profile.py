@@ -1,4 +1,4 @@
-"""What a venue does differently from most, as data and small functions.
+"""Differences of one venue from most, as data and small functions.
 
 A precision is decimal text as ccxt states it: a step, a number of decimals or of significant digits, by mode.
 """
@@ -17,7 +17,7 @@ FINEST_STEP: Final = "0.00000001"
 
 
 class Precision(NamedTuple):
-    """How a market counts prices and amounts."""
+    """The precision of a market's prices and amounts."""
 
     mode: str
     """``tick_size``, ``decimal_places`` or ``significant_digits``."""

@@ -198,7 +198,7 @@ cdef inline void set_level(ladder_state_t *state, bint known, double level) noex
 
 
 cdef inline int recent_adds(const ladder_t *ladder, ladder_state_t *state, int64_t close_ns) noexcept nogil:
-    """How many of the adds remembered are within the rate window; they are the last ones, for time goes on."""
+    """Number of remembered adds within the rate window; they are the last ones, for time goes on."""
     cdef int old = 0
     while old < state.adds and added_ns(state)[old] <= close_ns - ladder.window_ns:
         old += 1
@@ -358,7 +358,7 @@ cdef class DualLifo(CompiledStrategy):
         return OK
 
     cdef int manage(self, const bar_t *bar, Desk desk, int leg, bint *entering) noexcept nogil:
-        """What the open leg needs; whether it is to be entered."""
+        """Manage the open leg; whether it is to be entered."""
         cdef ladder_t *ladder = &self.ladders[leg]
         cdef int sale
         if not desk.is_open(bar.symbol, leg):

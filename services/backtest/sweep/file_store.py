@@ -156,7 +156,7 @@ class _Numbered(msgspec.Struct):
 
 
 def read_parquet_header(path: Path) -> Header:
-    """What a Parquet file of a sweep says about all its runs; DataError when it is not one."""
+    """The header that all runs in a Parquet file of a sweep share; DataError when it is not one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

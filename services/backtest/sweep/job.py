@@ -56,7 +56,7 @@ class Market(Protocol):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What all runs of a sweep have in common; it is sent to every process that works on it."""
+    """Data that all runs of a sweep share; it is sent to every process that works on it."""
 
     config: Config
     source: StrategySource
@@ -91,7 +91,7 @@ def carry_out(setting: Setting, job: Job, market: Market) -> Row:
 
 
 def market_facts(config: Config, strategy_class: type[Strategy[Any, Any]], market: Market) -> MarketFacts:
-    """What market_data would have said before the first bar of this run."""
+    """Facts that market_data would have published before the first bar of this run."""
     plan = market.plan_now(warmup_needed(config, strategy_class))
     return MarketFacts(
         instruments=market.instruments(),

@@ -173,5 +173,5 @@ def _merged(given: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, An
 
 
 def missing(plan: Plan, part: Part, stored: frozenset[int]) -> list[Setting]:
-    """What is still to be run in this part."""
+    """The settings of this part that are still to be run."""
     return [setting for setting in plan.settings if part.holds(setting.number) and setting.number not in stored]

@@ -19,7 +19,7 @@ __all__ = ["Header", "Store", "check_same", "digest"]
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sweep is made of, by name, and the part of the manifest that all its runs share."""
+    """The parts of a sweep by name, and the part of the manifest that all its runs share."""
 
     sweep: str
     made_of: dict[str, str]

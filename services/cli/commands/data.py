@@ -90,7 +90,7 @@ def list_(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def dataset_name(path: Path) -> str:
-    """What a dataset is called after the folder or file that it is made of."""
+    """The name of a dataset, after the folder or file that it is made of."""
     path = path.resolve()
     stem = path.name if path.is_dir() else path.name.split(".", 1)[0]
     return re.sub(r"[^a-z0-9_.-]+", "-", stem.lower()).strip("-._")[:_NAME_MAX] or "candles"

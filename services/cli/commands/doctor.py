@@ -187,7 +187,7 @@ async def _nats_server(settings: Settings) -> Finding:
 
 
 def _sync_interval(settings: Settings) -> str:
-    """How the embedded server was configured; a foreign one tells it to nobody but its system account."""
+    """The embedded server's sync interval; a foreign server shows it to nobody but its system account."""
     from live_runner.services.runtime.embedded.nats_server import find_nats
     from live_runner.services.runtime.embedded.servers import nats_folder
 

@@ -82,7 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Of the stored funding rates; "" when there are none."""
     enrichment: int = ENRICHMENT_VERSION
     parameters: dict[str, Any] = {}
-    """What a simulated market was made from."""
+    """The parameters of a simulated market."""
     built: str = ""
     """When, ISO 8601 UTC; outside the hash and outside every event."""
     left_out: list[str] = []
@@ -119,7 +119,7 @@ def manifest_hash(manifest: Manifest) -> str:
 
 
 def manifest_view(manifest: Manifest) -> dict[str, Any]:
-    """What events carry: no dates of ours, no paths, and no market rules (they stand beside it)."""
+    """The manifest as events carry it: no dates of ours, no paths, and no market rules (they stand beside it)."""
     plain: dict[str, Any] = msgspec.to_builtins(manifest)
     for key in ("built", "left_out", "instruments"):
         del plain[key]

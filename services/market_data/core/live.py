@@ -124,7 +124,7 @@ class LiveBook:
                 self._rates[(rate.funding_ns, rate.symbol)] = rate
 
     def due(self, now_ns: int) -> list[Item]:
-        """What is to be published by now, in order."""
+        """The items that are due by now, in order."""
         items, self._news = self._news, []
         while not self.ended and (close_ns := self.next_open_ns + self._length_ns) <= now_ns:
             open_ns = self.next_open_ns
@@ -166,7 +166,7 @@ class LiveBook:
         return Item(BarSet, close_ns, fields)
 
     def _gaps(self, symbol: str, open_ns: int) -> list[Item]:
-        """What is to be said of the symbol before its bar at ``open_ns``."""
+        """Gaps of the symbol before its bar at ``open_ns``."""
         items: list[Item] = []
         back_at_ns = self._back_at_ns[symbol]
         if back_at_ns < open_ns and (self._published[symbol] or self._resumed):

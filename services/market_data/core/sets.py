@@ -35,7 +35,7 @@ _NO_RATES: Final[list[FundingRate]] = []
 
 
 class Item(NamedTuple):
-    """What is to be published next: the message's own fields, without the envelope."""
+    """An event to publish next: the message's own fields, without the envelope."""
 
     kind: type[Event]
     event_ns: int

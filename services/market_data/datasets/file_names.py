@@ -63,7 +63,7 @@ class FileName:
 
 
 def parse(path: Path) -> FileName | None:
-    """What the name says; None when it is not a file of candles or funding at all."""
+    """The facts in a file's name; None when it is not a file of candles or funding at all."""
     suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
     if suffix is None:
         return None

@@ -45,7 +45,7 @@ type Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What the files do not say themselves, or say wrongly."""
+    """Facts that the files leave out or have wrong."""
 
     symbols: Sequence[str] | None = None
     """Only these, in this order; a single one also names files that do not name theirs."""
@@ -60,7 +60,7 @@ class ImportOptions:
 
 
 class _Group(NamedTuple):
-    """What one dataset has in common."""
+    """The facts that all files of one dataset share."""
 
     venue: str
     timeframe: str

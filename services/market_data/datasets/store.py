@@ -37,7 +37,7 @@ _FUNDING: Final = "funding.json"
 
 
 class _Stored(msgspec.Struct, frozen=True):
-    """What manifest.json holds."""
+    """The content of manifest.json."""
 
     hash: str
     manifest: Manifest

@@ -52,7 +52,7 @@ class History:
         return page
 
     def take(self) -> dict[str, Page]:
-        """What was fetched last, given away."""
+        """Give away the pages that were fetched last."""
         pages, self._pages = self._pages, {}
         return pages
 

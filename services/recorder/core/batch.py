@@ -42,7 +42,7 @@ _UNFIT: Final = (ValueError, TypeError, AttributeError, OverflowError, Recursion
 
 
 class Stored(msgspec.Struct):
-    """What one batch adds for one source of one session."""
+    """Events that one batch adds for one source of one session."""
 
     seq: int = 0
     events: int = 0

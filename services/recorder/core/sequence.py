@@ -9,7 +9,7 @@ __all__ = ["Sequences", "Verdict"]
 
 
 class Verdict(Enum):
-    """What a number is, seen after the numbers before it."""
+    """The place of a number after those before it from the same source."""
 
     NEXT = auto()
     GAP = auto()

@@ -46,7 +46,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def changes(event: Event, stream_seq: int, epoch_ns: int) -> Iterator[Change]:
-    """What a message changes; nothing for most. ValueError or TypeError when it does not fit."""
+    """Changes that an event makes to the rows; none for most. ValueError or TypeError when it does not fit."""
     match event:
         case Announced():
             columns = {"state": "announced", "announced_at": event.recorded_ns, **_of_config(event.config)}

@@ -45,7 +45,7 @@ _FORMATS: Final = ("auto", "json", "console")
 _SYNCS: Final = ("default", "always")
 _PORT_MAX: Final = 65535
 REPLICAS_MAX: Final = 5
-"""What NATS allows."""
+"""The most replicas that NATS allows."""
 STRATEGIES_DEFAULT: Final = 256
 """Each is a process of about 45 MiB."""
 _STRATEGIES_LIMIT: Final = 100_000
@@ -64,7 +64,7 @@ def masked(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NatsSettings:
-    """How NATS is reached and who this process is there. Paths are of files; an empty text means none."""
+    """Address of NATS and the login of this process there. Paths are of files; an empty text means none."""
 
     url: str = field(repr=False)
     """One address or several with commas between them; schemes nats, tls, ws and wss."""
@@ -134,7 +134,7 @@ class Settings:
 
     @property
     def nats(self) -> NatsSettings:
-        """What a connection to NATS is made with."""
+        """The settings of a connection to NATS."""
         return NatsSettings(
             url=self.nats_url or "",
             token=self.nats_token or "",
@@ -148,7 +148,7 @@ class Settings:
         )
 
     def environment(self) -> dict[str, str]:
-        """What a child process has to be given to have the same settings."""
+        """Environment variables that give a child process the same settings."""
         given = {
             "LIVE_RUNNER_HOME": str(self.home),
             "LIVE_RUNNER_LOG": self.log_level,
@@ -170,7 +170,7 @@ class Settings:
         return self.home / "logs"
 
     def described(self) -> dict[str, str]:
-        """What may be shown and logged."""
+        """The settings that may be shown and logged."""
         return {
             "home": str(self.home),
             "nats": self.nats.shown if self.nats_url else "embedded",

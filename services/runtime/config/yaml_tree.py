@@ -217,7 +217,7 @@ class Tree:
 
 
 def described(node: yaml.Node) -> str:
-    """What stands there, in words: ``a whole number (7)``."""
+    """A node in words: ``a whole number (7)``."""
     words = _WORDS.get(node.tag, "something else")
     return f"{words} ({node.value})" if isinstance(node, yaml.ScalarNode) and node.value else words
 

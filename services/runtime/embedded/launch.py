@@ -39,7 +39,7 @@ class _CapabilityData(ctypes.Structure):
 
 
 def command(death_signal: signal.Signals = signal.SIGKILL, user: tuple[int, int] | None = None) -> list[str]:
-    """What to put before a program's own arguments; call it in the process that starts the program.
+    """The arguments to put before a program's own; call it in the process that starts the program.
 
     ``user`` is (uid, gid) to become, when this process is root.
     """

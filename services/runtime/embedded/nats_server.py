@@ -91,7 +91,7 @@ def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> Na
 
 
 def probe(port: int) -> dict[str, Any] | None:
-    """What a NATS server on this port says of itself, or None when none answers."""
+    """The greeting of the NATS server on this port, or None when none answers."""
     try:
         with socket.create_connection((_HOST, port), PROBE_TIMEOUT_S) as connection:
             connection.settimeout(PROBE_TIMEOUT_S)

@@ -27,12 +27,12 @@ TAIL_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. ``user`` is (uid, gid) to become when this process is root."""
+    """A program to run. ``user`` is (uid, gid) to become when this process is root."""
 
     name: str
     arguments: Sequence[str]
     output: Path
-    """What it prints is appended here."""
+    """The file that its output is appended to."""
     environment: Mapping[str, str] | None = None
     """Added to this process's own."""
     stop_signal: signal.Signals = signal.SIGTERM

@@ -132,7 +132,7 @@ class Embedded:
 
     @property
     def sharing_note(self) -> str:
-        """What to tell while waiting for others."""
+        """The sentence to show while waiting for others."""
         return f"Another live-runner uses the servers in {self.settings.home}; waiting until it ends"
 
     def __enter__(self) -> Self:

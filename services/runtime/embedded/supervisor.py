@@ -43,7 +43,7 @@ class Exit:
     exit_code: int
     """Negative is the signal that ended it."""
     restart: int
-    """How many times it was started again lately, this one included."""
+    """Number of recent restarts, this one included."""
     last_output: str
 
 
@@ -56,7 +56,7 @@ class _Child:
 
 
 def service_program(settings: Settings, service: str) -> Program:
-    """How a service is run as a child: as anybody would run it, with its log in the home folder."""
+    """A service as a child process: as anybody would run it, with its log in the home folder."""
     # -P: nothing is imported from the working directory; modules there would shadow installed ones.
     command = [sys.executable, "-P", "-m", "live_runner.services.cli.entry", "serve", service, "--log-to-file"]
     return Program(

@@ -41,7 +41,7 @@ WAITING_MAX: Final = 65_536
 """Messages that wait for a callback; beyond that the connection is given up rather than one dropped."""
 _NOT_FOUND: Final = 404
 _FAILURES: Final = (OSError, errors.Error)
-"""What a call on a connection raises; nats-py's time limit is one of them."""
+"""Errors of a call on a connection; nats-py's time limit is one of them."""
 
 
 class LogState:
@@ -408,6 +408,6 @@ def _description(answer: dict[str, Any]) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, without nats-py's wrapping."""
+    """The reason of an error, without nats-py's wrapping."""
     description = getattr(error, "description", None) or str(error) or type(error).__name__
     return str(description).removeprefix("nats: ")

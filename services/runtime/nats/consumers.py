@@ -47,7 +47,7 @@ class Consumers:
 
 
 def unreadable(error: Exception) -> BusUnavailable:
-    """What it means that a consumer cannot be made."""
+    """The error for a consumer that cannot be made."""
     reason = str(getattr(error, "description", "") or error or type(error).__name__).removeprefix("nats: ")
     remedy = "Check that NATS runs with JetStream enabled"
     if getattr(error, "err_code", None) == _TOO_MANY:

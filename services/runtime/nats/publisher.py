@@ -36,7 +36,7 @@ class StreamFull(BusUnavailable):
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """What every publish asserts: the last message on ``subject`` still has sequence ``seq``."""
+    """The condition of every publish: the last message on ``subject`` still has sequence ``seq``."""
 
     subject: str
     seq: int
@@ -181,7 +181,7 @@ class Publisher:
 
 
 def refusal(what: str, code: int, description: str) -> BusUnavailable:
-    """What the stream's error answer means: no room, or something else."""
+    """The error for the stream's refusal: no room, or something else."""
     kind = StreamFull if code in _NO_ROOM else BusUnavailable
     return kind(
         f"{what}: {description}",

@@ -75,12 +75,12 @@ class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
     """Market time of the last mark to market."""
     equity: Decimal | None
     summary: dict[str, Any] | None
-    """What ``stopped`` said; None before."""
+    """The summary in ``stopped``; None before."""
     incidents: int
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far the recorder is, and in which log."""
+    """The recorder's position, and the log that it is in."""
 
     log_epoch: datetime
     stream_seq: int

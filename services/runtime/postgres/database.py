@@ -65,7 +65,7 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 class Migrated(msgspec.Struct, frozen=True):
-    """What ``migrate`` found and did."""
+    """The result of ``migrate``."""
 
     edition: Edition
     applied: tuple[str, ...]

@@ -90,7 +90,7 @@ class CoreShell:
     # -- what a subclass adds ------------------------------------------------------------------
 
     async def join(self) -> dict[str, Any]:
-        """What this role alone knows, as fields of ``joined``. Raises TheirFault to refuse the session."""
+        """Facts that this role alone has, as fields of ``joined``. Raises TheirFault to refuse the session."""
         return {}
 
     def check(self, started: Started) -> None:

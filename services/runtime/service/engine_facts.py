@@ -75,7 +75,7 @@ def hashed_files() -> list[Path]:
 
 
 def platform_facts() -> dict[str, str]:
-    """What floating point results may depend on, and whether the hot path is ``compiled`` or the ``reference``."""
+    """Facts that floating point results depend on, and whether the hot path is ``compiled`` or the ``reference``."""
     library, version = platform.libc_ver()
     return {
         "machine": platform.machine(),
@@ -88,7 +88,7 @@ def platform_facts() -> dict[str, str]:
 
 
 def build_facts() -> dict[str, Any]:
-    """What a service says of its build when it joins a session, as fields of ``joined``."""
+    """The build of a service that joins a session, as fields of ``joined``."""
     return {
         "engine": ENGINE,
         "engine_version": engine_version(),

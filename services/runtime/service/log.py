@@ -77,7 +77,7 @@ def log_path(settings: Settings, service: str) -> Path:
 
 
 def session_lines(settings: Settings, session: str) -> dict[str, list[dict[str, Any]]]:
-    """What the services of this data folder logged about a session, by file: the last ``SESSION_LINES_MAX`` lines."""
+    """The last ``SESSION_LINES_MAX`` lines of each log file in this data folder that are about a session, by file."""
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(settings.logs.glob("*.log")):
         kept: deque[dict[str, Any]] = deque(maxlen=SESSION_LINES_MAX)

@@ -105,7 +105,7 @@ class Account:
         )
 
     def view(self, now_ns: int) -> View:
-        """What strategy code is shown at ``now_ns``."""
+        """The view of strategy code at ``now_ns``."""
         totals = self._totals
         return View(
             now_ns=now_ns,
@@ -167,7 +167,7 @@ def _leg_view(leg: Leg, before: Leg | None, shown: LegView | None) -> LegView:
 
 
 def _shared(now: list[Lot], before: list[Lot]) -> int:
-    """How many of the oldest lots are the same."""
+    """Number of the oldest lots that are the same."""
     for number, (lot, old) in enumerate(zip(now, before, strict=False)):
         if lot != old:
             return number

@@ -1,4 +1,4 @@
-"""What went wrong in strategy code: one line that replays the same, and the traceback for the incident."""
+"""Failures of strategy code: one line that replays the same, and the traceback for the incident."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ class StrategyCore:
         }
 
     def _published_hash(self) -> str:
-        """What goes out with an event: the same in a backtest, a recording and a live feed."""
+        """The state hash that is published with an event: the same in a backtest, a recording and a live feed."""
         assert self._started is not None
         return blake2b(stored.pack(self._state(self._started)), digest_size=16).hexdigest()
 

@@ -42,7 +42,7 @@ NEWS: Final[dict[type[Event], int]] = {
 """The order events that a strategy may hear of."""
 
 RESULTS: Final = (Filled, Cancelled, Expired, Rejected, Denied)
-"""What becomes of an intent, and so of the leg state that it changed."""
+"""Events that settle an intent, and so the leg state that it changed."""
 
 _STATUSES: Final[dict[type[Event], str]] = {
     Requested: "requested",

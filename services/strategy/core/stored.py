@@ -53,7 +53,7 @@ def events_of(stored: Sequence[bytes | None]) -> list[Any]:
 
 
 def plain_state(state: Any, strategy: str) -> Any:
-    """What ``Strategy.state`` gave, when it is plain data; StrategyError otherwise.
+    """The result of ``Strategy.state`` when it is plain data; StrategyError otherwise.
 
     A set, a Decimal or an object would be written, but read back as something else.
     """
