@@ -259,7 +259,7 @@ class Book:
     # -- fills ----------------------------------------------------------------------------------
 
     def take_at_once(self, venue: Venue, position: Position, order: Order, price: int, at_ns: int) -> None:
-        """What an order takes of one price. What is left of an ioc order is cancelled, other orders go on."""
+        """Fill an order that takes at once, at one price. The rest of an ioc order is cancelled, other orders go on."""
         if order.kind == IOC:
             if self.crossed(order, price):
                 self.take(venue, position, order, price, price, False, at_ns)

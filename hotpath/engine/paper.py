@@ -109,7 +109,7 @@ class Paper(Gateway):
         self.manager.expired(order, "time_to_live")
 
     def is_irrevocable(self, order: Order) -> bool:
-        """What takes at once belongs to the open that follows its decision."""
+        """Whether an order takes at once: it belongs to the open that follows its decision."""
         return takes_at_once(order.kind) and order.fills == 0 and not order.waits
 
     def take_off(self, order: Order) -> None:
