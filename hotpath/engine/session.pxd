@@ -42,7 +42,7 @@ cdef class Session:
     cdef int step(self, Host host, int64_t open_ns, int64_t close_ns, int64_t number, bint tradable) except -1
     @cython.locals(row=tuple)
     cdef int await_due(self, int64_t number, bint tradable) except -1
-    @cython.locals(at=Py_ssize_t)
+    @cython.locals(at=Py_ssize_t, asked=int64_t)
     cdef int decide_in_messages(self, Host host) except -1
     cpdef begin_set(self, int64_t close_ns, int64_t number)
     cpdef await_funding(self, object symbol, object funding_ns, object rate, object mark)

@@ -175,10 +175,11 @@ class Session:
         self.journal.settled()
         self.journal.expect_decision()
         at = len(self.journal.out)
+        asked = self.state.intents
         try:
             host.decide()
         except BaseException:
-            if len(self.journal.out) > at:  # the decision was made; carrying it out ended the session
+            if self.state.intents > asked:  # the decision was made; carrying it out ended the session
                 del self.journal.out[at:]
                 self.journal.decided(host.decision(), at)
             raise
@@ -227,8 +228,6 @@ class Session:
         """After the bars of a set: what ran out of time, backoffs, peaks and drawdowns."""
         if self.manager.next_expiry >= 0:
             self.manager.expire()
-        if self.manager.waiting and self.state.simulated:
-            self.manager.retry_due()
         if self.state.backoffs:
             self.end_backoffs()
         if self.state.moved:
