@@ -13,7 +13,7 @@ from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport (
     CANCELLED, EXPIRED, FALLBACK_REJECT, FALLBACK_TIMEOUT, FILLED, MARKET, NOTICE_ACCEPTED, NOTICE_CANCEL_REQUESTED,
     NOTICE_CANCELLED, NOTICE_DENIED, NOTICE_EXPIRED, NOTICE_FILLED, NOTICE_REJECTED, NOTICE_REQUESTED,
-    NOTICE_SUBMITTED, NOTICE_UNKNOWN, PARTLY_FILLED, REPORT_ACCEPTED, REPORT_CANCEL_REQUESTED, REPORT_CANCELLED,
+    PARTLY_FILLED, REPORT_ACCEPTED, REPORT_CANCEL_REQUESTED, REPORT_CANCELLED,
     REPORT_EXPIRED, REPORT_FILLED, REPORT_PARTLY_FILLED, REPORT_REJECTED, REPORT_SUBMITTED, REPORT_UNKNOWN,
     TRADING_OPEN,
 )
@@ -34,7 +34,6 @@ cdef class Manager:
     cdef State state
     cdef Gateway gateway
     cdef list retries
-    cdef int waiting                # of them: attempts that wait for their spacing
     cdef int64_t next_expiry
     cdef int request(self, Order order) except -1
     @cython.locals(state=State, market=Market)

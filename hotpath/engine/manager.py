@@ -50,8 +50,6 @@ if not cython.compiled:
         NOTICE_FILLED,
         NOTICE_REJECTED,
         NOTICE_REQUESTED,
-        NOTICE_SUBMITTED,
-        NOTICE_UNKNOWN,
         REPORT_ACCEPTED,
         REPORT_CANCEL_REQUESTED,
         REPORT_CANCELLED,
@@ -105,7 +103,6 @@ class Manager:
         self.state = state
         self.gateway = None
         self.retries = []
-        self.waiting = 0
         self.next_expiry = -1
 
     # -- requests -------------------------------------------------------------------------------
@@ -150,8 +147,6 @@ class Manager:
         state.seq += 1
         if state.journals:
             state.sink.submitted(order, at_ns)
-        if state.notes_updates:
-            state.note(NOTICE_SUBMITTED, order, at_ns)
 
     def reject(self, order: Order, code: str, message: str, retryable: bool) -> None:
         """The venue refused the order; what the intent or the policy permits follows."""
@@ -335,11 +330,9 @@ class Manager:
             self.request(following)
 
     def retry(self, due_ns: int, order: Order) -> None:
-        """Request an attempt when its spacing has passed."""
+        """Request an attempt when its spacing has passed; a simulated venue rejects for good, so there is none."""
         self.retries.append(Retry(due_ns, order))
-        self.waiting += 1
-        if not self.state.simulated:
-            self.state.sink.set_timer(f"retry {order_name(order)}", due_ns)
+        self.state.sink.set_timer(f"retry {order_name(order)}", due_ns)
 
     def retry_due(self) -> None:
         """Request the attempts whose spacing has passed; entries only while nothing holds them back."""
@@ -352,7 +345,6 @@ class Manager:
                 self.retries.append(retry)
             else:
                 due.append(retry.order)
-                self.waiting -= 1
         for order in due:
             market = state.markets[order.symbol]
             leg = market.leg(order.side)
@@ -441,7 +433,6 @@ class Manager:
             if retry.order.reduce:
                 self.retries.append(retry)
             else:
-                self.waiting -= 1
                 self.give_up(retry.order, "attempt_dropped", trading_reason(self.state))
 
     def mark_unknown(self, order: Order, reason: str) -> None:
@@ -453,9 +444,6 @@ class Manager:
         state.seq += 1
         if state.journals:
             state.sink.unknown(order, reason)
-        if state.notes_updates:
-            notice = state.note(NOTICE_UNKNOWN, order, state.now_ns)
-            notice.reason = reason
 
     def resolve(self, order: Order, change: int) -> None:
         """An order of the leg became unknown (+1), or its fate is known again (-1)."""
@@ -485,7 +473,6 @@ class Manager:
         self.retries = [
             Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]
         ]
-        self.waiting = len(self.retries)
         self.next_expiry = row["next_expiry"]
 
     def policy_of(self, stored: list[Any]) -> Policy:
