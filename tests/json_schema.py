@@ -83,7 +83,11 @@ def is_decimal(text: str, wanted: dict[str, Any]) -> bool:
         return False
     if not isinstance(exponent, int):
         return False
-    if len(digits) + abs(exponent) > DIGITS_MAX:
+    if not any(digits):
+        digits, exponent = (0,), 0
+    while exponent < 0 and digits[-1] == 0:
+        digits, exponent = digits[:-1], exponent + 1
+    if max(-exponent, len(digits) + max(exponent, 0)) > DIGITS_MAX:
         return False  # before Python's own bound on the digits of an integer
     value = Fraction(int("".join(map(str, digits)) or "0")) * Fraction(10) ** exponent * (-1 if sign else 1)
     decimals = next((n for n in range(max(-exponent, 0) + 1) if (value * 10**n).denominator == 1), 0)

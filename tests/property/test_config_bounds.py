@@ -152,6 +152,11 @@ def test_decimals_near_their_ends_are_taken_or_refused_by_all_three(key: str, da
 @pytest.mark.parametrize("key", DECIMALS)
 @settings(max_examples=25)
 @given(text=st.text("0123456789.eE+- _xan", max_size=8) | st.text(st.characters(max_codepoint=0xD7FF), max_size=4))
+@example(text="0E400")
+@example(text="-0e-9999")
+@example(text="5e-400")
+@example(text="5.0e-401")
+@example(text="1e400")
 def test_text_that_may_be_no_decimal_is_taken_or_refused_by_all_three(key: str, text: str) -> None:
     agreed(key, text)
 
