@@ -37,6 +37,7 @@ _OF_THE_COMPILED_ENGINE = [
     "parity/test_compiled_strategies.py",
     "parity/test_extremes.py",
     "property/test_junk_calls.py",
+    "unit/backtest/test_compiled_host.py",
     "unit/backtest/test_compiled_twin.py",
 ]
 collect_ignore = _OF_THE_COMPILED_ENGINE if os.environ.get("LIVE_RUNNER_HOTPATH") == "reference" else []

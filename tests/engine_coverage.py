@@ -1,6 +1,6 @@
 """Which lines of the engine the unit and property tests run, interpreted and compiled: ``make coverage``.
 
-    python -m tests.engine_coverage                                  # both forms, tests/unit and tests/property
+    python -m tests.engine_coverage                                  # both forms side by side, the engine's tests
     python -m tests.engine_coverage compiled tests/property          # one form, any arguments of pytest
     python -m tests.engine_coverage --report                         # the table of the last run once more
 
@@ -30,14 +30,21 @@ from coverage import Coverage
 ROOT = Path(__file__).parents[1]
 ENGINE = Path("hotpath/engine")
 HOME = Path("build/coverage")
+SETTINGS = HOME / "interpreted.ini"
 DATA = HOME / "interpreted"
 BUILT = HOME / "built"
 LEAST_PERCENT = 95.0
 FORMS = ("interpreted", "compiled")
-TESTS = ("tests/unit", "tests/property")
+TESTS = (
+    *(f"tests/unit/{folder}" for folder in ("backtest", "execution", "hotpath", "strategy")),
+    *(f"tests/property/test_{name}.py" for name in ("account", "bar_sets", "book", "money", "orders", "strategy_host")),
+)
+"""Those that drive the engine; junk calls are left out, since they look at no result."""
 NEVER_COMPILED = ("__init__", "python_money", "words")
 COMPILE_TIMEOUT_S = 600
+TESTS_TIMEOUT_S = 1800
 CYTHON = (sys.executable, "-m", "cython", "-3", "-I", str(HOME))
+COUNTING = ("-O0", "--coverage")
 COMPILER = (os.environ.get("CC", "gcc"), "-O0", "-g0", "-fPIC", "-pthread", "-ffp-contract=off", "-w", "-DNDEBUG")
 
 PLACE = re.compile(r'^\s*/\* "(?:live_runner/)?([^"]+)":(\d+)$')
@@ -54,15 +61,30 @@ def main(arguments: list[str]) -> int:
     os.chdir(ROOT)
     if arguments[:1] != ["--report"]:
         forms = [arguments.pop(0)] if arguments and arguments[0] in FORMS else list(FORMS)
-        for form in forms:
-            run = run_interpreted if form == "interpreted" else run_compiled
-            code = run(arguments or list(TESTS))
-            if code:
-                return code
+        with ThreadPoolExecutor() as pool:
+            codes = list(pool.map(lambda form: run(form, arguments or list(TESTS)), forms))
+        if any(codes):
+            return 1
     found = [interpreted_lines(), compiled_lines()]
     print("\n".join(table(*found)))
-    figures = [percent(lines, *written_once(lines)) for lines in found]
-    return 0 if all(figure is None or figure >= LEAST_PERCENT for figure in figures) else 1
+    return 0 if all(figure is None or figure >= LEAST_PERCENT for figure in map(whole, found)) else 1
+
+
+def run(form: str, arguments: list[str]) -> int:
+    """The tests on one form of the engine, one after the other: a worker's counts are lost when it is ended."""
+    command, environment = (interpreted if form == "interpreted" else compiled)()
+    tests = (*command, "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *arguments)
+    ran = subprocess.run(
+        (sys.executable, *tests, f"--basetemp={HOME}/tests-{form}"),
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=TESTS_TIMEOUT_S,
+    )
+    print(ran.stdout if ran.returncode else f"{form}: {ran.stdout.splitlines()[-1]}", flush=True)
+    return ran.returncode
 
 
 def counter(data: str | None, *left_out: str) -> Coverage:
@@ -76,19 +98,23 @@ def counter(data: str | None, *left_out: str) -> Coverage:
 # -- interpreted ----------------------------------------------------------------------------------
 
 
-def run_interpreted(arguments: list[str]) -> int:
-    """The tests on the engine's sources."""
+def interpreted() -> tuple[tuple[str, ...], dict[str, str]]:
+    """How tests run on the engine's sources, and on those that their own child processes load."""
     HOME.mkdir(parents=True, exist_ok=True)
-    counted = ("-m", "coverage", "run", f"--data-file={DATA}", f"--include={ENGINE}/*.py")
-    return pytest((*counted, "-m"), arguments, LIVE_RUNNER_HOTPATH="reference")
+    for old in HOME.glob(f"{DATA.name}*"):
+        old.unlink()
+    settings = ("[run]", f"data_file = {DATA.resolve()}", f"include = {ENGINE.resolve()}/*.py", "core = sysmon")
+    SETTINGS.write_text("\n".join((*settings, "parallel = true", "patch = subprocess")))
+    return ("-m", "coverage", "run", f"--rcfile={SETTINGS}", "-m"), {"LIVE_RUNNER_HOTPATH": "reference"}
 
 
 def interpreted_lines() -> Lines:
     """What the last run on the sources has run."""
-    if not DATA.exists():
+    parts = [str(path) for path in HOME.glob(f"{DATA.name}.*.*")]
+    if not parts:
         return {}
     data = counter(str(DATA), "if cython.compiled:")
-    data.load()
+    data.combine(parts, keep=True)
     lines: Lines = {}
     for path in sorted(ENGINE.glob("*.py")):
         _, statements, _, missing, _ = data.analysis2(str(path))
@@ -99,16 +125,19 @@ def interpreted_lines() -> Lines:
 # -- compiled -------------------------------------------------------------------------------------
 
 
-def run_compiled(arguments: list[str]) -> int:
-    """The tests on a build of the engine that counts."""
+def compiled() -> tuple[tuple[str, ...], dict[str, str]]:
+    """How tests run on a build of the engine that counts, and so does what they build themselves."""
     build()
     for counts in HOME.rglob("*.gcda"):
         counts.unlink()
-    return pytest(("-m",), arguments, LIVE_RUNNER_HOTPATH="compiled", PYTHONPATH=str(HOME.resolve()))
+    counting = {"CFLAGS": " ".join(COUNTING), "PYTHONPATH": str(HOME.resolve())}
+    return ("-m",), {"LIVE_RUNNER_HOTPATH": "compiled", **counting}
 
 
 def build() -> None:
-    """Everything compiled stands in build/coverage, built anew when a source is newer; only the engine counts."""
+    """Everything compiled stands in build/coverage, built anew when a source is newer; the hot path's other modules
+    count nothing.
+    """
     sources = [path for folder in ("hotpath", "strategies") for path in Path(folder).rglob("*.p[yx]*")]
     if BUILT.exists() and all(path.stat().st_mtime < BUILT.stat().st_mtime for path in sources):
         return
@@ -132,8 +161,9 @@ def build() -> None:
 def compile_one(source: Path) -> None:
     """A module that counts its lines, or one that is only there."""
     module = ".".join(source.relative_to(HOME).with_suffix("").parts)
-    c, built, library = (source.with_suffix(suffix) for suffix in (".c", ".o", ".so"))
-    counting = ("--coverage",) if source.parent.name == "engine" else ()
+    c, built = source.with_suffix(".c"), source.with_suffix(".o")
+    library = source.with_name(f"{source.stem}{sysconfig.get_config_var('EXT_SUFFIX')}")
+    counting = () if source.parent.parent.name == "hotpath" and source.parent.name == "compiled" else COUNTING
     include = ("-I", sysconfig.get_path("include"))
     for command in (
         (*CYTHON, "--module-name", module, source, "-o", c),
@@ -146,24 +176,24 @@ def compile_one(source: Path) -> None:
 def compiled_lines() -> Lines:
     """What the last run on the counting build has run."""
     lines: Lines = {}
-    for counts in sorted((HOME / "live_runner" / ENGINE).glob("*.gcda")):
-        ran = counts_of(counts)
-        for number, (path, line) in places(counts.with_suffix(".c")):
+    for counts in sorted(HOME.rglob("*.gcda")):
+        c, ran = counts_of(counts)
+        for number, (path, line) in places(c):
             if number in ran and Path(path).parent == ENGINE:
                 file = lines.setdefault(path, {})
                 file[line] = file.get(line, False) or ran[number] > 0
     return {path: whole_statements(Path(path), found) for path, found in sorted(lines.items())}
 
 
-def counts_of(counts: Path) -> dict[int, int]:
-    """How often each line of a C file ran."""
+def counts_of(counts: Path) -> tuple[Path, dict[int, int]]:
+    """The C file that was counted, and how often each of its lines ran."""
     command = ("gcov", "--json-format", "--stdout", counts.name)
     ran = subprocess.run(command, cwd=counts.parent, check=True, capture_output=True, timeout=COMPILE_TIMEOUT_S)
-    files = json.loads(ran.stdout)["files"]
+    file = next(file for file in json.loads(ran.stdout)["files"] if file["file"].endswith(".c"))
     found: dict[int, int] = {}
-    for line in next(file for file in files if Path(file["file"]).name == f"{counts.stem}.c")["lines"]:
+    for line in file["lines"]:
         found[line["line_number"]] = max(found.get(line["line_number"], 0), line["count"])
-    return found
+    return counts.parent / file["file"], found
 
 
 def places(c: Path) -> Iterator[tuple[int, tuple[str, int]]]:
@@ -213,27 +243,26 @@ def first_lines(tree: ast.Module) -> dict[int, int]:
 # -- the table ------------------------------------------------------------------------------------
 
 
-def percent(lines: Lines, *paths: str) -> float | None:
+def percent(lines: dict[int, bool]) -> float | None:
     """How many of the lines ran; None where there are none."""
-    ran = [value for path in paths for value in lines.get(path, {}).values()]
-    return 100 * sum(ran) / len(ran) if ran else None
+    return 100 * sum(lines.values()) / len(lines) if lines else None
+
+
+def whole(form: Lines) -> float | None:
+    """How many of all lines of a form ran."""
+    return percent(dict(enumerate(ran for lines in form.values() for ran in lines.values())))
 
 
 def table(interpreted: Lines, compiled: Lines) -> Iterator[str]:
     """Both figures of every file, and the lines that did not run."""
     yield f"{'file':20} {'interpreted':>11} {'compiled':>9}  lines that did not run"
     for path in sorted(path for path in {*interpreted, *compiled} if interpreted.get(path) or compiled.get(path)):
-        missing = [ranges(form.get(path, {})) for form in (interpreted, compiled)]
+        forms = [form.get(path, {}) for form in (interpreted, compiled)]
+        missing = [ranges(lines) for lines in forms]
         listed = missing[0] if missing[0] == missing[1] else f"{missing[0] or '-'} | {missing[1] or '-'}"
-        figures = f"{shown(percent(interpreted, path)):>11} {shown(percent(compiled, path)):>9}"
-        yield f"{Path(path).name:20} {figures}  {listed}"
-    totals = [shown(percent(form, *written_once(form))) for form in (interpreted, compiled)]
-    yield f"{'together':20} {totals[0]:>11} {totals[1]:>9}  without compiled_host.pyx and strategy.pyx"
-
-
-def written_once(lines: Lines) -> list[str]:
-    """Without what C pointers need, which the parity tests run with real strategies: compiled hosts and strategies."""
-    return [path for path in lines if Path(path).suffix != ".pyx" and Path(path).stem != "strategy"]
+        figures = [shown(percent(lines)) for lines in forms]
+        yield f"{Path(path).name:20} {figures[0]:>11} {figures[1]:>9}  {listed}".rstrip()
+    yield f"{'together':20} {shown(whole(interpreted)):>11} {shown(whole(compiled)):>9}"
 
 
 def shown(value: float | None) -> str:
@@ -253,12 +282,6 @@ def ranges(lines: dict[int, bool]) -> str:
                 groups.append([line])
         last = line
     return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]}-{group[-1]}" for group in groups)
-
-
-def pytest(run: tuple[str, ...], arguments: list[str], **environment: str) -> int:
-    """The tests, one after the other: what a worker counts is lost when it is ended."""
-    command = (sys.executable, *run, "pytest", "-n", "0", "-q", *arguments)
-    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 
 if __name__ == "__main__":

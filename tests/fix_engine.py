@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -271,10 +272,13 @@ def money_calls(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def built(source: Path, folder: Path) -> ModuleType:
     """A Cython module of the tests, compiled and imported."""
     c, library = folder / f"{source.stem}.c", folder / f"{source.stem}.so"
-    cython = (sys.executable, "-m", "cython", "-3", "-I", ROOT / "build/view", source, "-o", c)
-    compiler = (os.environ.get("CC", "cc"), "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-w")
+    flags = ("-O2", "-ffp-contract=off", "-fPIC", "-shared", "-w", *shlex.split(os.environ.get("CFLAGS", "")))
     include = ("-I", sysconfig.get_path("include"))
-    for command in (cython, (*compiler, *include, c, "-o", library, "-lm")):
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        (sys.executable, "-m", "cython", "-3", "-I", ROOT / "build/view", source, "-o", c),
+        (os.environ.get("CC", "cc"), *flags, *include, c, "-o", library, "-lm"),
+    )
+    for command in commands:
         subprocess.run(command, check=True, timeout=BUILD_TIMEOUT_S)
     spec = importlib.util.spec_from_file_location(source.stem, library)
     assert spec is not None

@@ -118,3 +118,21 @@ def test_columns_are_set_up_once() -> None:
     columns = Columns(1, [symbol(times(0))])
     with pytest.raises(RuntimeError, match="once"):
         Columns.__init__(columns, 1, [symbol(times(0))])
+
+
+@pytest.mark.parametrize("at", [-1, 2, 2**31 - 1])
+def test_the_number_of_no_symbol_is_refused(at: int) -> None:
+    """A built engine would read beside its memory, where the interpreted one raises an error or takes the last."""
+    columns = Columns(2)
+
+    with pytest.raises(IndexError, match=f"no symbol {at} among 2"):
+        columns.row(at)
+    with pytest.raises(IndexError, match=f"no symbol {at} among 2"):
+        columns.restore(at, [100.0, 1.0, False, 1])
+    assert [columns.row(at) for at in range(2)] == [[0.0, 0.0, False, 0]] * 2
+
+
+def test_a_session_is_not_played_without_a_host() -> None:
+    host: Any = None
+    with pytest.raises(TypeError, match="with a host"):
+        play([symbol(times(0)), symbol(times(0))], times(0)).play(host, times(0), MINUTE_NS, 0, [], None, None)

@@ -33,18 +33,29 @@ class Witness(Strategy[Given, Mark]):
         super().__init__(*given)
         self.told = []
         self.kept = []
+        self.fills = ["fill"]
 
     def policy(self):
         return ExecutionPolicy(add_style="market", max_failures=2, backoff_s=600.0, fallback=("timeout",))
 
     def on_fill(self, fill, view):
         self.told.append(repr(fill))
+        self.fills = [*self.fills[-4:], fill]
 
     def on_rejection(self, rejection, view):
         self.told.append(repr(rejection))
 
     def on_order_update(self, update, view):
         self.told.append(repr(update))
+
+    def equals(self, bar, old_bar, view, old):
+        """How many different ones there are, and which are the same: all are compared by value."""
+        bars = [bar, old_bar, bar, "bar"]
+        legs = [*view.legs.values(), *old.legs.values(), "leg"]
+        lots = [lot for leg in legs[:-1] for lot in leg.lots] + ["lot"]
+        orders = [order for which in (view, old) for found in which.orders.values() for order in found] + ["order"]
+        return [[len(set(some)), [one == other for one in some for other in some]]
+                for some in (bars, legs, lots, orders, self.fills)]
 
     def on_bar(self, bar, view):
         self.kept.append((bar, view, view.legs, view.orders))
@@ -56,6 +67,9 @@ class Witness(Strategy[Given, Mark]):
         lines += [view.gate, repr(legs), repr(view.leg(symbol, "long")), repr(view.leg("nowhere", "long"))]
         lines += [repr(dict(view.orders)), repr(view.pending(symbol)), repr(view.pending("nowhere"))]
         lines += [repr(view.backoff(symbol, "long")), repr(dict(view.backoffs)), repr(view.instrument(symbol))]
+        lines += [repr(view.backoff("nowhere", "long")), repr(old[1].backoff(symbol, "short"))]
+        lines += [repr(dict(old[1].backoffs))]
+        lines += [repr(view), repr(view == old[1]), repr(view == "view"), repr(self.equals(bar, old[0], view, old[1]))]
         lines += [repr(old[1].equity), repr(dict(old[1].orders)), repr(dict(old[3])), repr(old[1].now_ns)]
         lines += [repr({key: leg.quantity for key, leg in old[2].items() if leg.lots})]
         lines += self.told
@@ -71,7 +85,10 @@ class Witness(Strategy[Given, Mark]):
         price = bar.close * (0.999 if at % 2 else 1.001)
         asked = [intent.open(symbol, "long", 400.0 / bar.close, style="limit", limit_price=price, time_to_live_s=180.0,
                              stop_loss=price * 0.99, take_profit=price * 1.01, reason=said)]
-        if at % 11 == 0:
+        pending = view.pending(symbol)
+        if at % 7 == 0 and pending:
+            asked.append(intent.cancel(symbol, pending[0].leg, pending[0].order_id, reason="no more"))
+        if at % 11 < 3:
             asked.append(intent.open(symbol, "short", 1e9, style="market", reason=said))
         return asked
 '''

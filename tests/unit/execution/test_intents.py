@@ -90,6 +90,17 @@ def refusal(core: Any, intent: Any) -> str:
         ({"action": "open", "quantity": "1", "style": "limit", "limit_price": "x"}, "bad_price"),
         ({"action": "open", "quantity": "1", "style": "market", "stop_loss": "101"}, "bad_price"),
         ({"action": "open", "quantity": "1", "style": "market", "take_profit": "99"}, "bad_price"),
+        ({"action": "open", "quantity": "1", "style": "market", "stop_loss": "x"}, "bad_price"),
+        ({"action": "open", "quantity": "1", "style": "market", "take_profit": "0"}, "bad_price"),
+        ({"action": "open", "quantity": "1", "style": "limit", "limit_price": "0.001"}, "price_out_of_range"),
+        ({"action": "open", "quantity": "1", "style": "limit", "limit_price": "1e30"}, "price_out_of_range"),
+        ({"action": "open", "quantity": "1e30", "style": "market"}, "above_max_amount"),
+        ({"action": "close", "stop_loss": "90"}, "bad_price"),
+        ({"action": "close", "take_profit": "110"}, "bad_price"),
+        (
+            {"action": "open", "style": "market", "sizing": "delegate_notional", "notional": "0.00001"},
+            "amount_rounds_to_zero",
+        ),
         ({"action": "open", "quantity": "1", "style": "market", "fallback": ["hope"]}, "bad_fallback"),
         (
             {"action": "open", "quantity": "1", "style": "limit", "limit_price": "9", "time_to_live_ns": 0},
@@ -210,6 +221,25 @@ def test_notional_below_the_minimum_is_refused(driver: Any) -> None:
     core.bar()
 
     assert refusal(core, core.intent("open", quantity="0.01", style="market")) == "below_min_notional"
+
+
+def test_notional_above_the_maximum_is_refused(driver: Any) -> None:
+    core = driver(instrument={"max_notional": "500"})
+    core.bar()
+    assert refusal(core, core.intent("open", quantity="5.001", style="market")) == "above_max_notional"
+    core.bar()
+    core.open("5")
+
+    assert core.last(Requested).quantity == "5"
+
+
+def test_part_that_is_below_one_lot_is_refused(driver: Any) -> None:
+    """I05: a close never rounds up, not even to the least that can be closed."""
+    core = driver()
+    core.held("1")
+    core.bar()
+
+    assert refusal(core, core.intent("partial_close", fraction="0.0009")) == "amount_rounds_to_zero"
 
 
 def test_several_adds_are_several_orders(driver: Any) -> None:
@@ -381,6 +411,16 @@ def test_market_close_goes_out_beside_a_resting_limit_close(driver: Any) -> None
 
     assert core.position() == "0"
     assert core.settled.pending == []
+
+
+def test_second_resting_close_of_a_leg_is_refused(driver: Any) -> None:
+    core = driver()
+    core.held()
+    core.bar()
+    core.decide(core.intent("close", style="limit", limit_price="120"))
+    core.bar()
+
+    assert refusal(core, core.intent("close", style="limit", limit_price="130")) == "close_pending"
 
 
 def test_closes_go_before_opens_whatever_order_they_were_said_in(driver: Any) -> None:

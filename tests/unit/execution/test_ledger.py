@@ -124,6 +124,17 @@ def test_amount_out_of_range_is_never_silent() -> None:
         enter(book, 2**52, 2**52)
 
 
+def test_a_position_or_leg_that_is_missing_is_a_type_error() -> None:
+    """A built engine would read None as if it were one."""
+    ledger: Any = account().ledger
+    nothing: Any = None
+    for call in (ledger.increase, ledger.reduce):
+        with pytest.raises(TypeError):
+            call(nothing, nothing, 1, 1, 1, 0, 1, False, False, 0, *([0, None] if call == ledger.increase else []))
+    with pytest.raises(TypeError):
+        ledger.add(nothing)
+
+
 def test_state_after_a_restore_is_the_state_before() -> None:
     book = account()
     enter(book, 3, 100)

@@ -53,7 +53,8 @@ def test_funding_inside_a_bar_meets_the_position_after_its_fills(driver: Any) ->
     assert (core.last(FundingPaid).mark, core.last(FundingPaid).amount) == ("104", "-1.04")
 
 
-def test_funding_of_a_symbol_without_a_bar_waits_for_its_next_one(driver: Any) -> None:
+@pytest.mark.parametrize("restarts", [False, True])
+def test_funding_of_a_symbol_without_a_bar_waits_for_its_next_one(driver: Any, restarts: bool) -> None:
     core = driver(symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"))
     flat = (100.0, 100.0, 100.0, 100.0)
     core.bars(dict.fromkeys(core.symbols, flat))
@@ -63,6 +64,10 @@ def test_funding_of_a_symbol_without_a_bar_waits_for_its_next_one(driver: Any) -
     core.bars({"BBB/USDT:USDT": flat}, funding=[core.funding("0.01")])
     core.decide()
     assert core.of(FundingPaid) == []
+    if restarts:
+        again = type(core.core)("s1")
+        again.restore(core.core.snapshot())
+        core.core = again
     core.bars({"AAA/USDT:USDT": (90.0, 90.0, 90.0, 90.0)})
 
     assert (core.last(FundingPaid).mark, core.last(FundingPaid).amount) == ("90", "-0.9")

@@ -303,6 +303,91 @@ def test_attempt_that_a_kill_drops_is_told(driver: Any) -> None:
     assert effects[1].intent_id == core.of(Requested)[0].intent_id
 
 
+def test_attempt_is_dropped_while_its_leg_is_in_backoff(driver: Any) -> None:
+    """I09, O13: the very rejection that is to be tried again has put the leg to rest."""
+    core, client = live(driver, policy=ExecutionPolicy(attempts=3, max_failures=1))
+    timer = core.report(client, "rejected", code="429", message="", retryable=True)[-1]
+    effects = core.timer(timer.name, timer.due_ns)
+
+    assert [(type(effect), getattr(effect, "reason", effect.cause)) for effect in effects][1:] == [(Denied, "backoff")]
+    assert (effects[0].code, effects[0].severity) == ("attempt_dropped", "warning")
+    assert len(core.of(Requested)) == 1
+
+
+def test_attempt_is_dropped_while_another_order_of_its_leg_is_unknown(driver: Any) -> None:
+    """O12, O13."""
+    core = driver(stage="live", policy=ExecutionPolicy(attempts=3))
+    core.bar()
+    core.decide(*[core.intent("open", quantity="1", style="market") for _ in range(2)])
+    client, other = (order.client_order_id for order in core.of(Requested))
+    timer = core.report(client, "rejected", code="429", message="", retryable=True)[-1]
+    core.report(other, "unknown", message="timeout")
+    core.timer(timer.name, timer.due_ns)
+
+    assert (core.last(Incident).code, core.last(Denied).reason) == ("attempt_dropped", "leg_blocked")
+    assert len(core.of(Requested)) == 2
+
+
+def test_close_that_waits_for_its_next_attempt_outlives_a_kill(driver: Any) -> None:
+    """S01, O13."""
+    core, client = live(driver)
+    core.report(client, "filled", filled="4", last_price="100")
+    core.bar()
+    core.decide(core.intent("close"))
+    close = core.last(Requested)
+    timer = core.report(close.client_order_id, "rejected", code="429", message="", retryable=True)[-1]
+    core.command("kill")
+    core.timer(timer.name, timer.due_ns)
+
+    assert (core.last(Requested).action, core.last(Requested).attempt) == ("close", 2)
+
+
+def test_report_whose_quantity_cannot_be_read_is_kept(driver: Any) -> None:
+    core, client = live(driver)
+    effects = core.report(client, "partly_filled", filled="some", last_price="100")
+
+    assert [effect.code for effect in effects] == ["report_kept"]
+    assert "'some' is no" in effects[0].message
+    assert core.of(Filled) == []
+
+
+def test_report_that_closes_more_than_there_is_is_kept(driver: Any) -> None:
+    """L02: two parts were asked for, and the first took more than the second left."""
+    core, client = live(driver)
+    core.report(client, "filled", filled="4", last_price="100")
+    core.bar()
+    core.decide(core.intent("partial_close", quantity="3"), core.intent("partial_close", quantity="3"))
+    first, second = core.of(Requested)[1:]
+    core.report(first.client_order_id, "filled", filled="3", last_price="101")
+    effects = core.report(second.client_order_id, "filled", filled="3", last_price="101")
+
+    assert [effect.code for effect in effects] == ["report_kept"]
+    assert "more than there is" in effects[0].message
+    core.bar()
+    assert core.position() == "1"
+
+
+def test_filled_without_a_quantity_is_asked_for(driver: Any) -> None:
+    """O09, O11."""
+    core, client = live(driver)
+    effects = core.report(client, "filled")
+
+    assert [type(effect) for effect in effects] == [Unknown, QueryOrder]
+    assert effects[0].reason == "filled_without_quantity"
+
+
+def test_order_that_is_found_again_with_a_part_filled_is_partly_filled(driver: Any) -> None:
+    """O11, O12."""
+    core, client = live(driver)
+    core.report(client, "partly_filled", filled="1", last_price="100")
+    core.report(client, "unknown", message="timeout")
+    core.report(client, "accepted", venue_order_id="v1")
+    core.bar()
+
+    assert [(order.status, order.remaining) for order in core.settled.pending] == [("partly_filled", "3")]
+    assert core.settled.legs[0].blocked == ""
+
+
 def test_close_is_tried_again_until_it_is_done(driver: Any) -> None:
     """O13: whatever the number of attempts, and behind a stop."""
     core, client = live(driver)

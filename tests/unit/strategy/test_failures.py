@@ -8,6 +8,7 @@ import pytest
 from fix_strategy import BTC, ETH, Stream, leg
 
 from live_runner.contracts.errors import ConfigError, StrategyError
+from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
 from live_runner.strategies.base import Bar, Draft, Fill, LegState, Parameters, Strategy, View, intent
 
 
@@ -139,6 +140,42 @@ def test_an_answer_that_is_no_list_of_intents_for_the_symbol_is_a_failure(answer
     assert sentence in decided.failed[0].error
     assert decided.intents == []
     assert strategy.leg(BTC, "long").mark == 0
+
+
+def test_more_intents_than_a_call_may_give_are_a_failure() -> None:
+    stream, strategy = begin()
+    strategy.script = lambda bar, view: [intent.hold(BTC, "long")] * (INTENTS_PER_CALL_MAX + 1)
+
+    decided = stream.step()
+
+    assert f"more than {INTENTS_PER_CALL_MAX} intents" in decided.failed[0].error
+    assert decided.intents == []
+
+
+def test_an_observe_that_answers_is_a_failure() -> None:
+    stream, strategy = begin()
+    strategy.observe_script = lambda bar: 1.5
+
+    (failed, *_) = stream.step().failed
+
+    assert (failed.call, "observe" in failed.error) == ("observe", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"), [(["XYZ/USDT"], "gave XYZ/USDT, which the session does not trade"), (5, "not iterable")]
+)
+def test_a_choice_of_no_symbols_of_the_session_is_a_failure_and_all_are_asked(answer: Any, sentence: str) -> None:
+    class Choosy(Fragile):
+        def select(self, bars: Any, view: View) -> Any:
+            return answer
+
+    stream = Stream(Choosy).start()
+    strategy: Any = stream.core.strategy
+
+    decided = stream.step()
+
+    assert [(failed.call, sentence in failed.error) for failed in decided.failed] == [("select", True)]
+    assert strategy.calls == 1
 
 
 def test_a_generator_that_raises_midway_asks_nothing() -> None:
