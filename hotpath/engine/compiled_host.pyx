@@ -276,6 +276,7 @@ cdef class CompiledHost(Decisions):
 
     cdef object word_intent(self, Asked asked):
         """The intent as the Python twin would have asked for it."""
+        cdef bint has_price = asked.style > MARKET or asked.unknown_style is not None
         return Intent(
             id=f"{self.account.name}/{asked.close_ns}/{asked.number}",
             symbol=self.strategy.symbols[asked.symbol],
@@ -283,7 +284,7 @@ cdef class CompiledHost(Decisions):
             action=ACTIONS[asked.action],
             quantity=None if asked.action == CLOSE else fixed.float_text(asked.float_quantity),
             style=KINDS[asked.style] if asked.style >= 0 else asked.unknown_style,
-            limit_price=fixed.float_text(asked.float_price) if asked.style > MARKET else None,
+            limit_price=fixed.float_text(asked.float_price) if has_price else None,
             time_to_live_ns=asked.time_to_live_ns if asked.has_time_to_live else None,
             reason=asked.reason,
             bar_open_ns=self.columns.bars[asked.symbol].open_ns,

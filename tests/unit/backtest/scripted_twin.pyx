@@ -4,6 +4,7 @@
 
 from typing import Any
 
+from live_runner.contracts.vocabulary import KINDS
 from live_runner.hotpath.engine.strategy cimport (
     GIVE_UP,
     LONG,
@@ -78,8 +79,7 @@ cdef class Scripted(CompiledStrategy):
             desk.open(symbol, leg, quantity, row.reason)
         elif row.action == "open":
             desk.open_limit(
-                symbol, leg, quantity, 2 if row.style == "post_only" else 1, float(row.limit_price), row.time_to_live_ns,
-                row.reason,
+                symbol, leg, quantity, KINDS.index(row.style), float(row.limit_price), row.time_to_live_ns, row.reason,
             )
         elif row.action == "add":
             desk.add(symbol, leg, quantity, row.reason)

@@ -20,6 +20,7 @@ from session_world import ENGINE, World
 from live_runner.contracts.config import Account, Fills, StrategyChoice
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.messages import Decided, Event
+from live_runner.contracts.vocabulary import STYLES
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
 from live_runner.hotpath.engine.host import GaveUpError
 from live_runner.hotpath.engine.session import Session
@@ -35,7 +36,7 @@ from live_runner.strategies.base import *
 
 SIDES = ("long", "short")
 ACTIONS = ("open", "add", "partial_close", "close")
-KINDS = ("market", "limit", "post_only", "stop", "take_profit")
+KINDS = ("market", "limit", "post_only", "stop", "take_profit", "ioc")
 SEEN = []
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +74,7 @@ class Scripted(Strategy[Script, Asked]):
             SEEN.append((
                 number, leg.quantity, leg.is_open, leg.average or 0.0, [(lot.quantity, lot.price) for lot in leg.lots],
                 any(order.action in ("open", "add") for order in orders),
-                any(order.action not in ("open", "add") and order.kind in KINDS[:3] for order in orders),
+                any(order.action not in ("open", "add") and order.kind not in KINDS[3:5] for order in orders),
                 self.leg(bar.symbol, side).times,
             ))
         return [self.asked(row) for row in self.parameters.rows
@@ -168,7 +169,7 @@ def drawn(draw: random.Random, world: World) -> list[dict[str, Any]]:
                 }
                 action = draw.choice(["open", "open", "add", "partial_close", "close"])
                 if action == "open":
-                    fields["style"] = draw.choice(["market", "limit", "post_only"])
+                    fields["style"] = draw.choice([*STYLES, "stop"])
                     fields["limit_price"] = draw.choice([price * 0.999, price * 1.001, price, -1.0])
                     fields["time_to_live_ns"] = draw.choice([-1, 0, 2 * MINUTE_NS])
                 rows.append(row(bar, action, symbol, **fields))
