@@ -19,13 +19,45 @@ GENERATED = Path(__file__).parents[2] / "build/cython/hotpath/engine"
 PER_BAR = {
     "book": ("Book.at_open", "Book.inside"),
     "columns": ("Columns.put", "Columns.take"),
-    "compiled_host": ("CompiledHost.observe",),
+    "compiled_host": (
+        "CompiledHost.accept",
+        "CompiledHost.ask_symbol",
+        "CompiledHost.decide_quietly",
+        "CompiledHost.observe",
+        "call_on_bar",
+    ),
     "ledger": ("Ledger.mark_at", "Ledger.notional_at", "Ledger.revalue", "Ledger.settle", "Ledger.unrealised_at"),
     "margin": ("Margin.is_far",),
-    "paper": ("Paper.run_bar",),
+    "paper": ("Paper.mark_busy", "Paper.run_bar"),
+    "session": ("Session.end_set",),
     "state": ("Market.close_ticks", "Market.ticks", "State.advance", "State.equity", "State.initial_margin"),
+    "strategy": (
+        "CompiledStrategy.leg",
+        "CompiledStrategy.observe",
+        "CompiledStrategy.on_bar",
+        "Desk.average",
+        "Desk.begin",
+        "Desk.cash",
+        "Desk.equity",
+        "Desk.is_entering",
+        "Desk.is_leaving",
+        "Desk.is_open",
+        "Desk.lot_price",
+        "Desk.lot_quantity",
+        "Desk.lots",
+        "Desk.quantity",
+        "Desk.smallest_quantity",
+        "Desk.whole_lots",
+    ),
 }
-"""Run at every bar of a symbol with a position or orders, or at every close."""
+"""Run at every bar of a symbol with a position or orders, or at every close; ``strategy`` by compiled ones."""
+
+MONEY = {
+    "ledger": ("add64", "amount", "divide", "is_exact", "money", "mul", "near", "plus", "times"),
+    "paper": ("nearest", "ticks_at", "times"),
+    "state": ("money", "ticks_at"),
+}
+"""Inline functions of money.pxd in the modules that use them at every bar."""
 
 PER_ORDER = {
     "book": (
@@ -52,8 +84,8 @@ PER_ORDER = {
         "goes_up",
         "group_of",
     ),
-    "compiled_host": ("CompiledHost.decide",),
-    "decisions": ("Decisions.dispatch", "Decisions.read"),
+    "compiled_host": ("CompiledHost.decide", "CompiledHost.hand_over"),
+    "decisions": ("Decisions.ask", "Decisions.decide_at", "Decisions.dispatch", "Decisions.read"),
     "ledger": ("Ledger.book", "Ledger.fund", "Ledger.increase", "Ledger.reduce", "Position.leg", "new_lot"),
     "manager": (
         "Manager.accept",
@@ -74,7 +106,7 @@ PER_ORDER = {
         "Paper.submit",
     ),
     "python_host": ("PythonHost.decide", "PythonHost.observe"),
-    "session": ("Session.step",),
+    "session": ("Session.carry_out", "Session.clear_changes", "Session.step"),
     "state": ("State.change",),
 }
 """Run where orders happen."""
@@ -95,13 +127,13 @@ def generated(module: str) -> str:
     return re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def body(module: str, name: str) -> str:
-    """The C of a function, or of a method."""
+def body(module: str, name: str, declared: str | None = None) -> str:
+    """The C of a function, or of a method; ``declared`` in the .pxd of another module."""
     *owner, function = name.split(".")
-    mangled = "_".join(f"{len(part)}{part}" for part in (*UNSEEN, module, *owner))
+    mangled = "_".join(f"{len(part)}{part}" for part in (*UNSEEN, declared or module, *owner))
     pattern = rf"^static [^;{{]*__pyx_f_{mangled}_{function}\([^;{{]*\) {{$(.*?)^}}$"
     found = re.search(pattern, generated(module), re.MULTILINE | re.DOTALL)
-    assert found, f"{module}.{name} is not a typed function: declare it in hotpath/engine/{module}.pxd"
+    assert found, f"{module}.{name} is not a typed function: declare it in hotpath/engine/{declared or module}.pxd"
     return found[1]
 
 
@@ -112,6 +144,13 @@ def rows(listed: dict[str, tuple[str, ...]]) -> list[ParameterSet]:
 @pytest.mark.parametrize(("module", "name"), rows(PER_BAR))
 def test_a_bar_touches_no_object(module: str, name: str) -> None:
     text = body(module, name)
+
+    assert sorted({*GENERIC.findall(text), *COUNTED.findall(text)}) == []
+
+
+@pytest.mark.parametrize(("module", "name"), rows(MONEY))
+def test_arithmetic_touches_no_object(module: str, name: str) -> None:
+    text = body(module, name, declared="money")
 
     assert sorted({*GENERIC.findall(text), *COUNTED.findall(text)}) == []
 
