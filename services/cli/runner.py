@@ -31,7 +31,6 @@ RECORD_LIMIT_S: Final = 120.0
 ATTACH_WAIT_S: Final = 10.0
 """How long the services of another ``run`` in the same folder may take to appear."""
 NAMES_MAX: Final = 10_000
-UNFINISHED_SHOWN_MAX: Final = 20
 _NAME_IS_USED_UP: Final = ("session_finished", "session_differs", "session_exists")
 _POLL_S: Final = 0.05
 _SHARE_POLL_S: Final = 0.1
@@ -121,13 +120,11 @@ class _Runner:
         self._as_json = as_json
         self._is_guest = is_guest
         self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
-        self._requested: frozenset[str] = frozenset()
         self._ignored_before = 0
         """Stream sequence at the start of our services: what ended others before that does not end them."""
 
     def play(self, sessions: list[tuple[Request, LoadedConfig]]) -> int:
         """Play, prove and print each session."""
-        self._requested = frozenset(loaded.config.session for _, loaded in sessions)
         self._migrate()
         for process in self._embedded.owned:
             self._supervisor.keep(process)
@@ -185,7 +182,7 @@ class _Runner:
             await asyncio.gather(watch, follow, return_exceptions=True)
 
     async def _start_services(self, request: Request) -> None:
-        from live_runner.services.cli.service_discovery import log_so_far, services_are_running
+        from live_runner.services.cli.service_discovery import last_in_log, services_are_running
 
         missing = [name for name in SESSION_SERVICES if name not in self._supervisor.pids]
         if not missing:
@@ -199,20 +196,8 @@ class _Runner:
                     return
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
         if len(missing) == len(SESSION_SERVICES):
-            self._ignored_before, unfinished = await log_so_far(self._settings)
-            self._note_unfinished([name for name in unfinished if name not in self._requested])
+            self._ignored_before = await last_in_log(self._settings)
         self._supervisor.start(*missing)
-
-    def _note_unfinished(self, sessions: list[str]) -> None:
-        if not sessions:
-            return
-        shown = ", ".join(sessions[:UNFINISHED_SHOWN_MAX])
-        more = len(sessions) - UNFINISHED_SHOWN_MAX
-        note(
-            f"Unfinished sessions in {self._settings.home}, left as they are: {shown}"
-            + (f" and {more} more" if more > 0 else "")
-            + ". Continue one by running its configuration again, or close it with: live-runner end SESSION"
-        )
 
     async def _follow(self, request: Request, loaded: LoadedConfig, display: Display) -> _Played:
         from live_runner.services.cli.session_client import FollowedSession

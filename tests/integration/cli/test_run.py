@@ -88,30 +88,6 @@ def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal:
     assert "already running with a different configuration" in err.splitlines()[-1]
 
 
-def test_what_another_run_left_unfinished_is_named_and_left_alone(terminal: Terminal) -> None:
-    config = terminal.config(OUTLASTS_EVERYTHING)
-    first = terminal.begin("run", config, "--stage", "paper", "--speed", "6000")
-    terminal.until(lambda: terminal.status().get("sets", 0) > 10, first)
-    first.send_signal(signal.SIGINT)
-    first.communicate(timeout=LIMIT_S)
-    before = terminal.status()["stream_seq"]
-    other = terminal.folder / "other.yaml"
-    other.write_text((CONFIG % 400).replace("alpha", "beta"))
-
-    code, _, err = terminal.do("run", str(other), "--stage", "paper", "--json")
-
-    assert code == 0, err
-    assert "Unfinished sessions" in err
-    assert "left as they are: alpha." in err
-    assert terminal.status()["stream_seq"] == before
-    again = terminal.begin("run", config, "--stage", "paper", "--speed", "6000")
-    terminal.until(lambda: terminal.status()["stream_seq"] > before, again)
-    assert terminal.do("end", "alpha", "--reason", "enough")[0] == 0
-    _, err = again.communicate(timeout=LIMIT_S)
-    assert again.returncode == 0, err
-    assert "Unfinished" not in err
-
-
 def test_a_detached_session_obeys_commands_from_elsewhere(terminal: Terminal) -> None:
     """S01, S02: stop and resume with author and reason in the log; `end` ends the session in order."""
     config = terminal.config(OUTLASTS_EVERYTHING)
