@@ -32,14 +32,9 @@ def settings_of(home: Path | None) -> Settings:
 def running_settings(home: Path | None) -> Settings:
     """Settings that name a NATS that should run now; BusUnavailable when there is none to name."""
     from live_runner.contracts.errors import BusUnavailable
-    from live_runner.services.runtime.embedded.servers import ANSWER_TIMEOUT_S, find, is_owned, nats_folder
+    from live_runner.services.runtime.embedded.servers import find
 
     settings = find(settings_of(home))
-    if settings.nats_url is None and is_owned(nats_folder(settings.home)):
-        raise BusUnavailable(
-            f"The NATS server in {settings.home} is starting and has not answered for {ANSWER_TIMEOUT_S:g} s",
-            remedy=f"Try again; see {nats_folder(settings.home) / 'nats.log'}",
-        )
     if settings.nats_url is None:
         raise BusUnavailable(
             f"No session runs in {settings.home}: there is no NATS server",

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from live_runner.contracts.errors import DatabaseUnavailable, OurFault, SessionRefused
+from live_runner.contracts.errors import DatabaseUnavailable, SessionRefused
 from live_runner.services.cli.loaded_config import LoadedConfig, load_config
 from live_runner.services.cli.output import note, print_json, show
 from live_runner.services.cli.progress_display import Display
@@ -107,8 +107,6 @@ class _Played(NamedTuple):
     stopped: Stopped
     facts: dict[str, Any]
     failure: StrategyError | None
-    is_stored: bool
-    """Whether the database has the session up to its end."""
 
 
 class _Runner:
@@ -155,13 +153,6 @@ class _Runner:
             played = asyncio.run(self._watched(request, loaded, display))
         played.facts["seconds"] = round(time.monotonic() - began_s, 3)
         code = self._report(request, loaded, played)
-        if not played.is_stored:
-            raise OurFault(
-                f"The session {loaded.config.session} has ended and its end is not in the database "
-                f"({played.facts['events_stored']} of its events are)",
-                remedy="Keep the data folder; see the recorder's log, and check which NATS and database it uses",
-                session=loaded.config.session,
-            )
         if played.failure is not None:
             raise played.failure
         return code
@@ -219,11 +210,10 @@ class _Runner:
         display.phase("waiting for the recorder")
         await self._recorded(session.stopped_seq)
         sets = stopped.summary.get("bar_sets") or stopped.summary.get("sets")
-        events, is_stored = await asyncio.to_thread(self._stored, session.session)
-        facts: dict[str, Any] = {"events_stored": events}
+        facts: dict[str, Any] = {"events_stored": await asyncio.to_thread(self._stored, session.session)}
         if isinstance(sets, int) and not session.was_under_way and played_s > 0:
             facts["bar_sets_per_second"] = round(sets / played_s, 1)
-        return _Played(stopped, facts, session.failure(stopped), is_stored=is_stored)
+        return _Played(stopped, facts, session.failure(stopped))
 
     async def _recorded(self, stream_seq: int) -> None:
         """Wait until the recorder has committed up to the end; DatabaseUnavailable when it makes no headway."""
@@ -253,13 +243,11 @@ class _Runner:
                 )
             await asyncio.sleep(_POLL_S)
 
-    def _stored(self, session: str) -> tuple[int, bool]:
-        """Number of the session's events in the database, and whether its end is among them."""
+    def _stored(self, session: str) -> int:
         from live_runner.services.runtime.postgres.archive import sessions
 
         assert self._settings.timescale_dsn is not None
-        found = sessions(self._settings.timescale_dsn, session)
-        return sum(one.events for one in found), any(one.state == "stopped" and one.events for one in found)
+        return sum(found.events for found in sessions(self._settings.timescale_dsn, session))
 
     # -- the end -------------------------------------------------------------------------------
 

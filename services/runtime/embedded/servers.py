@@ -20,16 +20,11 @@ from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.embedded.nats_server import NatsServer, find_nats, start_nats
 from live_runner.services.runtime.embedded.postgres_server import PostgresServer, find_postgres, start_postgres
 from live_runner.services.runtime.embedded.process import Process
-from live_runner.services.runtime.embedded.store_lock import StoreLock
 
-__all__ = ["Embedded", "find", "is_owned", "nats_folder", "postgres_folder"]
+__all__ = ["Embedded", "find", "nats_folder", "postgres_folder"]
 
 START_LOCK_TIMEOUT_S: Final = 180.0
 """How long another process may take to start the servers of the same folder."""
-RESTART_TIMEOUT_S: Final = 120.0
-"""How long a server that another process owns may take to come back, its recovery included."""
-ANSWER_TIMEOUT_S: Final = 10.0
-"""How long a command waits for a server that is being started again."""
 _POLL_S: Final = 0.1
 
 
@@ -43,21 +38,12 @@ def postgres_folder(home: Path) -> Path:
     return home / "postgres"
 
 
-def is_owned(folder: Path) -> bool:
-    """Whether a process owns the server of this folder, also while the server is being started again."""
-    return StoreLock(folder).is_taken()
-
-
 def find(settings: Settings) -> Settings:
-    """The settings, pointed at the embedded servers that run now; what does not run stays None.
-
-    A server that somebody owns and that does not answer is waited for, up to ``ANSWER_TIMEOUT_S``.
-    """
+    """The settings, pointed at the embedded servers that run now; what does not run stays None."""
     url, token, dsn = settings.nats_url, settings.nats_token, settings.timescale_dsn
-    deadline = time.monotonic() + ANSWER_TIMEOUT_S
-    if url is None and (nats := _found(nats_folder(settings.home), find_nats, deadline)) is not None:
+    if url is None and (nats := find_nats(nats_folder(settings.home))) is not None:
         url, token = nats.url, nats.token
-    if dsn is None and (postgres := _found(postgres_folder(settings.home), find_postgres, deadline)) is not None:
+    if dsn is None and (postgres := find_postgres(postgres_folder(settings.home))) is not None:
         dsn = postgres.dsn
     return replace(settings, nats_url=url, nats_token=token, timescale_dsn=dsn)
 
@@ -101,18 +87,15 @@ class Embedded:
     @staticmethod
     def _started(settings: Settings, owned: list[Process], *, nats: bool, database: bool, nats_port: int) -> Settings:
         url, token, dsn = settings.nats_url, settings.nats_token, settings.timescale_dsn
-        deadline = time.monotonic() + RESTART_TIMEOUT_S
         if nats and url is None:
             folder = nats_folder(settings.home)
-            server: NatsServer = _found(folder, find_nats, deadline) or start_nats(
-                folder, sync=settings.nats_sync, port=nats_port
-            )
+            server: NatsServer = find_nats(folder) or start_nats(folder, sync=settings.nats_sync, port=nats_port)
             url, token = server.url, server.token
             if server.process:
                 owned.append(server.process)
         if database and dsn is None:
             folder = postgres_folder(settings.home)
-            postgres: PostgresServer = _found(folder, find_postgres, deadline) or start_postgres(folder)
+            postgres: PostgresServer = find_postgres(folder) or start_postgres(folder)
             dsn = postgres.dsn
             if postgres.process:
                 owned.append(postgres.process)
@@ -159,13 +142,6 @@ class Embedded:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _found[Server](folder: Path, look: Callable[[Path], Server | None], deadline: float) -> Server | None:
-    """The server of a folder as soon as it answers; None when nobody owns one, or at the deadline."""
-    while (server := look(folder)) is None and is_owned(folder) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    return server
 
 
 def _lock(file: TextIO, kind: int, home: Path) -> None:
