@@ -1,6 +1,6 @@
 """Markets and accounts at the limits: columns and messages end alike, in a result or in an error.
 
-LIVE_RUNNER_EXTREME_SEEDS=<first>:<end> draws other ones; docs/sanitizers.md tells of a long run.
+LIVE_RUNNER_EXTREME_SEEDS=<first>:<end> draws other ones; docs/sanitizers.md has the runs so far.
 """
 
 from __future__ import annotations
