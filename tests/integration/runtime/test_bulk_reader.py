@@ -114,7 +114,7 @@ def test_a_consumer_that_is_dropped_under_it_is_made_anew(bus_factory: BusFactor
 def test_a_server_that_answers_nothing_is_given_up(bus_factory: BusFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_reader, "WAIT_S", 0.005)
     monkeypatch.setattr(bulk_reader, "ANSWER_LIMIT_S", 0.005)
-    monkeypatch.setattr(bulk_reader.BulkReader, "_told", lambda _self, _status: None)
+    monkeypatch.setattr(bulk_reader.BulkReader, "_end_of_answer", lambda _self, _status: None)
 
     async def run() -> None:
         async with bus_factory() as bus:
