@@ -17,7 +17,7 @@ of that leg in that call was refused, or when the call raised. Anything else kep
 at a restart and must not influence a decision. No clock, no randomness, no files, no network.
 
 In a backtest ``bar``, ``view``, the legs, lots and orders in it and ``fill`` are objects of the engine (``LiveBar``,
-``LiveView`` and so on in hotpath/engine/python_host.py): the attributes and methods of ``Bar``, ``View`` and ``Fill``,
+``LiveView`` and so on in hotpath/engine/live_view.py): the attributes and methods of ``Bar``, ``View`` and ``Fill``,
 made when asked for. Each may be kept, and still says later what it said then. Ask for attributes, never for the type.
 """
 
