@@ -293,7 +293,7 @@ class Joined(Event, frozen=True, kw_only=False, tag="session.joined"):
     """Provenance of the bars: the dataset's manifest (market_data)."""
     warmup_found: int = 0
     first_open_ns: int = 0
-    """Open time of the first tradable bar; 0 when only the live feed will tell (market_data)."""
+    """Open time of the first tradable bar; 0 when it is known only from the live feed (market_data)."""
     policy: ExecutionPolicy | None = None
     packages: dict[str, str] = {}
     """Installed distributions that strategy code may import, by version (strategy)."""
@@ -449,7 +449,7 @@ class Finished(Event, frozen=True, kw_only=False, tag="strategy.finished"):
 
 
 class Requested(Event, frozen=True, kw_only=False, tag="order.requested"):
-    """An order, normalized, about to be handed to the venue. In the log before the venue hears of it."""
+    """An order, normalized, about to be handed to the venue. It is in the log before it is sent."""
 
     VERSION: ClassVar[int] = 2
 

@@ -16,7 +16,7 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Stated beforehand by the strategy, per strategy or per intent.
 
     Attempts and spacing are those of one intent; a close is retried on retryable errors until it
-    is done, spaced by ``retry_spacing_s``, whatever ``attempts`` says.
+    is done, spaced by ``retry_spacing_s``, whatever ``attempts`` is.
     """
 
     add_style: str | None = None
