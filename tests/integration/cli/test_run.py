@@ -187,7 +187,7 @@ def test_a_detached_session_obeys_commands_from_elsewhere(terminal: Terminal) ->
 @pytest.mark.parametrize("service", ["market_data", "strategy", "execution", "recorder", "nats", "postgres"])
 def test_a_killed_service_or_server_changes_nothing(terminal: Terminal, service: str) -> None:
     """P11, S06: kill -9 of each in turn while a session runs: same events, same ledger."""
-    config = terminal.config(2500)
+    config = terminal.config(8000)
     process = terminal.begin("run", config, "--stage", "paper", "--verify", "--json")
     terminal.until(lambda: terminal.status().get("sets", 0) > 50, process)
     marks = {"nats": "nats-server", "postgres": "/bin/postgres"}
