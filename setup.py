@@ -15,7 +15,7 @@ PACKAGE = "live_runner"
 FOLDERS = ("contracts", "hotpath", "services", "strategies", "infra")
 COMPILED = ("hotpath/compiled/*.pyx", "hotpath/engine/*.pyx", "hotpath/engine/*.py", "strategies/compiled/*.pyx")
 # The interpreter's own: what they hold for the compiler stands in a .pxd.
-NEVER_COMPILED = ("__init__", "python_money", "words")
+NEVER_COMPILED = ("__init__", "python_lists", "python_money", "words")
 VIEW = Path("build/view")
 INTERFACE = Path("hotpath/engine/interface.pxi")
 # Bit for bit on every machine of one platform: no contraction, no -march, no -ffast-math.

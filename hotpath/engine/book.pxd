@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.ledger cimport Position
+from live_runner.hotpath.engine.lists cimport drop_last
 from live_runner.hotpath.engine.money cimport count64, floor_of, is_exact, times
 from live_runner.hotpath.engine.orders cimport Order
 from live_runner.hotpath.engine.words cimport *  # a new order style needs no line here

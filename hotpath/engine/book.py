@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.orders import Order
 if not cython.compiled:
+    from live_runner.hotpath.engine.python_lists import drop_last
     from live_runner.hotpath.engine.python_money import count64, floor_of, is_exact, times
     from live_runner.hotpath.engine.words import (
         IOC,
@@ -347,7 +348,7 @@ class Book:
                 kept += 1
                 self.note(order)
         while self.count > kept:
-            self.orders.pop()
+            drop_last(self.orders)
             self.count -= 1
 
     def note(self, order: Order) -> None:

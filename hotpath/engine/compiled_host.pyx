@@ -16,7 +16,9 @@ from live_runner.hotpath import fixed
 from live_runner.hotpath.compiled.fixed cimport ST_OK, ST_OUT_OF_MEMORY
 from live_runner.hotpath.engine.columns cimport bar_t
 from live_runner.hotpath.engine.decisions cimport Decisions
+from live_runner.hotpath.engine.groups cimport LegHistory
 from live_runner.hotpath.engine.ledger cimport Leg
+from live_runner.hotpath.engine.lists cimport empty
 from live_runner.hotpath.engine.money cimport to_float
 from live_runner.hotpath.engine.notices cimport Notice
 from live_runner.hotpath.engine.orders cimport Order
@@ -125,7 +127,7 @@ cdef class CompiledHost(Decisions):
             self.forget_averages()
         self.desk.begin(self.account.now_ns)
         if self.numbered:
-            self.asked = []
+            empty(self.asked)
             if self.held_back:
                 self.held_back = []
         if self.account.has_notices:
@@ -305,6 +307,7 @@ cdef class CompiledHost(Decisions):
     # -- order events -----------------------------------------------------------------------------
 
     cdef int notify(self, Notice notice, bint restored) except -1:
+        self.account.spare = notice  # a compiled strategy gets copies, so that none is kept
         if notice.kind == NOTICE_FILLED:
             self.fill(notice)
         elif notice.kind == NOTICE_DENIED or notice.kind == NOTICE_REJECTED or notice.kind == NOTICE_BLOCKED:
@@ -362,10 +365,22 @@ cdef class CompiledHost(Decisions):
 
     cdef int accept_changed(self, int index, int size) except -1:
         cdef char *state = self.strategy.legs + index * size
+        cdef LegHistory history
         if memcmp(self.accepted + index * size, state, size) != 0:
-            self.take_over(index, PyBytes_FromStringAndSize(state, size))
+            history = <LegHistory>self.legs[index]
+            history.version += 1
             memcpy(self.accepted + index * size, state, size)
         return 0
+
+    cdef bytes known_state(self, int index):
+        """What was accepted last, as bytes, which are made at the first need: most changes are never put back."""
+        cdef int size = self.strategy.leg_bytes
+        cdef LegHistory history = <LegHistory>self.legs[index]
+        if len(history.known) != size or memcmp(
+            PyBytes_AS_STRING(history.known), self.accepted + index * size, size
+        ) != 0:
+            history.known = PyBytes_FromStringAndSize(self.accepted + index * size, size)
+        return history.known
 
     cdef bytes changed_state(self, int index, bytes known):
         cdef int size = self.strategy.leg_bytes

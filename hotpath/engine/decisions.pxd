@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.groups cimport Group, LegHistory, is_result, new_group, outcome, restored_group
 from live_runner.hotpath.engine.host cimport Host
+from live_runner.hotpath.engine.lists cimport empty
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.words cimport (
     ADD,
@@ -59,7 +60,7 @@ cdef class Decisions(Host):
     cdef int accept_leg(self, int index) except -1
     @cython.locals(history=LegHistory)
     cdef int take_over(self, int index, bytes state) except -1
-    @cython.locals(history=LegHistory)
+    @cython.locals(known=bytes)
     cdef int put_back(self, int index, bytes state) except -1
     @cython.locals(notice=Notice, at=Py_ssize_t)
     cdef int dispatch(self, list notices) except -1

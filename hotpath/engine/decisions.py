@@ -24,6 +24,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.columns import Columns
     from live_runner.hotpath.engine.groups import Group, LegHistory, is_result, new_group, outcome, restored_group
     from live_runner.hotpath.engine.notices import Notice, new_notice
+    from live_runner.hotpath.engine.python_lists import empty
     from live_runner.hotpath.engine.words import (
         ADD,
         CANCEL,
@@ -215,11 +216,10 @@ class Decisions(Host):
 
     def put_back(self, index: int, state: bytes) -> None:
         """Give the leg an earlier state."""
-        history = self.legs[index]
+        known = self.known_state(index)
         self.write_state(index, state)
-        if state != history.known:
-            history.known = state
-            history.version += 1
+        if state != known:
+            self.take_over(index, state)
 
     # -- order events -----------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ class Decisions(Host):
             self.waits = False
             if notices is not None:
                 self.blocked.extend(notices)
-                notices.clear()
+                empty(notices)
             notices = self.blocked
             self.blocked = []
         if self.open_groups:
@@ -238,7 +238,7 @@ class Decisions(Host):
         for at in range(len(notices)):
             notice = notices[at]
             self.deliver(notice)
-        notices.clear()
+        empty(notices)
         if self.open_groups:
             self.forget()
 
@@ -285,7 +285,7 @@ class Decisions(Host):
                 first = notices[group.first_notice]
                 first.puts_back = None
         self.open_groups -= len(history.groups)
-        history.groups = []
+        empty(history.groups)
 
     def deliver(self, notice: Notice) -> None:
         """Put the leg back where the event says so, then call the strategy."""
@@ -325,7 +325,8 @@ class Decisions(Host):
         """Plain data: versions, states and open groups of the legs, blocked intents that wait, the first failure."""
         return {
             "legs": [
-                [history.version, history.known, [group.row() for group in history.groups]] for history in self.legs
+                [history.version, self.known_state(index), [group.row() for group in history.groups]]
+                for index, history in enumerate(self.legs)
             ],
             "blocked": [notice_row(notice) for notice in self.blocked],
             "trouble": self.trouble,

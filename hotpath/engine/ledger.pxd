@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff
+from live_runner.hotpath.engine.lists cimport drop_first, drop_last
 from live_runner.hotpath.engine.money cimport (
     add64, amount, divide, is_exact, money, mul, of_whole, plus, times, whole,
 )

@@ -23,6 +23,7 @@ from live_runner.hotpath.engine.python_money import overflow_error
 if TYPE_CHECKING:
     from live_runner.hotpath.engine.backoff import Backoff
 if not cython.compiled:
+    from live_runner.hotpath.engine.python_lists import drop_first, drop_last
     from live_runner.hotpath.engine.python_money import (
         add64,
         amount,
@@ -195,7 +196,10 @@ class Ledger:
             taken = lot.quantity
             share = lot.cost
             if taken <= left:
-                leg.lots.pop(0 if self.method == FIFO else -1)
+                if self.method == FIFO:
+                    drop_first(leg.lots)
+                else:
+                    drop_last(leg.lots)
             else:
                 taken = left
                 if self.method == AVERAGE:

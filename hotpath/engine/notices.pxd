@@ -15,5 +15,5 @@ cdef class Notice:
     # Written by decisions.py.
     cdef object group, puts_back
 
-@cython.locals(notice=Notice)
+cdef Notice begin_notice(Notice notice, int kind, Order order, int symbol, int side, int action, int64_t close_ns, int number, int64_t at_ns)
 cdef Notice new_notice(int kind, Order order, int symbol, int side, int action, int64_t close_ns, int number, int64_t at_ns)

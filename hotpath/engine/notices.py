@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from live_runner.hotpath.engine.orders import Order
 
-__all__ = ["Notice", "new_notice"]
+__all__ = ["Notice", "begin_notice", "new_notice"]
 
 
 class Notice:
@@ -50,7 +50,21 @@ def new_notice(
     kind: int, order: Order | None, symbol: int, side: int, action: int, close_ns: int, number: int, at_ns: int
 ) -> Notice:
     """A notice; the numbers that its kind has besides are set by whoever makes it."""
-    notice = Notice.__new__(Notice)
+    return begin_notice(Notice.__new__(Notice), kind, order, symbol, side, action, close_ns, number, at_ns)
+
+
+def begin_notice(
+    notice: Notice,
+    kind: int,
+    order: Order | None,
+    symbol: int,
+    side: int,
+    action: int,
+    close_ns: int,
+    number: int,
+    at_ns: int,
+) -> Notice:
+    """Set every field of a notice that nobody reads any more: a new one, or one that is used again."""
     notice.kind = kind
     notice.order = order
     notice.symbol = symbol

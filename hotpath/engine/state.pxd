@@ -6,7 +6,7 @@ from live_runner.hotpath.engine.book cimport Book
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, of_whole, ticks_at, times
-from live_runner.hotpath.engine.notices cimport Notice, new_notice
+from live_runner.hotpath.engine.notices cimport Notice, begin_notice
 from live_runner.hotpath.engine.orders cimport Order, Policy
 from live_runner.hotpath.engine.words cimport CLOSE, MARKET, TRADING_OPEN
 
@@ -94,6 +94,7 @@ cdef class State:
     cdef public int changes           # legs marked as changed
     cdef public int backoffs                   # legs with rejections in a row
     cdef readonly list notices
+    cdef Notice spare                       # one that was delivered and nobody keeps; the next one is made of it
     cdef public Sink sink
     cdef public int64_t intents, requested, fills, rejected, denied, numbered, liquidations
     cpdef Market market_of(self, object symbol)

@@ -21,7 +21,7 @@ from live_runner.hotpath.engine.ledger import Ledger, Position
 from live_runner.hotpath.engine.orders import Order, Policy
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.notices import Notice, new_notice
+    from live_runner.hotpath.engine.notices import Notice, begin_notice
     from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at
     from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
 
@@ -332,6 +332,7 @@ class State:
             self.index[symbol] = index
         self.orders = []
         self.notices = []
+        self.spare: Notice | None = None
         self.has_notices = False
         self.sink = None
         self.journals = False
@@ -396,7 +397,9 @@ class State:
 
     def note(self, kind: int, order: Order, at_ns: int) -> Notice:
         """One more notice for the strategy."""
-        notice = new_notice(kind, order, order.symbol, order.side, order.action, order.close_ns, order.number, at_ns)
+        notice = self.spare if self.spare is not None else Notice.__new__(Notice)
+        self.spare = None
+        begin_notice(notice, kind, order, order.symbol, order.side, order.action, order.close_ns, order.number, at_ns)
         notice.filled = order.filled
         notice.state = order.state
         self.notices.append(notice)

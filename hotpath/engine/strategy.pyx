@@ -33,6 +33,21 @@ cdef enum:
     FIRST_ASKED = 16
 
 
+ctypedef double (*average_t)(PyObject *desk, int symbol, int128 cost, int64_t quantity) noexcept nogil
+
+
+cdef double average_of(Desk desk, int symbol, int128 cost, int64_t quantity) noexcept:
+    try:
+        return money_float((<Market>desk.markets[symbol]).average(cost, quantity))
+    except Exception:
+        desk.status = ST_OVERFLOW
+        return 0.0
+
+
+# A strategy's methods are nogil, the interpreter's lock is held around them all the same: nothing has to be taken.
+cdef average_t AVERAGE_OF = <average_t><void *>average_of
+
+
 @cython.final
 cdef class Desk:
     """The account at one close, and the place to ask for orders."""
@@ -80,13 +95,7 @@ cdef class Desk:
 
     cdef double average_of(self, int symbol, int128 cost, int64_t quantity) noexcept nogil:
         """Mean entry price, as every account shows it."""
-        cdef double price = 0.0
-        with gil:  # it is held already; once for each change of a leg
-            try:
-                price = money_float((<Market>self.markets[symbol]).average(cost, quantity))
-            except Exception:
-                self.status = ST_OVERFLOW
-        return price
+        return AVERAGE_OF(<PyObject *>self, symbol, cost, quantity)
 
     cdef double smallest_quantity(self, int symbol, double price) noexcept nogil:
         cdef rules_t *rules = &self.rules[symbol]
