@@ -18,7 +18,7 @@ from live_runner.hotpath import IMPLEMENTATION
 __all__ = ["INTERPRETED", "NEVER_COMPILED"]
 
 INTERPRETED: Final = IMPLEMENTATION == "reference"
-NEVER_COMPILED: Final = ("python_money", "words")
+NEVER_COMPILED: Final = ("python_lists", "python_money", "words")
 """The interpreter's side of money.pxd and words.pxd."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
 from bench.table import PLAIN_WIDTH, Row, goal_shown, shown
@@ -40,15 +39,15 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure on both sides: medians of the rounds."""
+    """One figure on both sides, in the best round of each: other work only ever slows a round down."""
 
     after: Row
     before: float | None
     """None where the other checkout does not measure it."""
     ratio: float | None
-    """After over before in each round, and the median of these: what slows down a whole round is not in it."""
+    """After over before, of these two figures."""
     ratios: tuple[float, float] | None
-    """The lowest and the highest of a round."""
+    """After over before in one round: the lowest and the highest."""
 
 
 def fold(after: Sequence[Sequence[Row]], before: Sequence[Sequence[Row]]) -> list[Pair]:
@@ -58,22 +57,24 @@ def fold(after: Sequence[Sequence[Row]], before: Sequence[Sequence[Row]]) -> lis
         ours = [_same(rows, row) for rows in after]
         theirs = [_same(rows, row) for rows in before]
         mine = [each for each in ours if each is not None]
-        middle = msgspec.structs.replace(
-            row,
-            figure=median(each.figure for each in mine),
-            floor=None if row.floor is None else median(each.floor for each in mine if each.floor is not None),
-        )
+        best = max(mine, key=_rank)
         pairs = [(one, two) for one, two in zip(ours, theirs, strict=True) if one is not None and two is not None]
         ratios = [one.figure / two.figure for one, two in pairs]
+        before_best = max((two for _, two in pairs), key=_rank, default=None)
         found.append(
             Pair(
-                after=middle,
-                before=median(two.figure for _, two in pairs) if pairs else None,
-                ratio=median(ratios) if ratios else None,
+                after=best,
+                before=None if before_best is None else before_best.figure,
+                ratio=None if before_best is None else best.figure / before_best.figure,
                 ratios=(min(ratios), max(ratios)) if ratios else None,
             )
         )
     return found
+
+
+def _rank(row: Row) -> float:
+    """More is better."""
+    return row.figure if row.better == "more" else -row.figure
 
 
 def _same(rows: Sequence[Row], wanted: Row) -> Row | None:
@@ -94,7 +95,7 @@ def cells(pair: Pair) -> tuple[str, ...]:
     return row.what, before, f"{shown(row.figure)} {unit}", ratio, floor, goal_shown(row)
 
 
-_HEADS = ("what", "before", "after", "after / before (lowest to highest round)", "floor or peer", "goal")
+_HEADS = ("what", "before", "after", "after / before (within one round)", "floor or peer", "goal")
 
 
 def show(pairs: Sequence[Pair]) -> None:
