@@ -13,11 +13,24 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts import messages
+from live_runner.contracts import messages, subjects
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import Event
 
-__all__ = ["MESSAGE_TYPES", "Head", "canonical", "decode", "encode", "head", "portable", "stamp"]
+__all__ = [
+    "MESSAGE_TYPES",
+    "NAME_LENGTH_MAX",
+    "Head",
+    "canonical",
+    "check_envelope",
+    "decode",
+    "encode",
+    "fields",
+    "head",
+    "portable",
+    "read",
+    "stamp",
+]
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +56,15 @@ MESSAGE_TYPES: Final[dict[str, type[Event]]] = {
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _head_decoder: Final = msgspec.msgpack.Decoder(Head)
+_fields_decoder: Final = msgspec.msgpack.Decoder(dict[str, Any])
+
+NAME_LENGTH_MAX: Final = 500
+"""Characters of a message's source, id and cause: each stands in an index of the database."""
 
 _STAMPED_TAIL: Final = 9  # 0xcf and eight bytes
+_INT64_MAX: Final = 2**63 - 1
+_INVALID: Final = (ValueError, RecursionError)
+"""What msgspec raises for other bytes than those of a message: its own errors, text not in UTF-8, maps within maps."""
 
 
 @cache
@@ -74,7 +94,7 @@ def decode(data: bytes) -> Event:
     """The typed message; MessageError when the bytes are not a valid message."""
     try:
         return _decoder().decode(data)
-    except msgspec.MsgspecError as error:
+    except _INVALID as error:
         raise MessageError(
             f"A message of {len(data)} bytes cannot be read: {error}",
             remedy="Check which program publishes on this subject and its version",
@@ -82,16 +102,53 @@ def decode(data: bytes) -> Event:
         ) from error
 
 
+def read(subject: str, data: bytes) -> Event:
+    """The message on a subject of the log, as every reader of the log takes it.
+
+    MessageError for whatever a reader passes over (rule 4 of README.md): junk, a type that this build does not know,
+    a valid message that belongs to another subject, a number or time beyond 64 bits.
+    """
+    event = decode(data)
+    check_envelope(event)
+    if subjects.of(event) != subject:
+        raise _unfit(f"{event.__struct_config__.tag} of session {event.session} is published on another subject")
+    return event
+
+
+def check_envelope(event: Event | Head) -> None:
+    """MessageError for a session that cannot be, a text too long or a number beyond 64 bits."""
+    if not subjects.is_session(event.session):
+        raise _unfit("The session of a message is not a valid session name")
+    if max(len(event.source), len(event.id), len(event.cause)) > NAME_LENGTH_MAX:
+        raise _unfit(f"The source, id or cause of a message is longer than {NAME_LENGTH_MAX} characters")
+    if not 0 < event.seq <= _INT64_MAX:
+        raise _unfit(f"Message number {event.seq} is out of range")
+    if not (abs(event.event_ns) <= _INT64_MAX and 0 <= event.recorded_ns <= _INT64_MAX):
+        raise _unfit("A time of a message is out of range")
+
+
 def head(data: bytes) -> Head:
     """The envelope alone; MessageError when the bytes are not a valid message."""
     try:
         return _head_decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except _INVALID as error:
         raise MessageError(
             f"A message of {len(data)} bytes has no valid envelope: {error}",
             remedy="Check which program publishes on this subject and its version",
             size=len(data),
         ) from error
+
+
+def fields(data: bytes) -> dict[str, Any]:
+    """The fields of a heartbeat or an answer outside the log; none where the bytes are something else."""
+    try:
+        return _fields_decoder.decode(data)
+    except _INVALID:
+        return {}
+
+
+def _unfit(what: str) -> MessageError:
+    return MessageError(what, remedy="Check which program publishes on this subject and its version")
 
 
 def portable(value: Any) -> Any:

@@ -190,6 +190,11 @@ INCIDENTS: Final = {
         "A venue's report changes nothing: it is late, doubled, not about an order of the session, or impossible.",
         "Compare the order with the venue's own record of it.",
     ),
+    "sequence_ahead": Code(
+        "A number of a source comes before the one that is next: somebody else published it, or messages are missing. "
+        "Every reader leaves it out and waits for the next one.",
+        "Check that nothing else publishes on the session's subjects.",
+    ),
     "sequence_gap": Code(
         "Numbers of a source are missing. As a fatal incident of a service: it will not go on from such a log.",
         "Look at who else writes to the stream, and at its limits; keep the data folder and report it.",

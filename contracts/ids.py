@@ -8,8 +8,11 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-__all__ = ["CLIENT_ORDER_ID_BYTES", "client_order_id", "event_id", "fill_id", "intent_id", "order_id"]
+__all__ = ["CLIENT_ORDER_ID_BYTES", "CORE_ROLES", "client_order_id", "event_id", "fill_id", "intent_id", "order_id"]
 
+
+CORE_ROLES: Final = ("market_data", "execution", "strategy")
+"""Sources whose numbers have no hole and decide what a session is; of every other source they only count."""
 
 CLIENT_ORDER_ID_BYTES: Final = 14
 """Of the digest: two characters each."""

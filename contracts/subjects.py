@@ -12,6 +12,7 @@ Broad to narrow, lower case. Everything of one session is ``*.evt.*.<session>`` 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from live_runner.contracts.errors import ConfigError, MessageError
@@ -26,8 +27,10 @@ __all__ = [
     "check_session",
     "command",
     "event_subject",
+    "is_session",
     "liveness",
     "of",
+    "of_domains",
     "of_session",
     "of_type",
     "owned",
@@ -44,12 +47,13 @@ SESSION_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,47}"
 _SESSION: Final = re.compile(SESSION_PATTERN)
 _UNSAFE: Final = re.compile(r"[^a-z0-9_-]+")
 _PER_SYMBOL: Final = frozenset({"gap", "bar_revised"})
+_TOKENS_MAX: Final = 10_000
 _symbol_tokens: Final[dict[str, str]] = {}
 
 
 def check_session(session: str) -> str:
     """The session's name, when it can stand in a subject; ConfigError otherwise."""
-    if not _SESSION.fullmatch(session):
+    if not is_session(session):
         raise ConfigError(
             f"'{session}' is not a valid session name",
             remedy="Use 1 to 48 of a-z 0-9 _ - and begin with a letter or digit",
@@ -58,10 +62,17 @@ def check_session(session: str) -> str:
     return session
 
 
+def is_session(name: str) -> bool:
+    """Whether a session may have this name."""
+    return _SESSION.fullmatch(name) is not None
+
+
 def symbol_token(symbol: str) -> str:
     """``BTC/USDT:USDT`` as a token: ``btc-usdt-usdt``."""
     token = _symbol_tokens.get(symbol)
     if token is None:
+        if len(_symbol_tokens) >= _TOKENS_MAX:
+            _symbol_tokens.clear()
         token = _symbol_tokens[symbol] = _UNSAFE.sub("-", symbol.lower()).strip("-")
     return token
 
@@ -93,6 +104,11 @@ def owned(session: str, role: str, name: str = "owned") -> str:
 def of_session(session: str) -> tuple[str, str]:
     """Filters for every event of one session."""
     return f"*.evt.*.{session}", f"*.evt.*.{session}.>"
+
+
+def of_domains(domains: Iterable[str], session: str) -> tuple[str, ...]:
+    """Filters for every event of some domains of one session."""
+    return tuple(f"{domain}.evt.*.{session}{end}" for domain in domains for end in ("", ".>"))
 
 
 def of_type(type_: str, session: str = "*") -> tuple[str, ...]:

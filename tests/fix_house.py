@@ -20,6 +20,7 @@ from live_runner.contracts.messages import BarSet
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.embedded.servers import find
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.postgres import archive
 
 CORE_SOURCES = ("market_data", "strategy", "execution")
@@ -176,7 +177,7 @@ async def _until_set(settings: Settings, session: str, number: int) -> None:
         await bus.ensure_stream()
         reader = await bus.reader(subjects.of_type("market.bar_set", session))
         async for message in reader:
-            event = codec.decode(message.data)
+            event = event_of(message)
             if isinstance(event, BarSet) and event.number >= number:
                 break
         await reader.close()

@@ -11,8 +11,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from live_runner.contracts import codec, manifest, subjects
 from live_runner.contracts.config import Config
 from live_runner.contracts.engine import check_engine
@@ -30,6 +28,7 @@ from live_runner.services.cli.session_state import State, next_number, read_stat
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.nats.reader import Reader
 from live_runner.services.runtime.service.hosting import instance_name
 from live_runner.services.runtime.services import SESSION_SERVICES
@@ -131,12 +130,15 @@ class FollowedSession:
 
     async def _play(self, bus: Bus) -> Stopped:
         await bus.ensure_stream()
+        # Before the state: whatever comes after it makes our own message fail, and not stand beside another one.
+        after_seq = await bus.last_seq_of(subjects.event_subject("session.announced", self.session))
+        started_after = await bus.last_seq_of(subjects.event_subject("session.started", self.session))
         state = await read_state(bus, self.session)
         if state.announced is None:
-            state.announced = await self._announce(bus, 0, self._announced)
+            state.announced = await self._announce(bus, after_seq, self._announced)
         elif not self._is_ours and state.is_refused:
             again = manifest.announce_again(self._announced, await next_number(bus, *state.announced))
-            state.announced = await self._announce(bus, state.announced[0], again)
+            state.announced = await self._announce(bus, after_seq, again)
         elif not self._is_ours:
             self._continue(state.announced[1], state)
         announced_seq, announced = state.announced
@@ -149,7 +151,7 @@ class FollowedSession:
             if state.started is None:
                 self._view.phase("waiting for the services to join")
                 started = await self._merged(bus, announced_seq, announced)
-                await self._publish_started(bus, started)
+                await self._publish_started(bus, started, started_after)
             else:
                 started = state.started[1]
             self._view.started(started)
@@ -237,7 +239,9 @@ class FollowedSession:
         try:
             async with asyncio.timeout(limit_s):
                 async for message in reader:
-                    event = codec.decode(message.data)
+                    event = event_of(message)
+                    if event is None:
+                        continue
                     is_answer = event.cause in ("", announced.id)  # and not a late one to an announcement before
                     if isinstance(event, JoinDeclined) and is_answer:
                         raise refused(event)
@@ -258,9 +262,9 @@ class FollowedSession:
             await reader.close()
         return joined
 
-    async def _publish_started(self, bus: Bus, started: Started) -> None:
+    async def _publish_started(self, bus: Bus, started: Started, after_seq: int) -> None:
         try:
-            await bus.publish(started, expect_last_of_subject=0)
+            await bus.publish(started, expect_last_of_subject=after_seq)
         except OwnershipLost:
             return  # another `run` that follows this session was faster; the log has its manifest
 
@@ -275,7 +279,7 @@ class FollowedSession:
         try:
             async for message in reader:
                 self._next_seq = message.stream_seq + 1
-                event = codec.decode(message.data)
+                event = event_of(message)
                 if isinstance(event, Stopped):
                     self.stopped_seq = message.stream_seq
                     return event
@@ -304,6 +308,6 @@ class FollowedSession:
             self._reader.fail(stuck(self.session, role, trouble, STUCK_LIMIT_S))
 
     async def _on_beat(self, subject: str, data: bytes) -> None:
-        progress = msgspec.msgpack.decode(data)
+        progress = codec.fields(data)
         self._check_trouble(str(progress.get("role")), str(progress.get("trouble") or ""))
         self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)

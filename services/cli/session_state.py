@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from live_runner.contracts import codec, manifest, subjects
+from live_runner.contracts import manifest, subjects
 from live_runner.contracts.messages import Announced, Event, JoinDeclined, Started, Stopped
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of, last_event
 
 __all__ = ["State", "next_number", "read_state"]
 
@@ -41,12 +42,7 @@ async def read_state(bus: Bus, session: str) -> State:
 
 
 async def _last[E: Event](bus: Bus, type_: str, session: str, kind: type[E]) -> tuple[int, E] | None:
-    found = await bus.last_message(subjects.event_subject(type_, session))
-    if found is None:
-        return None
-    event = codec.decode(found[1])
-    assert isinstance(event, kind)
-    return found[0], event
+    return await last_event(bus, subjects.event_subject(type_, session), kind)
 
 
 async def next_number(bus: Bus, announced_seq: int, announced: Announced) -> int:
@@ -54,9 +50,9 @@ async def next_number(bus: Bus, announced_seq: int, announced: Announced) -> int
     number = announced.seq
     reader = await bus.reader([subjects.event_subject("session.refused", announced.session)], announced_seq)
     async for message in reader:
-        event = codec.decode(message.data)
-        if event.source == manifest.SOURCE:
-            number = max(number, event.seq)
+        event = event_of(message)
+        if event is not None and event.source == manifest.SOURCE and event.seq == number + 1:
+            number = event.seq
         if message.pending == 0:
             break
     await reader.close()

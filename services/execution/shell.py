@@ -71,6 +71,7 @@ class ExecutionShell(CoreShell):
 
     role = "execution"
     inputs = frozenset({Started, BarSet, FeedEnded, Decided, Finished, Command, Report, Timer})
+    domains = ("session", "market", "strategy", "ops")
     last_output = Stopped
 
     def __init__(self, bus: Bus, announced: Announced, instance: str, folder: Path) -> None:
@@ -129,7 +130,7 @@ class ExecutionShell(CoreShell):
             raise CommandRefused(f"'{name}' is not a valid command", remedy=f"Use one of {', '.join(COMMANDS)}")
         try:
             request = msgspec.msgpack.decode(data, type=CommandRequest)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise CommandRefused(
                 f"The {name} command cannot be read: {error}", remedy="Send author and reason"
             ) from error

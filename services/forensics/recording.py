@@ -15,7 +15,7 @@ import msgspec
 from live_runner.contracts import codec
 from live_runner.contracts.codec import Head
 from live_runner.contracts.errors import MessageError
-from live_runner.contracts.ids import event_id
+from live_runner.contracts.ids import CORE_ROLES, event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
 from live_runner.contracts.messages import Announced, Event, Started
@@ -47,7 +47,13 @@ class Recording:
         self.events = 0
         self.doubled = 0
         """Deliveries that repeat a number already seen; they are dropped."""
+        self.unknown = 0
+        """Messages of a type that this build does not know and that no core of it said; they are passed over."""
+        self.ahead = 0
+        """Messages with a number that their core had not reached yet; they are passed over."""
         self._last: dict[str, int] = {}
+        self._awaited: dict[str, tuple[int, int]] = {}
+        """By core the number that is next and the first one that came before it."""
         self._marks: dict[str, tuple[bytes, int]] = {}
 
     def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
@@ -76,8 +82,17 @@ class Recording:
                 position=self.events + 1,
             )
         last = self._last.get(head.source, 0)
+        if head.type not in codec.MESSAGE_TYPES and (head.source in CORE_ROLES or head.seq != last + 1):
+            self.unknown += 1
+            return None
         if head.seq <= last and head.id == event_id(head.session, head.source, head.seq):
             self.doubled += 1
+            return None
+        if head.seq > last + 1 and head.source in CORE_ROLES:
+            # Somebody else's, if the number in between still comes or the session is over; a hole otherwise.
+            self.ahead += 1
+            if not self.stopped:
+                self._awaited.setdefault(head.source, (last + 1, head.seq))
             return None
         self._check_number(head, last)
         self.passed(head.source, head.seq, stopped=head.type == "session.stopped")
@@ -108,6 +123,8 @@ class Recording:
     def passed(self, source: str, seq: int, *, stopped: bool = False) -> None:
         """The next event is known to be in order; used where the bytes themselves were compared."""
         self._last[source] = seq
+        if self._awaited:
+            self._awaited.pop(source, None)
         self.events += 1
         self.stopped = self.stopped or stopped
 
@@ -131,6 +148,8 @@ class Recording:
                 remedy="Read the session from its first event",
                 reason="no_manifest",
             )
+        for source, (expected, got) in self._awaited.items():
+            raise _hole(source, expected, got)
         if not self.stopped and not partial:
             raise RecordingError(
                 f"The recording of {self.session} ends after {self.events} events, before the session stopped",
@@ -141,14 +160,7 @@ class Recording:
 
     def _check_number(self, head: Head, last: int) -> None:
         if head.seq != last + 1:
-            raise RecordingError(
-                f"Source {head.source} goes from number {last} to {head.seq}: events are missing from the recording",
-                remedy="Read the recording again from the database or the stream",
-                reason="gap",
-                source=head.source,
-                expected=last + 1,
-                got=head.seq,
-            )
+            raise _hole(head.source, last + 1, head.seq)
         if head.id != event_id(head.session, head.source, head.seq):
             raise RecordingError(
                 f"Number {head.seq} of {head.source} has id {head.id}: the recording was changed",
@@ -157,6 +169,17 @@ class Recording:
                 source=head.source,
                 seq=head.seq,
             )
+
+
+def _hole(source: str, expected: int, got: int) -> RecordingError:
+    return RecordingError(
+        f"Source {source} goes from number {expected - 1} to {got}: events are missing from the recording",
+        remedy="Read the recording again from the database or the stream",
+        reason="gap",
+        source=source,
+        expected=expected,
+        got=got,
+    )
 
 
 def check_announced(announced: Announced) -> None:

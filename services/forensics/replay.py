@@ -268,6 +268,10 @@ class _Replay:
                     notes.append(f"Recorded with {key} {recorded}, replayed with {here}")
         if self.recording.doubled:
             notes.append(f"{self.recording.doubled} events are in the recording twice; the second one was ignored")
+        if self.recording.unknown:
+            notes.append(f"{self.recording.unknown} messages are of types that this build does not know; passed over")
+        if self.recording.ahead:
+            notes.append(f"{self.recording.ahead} messages have a number before its time; passed over")
         if self.aborted:
             notes.append(
                 "The session was aborted; the last call of the strategy, which never returned, is not compared"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 
-from live_runner.contracts import codec
 from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed, FeedEnded, Started
+from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.nats.reader import Message
 
 __all__ = ["FeedProgress"]
@@ -37,7 +37,9 @@ class FeedProgress:
 
     async def on_message(self, message: Message) -> None:
         """Fold one message of the log."""
-        self.fold(codec.decode(message.data))
+        event = event_of(message)
+        if event is not None:
+            self.fold(event)
 
     def fold(self, event: Event) -> None:
         """Fold one event."""
@@ -60,7 +62,9 @@ class FeedProgress:
             self._answered_last.set()
 
     def _own(self, event: Event) -> None:
-        self.seq = max(self.seq, event.seq)
+        if self.seq and event.seq != self.seq + 1:
+            return  # read already, or somebody else's: our own numbers have no hole
+        self.seq = event.seq
         if isinstance(event, BarSet):
             self.published(event)
         elif isinstance(event, FeedEnded):

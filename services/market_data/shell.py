@@ -10,16 +10,16 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import DataError, OurFault, RunnerError, TheirFault
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     Announced,
+    BarRevised,
     BarSet,
     FeedEnded,
+    Gap,
     Incident,
     JoinDeclined,
     Joined,
@@ -31,6 +31,7 @@ from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
@@ -107,27 +108,44 @@ class MarketDataShell:
 
     async def _recover(self, stream_seq: int) -> bool:
         """Read where the session stands; whether this role has joined it before."""
-        last = await self.bus.last_message(subjects.event_subject("market.bar_set", self.session))
-        started = await self.bus.last_message(subjects.event_subject("session.started", self.session))
-        if last is not None:
-            stream_seq = last[0]
+        started = await last_event(self.bus, subjects.event_subject("session.started", self.session), Started)
         has_joined = started is not None
+        stream_seq = await self._recover_own(stream_seq)
         reader = await self.bus.reader(subjects.of_session(self.session), stream_seq)
         try:
             async for message in reader:
                 if message.stream_seq >= self._ownership.stream_seq:
                     break
-                event = codec.decode(message.data)
+                event = event_of(message)
+                if event is None:
+                    continue
                 self._progress.fold(event)
                 if isinstance(event, Joined | JoinDeclined) and event.role == self.role:
                     has_joined = True
         finally:
             await reader.close()
         if started is not None and not self._progress.has_started.is_set():
-            self._progress.fold(codec.decode(started[1]))
+            self._progress.fold(started[1])
         self._numbering = Numbering(self.session, self.role, seq=self._progress.seq, hashing=False)
         self._log.info("ready", epoch=self._ownership.epoch, sets=self._progress.number)
         return has_joined
+
+    async def _recover_own(self, stream_seq: int) -> int:
+        """Fold our own events alone, by their numbers; where the last bar set is, or ``stream_seq`` without one."""
+        filters = subjects.of_domains(("market",), self.session)
+        reader = await self.bus.reader((*filters, self._ownership.guard.subject), stream_seq)
+        try:
+            async for message in reader:
+                if message.stream_seq >= self._ownership.stream_seq:
+                    break
+                event = event_of(message)
+                if isinstance(event, BarSet | Gap | BarRevised | FeedEnded):
+                    number = self._progress.number
+                    self._progress.fold(event)
+                    stream_seq = message.stream_seq if self._progress.number != number else stream_seq
+        finally:
+            await reader.close()
+        return stream_seq
 
     async def _open(self, has_joined: bool) -> Source:
         # With it comes numpy, which a service without a session has no use for.
@@ -275,7 +293,7 @@ class MarketDataShell:
         self._paused, self._trouble = False, ""
 
     async def _on_recorder(self, _subject: str, data: bytes) -> None:
-        committed = msgspec.msgpack.decode(data).get("committed_seq")
+        committed = codec.fields(data).get("committed_seq")
         if isinstance(committed, int):
             self._committed = committed
 

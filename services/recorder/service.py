@@ -10,12 +10,13 @@ import asyncio
 import time
 from typing import Final
 
-from live_runner.contracts import codec, subjects
+from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable, RunnerError
-from live_runner.contracts.messages import Announced, JoinDeclined, Joined
+from live_runner.contracts.messages import Announced, JoinDeclined, Joined, Stopped
 from live_runner.services.recorder.shell import Recorder, check_session
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
 from live_runner.services.runtime.service.engine_facts import build_facts
@@ -86,7 +87,7 @@ class RecorderService:
             idle_since: float | None = None
             while idle_since is None or time.monotonic() - idle_since < AFTERGLOW_S:
                 if not stopped_seq:
-                    last = await bus.last_message(subjects.event_subject("session.stopped", session))
+                    last = await last_event(bus, subjects.event_subject("session.stopped", session), Stopped)
                     stopped_seq = last[0] if last is not None else 0
                 elif self._recorder.committed >= stopped_seq and idle_since is None:
                     idle_since = time.monotonic()
@@ -112,7 +113,7 @@ class RecorderService:
             async for message in reader:
                 if message.stream_seq >= ownership.stream_seq:
                     break
-                event = codec.decode(message.data)
+                event = event_of(message)
                 if isinstance(event, Joined | JoinDeclined) and event.role == self.role:
                     return
         finally:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from live_runner.contracts.errors import RunnerError, SessionRefused
 from live_runner.contracts.messages import Announced
+from live_runner.contracts.sequence import Sequences
 from live_runner.contracts.subjects import STREAM_SUBJECTS
 from live_runner.services.recorder.core.batch import Batch, Packer
 from live_runner.services.recorder.core.position import Position, epoch_ns, first_to_read
 from live_runner.services.recorder.core.purge import purge_plan
-from live_runner.services.recorder.core.sequence import Sequences
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
@@ -132,7 +132,8 @@ class Recorder:
             await writer.begin(Position(epoch, 0))
         self._epoch_ns = epoch
         sources = await writer.sources()
-        self._packer = Packer(epoch, Sequences({(session, source): seq for session, source, seq, _ in sources}))
+        last = {(session, source): seq for session, source, seq, _ in sources}
+        self._packer = Packer(epoch, Sequences(last, is_whole=start >= state.first_seq))
         self.events_of.clear()
         for session, _, _, events in sources:
             self._add(session, events)

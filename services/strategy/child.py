@@ -12,11 +12,11 @@ import sys
 import msgspec
 import uvloop
 
-from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
@@ -37,11 +37,10 @@ async def _run(args: ChildArgs, settings: Settings) -> None:
         wait_s=CONNECT_WAIT_S,
     )
     try:
-        last = await bus.last_message(subjects.event_subject("session.announced", args.session))
-        if last is None:
+        message = await bus.message_at(args.stream_seq)
+        announced = None if message is None else event_of(message)
+        if not isinstance(announced, Announced) or announced.session != args.session:
             raise BusUnavailable(f"Session {args.session} is not in the log", remedy="Announce it again")
-        announced = codec.decode(last[1])
-        assert isinstance(announced, Announced)
         instance = instance_name("strategy")
         try:
             shell = StrategyShell(bus, announced, instance, BusyFlag(args.busy_descriptor))

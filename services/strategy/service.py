@@ -30,9 +30,10 @@ from live_runner.contracts.errors import (
     StrategyError,
 )
 from live_runner.contracts.manifest import config_of
-from live_runner.contracts.messages import Announced, Incident
+from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Started
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
@@ -76,7 +77,7 @@ class StrategyService:
 
     async def _decline_unless_started(self, bus: Bus, announced: Announced) -> None:
         """A session that is under way is taken up again whatever the limit is: nobody else would end its orders."""
-        if await bus.last_message(subjects.event_subject("session.started", announced.session)) is not None:
+        if await last_event(bus, subjects.event_subject("session.started", announced.session), Started) is not None:
             return
         limit = self._settings.strategies_max
         error = SessionRefused(
@@ -179,7 +180,7 @@ class StrategyService:
         )
         ownership = await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))
         try:
-            if await bus.last_message(subjects.event_subject("session.started", announced.session)) is None:
+            if await last_event(bus, subjects.event_subject("session.started", announced.session), Started) is None:
                 await self._refuse(bus, announced, ownership, error)
             else:
                 note = ownership.note(Incident, severity="error", code="strategy_given_up", message=str(error))
@@ -191,8 +192,8 @@ class StrategyService:
         raise error
 
     async def _refuse(self, bus: Bus, announced: Announced, ownership: Ownership, error: RunnerError) -> None:
-        last = await bus.last_message(subjects.event_subject("session.refused", announced.session))
-        if last is not None and codec.decode(last[1]).cause == announced.id:
+        last = await last_event(bus, subjects.event_subject("session.refused", announced.session), JoinDeclined)
+        if last is not None and last[1].cause == announced.id:
             return  # the child did so itself
         await bus.publish(ownership.refusal(error, announcement=announced.id))
 
@@ -202,7 +203,7 @@ class StrategyService:
         deadline = time.monotonic() + COMMAND_LIMIT_S
         while True:
             try:
-                answer = msgspec.msgpack.decode(await bus.request(subjects.command(command, ownership.session), body))
+                answer = codec.fields(await bus.request(subjects.command(command, ownership.session), body))
                 refusal = "" if answer.get("accepted") else str(answer.get("message"))
             except ServiceUnavailable as error:
                 refusal = str(error)

@@ -41,6 +41,7 @@ class StrategyShell(CoreShell):
 
     role = "strategy"
     inputs = frozenset({Started, BarSet, FeedEnded, Settled, *NEWS})
+    domains = ("session", "market", "order", "account", "ops")
     last_output = Finished
 
     def __init__(self, bus: Bus, announced: Announced, instance: str, busy: BusyFlag) -> None:

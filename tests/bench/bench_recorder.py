@@ -27,9 +27,9 @@ from fix_recorder import Numbered, bar_sets, until, wire
 
 from live_runner.contracts import messages as m
 from live_runner.contracts import subjects
+from live_runner.contracts.sequence import Sequences
 from live_runner.services.recorder.core.batch import Batch, Packer
 from live_runner.services.recorder.core.position import Position
-from live_runner.services.recorder.core.sequence import Sequences
 from live_runner.services.recorder.core.tables import TABLES
 from live_runner.services.recorder.shell import Recorder
 from live_runner.services.recorder.writer import Writer

@@ -34,6 +34,7 @@ from live_runner.services.market_data.feed import recording_source
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.postgres.archive import position
 from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.runtime.service.stored_snapshot import StoredSnapshot
 
 SESSION = "long"
 SNAPSHOT_EVERY = 5_000
@@ -187,6 +188,7 @@ class _Writer:
         self._backtest = backtest
         self.events = 0
         self.snapshot_seq = 0
+        self._numbers: dict[str, int] = {}
 
     async def open(self) -> None:
         """A publisher, and the roles of the cores."""
@@ -208,6 +210,7 @@ class _Writer:
         for event in said:
             if event is not self._announced:
                 await self._publisher.publish(event)
+            self._numbers[event.source] = event.seq
         self.events += len(said)
         said.clear()
         await self._publisher.flush()
@@ -218,7 +221,7 @@ class _Writer:
         self.snapshot_seq = await self._bus.last_seq()
         cores: tuple[Core, Core] = (self._backtest.execution, self._backtest.strategy)
         for owner, core in zip(self._owners, cores, strict=True):
-            data = core.snapshot()
+            data = StoredSnapshot(core.snapshot(), self._numbers).pack()
             name = f"{SESSION}/{owner.role}/{self.snapshot_seq}"
             await self._bus.put_object(name, data)
             note = owner.note(

@@ -13,6 +13,7 @@ from house_faults import RUN_FOR_EVER, SLOW, events_of, said, wait_for_event, wi
 
 from live_runner.contracts.messages import Incident, JoinDeclined, Joined, Owned, Snapshot
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service.stored_snapshot import StoredSnapshot, unpack
 
 REFUSAL = "The session old is of engine 1, which commit 4072634 (never released) plays, and this is engine 2"
 
@@ -144,8 +145,10 @@ def give_snapshot_another_layout(house: House, session: str, role: str) -> None:
     assert isinstance(snapshot, Snapshot)
 
     async def store(bus: Bus) -> None:
-        state = msgspec.msgpack.decode(await bus.get_object(snapshot.object))
-        await bus.put_object(snapshot.object, msgspec.msgpack.encode({"version": state["version"] + 1}))
+        stored = unpack(await bus.get_object(snapshot.object))
+        version = msgspec.msgpack.decode(stored.core)["version"]
+        other = StoredSnapshot(msgspec.msgpack.encode({"version": version + 1}), stored.numbers)
+        await bus.put_object(snapshot.object, other.pack())
 
     with_bus(house, store)
 

@@ -65,7 +65,7 @@ async def _send(settings: object, name: str, session: str, author: str, reason: 
     """The id of the logged command; CommandRefused, or ServiceUnavailable when nobody confirms."""
     import msgspec
 
-    from live_runner.contracts import subjects
+    from live_runner.contracts import codec, subjects
     from live_runner.contracts.errors import CommandRefused, ServiceUnavailable
     from live_runner.services.runtime.config.settings import Settings
     from live_runner.services.runtime.nats.bus import Bus
@@ -92,7 +92,7 @@ async def _send(settings: object, name: str, session: str, author: str, reason: 
             ) from error
     finally:
         await bus.close()
-    answer = msgspec.msgpack.decode(reply)
+    answer = codec.fields(reply)
     if not answer.get("accepted"):
         raise CommandRefused(
             f"The {name} command for {session} was refused: {str(answer.get('message', '')).rstrip('.')}",

@@ -90,15 +90,13 @@ def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
 
 async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, Any]]:
     """Heartbeats of running sessions, gathered for a little more than one beat."""
-    import msgspec
-
-    from live_runner.contracts import subjects
+    from live_runner.contracts import codec, subjects
     from live_runner.services.runtime.nats.bus import Bus
 
     progress: dict[str, dict[str, Any]] = {}
 
     async def on_beat(_subject: str, data: bytes) -> None:
-        beat = msgspec.msgpack.decode(data)
+        beat = codec.fields(data)
         entry = progress.setdefault(str(beat.get("session", "")), {"services": {}})
         role = str(beat.get("role", ""))
         entry["services"][role] = str(beat.get("instance", ""))

@@ -12,14 +12,15 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.codec import Head, decode, head
+from live_runner.contracts.codec import NAME_LENGTH_MAX, Head, check_envelope, head, read
 from live_runner.contracts.errors import MessageError
+from live_runner.contracts.ids import CORE_ROLES
 from live_runner.contracts.messages import Announced, BarSet, Event, JoinDeclined, Stopped
-from live_runner.contracts.subjects import session_of
+from live_runner.contracts.sequence import Sequences, Verdict
+from live_runner.contracts.subjects import event_subject, is_session, session_of
 from live_runner.services.recorder.core.findings import Findings
 from live_runner.services.recorder.core.packing import COPY_HEADER, COPY_TRAILER, PG_EPOCH_US, bytea, text, token
 from live_runner.services.recorder.core.rows import ROWS
-from live_runner.services.recorder.core.sequence import Sequences, Verdict
 from live_runner.services.recorder.core.session_rows import SESSION_KINDS, Change, changes
 from live_runner.services.recorder.core.tables import TABLES
 
@@ -73,6 +74,8 @@ class Packer:
         self._epoch_ns = epoch_ns
         self._epoch_us = epoch_ns // 1000 - PG_EPOCH_US
         self._sequences = sequences
+        self._ahead_of: dict[tuple[str, str], int] = {}
+        """The last number of a source that had a later one come too early: one incident while it stands there."""
         self._event_heads: dict[tuple[str, str, str], bytes] = {}
         self._bar_heads: dict[tuple[str, str], bytes] = {}
         self._clear()
@@ -124,20 +127,24 @@ class Packer:
         event: Event | Head
         reason = ""
         try:
-            event = decode(data)
+            event = read(subject, data)
             type_ = str(event.__struct_config__.tag)
-        except (MessageError, RecursionError) as error:
+        except MessageError as error:
             reason = str(error)
             try:
-                event = head(data)
+                event = _envelope(subject, data)
                 type_ = event.type
-            except (MessageError, RecursionError) as no_envelope:
-                self._unreadable(stream_seq, subject, data, str(no_envelope))
+            except MessageError:
+                self._unreadable(stream_seq, subject, data, reason)
                 return
         try:
             row = self._event_row(event, type_, stream_seq, data)
         except _UNFIT as error:
             self._unreadable(stream_seq, subject, data, str(error))
+            return
+        if isinstance(event, Head) and event.source in CORE_ROLES:
+            # No reader takes it for an event of that core, so it does not take the place of one.
+            self._unreadable(stream_seq, subject, data, reason)
             return
         if not self._is_new(event, stream_seq):
             return
@@ -152,17 +159,20 @@ class Packer:
             self._findings.rowless(event.session, type_, event.id, reason, stream_seq=stream_seq)
 
     def _is_new(self, event: Event | Head, stream_seq: int) -> bool:
-        last = self._sequences.last(event.session, event.source)
-        verdict = self._sequences.check(event.session, event.source, event.seq)
-        if verdict is Verdict.NEXT:
-            return True
-        if verdict is Verdict.GAP:
-            self._findings.gap(event.session, event.source, expected=last + 1, found=event.seq, stream_seq=stream_seq)
-            return True
-        self._findings.repeated(
-            event.session, event.source, last=last, found=event.seq, event_id=event.id, stream_seq=stream_seq
-        )
-        return False
+        """Whether the event counts as the next of its source; the finding of a number that is not the next."""
+        key = (event.session, event.source)
+        last = self._sequences.last(*key)
+        verdict = self._sequences.check(*key, event.seq)
+        if verdict is Verdict.REPEATED:
+            self._findings.repeated(*key, last=last, found=event.seq, event_id=event.id, stream_seq=stream_seq)
+        elif verdict is Verdict.GAP:
+            self._findings.gap(*key, expected=last + 1, found=event.seq, stream_seq=stream_seq)
+        elif verdict is Verdict.AHEAD and self._ahead_of.get(key) != last:
+            if len(self._ahead_of) >= EVENTS_MAX:
+                self._ahead_of.clear()
+            self._ahead_of[key] = last
+            self._findings.ahead(*key, expected=last + 1, found=event.seq, event_id=event.id, stream_seq=stream_seq)
+        return verdict.is_new
 
     def _count(self, event: Event | Head, stream_seq: int, size: int) -> None:
         key = (event.session, event.source)
@@ -244,4 +254,15 @@ class Packer:
             session = session_of(subject)
         except MessageError:
             session = ""
+        session = session if is_session(session) else ""
         self._findings.unreadable(session, subject, data, reason, stream_seq=stream_seq)
+
+
+def _envelope(subject: str, data: bytes) -> Head:
+    """The envelope of a message of its subject whose type or fields are not known; MessageError for anything else."""
+    envelope = head(data)
+    check_envelope(envelope)
+    whole = event_subject(envelope.type, envelope.session)
+    if subject != whole and not subject.startswith(f"{whole}."):
+        raise MessageError(f"A message of type {envelope.type[:NAME_LENGTH_MAX]} is not one of its subject")
+    return envelope

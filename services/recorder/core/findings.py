@@ -50,6 +50,20 @@ class Findings:
             ),
         )
 
+    def ahead(self, session: str, source: str, *, expected: int, found: int, event_id: str, stream_seq: int) -> None:
+        """A number that its source cannot have reached yet."""
+        self._add(
+            (session, source, "sequence_ahead"),
+            Finding(
+                session,
+                "error",
+                "sequence_ahead",
+                f"{source} sent number {found} where {expected} is still to come: not stored",
+                {"source": source, "expected": expected, "found": found, "id": event_id},
+                stream_seq,
+            ),
+        )
+
     def repeated(self, session: str, source: str, *, last: int, found: int, event_id: str, stream_seq: int) -> None:
         """A number came that is not above the last one; the message is dropped."""
         self._add(

@@ -103,7 +103,7 @@ class BulkReader:
         self._subject = f"{self._api}.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}".encode()
 
     def _take(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        if is_status(headers):
+        if is_status(reply, headers):
             if subject == self._question:
                 self._end_of_answer(headers or b"")
             return
@@ -114,7 +114,7 @@ class BulkReader:
             return
         self._consumer_seq = consumer_seq
         self._pending = pending
-        self._arrived.append(Message(stream_seq, subject.decode(), data, pending))
+        self._arrived.append(Message(stream_seq, subject.decode(errors="replace"), data, pending))
         if pending == 0 or len(self._arrived) >= self._expected:
             self._answered.set()
 

@@ -29,7 +29,7 @@ from live_runner.services.runtime.nats.bulk_reader import BulkReader
 from live_runner.services.runtime.nats.connection import Connection, open_connection
 from live_runner.services.runtime.nats.consumers import CONSUMERS_MAX, Consumers
 from live_runner.services.runtime.nats.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, refusal
-from live_runner.services.runtime.nats.reader import Handler, Reader
+from live_runner.services.runtime.nats.reader import Handler, Message, Reader
 
 __all__ = ["Bus", "LogState"]
 
@@ -223,6 +223,21 @@ class Bus:
         except _FAILURES as error:
             raise self._refused(f"The last message on {subject} cannot be read", error) from error
         return int(found.seq or 0), found.data or b""
+
+    async def message_at(self, stream_seq: int) -> Message | None:
+        """The message at one place of the stream, or None when it is not there any more."""
+        try:
+            found = await self._jetstream.get_msg(subjects.STREAM, stream_seq)
+        except NotFoundError:
+            return None
+        except _FAILURES as error:
+            raise self._refused(f"Message {stream_seq} of the stream cannot be read", error) from error
+        return Message(stream_seq, found.subject or "", found.data or b"", 0)
+
+    async def last_seq_of(self, subject: str) -> int:
+        """Stream sequence of the last message on one subject, whatever it holds; 0 when there is none."""
+        last = await self.last_message(subject)
+        return 0 if last is None else last[0]
 
     async def purge(self, subject_filter: str, up_to_seq: int) -> int:
         """Drop the messages of a filter below ``up_to_seq``; how many went."""

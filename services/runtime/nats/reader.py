@@ -37,6 +37,7 @@ QUEUE_LIMIT: Final = 4096
 _VERSION_BYTES: Final = len(b"NATS/1.0")
 _LINE_END: Final = 0x0D
 """Follows the version in a message that was published with headers; in a status its code does."""
+_DELIVERY: Final = b"$JS.ACK."
 _STALLED: Final = b"Nats-Consumer-Stalled:"
 
 
@@ -49,9 +50,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     pending: int
 
 
-def is_status(headers: bytes | None) -> bool:
-    """Whether it is a word of the server and no message of the stream."""
-    return headers is not None and headers[_VERSION_BYTES] != _LINE_END
+def is_status(reply: bytes, headers: bytes | None) -> bool:
+    """Whether it is a status of the server and no message of the stream, whose headers may look like one."""
+    return headers is not None and headers[_VERSION_BYTES] != _LINE_END and not reply.startswith(_DELIVERY)
 
 
 def place_of(reply: bytes) -> tuple[int, int, int]:
@@ -159,7 +160,7 @@ class Reader:
             self._is_handling = False
 
     async def _on_message(self, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        if is_status(headers):
+        if is_status(reply, headers):
             self._on_status(reply, headers or b"")
             return
         stream_seq, consumer_seq, pending = place_of(reply)
@@ -169,7 +170,7 @@ class Reader:
         self._consumer_seq = consumer_seq
         self._restarts = 0
         self._next_seq = stream_seq + 1
-        await self._handler(Message(stream_seq, subject.decode(), data, pending))
+        await self._handler(Message(stream_seq, subject.decode(errors="replace"), data, pending))
 
     def _on_status(self, reply: bytes, headers: bytes) -> None:
         """Answer flow control, in its place after the messages before it; the server sends on after that."""

@@ -44,12 +44,15 @@ from live_runner.contracts.messages import (
     Started,
     Stopped,
 )
+from live_runner.contracts.sequence import Sequences, Verdict
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.engine_facts import build_facts
 from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.runtime.service.stored_snapshot import StoredSnapshot, unpack
 
 __all__ = ["CoreShell", "send_beat"]
 
@@ -61,6 +64,8 @@ class CoreShell:
 
     role: str
     inputs: frozenset[type[Event]]
+    domains: tuple[str, ...]
+    """Of the subjects that are followed: every numbered source but the core itself, whole, so that a hole shows."""
     announcement: str = ""
     """Id of the announcement that is answered."""
     last_output: type[Event]
@@ -75,10 +80,10 @@ class CoreShell:
         self.progress: dict[str, Any] = {"sets": 0, "close_ns": 0}
         self.ownership: Ownership
         self._publisher: Publisher
-        self._filters: tuple[str, ...] = tuple(
-            pattern for kind in self.inputs for pattern in subjects.of_type(str(kind.__struct_config__.tag), session)
-        )
-        self._last_seq: dict[str, int] = {}
+        self._filters = subjects.of_domains(self.domains, session)
+        self._numbers = Sequences({})
+        self._awaited: dict[str, int] = {}
+        """By source the number that is still to come after a later one came too early."""
         self._snapshot_every = _DEFAULT_SNAPSHOT_EVERY
         self._snapshot_object = ""
         self._sets_since_snapshot = 0
@@ -164,13 +169,11 @@ class CoreShell:
 
     async def _check_manifest(self, start_seq: int) -> None:
         """Refuse what another engine recorded: neither its snapshot nor its events are for these rules to read."""
-        started = await self.bus.last_message(subjects.event_subject("session.started", self.session))
+        started = await last_event(self.bus, subjects.event_subject("session.started", self.session), Started)
         if started is None:
             return
-        event = codec.decode(started[1])
-        assert isinstance(event, Started)
         try:
-            self.check(event)
+            self.check(started[1])
         except VersionMismatch:
             await self._read_notes(start_seq)
             raise
@@ -183,7 +186,7 @@ class CoreShell:
             async for message in reader:
                 if message.stream_seq >= self.ownership.stream_seq:
                     break
-                event = codec.decode(message.data)
+                event = event_of(message)
                 if isinstance(event, Incident) and event.source.startswith(f"{self.role}.shell"):
                     self._stored_notes.add(event.code + event.cause)
         finally:
@@ -197,7 +200,9 @@ class CoreShell:
         first_new: int,
     ) -> None:
         # A core never sees when something was recorded: its state must be the same in every run.
-        event = codec.decode(codec.canonical(message.data))
+        event = canonical_event_of(message)
+        if event is None or not self._verdict(event).is_new:
+            return
         if event.source == self.core.source:
             if event.seq >= first_new:
                 stored.append((event.seq, event.id, codec.canonical(message.data)))
@@ -207,7 +212,7 @@ class CoreShell:
             self._has_joined = self._has_joined or event.role == self.role
         elif isinstance(event, Incident) and event.source.startswith(f"{self.role}.shell"):
             self._stored_notes.add(event.code + event.cause)
-        elif type(event) in self.inputs and self._is_new(event):
+        elif type(event) in self.inputs:
             effects = self._fold(event)
             await self.folded(event, effects, is_recovered=True)
             produced.extend(effect for effect in effects if isinstance(effect, Event))
@@ -227,8 +232,13 @@ class CoreShell:
             await reader.close()
 
     async def _on_message(self, message: Message) -> None:
-        event = codec.decode(codec.canonical(message.data))
-        if not self._is_new(event):
+        event = canonical_event_of(message)
+        if event is None or event.source == self.core.source:
+            return
+        verdict = self._verdict(event)
+        if type(event) not in self.inputs or verdict is Verdict.AHEAD:
+            return
+        if verdict is Verdict.REPEATED:
             await self.incident(
                 "warning",
                 "duplicate_event",
@@ -259,11 +269,15 @@ class CoreShell:
             self.progress["close_ns"] = event.close_ns
         return self.core.handle(event)
 
-    def _is_new(self, event: Event) -> bool:
-        if event.seq <= self._last_seq.get(event.source, 0):
-            return False
-        self._last_seq[event.source] = event.seq
-        return True
+    def _verdict(self, event: Event) -> Verdict:
+        """The place of the event's number; one that comes too early is logged, and its incident is the recorder's."""
+        verdict = self._numbers.check(self.session, event.source, event.seq)
+        if verdict is Verdict.AHEAD:
+            awaited = self._numbers.last(self.session, event.source) + 1
+            if self._awaited.get(event.source) != awaited:
+                self._awaited[event.source] = awaited
+                self.log.warning("an event comes before its number", id=event.id, awaited=awaited)
+        return verdict
 
     # -- joining, snapshots, incidents ---------------------------------------------------------
 
@@ -287,14 +301,14 @@ class CoreShell:
         )
 
     async def _restore_snapshot(self) -> int:
-        last = await self.bus.last_message(subjects.owned(self.session, self.role, "snapshot"))
+        last = await last_event(self.bus, subjects.owned(self.session, self.role, "snapshot"), Snapshot)
         if last is None:
             return 0
-        reference = codec.decode(last[1])
-        assert isinstance(reference, Snapshot)
+        _, reference = last
         self._snapshot_object = reference.object
         try:
-            self.core.restore(await self.bus.get_object(reference.object))
+            stored = unpack(await self.bus.get_object(reference.object))
+            self.core.restore(stored.core)
         except SnapshotLayout as error:  # another build's: nothing was read of it, and the log has everything
             self.log.warning("snapshot has another layout, folding the log from its start", error=str(error))
             return 0
@@ -307,6 +321,8 @@ class CoreShell:
                 object=reference.object,
             )
         self._has_joined = True
+        numbers = stored.numbers | {self.core.source: self.core.seq}
+        self._numbers = Sequences({(self.session, source): seq for source, seq in numbers.items()})
         self.restored(reference)
         return reference.stream_seq
 
@@ -317,7 +333,7 @@ class CoreShell:
         self._sets_since_snapshot = 0
         # A snapshot promises that every output up to its number is in the log.
         await self._publisher.flush()
-        data = self.core.snapshot()
+        data = StoredSnapshot(self.core.snapshot(), self._numbers.of(self.session)).pack()
         name = f"{self.session}/{self.role}/{stream_seq}"
         await self.bus.put_object(name, data)
         await self._publisher.publish(

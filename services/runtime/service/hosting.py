@@ -18,11 +18,12 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from live_runner.contracts import codec, subjects
+from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced, JoinDeclined, Stopped
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.health import Health
@@ -148,10 +149,11 @@ class Host:
         await bus.flush()
 
     async def _on_lifecycle(self, bus: Bus, message: Message) -> None:
-        event = codec.decode(message.data)
+        event = event_of(message)
         if isinstance(event, Announced):
             if self._only in (None, event.session):
-                self._sessions[event.session] = (event, message.stream_seq)
+                # The first one stands until the session is refused or over, whoever announces the name again.
+                self._sessions.setdefault(event.session, (event, message.stream_seq))
         elif isinstance(event, Stopped):
             self._sessions.pop(event.session, None)
         elif isinstance(event, JoinDeclined):

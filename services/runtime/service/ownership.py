@@ -19,6 +19,7 @@ from live_runner.contracts.errors import OwnershipLost, RunnerError, ServiceUnav
 from live_runner.contracts.messages import Event, Incident, JoinDeclined, Owned
 from live_runner.contracts.numbering import Numbering
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.nats.publisher import Guard
 
 __all__ = ["AlreadyOwned", "Ownership"]
@@ -52,13 +53,10 @@ class Ownership:
     async def take(cls, bus: Bus, session: str, role: str, instance: str) -> Ownership:
         """Become the owner; AlreadyOwned while another one lives."""
         await _refuse_if_alive(bus, session, role)
-        last = await bus.last_message(subjects.owned(session, role))
-        last_seq, epoch = 0, 1
-        if last is not None:
-            last_seq, data = last
-            previous = codec.decode(data)
-            assert isinstance(previous, Owned)
-            epoch = previous.epoch + 1
+        subject = subjects.owned(session, role)
+        last_seq = await bus.last_seq_of(subject)
+        previous = await last_event(bus, subject, Owned)
+        epoch = 1 if previous is None else previous[1].epoch + 1
         numbering = Numbering(session, f"{role}.shell.{epoch}", hashing=False)
         event = numbering.make(Owned, cause="", event_ns=time.time_ns(), role=role, instance=instance, epoch=epoch)
         try:
@@ -107,7 +105,7 @@ async def _refuse_if_alive(bus: Bus, session: str, role: str) -> None:
             if not error.fields["silent"]:
                 return  # nobody is connected who could answer
             continue
-        raise _already(session, role, owner.decode())
+        raise _already(session, role, owner.decode(errors="replace"))
 
 
 def _already(session: str, role: str, owner: str) -> AlreadyOwned:

@@ -118,7 +118,7 @@ def test_a_stop_stores_what_was_read(bus_factory: BusFactory, dsn: str) -> None:
     assert value(dsn, "select count(*) from event") == 9
 
 
-def test_a_gap_is_stored_and_reported(bus_factory: BusFactory, dsn: str) -> None:
+def test_what_comes_after_a_hole_waits_for_it_and_is_reported(bus_factory: BusFactory, dsn: str) -> None:
     events = bar_sets("gap", 3)
     del events[3]  # the second bar set
 
@@ -128,9 +128,9 @@ def test_a_gap_is_stored_and_reported(bus_factory: BusFactory, dsn: str) -> None
 
     asyncio.run(run())
 
-    assert value(dsn, "select count(*) from event") == 8
+    assert value(dsn, "select count(*) from event") == 7
     assert rows(dsn, "select session, code, severity, details->>'source', details->>'expected' from incidents") == [
-        ("gap", "sequence_gap", "error", "market_data", "2")
+        ("gap", "sequence_ahead", "error", "market_data", "2")
     ]
 
 

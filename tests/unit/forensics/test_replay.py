@@ -254,6 +254,30 @@ def test_hole_in_a_source_is_refused(events: list[Event]) -> None:
     assert _refused(_wires([*events[:at], *events[at + 1 :]])) == "gap"
 
 
+def test_a_number_far_ahead_is_passed_over(events: list[Event]) -> None:
+    """R06 somebody else's message between those of the cores; a hole is still a hole."""
+    at = _index(events, BarSet, 20)
+    sources = ("market_data", "strategy", "execution")
+    foreign = [
+        msgspec.structs.replace(next(e for e in events if e.source == source), seq=10**9, id=f"test/{source}/{10**9}")
+        for source in sources
+    ]
+
+    result = replay(_wires([*events[:at], *foreign, *events[at:]]))
+
+    assert result.agrees
+    assert "3 messages have a number before its time; passed over" in result.notes
+
+
+def test_a_message_of_an_unknown_type_is_passed_over(events: list[Event]) -> None:
+    """R06 as readers of every other kind do."""
+    fields: dict[str, Any] = {"type": "market.tick", "colour": "red", "id": "test/market_data/7", "session": "test"}
+    fields |= {"source": "market_data", "seq": 7, "event_ns": 5}
+    wires = _wires(events)
+
+    assert replay([*wires[:30], msgspec.msgpack.encode(fields), *wires[30:]]).agrees
+
+
 def test_renamed_event_is_refused(events: list[Event]) -> None:
     """R06 tampering with the envelope."""
     at = _index(events, BarSet, 20)

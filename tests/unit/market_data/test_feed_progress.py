@@ -11,11 +11,11 @@ AT_ONCE_S = 0.0
 
 
 def event(kind: type[Event], source: str, **fields: object) -> Event:
-    return kind(**fields, id="x", session="s1", source=source, seq=1, event_ns=60)  # type: ignore[arg-type]  # the fields of the kind
+    return kind(**{"seq": 1} | fields, id="x", session="s1", source=source, event_ns=60)  # type: ignore[arg-type]  # the fields of the kind
 
 
 def bar_set(number: int = 1, close_ns: int = 60, *, warmup: bool = False) -> Event:
-    return event(BarSet, "market_data", number=number, open_ns=0, close_ns=close_ns, bars=[], warmup=warmup)
+    return event(BarSet, "market_data", seq=number, number=number, open_ns=0, close_ns=close_ns, bars=[], warmup=warmup)
 
 
 def decided(close_ns: int = 60) -> Event:
@@ -69,3 +69,11 @@ def test_after_an_abort_nothing_is_waited_for_and_nothing_follows() -> None:
     assert progress.is_over
     assert progress.aborted
     assert not folded(bar_set()).is_over
+
+
+def test_a_bar_set_of_somebody_else_is_not_where_the_feed_goes_on() -> None:
+    foreign = event(BarSet, "market_data", seq=10**9, number=10**9, open_ns=0, close_ns=10**9, bars=[])
+
+    progress = folded(bar_set(), foreign, bar_set(2, 120))
+
+    assert (progress.seq, progress.number, progress.close_ns) == (2, 2, 120)

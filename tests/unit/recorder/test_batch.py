@@ -10,11 +10,12 @@ import pytest
 from fix_recorder import Numbered, bar_sets, wire
 
 from live_runner.contracts import messages as m
+from live_runner.contracts import subjects
 from live_runner.contracts.codec import MESSAGE_TYPES
+from live_runner.contracts.sequence import Sequences, Verdict
 from live_runner.services.recorder.core.batch import EVENTS_MAX, Batch, Packer
 from live_runner.services.recorder.core.packing import COPY_HEADER, COPY_TRAILER
 from live_runner.services.recorder.core.rows import ROWS
-from live_runner.services.recorder.core.sequence import Sequences, Verdict
 from live_runner.services.recorder.core.session_rows import SESSION_KINDS
 from live_runner.services.recorder.core.tables import TABLES
 
@@ -26,7 +27,7 @@ WITHOUT_TABLE = {m.Executed, m.FeedEnded, m.Finished, m.Owned, m.Timer}
 def packed(events: list[m.Event], last: dict[tuple[str, str], int] | None = None) -> Batch:
     packer = Packer(EPOCH_NS, Sequences(last or {}))
     for stream_seq, event in enumerate(events, 1):
-        packer.add(stream_seq, "market.evt.bar_set.s", wire(event))
+        packer.add(stream_seq, subjects.of(event), wire(event))
     return packer.take()
 
 
@@ -89,10 +90,40 @@ def test_numbers_are_checked_per_session_and_source() -> None:
 
     assert sequences.check("s", "execution", 5) is Verdict.NEXT
     assert sequences.check("s", "execution", 5) is Verdict.REPEATED
-    assert sequences.check("s", "execution", 8) is Verdict.GAP
-    assert sequences.check("s", "execution", 9) is Verdict.NEXT
+    assert sequences.check("s", "execution", 8) is Verdict.AHEAD
+    assert sequences.check("s", "execution", 10**9) is Verdict.AHEAD
+    assert sequences.check("s", "execution", 6) is Verdict.NEXT
     assert sequences.check("s", "strategy", 1) is Verdict.NEXT
-    assert sequences.check("t", "execution", 2) is Verdict.GAP
+    assert sequences.check("t", "execution", 2) is Verdict.AHEAD
+
+
+def test_a_shell_may_skip_a_few_numbers_and_none_may_skip_many() -> None:
+    sequences = Sequences({("s", "execution.shell.1"): 4})
+
+    assert sequences.check("s", "execution.shell.1", 10**9) is Verdict.AHEAD
+    assert sequences.check("s", "execution.shell.1", 6) is Verdict.GAP
+    assert sequences.check("s", "execution.shell.1", 7) is Verdict.NEXT
+
+
+def test_after_a_lost_piece_of_the_log_each_source_goes_on_where_it_is() -> None:
+    sequences = Sequences({("s", "execution"): 4}, is_whole=False)
+
+    assert sequences.check("s", "execution", 900) is Verdict.GAP
+    assert sequences.check("s", "execution", 902) is Verdict.AHEAD
+    assert sequences.check("s", "strategy", 700) is Verdict.GAP
+    assert sequences.check("s", "strategy", 10**9) is Verdict.AHEAD
+
+
+def test_a_number_far_ahead_is_one_finding_and_the_next_ones_are_stored() -> None:
+    events = bar_sets("s", 20)
+    last = events[-3]
+    ahead = [msgspec.structs.replace(last, seq=10**9 + at, id=f"s/market_data/{10**9 + at}") for at in range(50)]
+
+    batch = packed([*events[:3], *ahead, *events[3:]])
+
+    assert [(found.code, found.count) for found in batch.findings] == [("sequence_ahead", 1)]
+    assert batch.stored["s", "market_data"].seq == 20
+    assert len(parsed(dict(batch.copies)["bars"], "bars")) == 20 * 2
 
 
 def test_a_flood_of_repeated_numbers_is_one_finding() -> None:
@@ -178,7 +209,7 @@ def test_every_event_of_an_order_is_a_row_of_its_own(driver: Any) -> None:
 
     packer = Packer(EPOCH_NS, Sequences({}))
     for stream_seq, event in enumerate(core.seen, 1):
-        packer.add(stream_seq, "order.evt.any.s1", wire(event))
+        packer.add(stream_seq, subjects.of(event), wire(event))
     rows = parsed(dict(packer.take().copies)["order_events"], "order_events")
 
     assert names == ["requested", "accepted"] * 2 + ["filled", "expired", "filled", "filled"]

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any, cast
 
-from live_runner.contracts import codec
+from live_runner.contracts import codec, subjects
 from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.manifest import announce, announce_again, refuse
 from live_runner.contracts.messages import Announced, Event
@@ -55,4 +55,6 @@ def announced() -> Announced:
 
 
 def message(number: int, event: Event) -> Message:
-    return Message(stream_seq=number, subject="", data=codec.stamp(codec.encode(event), number), pending=0)
+    return Message(
+        stream_seq=number, subject=subjects.of(event), data=codec.stamp(codec.encode(event), number), pending=0
+    )
