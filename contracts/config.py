@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+SYMBOL_LENGTH_MAX: Final = 100
+"""Characters of a symbol: it stands in subjects and in indexes of the database."""
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -226,8 +230,12 @@ def _symbol_problems(market: Market) -> Iterator[Violation]:
     for number, symbol in enumerate(market.symbols):
         key = f"market.symbols[{number}]"
         token = symbol_token(symbol)
-        if not token:
-            yield Violation(key, f"'{symbol}' is not a valid symbol", "Use unified symbols, for example BTC/USDT:USDT")
+        if not token or len(symbol) > SYMBOL_LENGTH_MAX or not symbol.isprintable():
+            yield Violation(
+                key,
+                f"'{symbol[:SYMBOL_LENGTH_MAX]}' is not a valid symbol",
+                "Use unified symbols, for example BTC/USDT:USDT",
+            )
         elif token in tokens:
             is_same = tokens[token] == symbol
             what = "is listed twice" if is_same else f"and '{tokens[token]}' have the same subject on the bus"

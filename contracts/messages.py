@@ -12,9 +12,10 @@ defaults and are appended; a renamed meaning is a new message.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from live_runner.contracts.policy import BackoffState, ExecutionPolicy
 
@@ -273,11 +274,11 @@ class Announced(Event, frozen=True, kw_only=False, tag="session.announced"):
     strategy_hash: str
     engine_version: str
     engine_hash: str
-    warmup_bars: int
+    warmup_bars: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     """max(strategy's own requirement, config)."""
-    speed: float | None = None
+    speed: Annotated[float, Meta(ge=0.001, le=1e9)] | None = None
     """Pace of a recording as a multiple of real time; no part of the configuration that events depend on."""
-    engine: int = 1
+    engine: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 1
     """Engine version (contracts/engine.py) of the ``run`` that announces."""
 
 

@@ -19,6 +19,7 @@ from live_runner.contracts.ids import CORE_ROLES, event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
 from live_runner.contracts.messages import Announced, Event, Started
+from live_runner.contracts.subjects import is_session
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.strategies import loader
 
@@ -72,7 +73,7 @@ class Recording:
                 reason="unreadable",
                 position=self.events + 1,
             ) from error
-        if not self.session:
+        if not self.session and is_session(head.session):
             self.session = head.session
         elif head.session != self.session:
             raise RecordingError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from live_runner.contracts.errors import RunnerError, SessionRefused
@@ -133,7 +133,8 @@ class Recorder:
         self._epoch_ns = epoch
         sources = await writer.sources()
         last = {(session, source): seq for session, source, seq, _ in sources}
-        self._packer = Packer(epoch, Sequences(last, is_whole=start >= state.first_seq))
+        self._is_whole = start >= state.first_seq
+        self._packer = Packer(epoch, Sequences(last, is_whole=self._is_whole))
         self.events_of.clear()
         for session, _, _, events in sources:
             self._add(session, events)
@@ -187,10 +188,48 @@ class Recorder:
             batch = self._packer.take()
             self._some.clear()
             self._room.set()
-            await writer.store(batch)
-            self._count(batch)
+            await self._store(writer, batch)
             if self._stop.is_set():
                 self._some.set()
+
+    async def _store(self, writer: Writer, batch: Batch) -> None:
+        from live_runner.services.recorder.writer import BatchRefused
+
+        try:
+            await writer.store(batch)
+            self._count(batch)
+        except BatchRefused as error:
+            self._log.warning(
+                "a batch is refused; storing it in parts", messages=len(batch.messages), reason=error.what
+            )
+            await self._store_in_parts(writer, batch.messages)
+
+    async def _store_in_parts(self, writer: Writer, messages: list[tuple[int, str, bytes]]) -> None:
+        """Halve what the database refuses until the bad message stands alone, and keep that one in a finding."""
+        from live_runner.services.recorder.writer import BatchRefused
+
+        last = {(session, source): seq for session, source, seq, _ in await writer.sources()}
+        sequences = Sequences(last, is_whole=self._is_whole)
+        parts = deque([messages])
+        while parts:
+            part = parts.popleft()
+            packer = Packer(self._epoch_ns, sequences.copy())
+            for message in part:
+                packer.add(*message)
+            batch = packer.take()
+            try:
+                await writer.store(batch)
+            except BatchRefused as error:
+                if len(part) > 1:
+                    half = len(part) // 2
+                    parts.extendleft((part[half:], part[:half]))
+                    continue
+                packer = Packer(self._epoch_ns, sequences.copy())
+                packer.add_refused(*part[0], error.what)
+                batch = packer.take()
+                await writer.store(batch)
+            sequences = packer.sequences
+            self._count(batch)
 
     def _count(self, batch: Batch) -> None:
         self.committed = batch.last_stream_seq

@@ -13,6 +13,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -31,7 +32,7 @@ from live_runner.services.runtime.config.settings import masked
 from live_runner.services.runtime.postgres import database
 from live_runner.services.runtime.service import log
 
-__all__ = ["RETRY_FIRST_S", "RETRY_LONGEST_S", "Writer"]
+__all__ = ["RETRY_FIRST_S", "RETRY_LONGEST_S", "BatchRefused", "Writer"]
 
 RETRY_FIRST_S: Final = 0.1
 RETRY_LONGEST_S: Final = 5.0
@@ -44,7 +45,18 @@ SWITCH_S: Final = 0.0001
 
 With Python's 5 ms the database mostly waited: a batch's next COPY was sent when a turn came up, fifteen times a batch.
 """
+_REFUSES: Final = ("22", "23", "54")
+"""Classes of SQLSTATE for values that do not fit: data, integrity, limits of the program."""
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, pg.ReadOnlySqlTransaction)
+
+REASON_CHARACTERS_MAX: Final = 500
+LOCK_WAIT_S: Final = 1.0
+"""How long the lock of a connection that has just been closed may take to be free."""
+
+
+class BatchRefused(OurFault):
+    """The database does not take a value of a batch, however often it is tried."""
+
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -86,7 +98,8 @@ class Writer:
 
     async def sources(self) -> list[tuple[str, str, int, int]]:
         """Session, source, last stored number and stored events of each source, the latest last."""
-        rows = await self._in_thread(lambda: self._connected().execute(SOURCES).fetchall())
+        rows: list[tuple[Any, ...]] = []
+        await self._until_it_works(lambda: rows.extend(self._connected().execute(SOURCES).fetchall()))
         return [(session, source, seq, events) for session, source, seq, events in rows]
 
     async def held(self) -> list[int] | None:
@@ -96,7 +109,7 @@ class Writer:
         return found if works else None
 
     async def store(self, batch: Batch) -> None:
-        """Store a batch, once, however often it takes."""
+        """Store a batch, once, however often it takes. BatchRefused, with nothing stored, when it cannot be."""
         await self._until_it_works(lambda: self._store(batch))
 
     async def close(self) -> None:
@@ -129,7 +142,7 @@ class Writer:
             application_name="live-runner recorder",
             tcp_user_timeout=TCP_TIMEOUT_MS,
         )
-        if connection.execute("select pg_try_advisory_lock(%s)", (database.RECORDER_LOCK,)).fetchone() != (True,):
+        if not _locked(connection):
             raise DatabaseUnavailable(
                 f"Another recorder writes to {masked(self._dsn)}",
                 remedy="Stop it, or let this one stand by until it ends",
@@ -199,12 +212,16 @@ class Writer:
     def _works(self, attempt: Callable[[], None]) -> bool:
         try:
             attempt()
-        except (*_AWAY, DatabaseUnavailable) as error:
+        except (psycopg.Error, DatabaseUnavailable) as error:
             self._disconnect()
-            self._outages.note(error)
-            return False
-        except psycopg.Error as error:
-            self._disconnect()
+            if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_REFUSES):
+                raise BatchRefused(
+                    f"The database refuses a value: {' '.join(str(error).split())[:REASON_CHARACTERS_MAX]}",
+                    sqlstate=error.sqlstate,
+                ) from error
+            if isinstance(error, (*_AWAY, DatabaseUnavailable)):
+                self._outages.note(error)
+                return False
             raise OurFault(
                 f"The database refuses what the recorder stores: {' '.join(str(error).split())}",
                 remedy="Run `live-runner db migrate`, then report this with the database's version",
@@ -233,3 +250,13 @@ class Writer:
                 line.shutdown(socket.SHUT_RDWR)
         except (psycopg.Error, OSError):
             return  # it has ended meanwhile
+
+
+def _locked(connection: Connection) -> bool:
+    """Whether this is the database's one recorder; a server lets go of a closed connection's lock a little late."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while connection.execute("select pg_try_advisory_lock(%s)", (database.RECORDER_LOCK,)).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(RETRY_FIRST_S / 4)
+    return True

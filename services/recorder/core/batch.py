@@ -55,6 +55,8 @@ class Batch(msgspec.Struct, frozen=True):
     """One transaction."""
 
     last_stream_seq: int
+    messages: list[tuple[int, str, bytes]]
+    """Stream sequence, subject and bytes of everything that was packed, for when the database refuses some of it."""
     events: int
     copies: list[tuple[str, bytes]]
     """Table and its rows, header and trailer included."""
@@ -73,7 +75,7 @@ class Packer:
     def __init__(self, epoch_ns: int, sequences: Sequences) -> None:
         self._epoch_ns = epoch_ns
         self._epoch_us = epoch_ns // 1000 - PG_EPOCH_US
-        self._sequences = sequences
+        self.sequences = sequences
         self._ahead_of: dict[tuple[str, str], int] = {}
         """The last number of a source that had a later one come too early: one incident while it stands there."""
         self._event_heads: dict[tuple[str, str, str], bytes] = {}
@@ -89,8 +91,13 @@ class Packer:
         self._ended: list[str] = []
         self._last_stream_seq = 0
         self._first_recorded_ns = 0
-        self.messages = 0
+        self._messages: list[tuple[int, str, bytes]] = []
         self.bytes = 0
+
+    @property
+    def messages(self) -> int:
+        """Messages packed so far."""
+        return len(self._messages)
 
     @property
     def is_full(self) -> bool:
@@ -105,6 +112,7 @@ class Packer:
         ]
         batch = Batch(
             self._last_stream_seq,
+            self._messages,
             sum(stored.events for stored in self._stored.values()),
             copies,
             self._stored,
@@ -122,7 +130,7 @@ class Packer:
 
     def add(self, stream_seq: int, subject: str, data: bytes) -> None:
         """Pack one message; whatever it is, the position moves past it."""
-        self.messages += 1
+        self._messages.append((stream_seq, subject, data))
         self._last_stream_seq = stream_seq
         event: Event | Head
         reason = ""
@@ -158,11 +166,23 @@ class Packer:
         else:
             self._findings.rowless(event.session, type_, event.id, reason, stream_seq=stream_seq)
 
+    def add_refused(self, stream_seq: int, subject: str, data: bytes, reason: str) -> None:
+        """Pack a message that the database does not take: its bytes in a finding, and the number that it has."""
+        self._messages.append((stream_seq, subject, data))
+        self._last_stream_seq = stream_seq
+        self._unreadable(stream_seq, subject, data, reason)
+        try:
+            event = read(subject, data)
+        except MessageError:
+            return
+        if self._is_new(event, stream_seq):
+            self._count(event, stream_seq, 0, events=0)
+
     def _is_new(self, event: Event | Head, stream_seq: int) -> bool:
         """Whether the event counts as the next of its source; the finding of a number that is not the next."""
         key = (event.session, event.source)
-        last = self._sequences.last(*key)
-        verdict = self._sequences.check(*key, event.seq)
+        last = self.sequences.last(*key)
+        verdict = self.sequences.check(*key, event.seq)
         if verdict is Verdict.REPEATED:
             self._findings.repeated(*key, last=last, found=event.seq, event_id=event.id, stream_seq=stream_seq)
         elif verdict is Verdict.GAP:
@@ -174,13 +194,13 @@ class Packer:
             self._findings.ahead(*key, expected=last + 1, found=event.seq, event_id=event.id, stream_seq=stream_seq)
         return verdict.is_new
 
-    def _count(self, event: Event | Head, stream_seq: int, size: int) -> None:
+    def _count(self, event: Event | Head, stream_seq: int, size: int, *, events: int = 1) -> None:
         key = (event.session, event.source)
         stored = self._stored.get(key)
         if stored is None:
             stored = self._stored[key] = Stored()
         stored.seq = event.seq
-        stored.events += 1
+        stored.events += events
         stored.bytes += size
         stored.stream_seq = stream_seq
         if not self._first_recorded_ns:

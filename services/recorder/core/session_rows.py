@@ -12,6 +12,8 @@ from live_runner.services.recorder.core.packing import int8, json_text, numeric
 
 __all__ = ["COLUMN_CASTS", "SESSION_KINDS", "Change", "changes"]
 
+DATASET_KEY_LENGTH_MAX: Final = 200
+
 SESSION_KINDS: Final = frozenset({Announced, Joined, JoinDeclined, Started, Stopped})
 """Messages that may change these rows."""
 
@@ -111,6 +113,8 @@ def _of_config(config: dict[str, Any]) -> dict[str, Any]:
 
 def _dataset_key(manifest: dict[str, Any]) -> str | None:
     key = _pick(manifest, "hash", str) or _pick(manifest, "sha256", str)
+    if key is not None and len(key) > DATASET_KEY_LENGTH_MAX:
+        raise ValueError(f"a dataset hash of {len(key)} characters")
     return None if key is None else _plain(key)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from fix_nats import BusFactory
 from fix_recorder import Numbered, bar_sets, publish, recording, stored_bytes, until
 
+from live_runner.contracts import codec
 from live_runner.contracts import messages as m
 from live_runner.services.runtime.postgres import archive
 
@@ -171,8 +174,6 @@ def test_bytes_that_are_no_message_are_kept_in_an_incident(
 def test_a_message_of_a_newer_version_is_stored_without_rows(
     bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
 ) -> None:
-    import msgspec
-
     plain = msgspec.to_builtins(Numbered("newer").take(samples["ops.command"]))
     data = msgspec.msgpack.encode({**plain, "type": "ops.invented"})
 
@@ -190,8 +191,6 @@ def test_a_message_of_a_newer_version_is_stored_without_rows(
 def test_an_amount_that_is_no_number_costs_its_rows_and_nothing_else(
     bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
 ) -> None:
-    import msgspec
-
     bad = msgspec.structs.replace(samples["order.filled"], price="about a hundred")
     nul = msgspec.structs.replace(samples["ops.incident"], message="a\0b", details={"k\0": "v\0", "raw": "\\u0000"})
     numbered = Numbered("bad")
@@ -208,3 +207,74 @@ def test_an_amount_that_is_no_number_costs_its_rows_and_nothing_else(
         ("a\u2400b", {"k\u2400": "v\u2400", "raw": "\\u0000"})
     ]
     assert value(postgres_dsn, "select count(*) from incidents where code = 'no_rows'") == 1
+
+
+def test_a_value_that_the_database_refuses_is_kept_apart_and_the_rest_is_stored(
+    bus_factory: BusFactory, dsn: str, samples: dict[str, m.Event]
+) -> None:
+    """An order id that no index takes: 9,000 bytes that cannot be compressed."""
+    filled = samples["order.filled"]
+    assert isinstance(filled, m.Filled)
+    letters = Random(5)
+    order_id = "".join(chr(letters.randrange(0x4E00, 0x9F00)) for _ in range(3_000))
+    numbered = Numbered("big")
+    before = [numbered.take(event) for event in bar_sets("big", 40)]
+    bad = numbered.take(msgspec.structs.replace(filled, order_id=order_id))
+    after = [numbered.take(event) for event in bar_sets("big", 40)]
+
+    async def run() -> None:
+        async with bus_factory() as bus:
+            end = await publish(bus, [*before, bad, *after])
+            async with recording(bus, dsn) as running:
+                await running.has(end)
+            async with recording(bus, dsn) as again:
+                await again.has(await publish(bus, [numbered.take(event) for event in bar_sets("big", 1)]))
+
+    asyncio.run(run())
+
+    assert value(dsn, "select count(*) from event") == 40 * 3 * 2 + 3
+    [(code, reason, kept)] = rows(
+        dsn, "select code, details->>'reason', decode(details->>'base64', 'base64') from incidents"
+    )
+    assert code == "unreadable_message"
+    assert reason.startswith("The database refuses a value")
+    assert codec.decode(kept) == msgspec.structs.replace(bad, recorded_ns=codec.decode(kept).recorded_ns)
+    [seq] = {seq for (seq,) in rows(dsn, "select seq from recorder_source where source = 'execution'")}
+    assert seq == 82, "the number of the refused message is taken"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"warmup_bars": 2**63}, {"warmup_bars": -1}, {"engine": 2**40}, {"speed": 0.0}],
+    ids=str,
+)
+def test_an_announcement_out_of_bounds_is_stored_in_the_log_only(
+    bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event], change: dict[str, Any]
+) -> None:
+    numbered = Numbered("odd")
+    bad = numbered.take(msgspec.structs.replace(samples["session.announced"], **change))
+
+    async def run() -> None:
+        async with bus_factory() as bus, recording(bus, postgres_dsn) as running:
+            await running.has(await publish(bus, [bad, *(numbered.take(event) for event in bar_sets("odd", 1))]))
+
+    asyncio.run(run())
+
+    assert value(postgres_dsn, "select count(*) from event") == 4
+    assert rows(postgres_dsn, "select session, code from incidents") == [("odd", "no_rows")]
+    assert value(postgres_dsn, "select count(*) from sessions") == 0
+
+
+def test_a_dataset_hash_too_long_for_an_index_makes_no_row(
+    bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
+) -> None:
+    bad = msgspec.structs.replace(samples["session.joined"], dataset={"hash": "/etc/" + "x" * 9_000})
+
+    async def run() -> None:
+        async with bus_factory() as bus, recording(bus, postgres_dsn) as running:
+            await running.has(await publish(bus, [Numbered("odd").take(bad)]))
+
+    asyncio.run(run())
+
+    assert rows(postgres_dsn, "select session, code from incidents") == [("odd", "no_rows")]
+    assert value(postgres_dsn, "select count(*) from datasets") == 0

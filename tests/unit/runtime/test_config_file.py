@@ -37,6 +37,7 @@ def parse(text: str) -> Config:
 
 
 MISTAKES = [
+    ("ETH/USDT:USDT]", f"{'E' * 9000}/USDT]", "market.symbols[1]", 7, "unified symbols"),
     ("timeframe: 1m", "timeframe: 0.5m", "market.timeframe", 8, "30s"),
     ("maker:", "makr:", "fees.makr", 13, "maker"),
     ("5e-4", "abc", "fees.taker", 13, "from -1 to 1"),
