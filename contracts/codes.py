@@ -215,6 +215,10 @@ INCIDENTS: Final = {
         "The strategy's process hung or crashed too often; the session's entries are stopped and it ends.",
         "Mend the strategy (see its log) and run it as a new session.",
     ),
+    "strategy_never_warm": Code(
+        "An indicator of the strategy had no value at the end of the session.",
+        "Check how the strategy updates it, and how many bars `warmup` asks for.",
+    ),
     "strategy_restarted": Code(
         "The strategy's process hung or crashed and is started again from the log.",
         "Look at the strategy's log; `limits.decide_timeout_s` is its time for one decision.",

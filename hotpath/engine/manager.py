@@ -156,6 +156,7 @@ class Manager:
         held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
         apply_report(order, REPORT_REJECTED)
         state.rejected += 1
+        state.count_failure(state.rejections, code, f"{market.symbol} {SIDES[order.side]}: {message or code}")
         policy = order.policy if order.policy is not None else state.policy
         permitted = self.may_fall_back(order, FALLBACK_REJECT)
         tries_again = not permitted and retryable and (order.reduce or order.attempt < policy.attempts)
@@ -203,6 +204,7 @@ class Manager:
         """The runner does not carry an intent out, or tries no further: a token and one sentence for the strategy."""
         state = self.state
         state.denied += 1
+        state.count_failure(state.refusals, reason, f"{symbol} {leg}: {message}")
         state.seq += 1
         if state.journals:
             state.sink.denied(

@@ -13,7 +13,8 @@ cdef class PythonDecisions(Decisions):
     cdef dict places
     cdef object call_observe, call_on_bar, call_on_fill, call_on_rejection, call_on_order_update, call_select
     cdef readonly bint handles_fills, handles_rejections, handles_updates
-    cdef object failures, draft_class
+    cdef readonly object failures
+    cdef object draft_class
     cdef bint failed                        # a call failed since the last decision
     cdef list bars                          # by symbol, as the strategy is shown them
     cdef object view

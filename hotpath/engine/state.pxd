@@ -94,6 +94,7 @@ cdef class State:
     cdef public int changes           # legs marked as changed
     cdef public int backoffs                   # legs with rejections in a row
     cdef readonly list notices
+    cdef readonly dict refusals, rejections # of this run, by reason: how many, and the first in words
     cdef Notice spare                       # one that was delivered and nobody keeps; the next one is made of it
     cdef public Sink sink
     cdef public int64_t intents, requested, fills, rejected, denied, numbered, liquidations
@@ -106,5 +107,6 @@ cdef class State:
     cdef int128 equity(self) noexcept
     cdef int128 initial_margin(self, int128 notional) except *
     cdef str event_id(self)
+    cdef int count_failure(self, dict counts, str reason, str first) except -1
     @cython.locals(notice=Notice)
     cdef Notice note(self, int kind, Order order, int64_t at_ns)

@@ -31,6 +31,8 @@ REPORT_IT: Final = "This is a fault of the program: keep the session's log and r
 REAL_STAGES: Final = ("shadow", "dry_order", "live_small", "live")
 """Stages whose orders go to a venue; in every other one the paper venue fills them."""
 BASIS_POINTS: Final = 10_000
+REASONS_MAX: Final = 100
+"""Reasons that refusals and rejections are counted by."""
 FUNDING_WAITING_MAX: Final = 10_000
 """Funding rates of one symbol that may wait for its next bar."""
 RATE_DECIMALS: Final = 18
@@ -332,6 +334,8 @@ class State:
             self.index[symbol] = index
         self.orders = []
         self.notices = []
+        self.refusals: dict[str, list[Any]] = {}
+        self.rejections: dict[str, list[Any]] = {}
         self.spare: Notice | None = None
         self.has_notices = False
         self.sink = None
@@ -394,6 +398,13 @@ class State:
     def event_id(self) -> str:
         """The id of the last event."""
         return f"{self.name}/execution/{self.seq}"
+
+    def count_failure(self, counts: dict[str, list[Any]], reason: str, first: str) -> None:
+        """One more for this reason; of the first one the sentence is kept."""
+        if reason in counts:
+            counts[reason][0] += 1
+        elif len(counts) < REASONS_MAX:
+            counts[reason] = [1, first]
 
     def note(self, kind: int, order: Order, at_ns: int) -> Notice:
         """One more notice for the strategy."""

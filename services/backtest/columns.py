@@ -21,6 +21,7 @@ from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.hotpath.engine.python_host import PythonHost
 from live_runner.hotpath.engine.session import Session
 from live_runner.services.backtest.compiled_twin import compiled_twin
+from live_runner.services.backtest.failures import FAILED_CALL, Failure, cold, counted
 from live_runner.services.backtest.market import END_OF_RECORDING, numbered
 from live_runner.services.backtest.session import (
     BacktestResult,
@@ -32,7 +33,7 @@ from live_runner.services.backtest.session import (
 )
 from live_runner.services.market_data.core.sets import SetTimeline
 from live_runner.services.strategy.core.account import rules_of
-from live_runner.services.strategy.core.failures import Failures
+from live_runner.services.strategy.core.failures import Failures, cold_indicators
 from live_runner.services.strategy.core.news import hooks_of
 from live_runner.strategies.base import Draft, OrderUpdate, Rejection, Strategy
 from live_runner.strategies.loader import StrategySource
@@ -67,7 +68,14 @@ def run_columns(
         sink(announced)
         sink(started)
     stopped = backtest.run(progress)
-    return BacktestResult(started=started, stopped=stopped, settled=None, sets=len(timeline), failure=backtest.failure)
+    return BacktestResult(
+        started=started,
+        stopped=stopped,
+        settled=None,
+        sets=len(timeline),
+        failure=backtest.failure,
+        failures=backtest.failures,
+    )
 
 
 class ColumnsBacktest:
@@ -91,6 +99,7 @@ class ColumnsBacktest:
         self._market: Final[Iterator[Event]] = iter(()) if sink is None else numbered(started.session, timeline.items())
         self._coming: list[Event] = []
         """Events of the market up to the set that is played next."""
+        self._compiled: Final = compiled
         host = _compiled_host if compiled else _python_host
         self._host: Final = host(self.engine, started, config, strategy_class)
 
@@ -147,6 +156,22 @@ class ColumnsBacktest:
         trouble: str = self._host.trouble
         return trouble
 
+    @property
+    def failures(self) -> list[Failure]:
+        """What went wrong so far; of a compiled strategy what the engine refused."""
+        state, found, where = self.engine.state, [], ""
+        if not self._compiled:
+            strategy = self._host.strategy
+            found = [
+                Failure(kind=FAILED_CALL, reason=reason, count=count, first=first, where=place)
+                for reason, (count, first, place) in self._host.failures.counts.items()
+            ]
+            found += cold(cold_indicators(strategy))
+            code = type(strategy).on_bar.__code__
+            where = f"{code.co_filename}:{code.co_firstlineno}"
+        found += counted("refused", state.refusals, where)
+        return found + counted("rejected", state.rejections, where)
+
     def _come(self) -> None:
         """Read the market on to the next set, which causes what the engine does then."""
         self._coming = []
@@ -179,7 +204,7 @@ def _python_host(engine: Session, started: Started, config: Config, strategy_cla
         strategy,
         hooks_of(strategy, HOOKS),
         Draft,
-        Failures(),
+        Failures(strategy),
         MappingProxyType(rules),
         BackoffView,
         Rejection,

@@ -16,6 +16,7 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.manifest import announce, start
 from live_runner.contracts.messages import Announced, Event, Instrument, Joined, Settled, Started, Stopped
+from live_runner.services.backtest.failures import Failure
 from live_runner.services.backtest.loop import Backtest
 from live_runner.services.backtest.market import numbered
 from live_runner.services.execution.core.models import model_names
@@ -65,6 +66,8 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     sets: int
     failure: str = ""
     """The first call into strategy code that raised; from there on nothing was opened. "" when none did."""
+    failures: list[Failure] = []
+    """What went wrong, by kind and reason; only of a backtest over columns."""
 
 
 def load_strategy(config: Config, source: StrategySource) -> type[Strategy[Any, Any]]:

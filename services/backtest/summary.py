@@ -6,21 +6,24 @@ second, events stored) is added as extra lines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from rich.table import Table
 
 from live_runner.contracts.messages import Stopped
+from live_runner.services.backtest.failures import Failure
 
 __all__ = ["summary_fields", "summary_table"]
 
 _WORDS = {"pnl": "PnL"}
 
 
-def summary_fields(stopped: Stopped, **facts: Any) -> dict[str, Any]:
+def summary_fields(stopped: Stopped, failures: Sequence[Failure] = (), **facts: Any) -> dict[str, Any]:
     """The summary as plain data for ``--json``."""
-    return {"session": stopped.session, "reason": stopped.reason, **stopped.summary, **facts}
+    rows = [msgspec.to_builtins(row) for row in failures]
+    return {"session": stopped.session, "reason": stopped.reason, **stopped.summary, **facts, "failures": rows}
 
 
 def summary_table(fields: Mapping[str, Any], *, title: str | None = None) -> Table:
@@ -30,7 +33,7 @@ def summary_table(fields: Mapping[str, Any], *, title: str | None = None) -> Tab
     table.add_column("what")
     table.add_column("value", justify="right")
     for key, value in fields.items():
-        if key == "session":
+        if key in ("session", "failures"):
             continue
         if isinstance(value, Mapping):
             table.add_row(_words(key), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,10 +16,14 @@ from live_runner.services.runtime.config import config_file
 if TYPE_CHECKING:
     from live_runner.contracts.messages import Announced
     from live_runner.services.backtest.session import Engine
+    from live_runner.services.backtest.tryout import Tryout
     from live_runner.strategies.base import Strategy
     from live_runner.strategies.loader import StrategySource
 
-__all__ = ["LoadedConfig", "engine", "load_config"]
+__all__ = ["TRIED_BARS", "LoadedConfig", "engine", "load_config", "tried_on_simulated_bars"]
+
+TRIED_BARS: Final = 200
+"""Bars of the simulated market that a strategy is tried on, after its warmup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,32 @@ def load_config(path: Path, *, session: str | None = None, speed: float | None =
     strategy_class = load_strategy(file.config, source)
     config = with_defaults(file.config, strategy_class)
     return LoadedConfig(config, source, strategy_class, warmup_needed(config, strategy_class))
+
+
+def tried_on_simulated_bars(loaded: LoadedConfig) -> Tryout:
+    """The strategy over ``TRIED_BARS`` bars of the simulated market, after its warmup."""
+    from live_runner.services.backtest.session import MarketFacts
+    from live_runner.services.backtest.tryout import try_out
+    from live_runner.services.market_data.feed import recording_source
+
+    market = msgspec.structs.replace(
+        loaded.config.market,
+        source="simulated",
+        dataset=None,
+        start=None,
+        end=None,
+        bars=loaded.warmup_bars + TRIED_BARS,
+    )
+    config = msgspec.structs.replace(loaded.config, market=market)
+    source = recording_source(config, Path())
+    plan = source.plan_now(loaded.warmup_bars)
+    facts = MarketFacts(
+        instruments=source.instruments(),
+        dataset=source.manifest_view(),
+        warmup_found=plan.warmup_found,
+        first_open_ns=plan.first_open_ns,
+    )
+    return try_out(config, loaded.source, loaded.strategy_class, facts, source.timeline(), engine(loaded.source))
 
 
 def strategy_source(file: config_file.ConfigFile) -> StrategySource:

@@ -39,7 +39,7 @@ Exit codes:
   1    a comparison, replay or check found a difference or a problem, or a run of a sweep failed
   2    the command line is wrong
   64   the configuration is wrong, or a port or folder cannot be used
-  65   a strategy, dataset, candle file or recorded session is missing or unusable
+  65   a strategy, dataset, candle file or recorded session is missing or unusable, or the strategy failed
   66   a service refused the session
   67   an operator's command was not accepted
   68   another process has the service's role in this session

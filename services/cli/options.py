@@ -12,13 +12,24 @@ import typer
 if TYPE_CHECKING:
     from live_runner.services.runtime.config.settings import Settings
 
-__all__ = ["HomeOption", "JsonOption", "SessionArgument", "database_settings", "running_settings", "settings_of"]
+__all__ = [
+    "AllowFailuresOption",
+    "HomeOption",
+    "JsonOption",
+    "SessionArgument",
+    "database_settings",
+    "running_settings",
+    "settings_of",
+]
 
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Data folder. [env: LIVE_RUNNER_HOME; default: .live-runner]", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AllowFailuresOption = Annotated[
+    bool, typer.Option("--allow-failures", help="Exit with 0 even if the strategy's code failed or all was refused.")
+]
 SessionArgument = Annotated[str, typer.Argument(help="The session's name.", show_default=False)]
 
 

@@ -23,6 +23,7 @@ from live_runner.services.runtime.services import SESSION_SERVICES
 if TYPE_CHECKING:
     from live_runner.contracts.errors import StrategyError
     from live_runner.contracts.messages import Stopped
+    from live_runner.services.backtest.failures import Failure
 
 __all__ = ["Request", "play"]
 
@@ -52,6 +53,8 @@ class Request:
     takes_next_name: bool = False
     """A name that is used up gets the next number instead of being refused."""
     services: str = "auto"
+    allow_failures: bool = False
+    """Exit with 0 even if the strategy does not work."""
 
 
 def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
@@ -107,6 +110,8 @@ class _Played(NamedTuple):
     stopped: Stopped
     facts: dict[str, Any]
     failure: StrategyError | None
+    failures: list[Failure]
+    """What went wrong in it."""
 
 
 class _Runner:
@@ -155,6 +160,11 @@ class _Runner:
         code = self._report(request, loaded, played)
         if played.failure is not None:
             raise played.failure
+        from live_runner.services.backtest.failures import verdict
+
+        error = verdict(played.stopped.session, played.failures, played.stopped.summary)
+        if error is not None and code == 0 and not request.allow_failures:
+            raise error
         return code
 
     async def _watched(self, request: Request, loaded: LoadedConfig, display: Display) -> _Played:
@@ -213,7 +223,8 @@ class _Runner:
         facts: dict[str, Any] = {"events_stored": await asyncio.to_thread(self._stored, session.session)}
         if isinstance(sets, int) and not session.was_under_way and played_s > 0:
             facts["bar_sets_per_second"] = round(sets / played_s, 1)
-        return _Played(stopped, facts, session.failure(stopped))
+        failures = await asyncio.to_thread(self._failures, session.session)
+        return _Played(stopped, facts, session.failure(stopped), failures)
 
     async def _recorded(self, stream_seq: int) -> None:
         """Wait until the recorder has committed up to the end; DatabaseUnavailable when it makes no headway."""
@@ -249,23 +260,35 @@ class _Runner:
         assert self._settings.timescale_dsn is not None
         return sum(found.events for found in sessions(self._settings.timescale_dsn, session))
 
+    def _failures(self, session: str) -> list[Failure]:
+        from live_runner.services.backtest.failures import Failure
+        from live_runner.services.runtime.postgres.archive import failures
+
+        assert self._settings.timescale_dsn is not None
+        return [Failure(**row) for row in failures(self._settings.timescale_dsn, session)]
+
     # -- the end -------------------------------------------------------------------------------
 
     def _report(self, request: Request, loaded: LoadedConfig, played: _Played) -> int:
+        from live_runner.services.backtest.failures import failure_lines
         from live_runner.services.backtest.summary import summary_fields, summary_table
 
-        fields = summary_fields(played.stopped, **played.facts)
+        fields = summary_fields(played.stopped, played.failures, **played.facts)
         # What took a session down would take its replay and its backtest down too.
         if not request.verify or played.failure is not None:
             if self._as_json:
                 print_json(fields)
             else:
                 show(summary_table(fields))
+                for line in failure_lines(played.failures):
+                    show(line)
             return 0
         from live_runner.services.cli.verification import compare_session, print_verdict, replay_session
 
         if not self._as_json:
             show(summary_table(fields))
+            for line in failure_lines(played.failures):
+                show(line)
         assert self._settings.timescale_dsn is not None
         replayed = replay_session(self._settings.timescale_dsn, loaded.config.session, is_quiet=self._as_json)
         compared = compare_session(

@@ -43,8 +43,27 @@ PartialOption = Annotated[
 
 
 def replay_session(dsn: str, session: str, *, is_quiet: bool) -> ReplayResult:
-    """Replay a session from the database."""
-    return replay_events(session_events(dsn, session), is_quiet=is_quiet)
+    """Replay a session from the database, with a restart of the strategy half way.
+
+    StrategyError when it agrees with the recording only without that restart.
+    """
+    from live_runner.services.runtime.postgres import archive
+
+    half = sum(found.events for found in archive.sessions(dsn, session)) // 2
+    restarted = replay_events(session_events(dsn, session), is_quiet=is_quiet, restart_at=half)
+    if restarted.agrees or restarted.first is None or restarted.first.source != "strategy":
+        return restarted
+    result = replay_events(session_events(dsn, session), is_quiet=is_quiet)
+    if result.agrees:
+        from live_runner.contracts.errors import StrategyError
+        from live_runner.services.backtest.failures import not_restartable
+
+        raise StrategyError(
+            not_restartable(f"after event {half} of {session}: {restarted.first}").first,
+            remedy="Correct the strategy and run it as a new session",
+            session=session,
+        )
+    return result
 
 
 def compare_session(
@@ -75,13 +94,15 @@ def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Com
     return 0 if replayed.agrees and compared.agrees else 1
 
 
-def replay_events(events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: bool = False) -> ReplayResult:
+def replay_events(
+    events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: bool = False, restart_at: int = 0
+) -> ReplayResult:
     """Replay recorded events with the engine of this machine."""
     from live_runner.services.forensics.replay import replay
     from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
 
     shown = counted(events, "events replayed", is_quiet=is_quiet)
-    return replay(shown, partial=partial, platform=platform_facts(), engine_hash=engine_hash())
+    return replay(shown, partial=partial, platform=platform_facts(), engine_hash=engine_hash(), restart_at=restart_at)
 
 
 def compare_log(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:

@@ -18,6 +18,7 @@ import msgspec
 from live_runner.contracts import codec
 from live_runner.contracts.errors import MessageError, RunnerError
 from live_runner.contracts.messages import Command, Event, Stopped
+from live_runner.services.backtest.failures import not_repeatable
 from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.forensics.code_check import check_playable
@@ -73,14 +74,16 @@ def replay(
     partial: bool = False,
     platform: Mapping[str, str] | None = None,
     engine_hash: str | None = None,
+    restart_at: int = 0,
 ) -> ReplayResult:
     """Fold a recording through fresh cores and compare every output with the recorded one.
 
     ``partial`` allows a recording that breaks off (a running or a crashed session); ``platform`` and
     ``engine_hash`` are those at hand, noted when the manifest names others. RecordingError when the
-    recording cannot be used, VersionMismatch when another engine or other models made it.
+    recording cannot be used, VersionMismatch when another engine or other models made it. After ``restart_at`` events
+    (0: never) the strategy is put back from a snapshot into a fresh object, as after a crash.
     """
-    run = _Replay()
+    run = _Replay(restart_at)
     for wire in run.recording.pieces(events):
         if run.broken:
             # Read on all the same: a hole in the recording explains more than what it led to.
@@ -96,7 +99,8 @@ def replay(
 class _Replay:
     """The two cursors and the recording between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, restart_at: int = 0) -> None:
+        self.restart_at = restart_at
         self.recording = Recording()
         self.differences = Differences()
         self.cursors: dict[str, ReplayCursor] = {}
@@ -107,6 +111,9 @@ class _Replay:
 
     def fold(self, wire: bytes) -> None:
         """The next recorded event: an output to compare, an input to fold, or neither."""
+        if self.restart_at and self.cursors and self.recording.events >= self.restart_at:
+            self.restart_at = 0
+            self._restart()
         canonical = codec.canonical(wire)
         if self.cursors and (self._is_as_made(canonical) or self._is_bars(canonical)):
             return
@@ -120,6 +127,15 @@ class _Replay:
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
             # Canonical: a core never sees when an event was published.
             self._input(codec.decode(canonical))
+
+    def _restart(self) -> None:
+        cursor, announced = self.cursors["strategy"], self.recording.announced
+        assert announced is not None, "the cores were made from it"
+        legacy = announced.config["strategy"]["legacy"]
+        core = StrategyCore(announced.session, loader.load(announced.strategy, announced.sources, legacy=legacy))
+        assert isinstance(cursor.core, StrategyCore)
+        core.restore(cursor.core.snapshot())
+        cursor.core = core
 
     def _is_as_made(self, canonical: bytes) -> bool:
         """Whether this is an output that was made again. Nearly every one is, and then its bytes tell all about it."""
@@ -276,6 +292,10 @@ class _Replay:
             notes.append(
                 "The session was aborted; the last call of the strategy, which never returned, is not compared"
             )
+        first, announced = self.differences.first, self.recording.announced
+        if first is not None and first.source == "strategy" and announced is not None:
+            what = f"number {first.seq} of its outputs, at the close {first.close_ns}, is another one"
+            notes.append(not_repeatable(announced.sources, what).first)
         if not self.recording.stopped and not self.broken:
             notes.append(f"The recording ends after {self.recording.events} events; what follows is not compared")
         return notes

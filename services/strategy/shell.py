@@ -90,16 +90,26 @@ class StrategyShell(CoreShell):
         core = self.core
         assert isinstance(core, StrategyCore)
         while core.failures:
-            failed, trace = core.failures.pop(0)
+            failed, trace, where = core.failures.pop(0)
             await self.incident(
                 "error",
                 "strategy_failed",
                 f"{failed.call} of {failed.symbol} raised {failed.error}",
                 cause=event.id + failed.symbol + failed.call,
                 traceback=trace,
+                where=where,
                 symbol=failed.symbol,
                 call=failed.call,
             )
+        if not is_recovered and any(isinstance(effect, Finished) for effect in effects):
+            for name in core.cold_indicators:
+                await self.incident(
+                    "warning",
+                    "strategy_never_warm",
+                    f"The indicator '{name}' never had a value",
+                    cause=event.id + name,
+                    indicator=name,
+                )
         if core.halted and not self._is_ending and not is_recovered:
             self._is_ending = True
             await self.bus.send(

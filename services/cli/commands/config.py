@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from live_runner.services.cli.options import JsonOption
+from live_runner.services.cli.options import AllowFailuresOption, JsonOption
 
 __all__ = ["app"]
 
@@ -20,15 +20,24 @@ app = typer.Typer(help="Check a configuration file, or print its JSON schema.", 
 )
 def check(
     config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
+    allow_failures: AllowFailuresOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a configuration and its strategy as `run` would; print every value, defaults included."""
+    """Read a configuration and its strategy as `run` would, and try the strategy on 200 simulated bars.
+
+    Prints every value, defaults included, and the first of whatever went wrong.
+    """
+    import msgspec
+
     from live_runner.contracts.manifest import config_fields, config_hash
-    from live_runner.services.cli.loaded_config import load_config
+    from live_runner.services.backtest.failures import failure_lines, verdict
+    from live_runner.services.cli.loaded_config import TRIED_BARS, load_config, tried_on_simulated_bars
     from live_runner.services.cli.output import print_json, show
 
     loaded = load_config(config)
     fields = config_fields(loaded.config)
+    tried = tried_on_simulated_bars(loaded)
+    error = verdict(loaded.config.session, tried.failures, tried.summary)
     if as_json:
         print_json(
             {
@@ -37,14 +46,21 @@ def check(
                 "strategy_hash": loaded.source.hash,
                 "strategy": loaded.source.strategy,
                 "warmup_bars": loaded.warmup_bars,
+                "failures": [msgspec.to_builtins(row) for row in tried.failures],
             }
         )
+        if error is not None and not allow_failures:
+            raise error
         return
     import yaml
 
     show(yaml.safe_dump(fields, sort_keys=False, allow_unicode=True).rstrip())
     show(f"# strategy {loaded.source.strategy}, warmup {loaded.warmup_bars} bars")
     show(f"# config hash {config_hash(fields)}, strategy hash {loaded.source.hash}")
+    for line in failure_lines(tried.failures):
+        show(f"# {TRIED_BARS} simulated bars: {line}")
+    if error is not None and not allow_failures:
+        raise error
 
 
 @app.command(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
+from live_runner.services.cli.options import AllowFailuresOption, HomeOption, JsonOption, settings_of
 
 __all__ = ["ConfigArgument", "Services", "Stage", "register"]
 
@@ -64,6 +64,7 @@ def run(
         Services,
         typer.Option(help="Start services of its own, or use running ones; auto uses running ones if there are any."),
     ] = Services.AUTO,
+    allow_failures: AllowFailuresOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +83,13 @@ def run(
     from live_runner.services.cli.runner import Request, play
 
     request = Request(
-        config=config, stage=stage.value, session=session, speed=speed, verify=verify, services=services.value
+        config=config,
+        stage=stage.value,
+        session=session,
+        speed=speed,
+        verify=verify,
+        services=services.value,
+        allow_failures=allow_failures,
     )
     raise typer.Exit(play(settings, [request], as_json=as_json))
 

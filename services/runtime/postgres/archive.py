@@ -12,12 +12,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from live_runner.contracts.errors import ServiceUnavailable
 from live_runner.services.runtime.postgres.database import RECORDER_LOCK, connect
 
-__all__ = ["Position", "RecordedSession", "adopt_log", "events", "position", "sessions"]
+__all__ = ["Position", "RecordedSession", "adopt_log", "events", "failures", "position", "sessions"]
 
 _ROWS_AT_ONCE: Final = 100
 """Rows handed over in one block: a reader takes less of the processor than it takes with COPY."""
@@ -49,6 +49,12 @@ _SESSIONS: Final = """
     ) as marked on true
     where %(session)s::text is null or sessions.session = %(session)s
     order by announced_at nulls first, sessions.session
+"""
+
+
+_FAILURES: Final = """
+    select kind, reason, count, first, coalesce(location, '') as where from failures
+    where session = %s order by kind, reason
 """
 
 
@@ -101,6 +107,12 @@ def sessions(dsn: str, session: str | None = None) -> list[RecordedSession]:
     """Every session in the order of announcement, or the one of that name (none: an empty list)."""
     with connect(dsn) as connection, connection.cursor(row_factory=class_row(RecordedSession)) as cursor:
         return cursor.execute(_SESSIONS, {"session": session}).fetchall()
+
+
+def failures(dsn: str, session: str) -> list[dict[str, Any]]:
+    """What went wrong in a session: kind, reason, count, the first in words, and where in the strategy."""
+    with connect(dsn) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_FAILURES, (session,)).fetchall()
 
 
 def position(dsn: str) -> Position | None:

@@ -4,43 +4,75 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import FailedCall
+from live_runner.strategies.source_modules import strategy_line
 
-__all__ = ["ERROR_CHARS_MAX", "TRACEBACKS_MAX", "Failures"]
+__all__ = ["ERROR_CHARS_MAX", "REASONS_MAX", "TRACEBACKS_MAX", "Failed", "Failures", "cold_indicators"]
 
 ERROR_CHARS_MAX: Final = 500
 """Longest error line in an event, in characters."""
 TRACEBACKS_MAX: Final = 1000
 """Tracebacks kept for the shell until it takes them; of later ones only the line is kept."""
+REASONS_MAX: Final = 100
+"""Calls and classes of errors that are counted apart."""
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{4,}")
 _PATH: Final = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[\\/][\w.@+-]+)+[\\/]([\w.@+-]+)")
 
 
-class Failures:
-    """Collects the failed calls of a step."""
+class Failed(NamedTuple):
+    """A failed call for the incident: its traceback, and the file and line of the strategy, "" where none is known."""
 
-    def __init__(self) -> None:
+    call: FailedCall
+    traceback: str
+    where: str
+
+
+class Failures:
+    """Collects the failed calls of a step. ``strategy`` is whose calls they are."""
+
+    def __init__(self, strategy: Any = None) -> None:
+        self.strategy = strategy
         self.calls: list[FailedCall] = []
         """Not yet published."""
-        self.tracebacks: list[tuple[FailedCall, str]] = []
+        self.tracebacks: list[Failed] = []
         """For the shell, which empties it."""
+        self.counts: dict[str, tuple[int, str, str]] = {}
+        """By call and class of error: how many, the first in words, and where. For a backtest's summary."""
 
     def add(self, symbol: str, call: str, error: BaseException) -> FailedCall:
         """Note a call that raised."""
         failed = FailedCall(symbol=symbol, call=call, error=_line(error))
         self.calls.append(failed)
+        where = self._where(call, error)
         if len(self.tracebacks) < TRACEBACKS_MAX:
-            self.tracebacks.append((failed, "".join(traceback.format_exception(error))))
+            self.tracebacks.append(Failed(failed, "".join(traceback.format_exception(error)), where))
+        reason = f"{call}: {type(error).__name__}"
+        count, first, place = self.counts.get(reason, (0, f"{call} of {symbol}: {failed.error}", where))
+        if count or len(self.counts) < REASONS_MAX:
+            self.counts[reason] = (count + 1, first, place)
         return failed
+
+    def _where(self, call: str, error: BaseException) -> str:
+        """The strategy's innermost line; the head of the method where the fault is in what it returned."""
+        file, line = strategy_line(error)
+        code = getattr(getattr(type(self.strategy), call, None), "__code__", None)
+        if not line and code is not None:
+            file, line = code.co_filename, code.co_firstlineno
+        return f"{file}:{line}" if line else ""
 
     def take(self) -> list[FailedCall]:
         """The failed calls since the last decision."""
         calls, self.calls = self.calls, []
         return calls
+
+
+def cold_indicators(strategy: Any) -> list[str]:
+    """Names of the strategy's indicators that have no value."""
+    return [name for name, indicator in strategy.indicators.items() if getattr(indicator, "value", 0) is None]
 
 
 def _line(error: BaseException) -> str:

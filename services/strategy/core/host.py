@@ -38,7 +38,7 @@ from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.services.strategy.core import stored
 from live_runner.services.strategy.core.account import Account, LegKey
 from live_runner.services.strategy.core.decisions import MessageDecisions
-from live_runner.services.strategy.core.failures import Failures
+from live_runner.services.strategy.core.failures import Failed, Failures, cold_indicators
 from live_runner.services.strategy.core.news import NEWS, OpenOrder, OrderEvents, hooks_of
 from live_runner.strategies.base import Bar, Strategy
 from live_runner.strategies.parameters import create
@@ -80,9 +80,19 @@ class StrategyCore:
         return self._numbering.seq
 
     @property
-    def failures(self) -> list[tuple[FailedCall, str]]:
+    def failures(self) -> list[Failed]:
         """Failed calls and their tracebacks, for incidents; the shell empties the list."""
         return self._failures.tracebacks
+
+    @property
+    def cold_indicators(self) -> list[str]:
+        """Names of the strategy's indicators that have no value yet."""
+        return cold_indicators(self.strategy)
+
+    @property
+    def failure_counts(self) -> Mapping[str, tuple[int, str, str]]:
+        """Failed calls of this run by call and class of error: how many, the first in words, and where."""
+        return self._failures.counts
 
     @property
     def backoffs(self) -> Mapping[LegKey, BackoffState]:
@@ -132,6 +142,7 @@ class StrategyCore:
         self._config = config
         self._symbols = config.market.symbols
         self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
+        self._failures.strategy = self.strategy
         self._account = Account(started.instruments, self._symbols, config.account.equity)
         self._decisions = MessageDecisions(
             started.session,

@@ -119,6 +119,42 @@ def test_a_session_runs_to_its_summary_and_keeps_its_name(terminal: Terminal) ->
     assert (code, json.loads(out)["differences"]) == (0, 0)
 
 
+FAILING = """\
+from live_runner.strategies.base import Strategy, intent
+
+
+class Failing(Strategy):
+    def on_bar(self, bar, view):
+        if bar.symbol.startswith("ETH"):
+            raise ValueError("boom")
+        return [intent.open(bar.symbol, "long", -1.0, style="market", reason="try")]
+"""
+
+
+def test_a_strategy_that_fails_is_named_in_the_summary(terminal: Terminal) -> None:
+    """Calls that fail and intents that are refused: how many, why, and the line of the strategy."""
+    (terminal.folder / "failing.py").write_text(FAILING)
+    config = terminal.folder / "failing.yaml"
+    config.write_text(CONFIG.replace("module: live_runner.strategies.ema_cross", "path: failing.py") % 50)
+    config.write_text(config.read_text().replace(", parameters: {fast: 3, slow: 8, notional: 100}", ""))
+
+    code, out, err = terminal.do("run", str(config), "--stage", "paper", "--json")
+
+    failures = {(row["kind"], row["reason"]): row for row in json.loads(out)["failures"]}
+    assert code == 65
+    # After the first failed call opens are blocked, so only the first bar's intent is refused.
+    assert {key: row["count"] for key, row in failures.items()} == {
+        ("failed_call", "on_bar: ValueError"): 50,
+        ("refused", "bad_quantity"): 1,
+    }
+    assert failures["failed_call", "on_bar: ValueError"]["where"] == "failing.py:7"
+    assert "50 calls of the strategy failed in the session alpha, first: failing.py:7: on_bar of ETH/USDT:USDT" in err
+
+    code, _, err = terminal.do("run", str(config), "--stage", "paper", "--session", "beta", "--allow-failures")
+
+    assert code == 0, err
+
+
 def test_a_killed_run_leaves_no_orphans_and_goes_on_when_run_again(terminal: Terminal) -> None:
     """P11, P10: kill -9 of everything at once; the same session ends as if nothing had happened."""
     # A quarter of a minute, so that it is killed long before its end however fast the machine is.

@@ -66,9 +66,10 @@ def test_an_exception_is_named_once_and_the_legs_are_as_before() -> None:
     assert failed.error == "ValueError: no luck at <object object at 0x> in secret.py"
     assert strategy.calls == 1
     assert strategy.leg(BTC, "long").mark == 0
-    ((same, traceback),) = stream.core.failures
+    ((same, traceback, where),) = stream.core.failures
     assert same == failed
     assert "in fails" in traceback
+    assert where.rpartition(":")[0].endswith(".py")
 
 
 def test_a_type_error_is_not_taken_for_an_old_signature() -> None:
