@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import msgspec
 
-__all__ = ["ENTRIES", "BackoffState", "ExecutionPolicy", "after_fill", "after_rejection", "is_blocked"]
+from live_runner.contracts.errors import StrategyError
+
+__all__ = [
+    "ENTRIES",
+    "BackoffState",
+    "ExecutionPolicy",
+    "after_fill",
+    "after_rejection",
+    "check_policy",
+    "is_blocked",
+    "is_encodable",
+]
 
 ENTRIES: Final = ("open", "add")
 """Actions that open or enlarge a position: what a backoff, a stop or an error holds back."""
+
+
+_TEXTS_MAX: Final = 10
+_TEXT_LENGTH_MAX: Final = 100
 
 
 class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +50,32 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Seconds that the block lasts; None until an open or add of the leg fills."""
     open_rounding: str = "down"
     """``down`` or ``nearest``: how opens and adds meet the lot size. Closes always round down."""
+
+
+def check_policy(policy: ExecutionPolicy) -> None:
+    """StrategyError for a policy with a value that its field does not take; it would be recorded and never read."""
+    if not isinstance(policy, ExecutionPolicy):
+        raise StrategyError(f"The policy is a {type(policy).__name__}", remedy="Give an ExecutionPolicy")
+    fields = msgspec.structs.asdict(policy)
+    try:
+        msgspec.convert(fields, ExecutionPolicy)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise StrategyError(f"The execution policy has a value of a wrong type: {error}") from error
+    for name, value in fields.items():
+        if isinstance(value, int | float) and not -(2.0**63) < value < 2.0**63 and abs(value) != math.inf:
+            raise StrategyError(f"{name} of the execution policy is {value}", remedy="Give a number within 64 bits")
+        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple | list) else ()
+        if len(texts) > _TEXTS_MAX or not all(len(text) <= _TEXT_LENGTH_MAX and is_encodable(text) for text in texts):
+            raise StrategyError(f"{name} of the execution policy is not valid", remedy="See contracts/policy.py")
+
+
+def is_encodable(text: str) -> bool:
+    """Whether a text can be written in UTF-8, as messages are."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class BackoffState(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,11 +16,13 @@ ends an ``ioc`` order is not a timeout: no fallback follows, and a time to live 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from enum import StrEnum
+from typing import Final, Literal
 
 import msgspec
 
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.errors import StrategyError
+from live_runner.contracts.policy import ExecutionPolicy, check_policy, is_encodable
 from live_runner.strategies.numbers import Number, number_text
 
 __all__ = ["Draft", "Side", "Style", "add", "cancel", "close", "hold", "open", "partial_close", "sync_state"]
@@ -49,6 +51,48 @@ class Draft(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     order_id: str | None = None
     reason: str = ""
     policy: ExecutionPolicy | None = None
+
+    def __post_init__(self) -> None:
+        """StrategyError for a value that no recorded intent can have: the call that made the draft is refused."""
+        for name in _TEXTS:
+            _check_text(name, getattr(self, name))
+        for name in _OPTIONAL_TEXTS:
+            if (value := getattr(self, name)) is not None:
+                _check_text(name, value)
+        if not isinstance(self.fallback, tuple | list):
+            raise _refused("fallback", self.fallback, "a list of reasons")
+        if len(self.fallback) > FALLBACKS_MAX:
+            raise StrategyError(f"An intent has {len(self.fallback)} fallbacks", remedy=f"Give {FALLBACKS_MAX} at most")
+        for reason in self.fallback:
+            _check_text("fallback", reason)
+        if (lives_ns := self.time_to_live_ns) is not None and not (type(lives_ns) is int and abs(lives_ns) < 2**63):
+            raise _refused("time_to_live_ns", lives_ns, "whole nanoseconds within 64 bits")
+        if self.policy is not None:
+            check_policy(self.policy)
+
+
+TEXT_LENGTH_MAX: Final = 10_000
+"""Characters of one text of an intent."""
+FALLBACKS_MAX: Final = 10
+_TEXTS: Final = ("symbol", "leg", "action", "sizing", "close_semantics", "reason")
+_OPTIONAL_TEXTS: Final = (
+    *("quantity", "fraction", "notional", "style"),
+    *("limit_price", "take_profit", "stop_loss", "order_id"),
+)
+
+
+def _check_text(name: str, value: object) -> None:
+    if type(value) is not str and not isinstance(value, StrEnum):
+        raise _refused(name, value, "text")
+    if len(value) > TEXT_LENGTH_MAX:
+        what = f"The {name} of an intent has {len(value)} characters"
+        raise StrategyError(what, remedy=f"Give {TEXT_LENGTH_MAX} at most")
+    if not value.isascii() and not is_encodable(value):
+        raise _refused(name, value, "text without halves of surrogate pairs")
+
+
+def _refused(name: str, value: object, wanted: str) -> StrategyError:
+    return StrategyError(f"The {name} of an intent is {ascii(value)[:40]}", remedy=f"Give {wanted}")
 
 
 def _text(value: Number | None) -> str | None:

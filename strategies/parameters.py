@@ -13,13 +13,15 @@ from weakref import WeakSet
 import msgspec
 
 from live_runner.contracts.errors import ConfigError, StrategyError
-from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.policy import ExecutionPolicy, check_policy
 from live_runner.strategies.base import LegState, Parameters, Strategy
 
 __all__ = ["check_leg_state", "check_strategy", "create", "parameters_with_defaults", "read_parameters"]
 
 type AnyStrategy = Strategy[Any, Any]
 
+WARMUP_MAX: Final = 2**31 - 1
+"""Bars; an announcement holds no larger number."""
 _KEY: Final = "strategy.parameters"
 _CHECKED: Final[WeakSet[type]] = WeakSet()
 """Classes that can be hosted; a session makes its strategy several times."""
@@ -66,10 +68,10 @@ def create(
             remedy="Call super().__init__(parameters, symbols, timeframe) first",
             strategy=kind.__name__,
         )
-    if not isinstance(needed, int) or isinstance(needed, bool) or needed < 0:
+    if not isinstance(needed, int) or isinstance(needed, bool) or not 0 <= needed <= WARMUP_MAX:
         raise StrategyError(
             f"{kind.__name__}.warmup returns {needed!r}",
-            remedy="Give a whole number of bars, 0 or more",
+            remedy=f"Give a whole number of bars from 0 to {WARMUP_MAX}",
             strategy=kind.__name__,
         )
     if not isinstance(policy, ExecutionPolicy):
@@ -78,6 +80,7 @@ def create(
             remedy="Give an ExecutionPolicy",
             strategy=kind.__name__,
         )
+    check_policy(policy)
     return strategy
 
 

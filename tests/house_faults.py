@@ -27,6 +27,7 @@ RUN_FOR_EVER = 100_000
 _FAULTY = '''
 import ctypes
 
+from live_runner.strategies.base import intent
 from live_runner.strategies.ema_cross import EmaCross
 
 

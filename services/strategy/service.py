@@ -30,7 +30,7 @@ from live_runner.contracts.errors import (
     StrategyError,
 )
 from live_runner.contracts.manifest import config_of
-from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Started
+from live_runner.contracts.messages import Announced, Decided, Event, Finished, Incident, JoinDeclined, Started, Stopped
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
@@ -38,15 +38,24 @@ from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
 from live_runner.services.strategy.child_args import ChildArgs
+from live_runner.services.strategy.output import keep_output
+from live_runner.services.strategy.restarts import Restarts
 from live_runner.services.strategy.watchdog import BusyFlag
 
 __all__ = ["StrategyService", "serve"]
 
 WATCH_EVERY_S: Final = 0.1
-CRASHES_MAX: Final = 5
-"""Crashes of one session's child before the session is aborted."""
-HANGS_MAX: Final = 2
+LOST_WAIT_S: Final = 1.0
+"""How long after the child this process may notice that NATS is away."""
+_OF_OTHERS: Final = (AlreadyOwned.exit_code, BusUnavailable.exit_code)
+_ENDS: Final[dict[str, type[Event]]] = {
+    "strategy.finished": Finished,
+    "session.stopped": Stopped,
+    "session.refused": JoinDeclined,
+}
 STOP_WAIT_S: Final = 5.0
+OUTPUT_WAIT_S: Final = 1.0
+"""How long the rest of a process's output is read after its end."""
 COMMAND_LIMIT_S: Final = 30.0
 """How long execution may be unavailable when a session has to be stopped."""
 COMMAND_RETRY_S: Final = 0.5
@@ -95,43 +104,55 @@ class StrategyService:
 
     async def _keep_child(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
         timeout_s = config_of(announced.config).limits.decide_timeout_s
-        crashes = hangs = 0
+        restarts = Restarts()
         trouble = ""
         while True:
             code, hung = await self._run_child(announced.session, stream_seq, trouble, timeout_s)
-            if code == 0:
+            if code == 0 and await self._is_over(bus, announced):
                 return
-            if code == AlreadyOwned.exit_code:
-                raise AlreadyOwned(
-                    f"The strategy role of session {announced.session} is owned by another process",
-                    remedy="Leave it running, or stop it first",
-                    session=announced.session,
-                )
-            if code == BusUnavailable.exit_code:
-                # Where NATS answers and refuses, taking the role says why: no room, most likely.
-                await (await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))).release()
-                raise BusUnavailable(
-                    f"The strategy of session {announced.session} lost its connection to NATS",
-                    remedy="It restarts when NATS is back",
-                )
             if code == OurFault.exit_code:
                 raise StrategyError(
                     f"The strategy of session {announced.session} ended with exit code {code}",
                     remedy="See the incident in its log and the strategy's log",
                     session=announced.session,
                 )
+            if code in (AlreadyOwned.exit_code, BusUnavailable.exit_code):
+                await self._check_reason(bus, announced)
+            decisions = await self._decisions(bus, announced.session)
             if hung:
-                hangs += 1
                 trouble = f"The strategy did not answer within {timeout_s:g} s (limits.decide_timeout_s)"
-            elif code < 0:
-                crashes += 1
-                trouble = f"The strategy's process was ended by signal {-code}"
+                is_worth_it = restarts.hung(decisions)
             else:
-                crashes = CRASHES_MAX + 1
-                trouble = f"The strategy's process ended with exit code {code}"
+                how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                trouble = f"The strategy's process {how}"
+                # A fault that it reported itself comes again; any other end may have been somebody else's doing.
+                is_worth_it = restarts.crashed(decisions) and (code <= 0 or code in _OF_OTHERS)
             self._log.error("strategy process ended", session=announced.session, reason=trouble, exit_code=code)
-            if hangs >= HANGS_MAX or crashes > CRASHES_MAX:
+            if not is_worth_it:
                 await self._give_up(bus, announced, trouble)
+
+    async def _check_reason(self, bus: Bus, announced: Announced) -> None:
+        """Raise what the process ended for, if it is so: strategy code can end it with any exit code.
+
+        BusUnavailable when NATS is away or refuses, AlreadyOwned while another process has the role.
+        """
+        await asyncio.wait([bus.lost], timeout=LOST_WAIT_S)
+        if bus.lost.done():
+            bus.lost.result()
+        # Where NATS answers and refuses, taking the role says why: no room, most likely.
+        await (await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))).release()
+
+    async def _is_over(self, bus: Bus, announced: Announced) -> bool:
+        """Whether the log says that the strategy has nothing more to do in this session."""
+        for type_, kind in _ENDS.items():
+            last = await last_event(bus, subjects.event_subject(type_, announced.session), kind)
+            if last is not None and (kind is not JoinDeclined or last[1].cause == announced.id):
+                return True
+        return False
+
+    async def _decisions(self, bus: Bus, session: str) -> int:
+        last = await last_event(bus, subjects.event_subject("strategy.decided", session), Decided)
+        return 0 if last is None else last[1].seq
 
     async def _run_child(self, session: str, stream_seq: int, trouble: str, timeout_s: float) -> tuple[int, bool]:
         from live_runner.services.runtime.embedded import launch
@@ -147,7 +168,13 @@ class StrategyService:
             msgspec.json.encode(args).decode(),
             pass_fds=(busy.descriptor,),
             env=_environment(self._settings),
+            stdout=asyncio.subprocess.PIPE if self._log_to_file else None,
+            stderr=asyncio.subprocess.STDOUT if self._log_to_file else None,
         )
+        output: asyncio.Task[None] | None = None
+        if process.stdout is not None:
+            path = self._settings.logs / f"strategy.{session}.out"
+            output = asyncio.create_task(keep_output(process.stdout, path))
         hung = False
         try:
             ended = asyncio.ensure_future(process.wait())
@@ -169,6 +196,9 @@ class StrategyService:
         finally:
             if process.returncode is None:
                 process.kill()
+            if output is not None:
+                await asyncio.wait([output], timeout=OUTPUT_WAIT_S)
+                output.cancel()
             busy.close()
 
     async def _give_up(self, bus: Bus, announced: Announced, why: str) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
+import pytest
 from fix_house import House, result_of
 from house_faults import RUN_FOR_EVER, SLOW, child_pid, events_of, faulty_strategy, said, wait_for_event
 
@@ -80,12 +81,41 @@ def test_a_strategy_that_ends_its_own_process_is_given_up_with_its_name(new_hous
     assert events_of(house, "crashes", Stopped)[0].reason.startswith("aborted by strategy service")
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("__import__('os')._exit(0)", "exit code 0"),
+        ("__import__('os')._exit(69)", "exit code 69"),
+        ("raise __import__('asyncio').CancelledError", "exit code 65"),
+        ("return [intent.hold(bar.symbol, 'long', reason='x' * 9_999)] * 1000", "exit code 65"),
+    ],
+    ids=["exits 0", "exits as if NATS were away", "cancels", "decides more than NATS takes"],
+)
+def test_a_strategy_that_ends_its_process_otherwise_is_given_up_and_ends_no_other_session(
+    new_house: Callable[[], House], fault: str, words: str
+) -> None:
+    """S06: no silent end and no endless restart; the other session of the same services goes on."""
+    house = new_house()
+    healthy = house.config("healthy", bars=RUN_FOR_EVER)
+    first = house.start(healthy, *SLOW)
+    house.wait_for_set("healthy", 5)
+    strategy = faulty_strategy(house, "ender", fault)
+    run = house.start(house.config("ends", strategy=strategy, bars=400))
+
+    assert run.wait(timeout=120) == 65, said(house, "ends") + house.logs()
+    assert any(words in incident.message for incident in events_of(house, "ends", Incident))
+    assert events_of(house, "ends", Stopped)[0].reason.startswith("aborted by strategy service")
+    assert house.command("end", "healthy", "--reason", "seen enough").returncode == 0
+    house.finish(first, healthy)
+    assert events_of(house, "healthy", Incident) == []
+
+
 def test_a_strategy_that_raises_goes_on_managing_only(new_house: Callable[[], House]) -> None:
     """I10: one incident with the traceback, and the session runs to its end, with the same backtest."""
     house = new_house()
     strategy = faulty_strategy(house, "raiser", "raise LookupError('no such level')", bar=200)
     config = house.config("raises", strategy=strategy, bars=400)
-    result = result_of(house.play(config, "--verify"))
+    result = result_of(house.play(config, "--verify", "--allow-failures"))
 
     assert result["comparison"]["agrees"]
     [incident] = events_of(house, "raises", Incident)

@@ -50,16 +50,31 @@ STRATEGIES_DEFAULT: Final = 256
 """Each is a process of about 45 MiB."""
 _STRATEGIES_LIMIT: Final = 100_000
 
-_URL_PASSWORD: Final = re.compile(r"(?P<scheme>\w+://)(?P<user>[^:/?#\s]*):(?P<password>[^\s]*)@(?P<host>[^@\s]*)")
+_SPACE: Final = re.compile(r"(\s+)")
+_END_OF_USER: Final = re.compile(r"[:/?#]")
 _URL_TOKEN: Final = re.compile(r"(?P<scheme>(?:nats|tls|ws|wss)://)(?P<token>[^:/?#@\s]+)@")
 _KEY_PASSWORD: Final = re.compile(r"(?P<key>\b(?:ssl)?password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&]+)", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
     """The text with the passwords and tokens of addresses in it replaced by ``***``."""
-    text = _URL_PASSWORD.sub(r"\g<scheme>\g<user>:***@\g<host>", text)
+    if "://" in text:
+        text = "".join(map(_masked_word, _SPACE.split(text)))
     text = _URL_TOKEN.sub(r"\g<scheme>***@", text)
     return _KEY_PASSWORD.sub(r"\g<key>***", text)
+
+
+def _masked_word(word: str) -> str:
+    """A word without the password of the address in it: what is between ``user:`` and the last ``@``."""
+    # By hand and not by one expression, which would try each place of a long word anew.
+    last = word.rfind("@")
+    at = word.find("://")
+    while 0 <= at < last:
+        end = _END_OF_USER.search(word, at + 3)
+        if end is not None and end[0] == ":" and end.start() < last:
+            return f"{word[: end.end()]}***{word[last:]}"
+        at = word.find("://", at + 3)
+    return word
 
 
 @dataclass(frozen=True, slots=True)

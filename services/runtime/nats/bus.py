@@ -28,7 +28,7 @@ from live_runner.services.runtime.config.settings import NatsSettings
 from live_runner.services.runtime.nats.bulk_reader import BulkReader
 from live_runner.services.runtime.nats.connection import Connection, open_connection
 from live_runner.services.runtime.nats.consumers import CONSUMERS_MAX, Consumers
-from live_runner.services.runtime.nats.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, refusal
+from live_runner.services.runtime.nats.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, check_size, refusal
 from live_runner.services.runtime.nats.reader import Handler, Message, Reader
 
 __all__ = ["Bus", "LogState"]
@@ -37,6 +37,8 @@ CONNECT_RETRY_S: Final = 0.1
 REQUEST_TIMEOUT_S: Final = 5.0
 SNAPSHOT_BUCKET: Final = "SNAPSHOTS"
 DEFAULT_MAX_BYTES: Final = 4 * 1024**3
+_HEADER_BYTES_MAX: Final = 128
+"""Of a condition on the message before."""
 WAITING_MAX: Final = 65_536
 """Messages that wait for a callback; beyond that the connection is given up rather than one dropped."""
 _NOT_FOUND: Final = 404
@@ -257,6 +259,7 @@ class Bus:
         if expect_last_of_subject is not None:
             headers = {"Nats-Expected-Last-Subject-Sequence": str(expect_last_of_subject)}
         data = codec.stamp(codec.encode(event), time.time_ns())
+        check_size(subjects.of(event), len(data) + _HEADER_BYTES_MAX, self._connection.max_payload)
         try:
             return (await self._jetstream.publish(subjects.of(event), data, headers=headers)).seq
         except APIError as error:

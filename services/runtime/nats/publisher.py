@@ -16,11 +16,20 @@ from nats import errors
 from nats.aio.subscription import Subscription
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
+from live_runner.contracts.errors import BusUnavailable, MessageError, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Event
 from live_runner.services.runtime.nats.connection import Connection, header_block
 
-__all__ = ["ACK_TIMEOUT_S", "WINDOW", "WRONG_LAST_SEQUENCE", "Guard", "Publisher", "StreamFull", "refusal"]
+__all__ = [
+    "ACK_TIMEOUT_S",
+    "WINDOW",
+    "WRONG_LAST_SEQUENCE",
+    "Guard",
+    "Publisher",
+    "StreamFull",
+    "check_size",
+    "refusal",
+]
 
 WINDOW: Final = 512
 """Messages that may wait for their acknowledgement."""
@@ -47,6 +56,11 @@ class Guard(msgspec.Struct, frozen=True):
             "Nats-Expected-Last-Subject-Sequence": str(self.seq),
             "Nats-Expected-Last-Subject-Sequence-Subject": self.subject,
         }
+
+
+_STAMP_BYTES: Final = 8
+"""More than the canonical bytes have, for the time of publishing."""
+SUBJECT_SHOWN_MAX: Final = 200
 
 
 class _Ack(msgspec.Struct):
@@ -91,6 +105,7 @@ class Publisher:
         """The same for canonical bytes."""
         if self.error is not None:
             raise self.error
+        check_size(subject, len(canonical) + _STAMP_BYTES + len(self._block), self._connection.max_payload)
         while self._sent - self._acknowledged >= WINDOW:
             await self._wait("the window to open")
         self._sent += 1
@@ -178,6 +193,18 @@ class Publisher:
                 subject=self._guard.subject,
             )
         return refusal("The stream refused a message", int(error.get("err_code", 0)), description)
+
+
+def check_size(subject: str, size: int, limit: int) -> None:
+    """MessageError for a message that NATS would not take: it ends the connection of whoever sends it."""
+    if size > limit:
+        raise MessageError(
+            f"A message of {size} bytes on {subject[:SUBJECT_SHOWN_MAX]} is larger than the {limit} that NATS takes",
+            remedy="Return fewer intents at once, or raise max_payload of NATS",
+            subject=subject[:SUBJECT_SHOWN_MAX],
+            size=size,
+            limit=limit,
+        )
 
 
 def refusal(what: str, code: int, description: str) -> BusUnavailable:

@@ -19,6 +19,11 @@ TRACEBACKS_MAX: Final = 1000
 REASONS_MAX: Final = 100
 """Calls and classes of errors that are counted apart."""
 
+TRACEBACK_CHARS_MAX: Final = 20_000
+"""Of one traceback: its beginning and its end are kept."""
+MESSAGE_CHARS_MAX: Final = 4_000
+"""Of an exception's message that is looked at for addresses and folders."""
+
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{4,}")
 _PATH: Final = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[\\/][\w.@+-]+)+[\\/]([\w.@+-]+)")
 
@@ -49,7 +54,7 @@ class Failures:
         self.calls.append(failed)
         where = self._where(call, error)
         if len(self.tracebacks) < TRACEBACKS_MAX:
-            self.tracebacks.append(Failed(failed, "".join(traceback.format_exception(error)), where))
+            self.tracebacks.append(Failed(failed, _traceback(error), where))
         reason = f"{call}: {type(error).__name__}"
         count, first, place = self.counts.get(reason, (0, f"{call} of {symbol}: {failed.error}", where))
         if count or len(self.counts) < REASONS_MAX:
@@ -77,6 +82,27 @@ def cold_indicators(strategy: Any) -> list[str]:
 
 def _line(error: BaseException) -> str:
     """``ErrorClass: message`` without addresses and folders, which differ between two runs."""
-    message = error.what if isinstance(error, RunnerError) else str(error)
+    try:
+        message = error.what if isinstance(error, RunnerError) else str(error)
+    except Exception as broken:  # noqa: BLE001  # the class is the strategy's own, and so is its __str__
+        message = f"its text cannot be made: {type(broken).__name__}"
+    message = _encodable(message[:MESSAGE_CHARS_MAX])
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return _PATH.sub(r"\1", _ADDRESS.sub("0x", text))[:ERROR_CHARS_MAX]
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback within ``TRACEBACK_CHARS_MAX``, in text that can be published."""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception as broken:  # noqa: BLE001  # a strategy's own exception may not even be shown
+        text = f"{type(error).__name__}, whose traceback cannot be made: {type(broken).__name__}"
+    if len(text) > TRACEBACK_CHARS_MAX:
+        half = TRACEBACK_CHARS_MAX // 2
+        text = f"{text[:half]}\n... {len(text) - 2 * half} characters ...\n{text[-half:]}"
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """The text with backslashes for what UTF-8 cannot hold."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

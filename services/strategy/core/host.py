@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.codec import encode
-from live_runner.contracts.errors import OurFault, SnapshotMismatch
+from live_runner.contracts.errors import OurFault, SnapshotMismatch, StrategyError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     BarSet,
@@ -120,7 +120,16 @@ class StrategyCore:
                 remedy="Fold 'started' first",
                 event=event.id,
             )
-        return fold(event)
+        try:
+            return fold(event)
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a cancellation that strategy code raises would end its task without a word
+            raise StrategyError(
+                f"Strategy code raised {type(error).__name__}, which is not an error but the end of a task or program",
+                remedy="Raise an Exception, or none",
+                event=event.id,
+            ) from error
 
     # -- inputs ---------------------------------------------------------------------------------
 

@@ -12,11 +12,18 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 from fix_nats import BusFactory
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable, SnapshotMismatch
+from live_runner.contracts.errors import (
+    BusUnavailable,
+    MessageError,
+    OwnershipLost,
+    ServiceUnavailable,
+    SnapshotMismatch,
+)
 from live_runner.contracts.messages import Executed, Owned
 from live_runner.services.runtime.config.settings import NatsSettings
 from live_runner.services.runtime.embedded.nats_server import NatsServer
@@ -295,3 +302,19 @@ async def _publish_all(publisher: object, events: list[Executed]) -> None:
     for event in events:
         await publisher.publish(event)  # type: ignore[attr-defined]  # a Publisher
     await publisher.flush()  # type: ignore[attr-defined]  # a Publisher
+
+
+@in_a_loop
+async def test_a_message_larger_than_nats_takes_is_refused_before_it_is_sent(bus_factory: BusFactory) -> None:
+    async with bus_factory() as bus, asyncio.timeout(DEADLINE_S):
+        large = msgspec.structs.replace(executed(1), cause="c" * bus._connection.max_payload)
+        publisher = await bus.publisher()
+
+        with pytest.raises(MessageError, match="larger than"):
+            await publisher.publish(large)
+        with pytest.raises(MessageError, match="larger than"):
+            await bus.publish(large)
+
+        await publisher.publish(executed(1))
+        await publisher.flush()
+        assert await bus.publish(executed(2)) == 2

@@ -124,3 +124,12 @@ def test_each_of_several_addresses_is_shown_without_its_secret() -> None:
 
 def test_the_command_line_goes_over_the_home_of_the_environment() -> None:
     assert Settings.from_environment({"LIVE_RUNNER_HOME": "/x"}, home=Path("/y")).home == Path("/y")
+
+
+@pytest.mark.parametrize("word", ["a", "password", "://", "a:", "nats://", "a@", "'", "\\'", "password='", "/", " "])
+def test_megabytes_are_masked_in_one_pass(word: str) -> None:
+    """An exception's text may be of any length; a second look at each place of it would take hours."""
+    long = word * (2_000_000 // len(word))
+
+    assert "hush" not in masked(f"{long} postgresql://me:hush@db/x {long}")
+    assert "hush" not in masked(f"postgresql://me:hush{long}@db/x".replace(" ", ""))

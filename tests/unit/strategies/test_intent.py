@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from live_runner.contracts.errors import StrategyError
+from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.strategies.base import intent
 from live_runner.strategies.numbers import number_text
 
@@ -74,3 +76,32 @@ def test_a_draft_cannot_be_changed() -> None:
 
     with pytest.raises(AttributeError):
         said.quantity = "2"  # type: ignore[misc]  # the attempt is what is tested
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: None} for name in ("reason", "leg")),
+        *({name: 5} for name in ("reason", "style", "leg")),
+        {"reason": np.str_("numpy's own text")},
+        {"reason": "half a pair: \ud800"},
+        {"reason": "x" * 10_001},
+        {"reason": b"bytes"},
+        {"style": ["limit"]},
+        {"fallback": [None]},
+        {"fallback": ["reject"] * 11},
+        {"time_to_live_s": 1e12},
+        {"policy": "market"},
+        {"policy": ExecutionPolicy(attempts="3")},  # type: ignore[arg-type]  # the wrong type is what is tested
+        {"policy": ExecutionPolicy(fallback=(None,))},  # type: ignore[arg-type]  # the wrong type is what is tested
+        {"policy": ExecutionPolicy(attempts=2**70)},
+        {"policy": ExecutionPolicy(backoff_s=float("nan"))},
+        {"policy": ExecutionPolicy(add_style="\ud800")},
+    ],
+    ids=ascii,
+)
+def test_a_value_that_no_recorded_intent_can_have_is_refused_where_it_is_given(wrong: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"symbol": BTC, "leg": "long", "quantity": 1} | wrong
+
+    with pytest.raises(StrategyError):
+        intent.open(**given)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 from fix_strategy import BTC, ETH, Stream, leg
 
+from live_runner.contracts import codec
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
 from live_runner.strategies.base import Bar, Draft, Fill, LegState, Parameters, Strategy, View, intent
@@ -257,3 +259,63 @@ def test_a_strategy_that_cannot_be_made_or_stored_is_refused_at_the_start() -> N
         Stream(Unstorable).start()
     with pytest.raises(ConfigError, match=r"strategy\.parameters\.period"):
         Stream(Fragile, {"period": 3}).start()
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    5,
+    2**70,
+    -(2**70),
+    1.5,
+    float("nan"),
+    float("inf"),
+    b"bytes",
+    "\ud800",
+    "x" * 20_000,
+    [None],
+    {},
+    (),
+)
+
+
+@pytest.mark.parametrize("call", ["open", "add", "partial_close", "close", "cancel", "sync_state", "hold"])
+def test_whatever_an_intent_is_given_its_decision_can_be_read_again(call: str) -> None:
+    """A value that cannot be recorded is a failed call; none ends the session when its decision is read."""
+    make = getattr(intent, call)
+    given: dict[str, Any] = {"order_id": "o1"} if call == "cancel" else {}
+    for name in set(inspect.signature(make).parameters) - {"symbol", "leg"}:
+        for junk in JUNK:
+            stream, strategy = begin()
+            strategy.script = lambda bar, view, name=name, junk=junk: [make(BTC, "long", **{**given, name: junk})]
+
+            decided = stream.step()
+
+            assert codec.decode(codec.encode(decided)) == decided
+            assert len(decided.intents) + len(decided.failed) == 1
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even its text")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("x" * 9_000_000), ValueError("half a pair: \ud800"), UnprintableError(), ValueError("/" * 50_000)],
+    ids=["long", "surrogate", "unprintable", "slashes"],
+)
+def test_an_exception_is_recorded_within_bounds(error: Exception) -> None:
+    stream, strategy = begin()
+
+    def raises(bar: Bar, view: View) -> None:
+        raise error
+
+    strategy.script = raises
+
+    decided = stream.step()
+
+    assert codec.decode(codec.encode(decided)) == decided
+    assert len(codec.encode(decided)) < 2_000
+    [failed] = stream.core.failures
+    assert len(failed.traceback.encode()) < 50_000
