@@ -43,9 +43,14 @@ def settings_of(home: Path | None) -> Settings:
 def running_settings(home: Path | None) -> Settings:
     """Settings that name a NATS that should run now; BusUnavailable when there is none to name."""
     from live_runner.contracts.errors import BusUnavailable
-    from live_runner.services.runtime.embedded.servers import find
+    from live_runner.services.runtime.embedded.servers import ANSWER_TIMEOUT_S, find, is_owned, nats_folder
 
     settings = find(settings_of(home))
+    if settings.nats_url is None and is_owned(nats_folder(settings.home)):
+        raise BusUnavailable(
+            f"The NATS server in {settings.home} is starting and has not answered for {ANSWER_TIMEOUT_S:g} s",
+            remedy=f"Try again; see {nats_folder(settings.home) / 'nats.log'}",
+        )
     if settings.nats_url is None:
         raise BusUnavailable(
             f"No session runs in {settings.home}: there is no NATS server",
@@ -55,9 +60,13 @@ def running_settings(home: Path | None) -> Settings:
 
 
 @contextmanager
-def database_settings(home: Path | None) -> Iterator[Settings]:
-    """Settings that name a database that answers: the one given, the embedded one that runs, or started for this."""
+def database_settings(home: Path | None, *, nats: bool = False) -> Iterator[Settings]:
+    """Settings that name a database that answers: the one given, the embedded one that runs, or started for this.
+
+    ``nats`` asks for a NATS as well.
+    """
     from live_runner.contracts.errors import DatabaseUnavailable
+    from live_runner.services.cli.output import note
     from live_runner.services.runtime.embedded.servers import Embedded, postgres_folder
 
     settings = settings_of(home)
@@ -66,5 +75,5 @@ def database_settings(home: Path | None) -> Iterator[Settings]:
             f"There is no database in {settings.home}",
             remedy="Give the folder of your sessions with --home, or set TIMESCALE_DSN",
         )
-    with Embedded.start(settings, nats=False) as embedded:
+    with Embedded.start(settings, nats=nats, is_brief=True, on_wait=note) as embedded:
         yield embedded.settings

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from live_runner.contracts.errors import DatabaseUnavailable, SessionRefused
+from live_runner.contracts.errors import DatabaseUnavailable, OurFault, SessionRefused, TheirFault
 from live_runner.services.cli.loaded_config import LoadedConfig, load_config
 from live_runner.services.cli.output import note, print_json, show
 from live_runner.services.cli.progress_display import Display
@@ -29,9 +29,12 @@ __all__ = ["Request", "play"]
 
 RECORD_LIMIT_S: Final = 120.0
 """Time limit for a recorder that makes no progress at the end of a session."""
+FAULT_RECORD_LIMIT_S: Final = 10.0
+"""The same when the session cannot go on."""
 ATTACH_WAIT_S: Final = 10.0
 """How long the services of another ``run`` in the same folder may take to appear."""
 NAMES_MAX: Final = 10_000
+UNFINISHED_SHOWN_MAX: Final = 20
 _NAME_IS_USED_UP: Final = ("session_finished", "session_differs", "session_exists")
 _POLL_S: Final = 0.05
 _SHARE_POLL_S: Final = 0.1
@@ -64,13 +67,13 @@ def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
     loaded = [(request, _load(request)) for request in requests]
     loaded = [(request, _with_dataset(settings, request, session)) for request, session in loaded]
     _end_on_signals()
-    embedded = Embedded.start(settings)
+    embedded = Embedded.start(settings, on_wait=note)
     try:
         log.configure(embedded.settings, "run", to_file=True)
         is_guest = settings.nats_url is None and not any(p.program.name == "nats" for p in embedded.owned)
         return _Runner(embedded, is_guest=is_guest, as_json=as_json).play(loaded)
     finally:
-        embedded.stop(note)
+        embedded.stop()
 
 
 def _load(request: Request) -> LoadedConfig:
@@ -112,6 +115,8 @@ class _Played(NamedTuple):
     failure: StrategyError | None
     failures: list[Failure]
     """What went wrong in it."""
+    is_stored: bool
+    """Whether the database has the session up to its end."""
 
 
 class _Runner:
@@ -123,11 +128,13 @@ class _Runner:
         self._as_json = as_json
         self._is_guest = is_guest
         self._supervisor = Supervisor(embedded.settings, on_exit=self._on_exit)
+        self._requested: frozenset[str] = frozenset()
         self._ignored_before = 0
         """Stream sequence at the start of our services: what ended others before that does not end them."""
 
     def play(self, sessions: list[tuple[Request, LoadedConfig]]) -> int:
         """Play, prove and print each session."""
+        self._requested = frozenset(loaded.config.session for _, loaded in sessions)
         self._migrate()
         for process in self._embedded.owned:
             self._supervisor.keep(process)
@@ -158,6 +165,13 @@ class _Runner:
             played = asyncio.run(self._watched(request, loaded, display))
         played.facts["seconds"] = round(time.monotonic() - began_s, 3)
         code = self._report(request, loaded, played)
+        if not played.is_stored:
+            raise OurFault(
+                f"The session {loaded.config.session} has ended and its end is not in the database "
+                f"({played.facts['events_stored']} of its events are)",
+                remedy="Keep the data folder; see the recorder's log, and check which NATS and database it uses",
+                session=loaded.config.session,
+            )
         if played.failure is not None:
             raise played.failure
         from live_runner.services.backtest.failures import verdict
@@ -183,7 +197,7 @@ class _Runner:
             await asyncio.gather(watch, follow, return_exceptions=True)
 
     async def _start_services(self, request: Request) -> None:
-        from live_runner.services.cli.service_discovery import last_in_log, services_are_running
+        from live_runner.services.cli.service_discovery import log_so_far, services_are_running
 
         missing = [name for name in SESSION_SERVICES if name not in self._supervisor.pids]
         if not missing:
@@ -197,8 +211,20 @@ class _Runner:
                     return
                 await asyncio.sleep(_SHARE_POLL_S if self._is_guest else 0.0)
         if len(missing) == len(SESSION_SERVICES):
-            self._ignored_before = await last_in_log(self._settings)
+            self._ignored_before, unfinished = await log_so_far(self._settings)
+            self._note_unfinished([name for name in unfinished if name not in self._requested])
         self._supervisor.start(*missing)
+
+    def _note_unfinished(self, sessions: list[str]) -> None:
+        if not sessions:
+            return
+        shown = ", ".join(sessions[:UNFINISHED_SHOWN_MAX])
+        more = len(sessions) - UNFINISHED_SHOWN_MAX
+        note(
+            f"Unfinished sessions in {self._settings.home}, left as they are: {shown}"
+            + (f" and {more} more" if more > 0 else "")
+            + ". Continue one by running its configuration again, or close it with: live-runner end SESSION"
+        )
 
     async def _follow(self, request: Request, loaded: LoadedConfig, display: Display) -> _Played:
         from live_runner.services.cli.session_client import FollowedSession
@@ -215,18 +241,30 @@ class _Runner:
             dataset_hash=loaded.dataset_hash,
             ignored_before=self._ignored_before,
         )
-        stopped = await session.play()
+        try:
+            stopped = await session.play()
+        except (OurFault, TheirFault):
+            await self._recorded_if_it_can_be(session.read_seq)
+            raise
         played_s = time.monotonic() - (session.playing_since_s or time.monotonic())
         display.phase("waiting for the recorder")
         await self._recorded(session.stopped_seq)
         sets = stopped.summary.get("bar_sets") or stopped.summary.get("sets")
-        facts: dict[str, Any] = {"events_stored": await asyncio.to_thread(self._stored, session.session)}
+        events, is_stored = await asyncio.to_thread(self._stored, session.session)
+        facts: dict[str, Any] = {"events_stored": events}
         if isinstance(sets, int) and not session.was_under_way and played_s > 0:
             facts["bar_sets_per_second"] = round(sets / played_s, 1)
         failures = await asyncio.to_thread(self._failures, session.session)
-        return _Played(stopped, facts, session.failure(stopped), failures)
+        return _Played(stopped, facts, session.failure(stopped), failures, is_stored=is_stored)
 
-    async def _recorded(self, stream_seq: int) -> None:
+    async def _recorded_if_it_can_be(self, stream_seq: int) -> None:
+        """Give the recorder time for what ended the session: `status` and `end` go by what is stored."""
+        try:
+            await self._recorded(stream_seq, FAULT_RECORD_LIMIT_S)
+        except DatabaseUnavailable as error:
+            note(str(error))  # and raised is what comes first: why the session cannot go on
+
+    async def _recorded(self, stream_seq: int, limit_s: float = RECORD_LIMIT_S) -> None:
         """Wait until the recorder has committed up to the end; DatabaseUnavailable when it makes no headway."""
         from live_runner.services.runtime.postgres.archive import position
 
@@ -236,7 +274,7 @@ class _Runner:
             try:
                 found = await asyncio.to_thread(position, self._settings.timescale_dsn)
             except DatabaseUnavailable:
-                if time.monotonic() - changed_s > RECORD_LIMIT_S:
+                if time.monotonic() - changed_s > limit_s:
                     raise
                 await asyncio.sleep(_ABSENCE_POLL_S)
                 continue
@@ -245,20 +283,22 @@ class _Runner:
                 return
             if committed != last:
                 last, changed_s = committed, time.monotonic()
-            elif time.monotonic() - changed_s > RECORD_LIMIT_S:
+            elif time.monotonic() - changed_s > limit_s:
                 raise DatabaseUnavailable(
-                    f"The recorder is at {committed} of {stream_seq} and made no progress for {RECORD_LIMIT_S:g} s",
+                    f"The recorder is at {committed} of {stream_seq} and made no progress for {limit_s:g} s",
                     remedy="See the recorder's log; nothing is lost, it continues from the stream",
                     committed=committed,
                     stream_seq=stream_seq,
                 )
             await asyncio.sleep(_POLL_S)
 
-    def _stored(self, session: str) -> int:
+    def _stored(self, session: str) -> tuple[int, bool]:
+        """Number of the session's events in the database, and whether its end is among them."""
         from live_runner.services.runtime.postgres.archive import sessions
 
         assert self._settings.timescale_dsn is not None
-        return sum(found.events for found in sessions(self._settings.timescale_dsn, session))
+        found = sessions(self._settings.timescale_dsn, session)
+        return sum(one.events for one in found), any(one.state == "stopped" and one.events for one in found)
 
     def _failures(self, session: str) -> list[Failure]:
         from live_runner.services.backtest.failures import Failure

@@ -6,7 +6,7 @@ from live_runner.contracts import subjects
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 
-__all__ = ["last_in_log", "services_are_running", "services_reading"]
+__all__ = ["log_so_far", "services_are_running", "services_reading"]
 
 
 async def services_are_running(settings: Settings) -> bool:
@@ -18,14 +18,26 @@ async def services_are_running(settings: Settings) -> bool:
         await bus.close()
 
 
-async def last_in_log(settings: Settings) -> int:
-    """Stream sequence of the newest message there; 0 when there is none."""
+async def log_so_far(settings: Settings) -> tuple[int, list[str]]:
+    """Stream sequence of the newest message there (0: none), and the sessions that have not ended."""
     bus = await Bus.connect(settings.nats, name="presence")
     try:
         await bus.ensure_stream()
-        return (await bus.log_state()).last_seq
+        last_seq = (await bus.log_state()).last_seq
+        return last_seq, await _unfinished(bus) if last_seq else []
     finally:
         await bus.close()
+
+
+async def _unfinished(bus: Bus) -> list[str]:
+    """Sessions that were started and not stopped, by name."""
+    return sorted(await _sessions_with(bus, "session.started") - await _sessions_with(bus, "session.stopped"))
+
+
+async def _sessions_with(bus: Bus, type_: str) -> set[str]:
+    pattern = subjects.of_type(type_)[0]
+    answer = await bus.jetstream(f"STREAM.INFO.{subjects.STREAM}", {"subjects_filter": pattern})
+    return {subjects.session_of(subject) for subject in answer.get("state", {}).get("subjects") or {}}
 
 
 async def services_reading(bus: Bus) -> int:

@@ -23,13 +23,22 @@ from live_runner.contracts.errors import (
 )
 from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Joined, Started, Stopped
 from live_runner.hotpath.engine.state import check_instruments
-from live_runner.services.cli.session_errors import RefusedInLogError, SessionStuckError, failure, fatal, refused, stuck
+from live_runner.services.cli.session_errors import (
+    RefusedInLogError,
+    SessionStuckError,
+    cannot_go_on,
+    failure,
+    fatal,
+    refused,
+    stuck,
+)
 from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.nats.reader import Reader
+from live_runner.services.runtime.service.core_shell import send_beat
 from live_runner.services.runtime.service.hosting import instance_name
 from live_runner.services.runtime.services import SESSION_SERVICES
 
@@ -38,6 +47,8 @@ __all__ = ["FollowedSession", "View"]
 RECONNECT_LIMIT_S: Final = 60.0
 """NATS may be away for so long while a session is followed."""
 _RECONNECT_EVERY_S: Final = 0.2
+FOLLOW_EVERY_S: Final = 0.25
+"""Between two heartbeats of who follows a session; the services of a ``run`` take up no other session."""
 STUCK_LIMIT_S: Final = 20.0
 """How long the stream may store nothing before the run ends; the recorder makes room within seconds if it can."""
 
@@ -101,6 +112,11 @@ class FollowedSession:
         """Its name."""
         return self._announced.session
 
+    @property
+    def read_seq(self) -> int:
+        """Stream sequence of the last event of the session that was looked at; 0 before it plays."""
+        return self._next_seq - 1
+
     async def play(self) -> Stopped:
         """See the session to its end. SessionRefused when a service refuses or the name is used up."""
         away_since: float | None = None
@@ -147,6 +163,7 @@ class FollowedSession:
             self.stopped_seq = state.stopped[0]
             return state.stopped[1]
         undo = await bus.on(subjects.beat("*", self.session), self._on_beat)
+        beat = asyncio.create_task(self._beat(bus))
         try:
             if state.started is None:
                 self._view.phase("waiting for the services to join")
@@ -159,7 +176,13 @@ class FollowedSession:
             self._view.phase("playing")
             return await self._follow(bus, announced_seq)
         finally:
+            beat.cancel()
             await undo()
+
+    async def _beat(self, bus: Bus) -> None:
+        while True:
+            await send_beat(bus, "run", self.session, instance_name("run"), {})
+            await asyncio.sleep(FOLLOW_EVERY_S)
 
     def failure(self, stopped: Stopped) -> StrategyError | None:
         """The error of a session that its strategy ended before its time; None for any other."""
@@ -308,6 +331,11 @@ class FollowedSession:
             self._reader.fail(stuck(self.session, role, trouble, STUCK_LIMIT_S))
 
     async def _on_beat(self, subject: str, data: bytes) -> None:
+        if subject == subjects.beat("run", self.session):
+            return
         progress = codec.fields(data)
+        dead = progress.get("fatal")
+        if isinstance(dead, dict) and self._reader is not None:
+            self._reader.fail(cannot_go_on(self.session, str(dead.get("code")), str(dead.get("message"))))
         self._check_trouble(str(progress.get("role")), str(progress.get("trouble") or ""))
         self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)

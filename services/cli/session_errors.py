@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from live_runner.contracts import errors
 from live_runner.contracts.errors import BusUnavailable, RunnerError, SessionRefused, StrategyError
 from live_runner.contracts.messages import Announced, Incident, JoinDeclined, Stopped
 
-__all__ = ["RefusedInLogError", "SessionStuckError", "failure", "fatal", "refused", "stuck"]
+__all__ = ["RefusedInLogError", "SessionStuckError", "cannot_go_on", "failure", "fatal", "refused", "stuck"]
 
 ENDED_BY_STRATEGY: Final = "ended by strategy"
 """Reason of ``stopped`` when strategy code failed and the configuration says to stop then."""
@@ -55,14 +55,19 @@ def refused(event: JoinDeclined) -> SessionRefused:
 
 def fatal(event: Incident) -> RunnerError:
     """An incident after which the session cannot go on, as the error that it was."""
+    return cannot_go_on(event.session, event.code, event.message, incident=event.id, details=event.details)
+
+
+def cannot_go_on(session: str, code: str, message: str, **fields: Any) -> RunnerError:
+    """The error of a session that cannot go on, of the kind that has this code."""
     kinds: list[type[RunnerError]] = [getattr(errors, name) for name in errors.__all__]
     by_code = {kind("").code: kind for kind in kinds if kind is not errors.NormalizationRefused}
-    kind = by_code.get(event.code, errors.OurFault)
+    kind = by_code.get(code, errors.OurFault)
     return kind(
-        f"The session {event.session} cannot go on: {event.message.rstrip('.')}",
-        remedy=f"See `live-runner tail ops.evt.incident.{event.session} --no-follow` and the service's log",
-        incident=event.id,
-        details=event.details,
+        f"The session {session} cannot go on: {message.rstrip('.')}",
+        remedy=f"See `live-runner tail ops.evt.incident.{session} --no-follow` and the service's log; "
+        f"close it with `live-runner end {session}`",
+        **fields,
     )
 
 

@@ -127,9 +127,10 @@ def open_store(
     header, part = setup.header, setup.part
     if database:
         from live_runner.services.backtest.sweep.database_store import DatabaseStore
+        from live_runner.services.cli.output import note
         from live_runner.services.runtime.embedded.servers import Embedded
 
-        with Embedded.start(settings, nats=False) as embedded:
+        with Embedded.start(settings, nats=False, on_wait=note) as embedded:
             assert embedded.settings.timescale_dsn is not None
             yield DatabaseStore(embedded.settings.timescale_dsn, header, fresh=fresh)
         return

@@ -33,6 +33,7 @@ __all__ = ["ReplayResult", "Tally", "replay"]
 
 _INPUT_TYPES: Final = frozenset({"market.bar_set", "market.feed_ended"})
 _COMMAND: Final = "ops.command"
+_STOPPED: Final = "session.stopped"
 _BAR_SET: Final = b"market.bar_set"
 _TYPE_ENDS: Final = 32
 """Bytes within which a message has named its type."""
@@ -109,6 +110,9 @@ class _Replay:
         self.aborted = False
         """The strategy was given up: it may have hung in a decision, so it is not asked for that one again."""
 
+        self.closed = False
+        """The session was ended from outside, as it was: its cores may have had more to do."""
+
     def fold(self, wire: bytes) -> None:
         """The next recorded event: an output to compare, an input to fold, or neither."""
         if self.restart_at and self.cursors and self.recording.events >= self.restart_at:
@@ -124,6 +128,8 @@ class _Replay:
             self._manifest(canonical)
         elif head.source in CORES:
             self._output(head.source, canonical)
+        elif head.type == _STOPPED:
+            self.closed = True
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
             # Canonical: a core never sees when an event was published.
             self._input(codec.decode(canonical))
@@ -175,7 +181,7 @@ class _Replay:
 
     def finish(self, *, partial: bool) -> None:
         """Count events that were made and never recorded as differences; a partial recording may only be cut off."""
-        if partial and not self.recording.stopped:
+        if self.closed or (partial and not self.recording.stopped):
             return
         for source, cursor in self.cursors.items():
             if source == "strategy" and self.aborted:
@@ -296,6 +302,8 @@ class _Replay:
         if first is not None and first.source == "strategy" and announced is not None:
             what = f"number {first.seq} of its outputs, at the close {first.close_ns}, is another one"
             notes.append(not_repeatable(announced.sources, what).first)
+        if self.closed:
+            notes.append("The session was closed as it was; what its cores had not published by then is not compared")
         if not self.recording.stopped and not self.broken:
             notes.append(f"The recording ends after {self.recording.events} events; what follows is not compared")
         return notes

@@ -56,8 +56,8 @@ def test_a_session_of_another_engine_is_left_to_the_release_that_plays_it(
     other = house.config("other", bars=RUN_FOR_EVER)
     services = house.start(other, *SLOW)
     house.wait_for_set("other", 2)
-    wait_for_event(house, "old", lambda event: isinstance(event, Incident))
     assert house.command("serve", "execution", "--session", "old").returncode == 71
+    wait_for_event(house, "old", lambda event: isinstance(event, Incident))
     assert house.command("replay", "old", "--partial").returncode == 71
     assert house.command("tail", "session.evt.started.old", "--no-follow").returncode == 0
     assert house.command("db", "query", "select * from sessions where session = 'old'").returncode == 0

@@ -28,7 +28,7 @@ def migrate(home: HomeOption = None, as_json: JsonOption = False) -> None:
     from live_runner.services.runtime.embedded.servers import Embedded
     from live_runner.services.runtime.postgres.database import migrate as migrate_database
 
-    with Embedded.start(settings_of(home), nats=False) as embedded:
+    with Embedded.start(settings_of(home), nats=False, is_brief=True, on_wait=note) as embedded:
         assert embedded.settings.timescale_dsn is not None
         done = migrate_database(embedded.settings.timescale_dsn)
     if as_json:
@@ -121,11 +121,10 @@ def adopt_log(
     import asyncio
 
     from live_runner.services.cli.output import note, print_json
-    from live_runner.services.runtime.embedded.servers import Embedded
     from live_runner.services.runtime.postgres import archive
 
-    with database_settings(home) as settings, Embedded.start(settings, database=False) as embedded:
-        created, last_seq = asyncio.run(_log(embedded.settings))
+    with database_settings(home, nats=True) as settings:
+        created, last_seq = asyncio.run(_log(settings))
         assert settings.timescale_dsn is not None
         archive.adopt_log(settings.timescale_dsn, created, after)
     if as_json:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from live_runner.services.cli.options import HomeOption, JsonOption, SessionArgument, running_settings
+from live_runner.services.cli.options import HomeOption, JsonOption, SessionArgument, running_settings, settings_of
+
+if TYPE_CHECKING:
+    from live_runner.services.runtime.config.settings import Settings
 
 __all__ = ["ANSWER_LIMIT_S", "register"]
 
@@ -18,7 +22,7 @@ _COMMANDS: Final = {
     "kill": "Like stop, and cancel resting entry orders. Undo with `resume`.",
     "resume": "Lift a stop or kill.",
     "flatten": "Close every position, and open nothing.",
-    "end": "End the session after the current bar; positions stay as they are.",
+    "end": "End the session after the current bar; positions stay as they are. Closes one that cannot go on.",
 }
 
 ReasonOption = Annotated[str, typer.Option(help="The reason, recorded with the command.", show_default=False)]
@@ -51,8 +55,15 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
 
         from live_runner.services.cli.output import note, print_json
 
-        settings = running_settings(home)
-        id_ = asyncio.run(_send(settings, name, session, author or _user(), reason))
+        if name == "end" and _is_idle(settings_of(home)):
+            from live_runner.services.cli.closing import idle_servers
+
+            servers: AbstractContextManager[Settings] = idle_servers(settings_of(home))
+            is_idle = True
+        else:
+            servers, is_idle = nullcontext(running_settings(home)), False
+        with servers as settings:
+            id_ = asyncio.run(_send(settings, name, session, author or _user(), reason, is_idle=is_idle))
         if as_json:
             print_json({"session": session, "command": name, "accepted": True, "id": id_})
         else:
@@ -61,19 +72,29 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
     return command
 
 
-async def _send(settings: object, name: str, session: str, author: str, reason: str) -> str:
+def _is_idle(settings: Settings) -> bool:
+    """Whether the data folder has a log of its own and no server runs there."""
+    from live_runner.services.runtime.embedded.servers import find, nats_folder
+
+    return find(settings).nats_url is None and (nats_folder(settings.home) / "store").exists()
+
+
+async def _send(settings: Settings, name: str, session: str, author: str, reason: str, *, is_idle: bool) -> str:
     """The id of the logged command; CommandRefused, or ServiceUnavailable when nobody confirms."""
     import msgspec
 
     from live_runner.contracts import codec, subjects
     from live_runner.contracts.errors import CommandRefused, ServiceUnavailable
-    from live_runner.services.runtime.config.settings import Settings
     from live_runner.services.runtime.nats.bus import Bus
 
-    assert isinstance(settings, Settings)
     subjects.check_session(session)
     bus = await Bus.connect(settings.nats, name=name)
     try:
+        if name == "end":
+            from live_runner.services.cli.closing import close, why_dead
+
+            if is_idle or await why_dead(bus, session) is not None:
+                return f"stream sequence {await close(bus, session, author, reason)}"
         body = msgspec.msgpack.encode({"author": author, "reason": reason})
         try:
             reply = await bus.request(subjects.command(name, session), body, timeout_s=ANSWER_LIMIT_S)

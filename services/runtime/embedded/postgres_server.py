@@ -24,6 +24,7 @@ from live_runner.contracts.errors import DatabaseUnavailable
 from live_runner.services.runtime.embedded import launch
 from live_runner.services.runtime.embedded.files import rotate, write_private
 from live_runner.services.runtime.embedded.process import Process, Program, is_alive, wait_until_gone
+from live_runner.services.runtime.embedded.store_lock import StoreLock
 
 __all__ = ["PostgresServer", "find_postgres", "start_postgres"]
 
@@ -36,7 +37,9 @@ START_ATTEMPTS_MAX: Final = 3
 _POLL_S: Final = 0.05
 _HOST: Final = "127.0.0.1"
 _NAME: Final = "live_runner"
-_STATUS_LINE: Final = 7
+_STATUS_LINE: Final = -1
+"""Of postmaster.pid, counted from its end: the data folder's path, which stands before it, may have line breaks."""
+_LINES_MIN: Final = 8
 _UNNUMBERED_VERSION: Final = 16
 """The PostgreSQL version in the package's `pginstall`; later versions carry their number."""
 _USERS: Final = ("postgres", "nobody")
@@ -65,13 +68,18 @@ class PostgresServer:
 
 
 def find_postgres(folder: Path) -> PostgresServer | None:
-    """The server of this folder that another process started, if it is ready."""
-    try:
-        state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
-        dsn, pid = str(state["dsn"]), int(state["pid"])
-    except (OSError, ValueError, KeyError):
+    """The server of this folder that another process owns, if it is ready.
+
+    It is known by the lock of its data and by what it writes about itself there, also when it was started again.
+    """
+    if not StoreLock(folder).is_taken():
         return None
-    if not is_alive(pid) or not _is_ready(folder / "data", pid):
+    try:
+        dsn = str(json.loads((folder / "server.json").read_text(encoding="utf-8"))["dsn"])
+        pid = _ready(folder / "data")
+    except (OSError, ValueError, KeyError, LookupError):
+        return None
+    if not is_alive(pid):
         return None
     return PostgresServer(dsn=dsn, pid=pid, process=None)
 
@@ -79,6 +87,21 @@ def find_postgres(folder: Path) -> PostgresServer | None:
 def start_postgres(folder: Path) -> PostgresServer:
     """Start the server over the folder's data, made on first use, and wait until it takes connections."""
     folder.mkdir(parents=True, exist_ok=True)
+    lock = StoreLock(folder)
+    if not lock.take_within(ENDING_TIMEOUT_S):
+        raise DatabaseUnavailable(
+            f"Another PostgreSQL uses the data in {folder}",
+            remedy="End the live-runner that owns it, or choose another folder with --home",
+        )
+    try:
+        return _start(folder, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _start(folder: Path, lock: StoreLock) -> PostgresServer:
+    (folder / "server.json").unlink(missing_ok=True)  # of a server before this one, at another port
     programs = _programs(folder / "data")
     user = _user(folder / "data")
     _wait_for_former(folder / "data")
@@ -102,6 +125,7 @@ def start_postgres(folder: Path) -> PostgresServer:
                 death_signal=signal.SIGINT,
                 user=user,
                 stop_timeout_s=ENDING_TIMEOUT_S,
+                lock=lock,
             )
         )
         try:
@@ -112,7 +136,7 @@ def start_postgres(folder: Path) -> PostgresServer:
             raise
     dsn = f"postgresql://{_NAME}:{password}@{_HOST}:{port}/{_NAME}"
     _ensure_database(dsn)
-    write_private(folder / "server.json", json.dumps({"dsn": dsn, "pid": process.pid}))
+    write_private(folder / "server.json", json.dumps({"dsn": dsn}))
     return PostgresServer(dsn=dsn, pid=process.pid, process=process)
 
 
@@ -203,7 +227,7 @@ def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, passw
     arguments = [
         str(programs / "initdb"),
         "-D",
-        str(new),
+        new.name,  # relative: it refuses a path with a line break
         "-U",
         _NAME,
         "--encoding=UTF8",
@@ -216,9 +240,10 @@ def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, passw
             [*launch.command(user=user), *arguments],
             capture_output=True,
             text=True,
+            errors="replace",  # it prints the folder, whose name may be any bytes
             timeout=INITDB_TIMEOUT_S,
             check=False,
-            cwd="/",
+            cwd=folder,
         )
     except subprocess.TimeoutExpired as error:
         raise DatabaseUnavailable(
@@ -243,12 +268,19 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def _ready(data: Path) -> int:
+    """Process id of the server that has marked these data as ready; LookupError when none has."""
+    lines = (data / "postmaster.pid").read_bytes().splitlines()
+    if len(lines) < _LINES_MIN or lines[_STATUS_LINE].strip() != b"ready":
+        raise LookupError
+    return int(lines[0])
+
+
 def _is_ready(data: Path, pid: int) -> bool:
     try:
-        lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-    except OSError:
+        return _ready(data) == pid
+    except (OSError, ValueError, LookupError):
         return False
-    return len(lines) > _STATUS_LINE and lines[0].strip() == str(pid) and lines[_STATUS_LINE].strip() == "ready"
 
 
 def _wait_until_ready(process: Process, folder: Path, *, is_last: bool) -> bool:

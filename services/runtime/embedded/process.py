@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from live_runner.services.runtime.embedded import launch
+from live_runner.services.runtime.embedded.store_lock import StoreLock
 
 __all__ = ["Process", "Program", "is_alive"]
 
@@ -39,6 +40,10 @@ class Program:
     death_signal: signal.Signals = signal.SIGKILL
     user: tuple[int, int] | None = None
     stop_timeout_s: float = STOP_TIMEOUT_S
+    folder: Path | None = None
+    """Its working directory; None is this process's own, or the root for another user."""
+    lock: StoreLock | None = None
+    """Handed to the program, which holds it as long as it runs; released here by ``Process.stop``."""
 
 
 class Process:
@@ -48,6 +53,7 @@ class Process:
         """Start it."""
         self.program = program
         program.output.parent.mkdir(parents=True, exist_ok=True)
+        lock = program.lock if program.lock is not None and program.lock.take() else None
         with program.output.open("ab") as output:
             self._popen = subprocess.Popen(
                 [*launch.command(program.death_signal, program.user), *program.arguments],
@@ -56,7 +62,8 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(program.environment or {})},
                 start_new_session=True,
-                cwd="/" if program.user else None,
+                cwd=program.folder or ("/" if program.user else None),
+                pass_fds=() if lock is None or lock.descriptor is None else (lock.descriptor,),
             )
 
     @property
@@ -80,8 +87,11 @@ class Process:
             code = self._popen.wait(self.program.stop_timeout_s)
         except subprocess.TimeoutExpired:
             self._kill_group()
-            return self._popen.wait()
-        self._kill_group()  # what it started and left behind
+            code = self._popen.wait()
+        else:
+            self._kill_group()  # what it started and left behind
+        if self.program.lock is not None:
+            self.program.lock.release()
         return code
 
     def _kill_group(self) -> None:

@@ -3,6 +3,9 @@
 The first process that needs them starts them and owns them; others on the same folder use the same
 ones. The owner ends them when the last user has gone, so that nothing outlives ``live-runner run``;
 if the owner is killed, the kernel ends them. Their data stays and is recovered at the next start.
+
+A brief command that had to start a server would have to stay as long as those that use it after it. So a
+``run`` never does: it waits until brief commands have ended what they started, and starts its own.
 """
 
 from __future__ import annotations
@@ -20,11 +23,18 @@ from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.embedded.nats_server import NatsServer, find_nats, start_nats
 from live_runner.services.runtime.embedded.postgres_server import PostgresServer, find_postgres, start_postgres
 from live_runner.services.runtime.embedded.process import Process
+from live_runner.services.runtime.embedded.store_lock import StoreLock
 
-__all__ = ["Embedded", "find", "nats_folder", "postgres_folder"]
+__all__ = ["Embedded", "find", "is_owned", "nats_folder", "postgres_folder"]
 
 START_LOCK_TIMEOUT_S: Final = 180.0
 """How long another process may take to start the servers of the same folder."""
+RESTART_TIMEOUT_S: Final = 120.0
+"""How long a server that another process owns may take to come back, its recovery included."""
+ANSWER_TIMEOUT_S: Final = 10.0
+"""How long a command waits for a server that is being started again."""
+WAIT_NOTED_AFTER_S: Final = 2.0
+"""A wait for others that takes longer is reported."""
 _POLL_S: Final = 0.1
 
 
@@ -38,12 +48,21 @@ def postgres_folder(home: Path) -> Path:
     return home / "postgres"
 
 
+def is_owned(folder: Path) -> bool:
+    """Whether a process owns the server of this folder, also while the server is being started again."""
+    return StoreLock(folder).is_taken()
+
+
 def find(settings: Settings) -> Settings:
-    """The settings, pointed at the embedded servers that run now; what does not run stays None."""
+    """The settings, pointed at the embedded servers that run now; what does not run stays None.
+
+    A server that somebody owns and that does not answer is waited for, up to ``ANSWER_TIMEOUT_S``.
+    """
     url, token, dsn = settings.nats_url, settings.nats_token, settings.timescale_dsn
-    if url is None and (nats := find_nats(nats_folder(settings.home))) is not None:
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    if url is None and (nats := _found(nats_folder(settings.home), find_nats, deadline)) is not None:
         url, token = nats.url, nats.token
-    if dsn is None and (postgres := find_postgres(postgres_folder(settings.home))) is not None:
+    if dsn is None and (postgres := _found(postgres_folder(settings.home), find_postgres, deadline)) is not None:
         dsn = postgres.dsn
     return replace(settings, nats_url=url, nats_token=token, timescale_dsn=dsn)
 
@@ -51,19 +70,37 @@ def find(settings: Settings) -> Settings:
 class Embedded:
     """The servers that this process uses, and the processes of those that it owns."""
 
-    def __init__(self, settings: Settings, use: TextIO, owned: list[Process]) -> None:
+    def __init__(
+        self, settings: Settings, use: TextIO, brief: TextIO, owned: list[Process], on_wait: Callable[[str], None]
+    ) -> None:
         self.settings = settings
         """The given settings, pointed at the running servers."""
         self.owned = owned
         self._use: TextIO | None = use
+        self._brief = brief
+        self._on_wait = on_wait
 
     @classmethod
-    def start(cls, settings: Settings, *, nats: bool = True, database: bool = True, nats_port: int = 0) -> Embedded:
-        """Start what is asked for and is neither set nor running, and wait until it answers."""
+    def start(
+        cls,
+        settings: Settings,
+        *,
+        nats: bool = True,
+        database: bool = True,
+        nats_port: int = 0,
+        is_brief: bool = False,
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> Embedded:
+        """Start what is asked for and is neither set nor running, and wait until it answers.
+
+        ``is_brief`` is a command that only looks or mends and ends by itself; others never use a server of its own.
+        ``on_wait`` takes a sentence when another process of this folder has to be waited for, here or at the end.
+        ServiceUnavailable when that takes more than ``START_LOCK_TIMEOUT_S`` here.
+        """
         home = settings.home
         try:
             home.mkdir(parents=True, exist_ok=True)
-            starting, use = (home / "starting.lock").open("a"), (home / "use.lock").open("a")
+            starting, use, brief = ((home / f"{name}.lock").open("a") for name in ("starting", "use", "brief"))
         except OSError as error:
             raise ConfigError(
                 f"The data folder {home} cannot be used: {error.strerror}",
@@ -71,31 +108,39 @@ class Embedded:
                 path=str(home),
             ) from error
         owned: list[Process] = []
-        with starting:
-            _lock(starting, fcntl.LOCK_EX, home)
-            # Before looking for servers: while their owner is ending them this waits, and then finds none.
-            _lock(use, fcntl.LOCK_SH, home)
-            try:
+        try:
+            with starting:
+                _lock(starting, fcntl.LOCK_EX, f"Another live-runner is starting servers in {home}", on_wait)
+                if not is_brief:
+                    # While `starting` is held no brief command begins, and `use` is not held: those before can end.
+                    _lock(brief, fcntl.LOCK_EX, f"A command still uses the database that it started in {home}", on_wait)
+                # Before looking for servers: while their owner is ending them this waits, and then finds none.
+                _lock(use, fcntl.LOCK_SH, f"Another live-runner is ending its servers in {home}", on_wait)
                 settings = cls._started(settings, owned, nats=nats, database=database, nats_port=nats_port)
-            except BaseException:
-                use.close()
-                for process in owned:
-                    process.stop()
-                raise
-        return cls(settings, use, owned)
+                fcntl.flock(brief, fcntl.LOCK_SH if is_brief and owned else fcntl.LOCK_UN)
+        except BaseException:
+            for process in owned:
+                process.stop()
+            use.close()
+            brief.close()
+            raise
+        return cls(settings, use, brief, owned, on_wait)
 
     @staticmethod
     def _started(settings: Settings, owned: list[Process], *, nats: bool, database: bool, nats_port: int) -> Settings:
         url, token, dsn = settings.nats_url, settings.nats_token, settings.timescale_dsn
+        deadline = time.monotonic() + RESTART_TIMEOUT_S
         if nats and url is None:
             folder = nats_folder(settings.home)
-            server: NatsServer = find_nats(folder) or start_nats(folder, sync=settings.nats_sync, port=nats_port)
+            server: NatsServer = _found(folder, find_nats, deadline) or start_nats(
+                folder, sync=settings.nats_sync, port=nats_port
+            )
             url, token = server.url, server.token
             if server.process:
                 owned.append(server.process)
         if database and dsn is None:
             folder = postgres_folder(settings.home)
-            postgres: PostgresServer = find_postgres(folder) or start_postgres(folder)
+            postgres: PostgresServer = _found(folder, find_postgres, deadline) or start_postgres(folder)
             dsn = postgres.dsn
             if postgres.process:
                 owned.append(postgres.process)
@@ -111,16 +156,16 @@ class Embedded:
             return True
         return False
 
-    def stop(self, on_wait: Callable[[str], None] = lambda _: None) -> None:
+    def stop(self) -> None:
         """Give the servers up; the owner waits for other users of the folder and then ends them in order.
 
-        ``on_wait`` is told once when it has to wait; Ctrl-C ends the wait, and the servers.
+        Ctrl-C ends the wait, and the servers.
         """
         if self._use is None:
             return
         try:
             if self.is_shared():
-                on_wait(self.sharing_note)
+                self._on_wait(self.sharing_note)
             while self.is_shared():
                 time.sleep(_POLL_S)
         finally:
@@ -129,6 +174,7 @@ class Embedded:
             self.owned.clear()
             self._use.close()
             self._use = None
+            self._brief.close()
 
     @property
     def sharing_note(self) -> str:
@@ -144,17 +190,28 @@ class Embedded:
         self.stop()
 
 
-def _lock(file: TextIO, kind: int, home: Path) -> None:
-    deadline = time.monotonic() + START_LOCK_TIMEOUT_S
+def _found[Server](folder: Path, look: Callable[[Path], Server | None], deadline: float) -> Server | None:
+    """The server of a folder as soon as it answers; None when nobody owns one, or at the deadline."""
+    while (server := look(folder)) is None and is_owned(folder) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return server
+
+
+def _lock(file: TextIO, kind: int, because: str, on_wait: Callable[[str], None]) -> None:
+    began, is_noted = time.monotonic(), False
     while True:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline:
+            waited_s = time.monotonic() - began
+            if waited_s >= START_LOCK_TIMEOUT_S:
                 raise ServiceUnavailable(
-                    f"Another live-runner has been starting or ending servers in {home} for {START_LOCK_TIMEOUT_S:g} s",
+                    f"{because}, for more than {START_LOCK_TIMEOUT_S:g} s",
                     remedy="Check it, or choose another folder with --home",
                 ) from None
+            if waited_s >= WAIT_NOTED_AFTER_S and not is_noted:
+                is_noted = True
+                on_wait(f"{because}; waiting until it is done, up to {START_LOCK_TIMEOUT_S:g} s")
             time.sleep(_POLL_S)
         else:
             return

@@ -63,7 +63,8 @@ def service_program(settings: Settings, service: str) -> Program:
         name=service,
         arguments=command,
         output=settings.logs / f"{service}.out",
-        environment={**settings.environment(), "LIVE_RUNNER_HEALTH_PORT": "0"},
+        # What another run left unfinished is its user's to continue or to end.
+        environment={**settings.environment(), "LIVE_RUNNER_HEALTH_PORT": "0", "LIVE_RUNNER_SESSIONS": "followed"},
     )
 
 

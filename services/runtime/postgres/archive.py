@@ -35,7 +35,10 @@ _IN_INDEX_ORDER: Final = "set local enable_sort = off; set local enable_bitmapsc
 
 _SESSIONS: Final = """
     select
-        sessions.session, state, stage, strategy, venue, symbols, timeframe, announced_at, started_at, stopped_at,
+        sessions.session,
+        case when state = 'started' and dead.message is not null then 'dead' else state end as state,
+        case when state = 'started' then dead.message end as why,
+        stage, strategy, venue, symbols, timeframe, announced_at, started_at, stopped_at,
         stop_reason, coalesce(stored.events, 0) as events, coalesce(stored.bytes, 0) as bytes,
         coalesce(stored.stream_seq, 0) as stream_seq, marked.ts as marked_at, marked.equity, summary,
         (select count(*) from incidents where incidents.session = sessions.session) as incidents
@@ -47,6 +50,18 @@ _SESSIONS: Final = """
     left join lateral (
         select ts, equity from equity where equity.session = sessions.session order by ts desc, stream_seq desc limit 1
     ) as marked on true
+    left join lateral (
+        select message from incidents
+        where incidents.session = sessions.session and severity = 'fatal' and incidents.stream_seq > coalesce(
+            (
+                select max(stream_seq) from recorder_source
+                where recorder_source.session = sessions.session
+                    and recorder_source.source = split_part(incidents.source, '.', 1)
+            ),
+            0
+        )
+        order by incidents.stream_seq desc limit 1
+    ) as dead on true
     where %(session)s::text is null or sessions.session = %(session)s
     order by announced_at nulls first, sessions.session
 """
@@ -63,7 +78,9 @@ class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
 
     session: str
     state: str
-    """``announced``, ``refused``, ``started`` or ``stopped``."""
+    """``announced``, ``refused``, ``started``, ``stopped``, or ``dead``: started, and it cannot go on."""
+    why: str | None
+    """The fatal incident of a dead session."""
     stage: str | None
     strategy: str | None
     venue: str | None

@@ -1,7 +1,8 @@
 """The life of a service: connect, find the sessions in the log, run each one, and start anew when NATS goes away.
 
 A service is long-lived and hosts any number of sessions. Sessions are found in the log alone:
-announced and not yet stopped or refused. One that a living process owns is left to it; this process
+announced and not yet stopped or refused. A service of one ``run`` takes up only those that somebody follows,
+which their heartbeats show. One that a living process owns is left to it; this process
 stands by and takes over when the owner is gone.
 """
 
@@ -38,6 +39,9 @@ RECONNECT_LIMIT_S: Final = 600.0
 """NATS may be away for so long before the service gives up (and its supervisor starts it again)."""
 STANDBY_EVERY_S: Final = 0.5
 DRAIN_LIMIT_S: Final = 10.0
+FATAL_BEAT_EVERY_S: Final = 0.5
+FOLLOWED_MAX: Final = 10_000
+"""Names of followed sessions that are kept; the oldest is forgotten first, and known again at its next beat."""
 
 
 class SessionRunner(Protocol):
@@ -75,6 +79,8 @@ class Host:
         self._failure: asyncio.Future[None] | None = None
         self._given_up: set[str] = set()
         """Ids of announcements."""
+        self._followed: dict[str, None] = {}
+        """Sessions whose heartbeats were seen, the oldest first; used where only those are run."""
         self._connected = False
         self._discovered: list[str] = []
         """Further servers of a NATS cluster, where the configured ones may all be away."""
@@ -121,6 +127,8 @@ class Host:
             self._discovered = bus.discovered or self._discovered
             self._log.info("service is connected", **self._settings.described())
             kinds = ("session.announced", "session.stopped", "session.refused")
+            if self._settings.sessions == "followed":
+                await bus.on(subjects.beat("*", "*"), partial(self._on_beat, bus))
             filters = [pattern for kind in kinds for pattern in subjects.of_type(kind)]
             reader = await bus.reader(filters, 1, lambda message: self._on_lifecycle(bus, message))
             stopping = asyncio.ensure_future(stop.wait())
@@ -156,9 +164,21 @@ class Host:
                 self._sessions.setdefault(event.session, (event, message.stream_seq))
         elif isinstance(event, Stopped):
             self._sessions.pop(event.session, None)
+            task = self._tasks.get(event.session)
+            if task is not None and event.source != "execution":
+                task.cancel()  # closed by command: nobody ends the session's feed and strategy in order
         elif isinstance(event, JoinDeclined):
             self._refused(event)
         if message.pending == 0:
+            self._begin(bus)
+
+    async def _on_beat(self, bus: Bus, subject: str, _data: bytes) -> None:
+        """Somebody follows or runs this session: a ``run``, or another service of one that was started again."""
+        session = subject.split(".")[2]
+        if session not in self._followed:
+            if len(self._followed) >= FOLLOWED_MAX:
+                del self._followed[next(iter(self._followed))]
+            self._followed[session] = None
             self._begin(bus)
 
     def _refused(self, event: JoinDeclined) -> None:
@@ -173,6 +193,8 @@ class Host:
 
     def _begin(self, bus: Bus) -> None:
         for session, (announced, stream_seq) in self._sessions.items():
+            if self._settings.sessions == "followed" and session not in self._followed:
+                continue
             if session not in self._tasks and announced.id not in self._given_up:
                 task = self._tasks[session] = asyncio.create_task(self._keep(bus, announced, stream_seq))
                 # Not at the end of the task itself: one that is cancelled before its first step has no end.
@@ -212,10 +234,19 @@ class Host:
             self._log.error("session is given up", session=session, code=error.code, reason=str(error))
             if self._only is not None:
                 self._fail(error)
+            await self._beat_fatal(bus, announced, error)
         except Exception as error:  # noqa: BLE001  # a fault in one session ends this service loudly, not the task alone
             self._given_up.add(announced.id)
             self._log.exception("session is given up after an unexpected error", session=session)
             self._fail(error)
+
+    async def _beat_fatal(self, bus: Bus, announced: Announced, error: RunnerError) -> None:
+        """Show whoever follows the session that it cannot go on; its incident may be of a process before this one."""
+        fatal = {"code": error.code, "message": str(error)}
+        beat = {"role": self._role, "session": announced.session, "instance": instance_name(self._role), "fatal": fatal}
+        while self._is_wanted(announced) and not bus.lost.done():
+            await asyncio.sleep(FATAL_BEAT_EVERY_S)
+            await bus.send(subjects.beat(self._role, announced.session), msgspec.msgpack.encode(beat))
 
     def _is_wanted(self, announced: Announced) -> bool:
         current, _ = self._sessions.get(announced.session, (None, 0))

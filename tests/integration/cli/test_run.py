@@ -5,94 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
+from fix_terminal import CONFIG, LIMIT_S, OUTLASTS_EVERYTHING, Terminal
 
 from live_runner.services.runtime.embedded.process import wait_until_gone
 
-LIMIT_S = 120.0
-OUTLASTS_EVERYTHING = 20_000
-"""Bars of a session that, at a hundred a second, has not ended when its test has waited as long as it may."""
-CONFIG = """\
-session: alpha
-strategy: {module: live_runner.strategies.ema_cross, parameters: {fast: 3, slow: 8, notional: 100}}
-market:
-  venue: simulated
-  source: simulated
-  bars: %d
-  symbols: [BTC/USDT:USDT, ETH/USDT:USDT]
-  timeframe: 1m
-"""
-
 pytestmark = pytest.mark.slow
-
-
-class Terminal:
-    """Runs the command in one data folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self.started: list[subprocess.Popen[str]] = []
-
-    def config(self, bars: int) -> str:
-        path = self.folder / f"c{bars}.yaml"
-        path.write_text(CONFIG % bars)
-        return str(path)
-
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        environment = {k: v for k, v in os.environ.items() if k not in ("NATS_URL", "NATS_TOKEN", "TIMESCALE_DSN")}
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "live_runner.services.cli.main", *arguments],
-            env={**environment, "LIVE_RUNNER_HOME": str(self.home)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-        )
-        self.started.append(process)
-        return process
-
-    def do(self, *arguments: str) -> tuple[int, str, str]:
-        process = self.begin(*arguments)
-        out, err = process.communicate(timeout=LIMIT_S)
-        return process.returncode, out, err
-
-    def until(self, is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-        deadline = time.monotonic() + LIMIT_S
-        while not is_so():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def status(self, session: str = "alpha") -> dict[str, Any]:
-        code, out, _ = self.do("status", session, "--json")
-        found: dict[str, Any] = json.loads(out)[0] if code == 0 else {}
-        return found
-
-    def children(self, pid: int) -> list[int]:
-        """Every process below one, as the kernel lists them."""
-        below: list[int] = []
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            for child in task.read_text().split():
-                below += [int(child), *self.children(int(child))]
-        return below
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    made = Terminal(tmp_path)
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def test_a_session_runs_to_its_summary_and_keeps_its_name(terminal: Terminal) -> None:
@@ -155,6 +74,15 @@ def test_a_strategy_that_fails_is_named_in_the_summary(terminal: Terminal) -> No
     assert code == 0, err
 
 
+def test_a_session_runs_in_a_folder_of_any_name(terminal: Terminal) -> None:
+    terminal.home = terminal.folder / "B\u00f6rse" / os.fsdecode(b'it\'s "so" $HOME {#} 100% \\ a\nline \xff')
+
+    code, out, err = terminal.do("run", terminal.config(100), "--stage", "paper", "--verify", "--json")
+
+    assert code == 0, err
+    assert json.loads(out)["events_stored"] > 100
+
+
 def test_a_killed_run_leaves_no_orphans_and_goes_on_when_run_again(terminal: Terminal) -> None:
     """P11, P10: kill -9 of everything at once; the same session ends as if nothing had happened."""
     # A quarter of a minute, so that it is killed long before its end however fast the machine is.
@@ -196,6 +124,33 @@ def test_ctrl_c_ends_everything_in_order_and_the_session_goes_on_later(terminal:
     assert "already running with a different configuration" in err.splitlines()[-1]
 
 
+def test_what_another_run_left_unfinished_is_named_and_left_alone(terminal: Terminal) -> None:
+    config = terminal.config(OUTLASTS_EVERYTHING)
+    first = terminal.begin("run", config, "--stage", "paper", "--speed", "6000")
+    terminal.until(lambda: terminal.status().get("sets", 0) > 10, first)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=LIMIT_S)
+    other = terminal.folder / "other.yaml"
+    other.write_text((CONFIG % 400).replace("alpha", "beta"))
+
+    code, _, err = terminal.do("run", str(other), "--stage", "paper", "--json")
+
+    assert code == 0, err
+    assert "Unfinished sessions" in err
+    assert "left as they are: alpha." in err
+    # The recorder has stored everything up to beta's end, what alpha had left to store included.
+    before = terminal.status()["stream_seq"]
+    sql = "select min(stream_seq) as begun from event where session = 'beta'"
+    [beta] = json.loads(terminal.do("db", "query", sql, "--json")[1])
+    assert before < beta["begun"]
+    again = terminal.begin("run", config, "--stage", "paper", "--speed", "6000")
+    terminal.until(lambda: terminal.status()["stream_seq"] > before, again)
+    assert terminal.do("end", "alpha", "--reason", "enough")[0] == 0
+    _, err = again.communicate(timeout=LIMIT_S)
+    assert again.returncode == 0, err
+    assert "Unfinished" not in err
+
+
 def test_a_detached_session_obeys_commands_from_elsewhere(terminal: Terminal) -> None:
     """S01, S02: stop and resume with author and reason in the log; `end` ends the session in order."""
     config = terminal.config(OUTLASTS_EVERYTHING)
@@ -226,13 +181,7 @@ def test_a_killed_service_or_server_changes_nothing(terminal: Terminal, service:
     config = terminal.config(8000)
     process = terminal.begin("run", config, "--stage", "paper", "--verify", "--json")
     terminal.until(lambda: terminal.status().get("sets", 0) > 50, process)
-    marks = {"nats": "nats-server", "postgres": "/bin/postgres"}
-    wanted = marks.get(service, f"serve\0{service}")
-    [pid] = [
-        pid
-        for pid in (int(text) for text in _direct_children(process.pid))
-        if wanted in Path(f"/proc/{pid}/cmdline").read_text()
-    ]
+    pid = terminal.service_pid(process, service)
     os.kill(pid, signal.SIGKILL)
     out, err = process.communicate(timeout=LIMIT_S)
 
@@ -240,7 +189,3 @@ def test_a_killed_service_or_server_changes_nothing(terminal: Terminal, service:
     told = json.loads(out)
     assert told["replay"]["agrees"]
     assert told["comparison"]["agrees"]
-
-
-def _direct_children(pid: int) -> list[str]:
-    return [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]

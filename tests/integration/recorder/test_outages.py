@@ -124,6 +124,8 @@ def test_a_database_server_that_is_killed_gets_each_event_once(
                 os.kill(server.pid, signal.SIGKILL)
                 await until(lambda: has_ended(server))
                 end = await publishing
+                assert server.process is not None
+                server.process.stop()  # its owner leaves the data to the next one
                 revived.append(start_postgres(tmp_path / "postgres"))
                 proxy.target = address(revived[0].dsn)
                 await running.has(end)
@@ -199,6 +201,8 @@ def test_a_killed_log_server_ends_the_run_and_the_next_one_goes_on(
             await until(lambda: has_ended(own_nats_server))
             with pytest.raises(BusUnavailable):
                 await asyncio.wait_for(task, 30)
+        assert own_nats_server.process is not None
+        own_nats_server.process.stop()  # its owner leaves the store to the next one
         revived.append(start_nats(tmp_path / "nats"))
         async with factory(revived[0])() as bus:
             end = await publish(bus, bar_sets("nats-2", 5))

@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,12 +21,12 @@ from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.embedded.nats_server import probe, start_nats
 from live_runner.services.runtime.embedded.postgres_server import start_postgres
 from live_runner.services.runtime.embedded.process import Process, is_alive, wait_until_gone
-from live_runner.services.runtime.embedded.servers import Embedded, find, nats_folder, postgres_folder
+from live_runner.services.runtime.embedded.servers import Embedded, find, is_owned, nats_folder, postgres_folder
 
 GONE_LIMIT_S = 30.0
 
 
-def start(home: Path, **servers: bool) -> Embedded:
+def start(home: Path, **servers: Any) -> Embedded:
     return Embedded.start(Settings(home=home), **servers)
 
 
@@ -70,6 +72,37 @@ def test_a_second_user_of_the_folder_gets_the_same_servers(tmp_path: Path) -> No
         second.stop()
 
         assert not first.is_shared()
+
+
+def test_a_run_waits_for_the_command_that_has_started_a_server_and_starts_its_own(tmp_path: Path) -> None:
+    with start(tmp_path, nats=False):
+        pass
+    brief = start(tmp_path, nats=False, is_brief=True)
+    begun: list[Embedded] = []
+    is_waiting, is_begun, may_end = threading.Event(), threading.Event(), threading.Event()
+
+    def run() -> None:  # to its end on one thread: a server ends with the thread that started it
+        with start(tmp_path, nats=False, on_wait=lambda _: is_waiting.set()) as ours:
+            begun.append(ours)
+            is_begun.set()
+            may_end.wait(GONE_LIMIT_S)
+
+    beside = threading.Thread(target=run)
+    beside.start()
+    try:
+        assert is_waiting.wait(GONE_LIMIT_S)
+        assert not begun
+        brief.stop()  # which would wait for the end of that run, if the two shared the server
+        assert is_begun.wait(GONE_LIMIT_S)
+        [ours] = begun
+        assert [process.program.name for process in ours.owned] == ["postgres"]
+        with start(tmp_path, nats=False, is_brief=True) as guest:
+            assert guest.owned == []
+            assert guest.settings == ours.settings
+    finally:
+        may_end.set()
+        brief.stop()
+        beside.join(GONE_LIMIT_S)
 
 
 def test_what_was_stored_survives_a_kill_of_both_servers(tmp_path: Path) -> None:
@@ -182,6 +215,53 @@ def test_a_mark_of_a_process_that_is_no_database_is_no_obstacle(tmp_path: Path) 
     again = start_postgres(tmp_path)
     assert again.process is not None
     again.process.stop()
+
+
+UNUSUAL = {
+    "umlaut": "B\u00f6rse",
+    "quotes and signs": 'it\'s "so" $HOME {#} 100% \\ ~ a=b;c, ',
+    "control characters": "a\ttab and a\nline",
+    "no text at all": os.fsdecode(b"\xff\xfe"),
+}
+
+
+def test_any_path_that_the_file_system_takes_is_a_data_folder(tmp_path: Path) -> None:
+    home = tmp_path.joinpath(*UNUSUAL.values())
+
+    with start(home) as embedded:
+        asyncio.run(store(embedded.settings, b"one"))
+        with psycopg.connect(embedded.settings.timescale_dsn or "") as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+        assert find(Settings(home=home)) == embedded.settings
+
+
+def test_a_server_that_was_started_again_is_found_and_its_store_is_locked(tmp_path: Path) -> None:
+    server = start_nats(nats_folder(tmp_path))
+    assert server.process is not None
+    os.kill(server.pid, signal.SIGKILL)
+    assert wait_until_gone(server.pid, GONE_LIMIT_S)
+    assert server.process.exit_code() == -signal.SIGKILL
+    assert is_owned(nats_folder(tmp_path))
+    again = Process(server.process.program)
+    try:
+        found = find(Settings(home=tmp_path))
+        assert (found.nats_url, found.nats_token) == (server.url, server.token)
+    finally:
+        again.stop()
+    assert not is_owned(nats_folder(tmp_path))
+
+
+def test_a_server_without_an_owner_keeps_its_store_from_others_until_it_ends(tmp_path: Path) -> None:
+    server = start_nats(nats_folder(tmp_path))
+    assert server.process is not None
+    lock = server.process.program.lock
+    assert lock is not None
+    lock.release()  # as the kernel does when the owner is killed
+
+    assert is_owned(nats_folder(tmp_path))
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.stop()
+    assert not is_owned(nats_folder(tmp_path))
 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

@@ -40,10 +40,37 @@ def test_a_session_that_was_refused_at_once_is_joined_when_it_is_announced_again
     assert joined == [second.id]
 
 
-def announced() -> Announced:
+def test_a_service_of_one_run_takes_up_only_sessions_that_are_followed(tmp_path: Path) -> None:
+    joined: list[str] = []
+
+    async def read_the_log() -> None:
+        is_joined = asyncio.Event()
+
+        async def join(bus: Bus, announced: Announced, stream_seq: int) -> None:
+            joined.append(announced.session)
+            is_joined.set()
+
+        settings = Settings.from_environment({"LIVE_RUNNER_SESSIONS": "followed"}, home=tmp_path)
+        host = Host(settings, "recorder", join)
+        bus = cast(Bus, None)
+        await host._on_lifecycle(bus, message(1, announced("left")))
+        await host._on_beat(bus, "beat.run.early", b"")
+        await host._on_lifecycle(bus, message(2, announced("early")))
+        await is_joined.wait()
+        is_joined.clear()
+        await host._on_lifecycle(bus, message(3, announced("late")))
+        await host._on_beat(bus, "beat.execution.late", b"")
+        await is_joined.wait()
+
+    asyncio.run(asyncio.wait_for(read_the_log(), 10))
+
+    assert joined == ["early", "late"]
+
+
+def announced(session: str = "mine") -> Announced:
     market: dict[str, Any] = {"venue": "simulated", "symbols": ("BTC/USDT:USDT",), "timeframe": "1m"}
     return announce(
-        Config(session="mine", strategy=StrategyChoice(module="m"), market=Market(**market)),
+        Config(session=session, strategy=StrategyChoice(module="m"), market=Market(**market)),
         stage="paper",
         strategy="m:S",
         sources={"m": "text"},

@@ -1,0 +1,128 @@
+"""``live-runner`` at the keyboard: commands in one data folder, with the embedded servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LIMIT_S = 120.0
+CONFIG = """\
+session: alpha
+strategy: {module: live_runner.strategies.ema_cross, parameters: {fast: 3, slow: 8, notional: 100}}
+market:
+  venue: simulated
+  source: simulated
+  bars: %d
+  symbols: [BTC/USDT:USDT, ETH/USDT:USDT]
+  timeframe: 1m
+"""
+OUTLASTS_EVERYTHING = 20_000
+"""Bars of a session that, at a hundred a second, has not ended when its test has waited as long as it may."""
+_MARKS = {"nats": "nats-server", "postgres": "/bin/postgres"}
+
+
+class Terminal:
+    """Runs the command in one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.started: list[subprocess.Popen[str]] = []
+
+    def config(self, bars: int) -> str:
+        """Path of a configuration with so many bars."""
+        path = self.folder / f"c{bars}.yaml"
+        path.write_text(CONFIG % bars)
+        return str(path)
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command in the background."""
+        environment = {k: v for k, v in os.environ.items() if k not in ("NATS_URL", "NATS_TOKEN", "TIMESCALE_DSN")}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "live_runner.services.cli.main", *arguments],
+            env={**environment, "LIVE_RUNNER_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+        self.started.append(process)
+        return process
+
+    def do(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of a command that is run to its end."""
+        process = self.begin(*arguments)
+        out, err = process.communicate(timeout=LIMIT_S)
+        return process.returncode, out, err
+
+    def until(self, is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        """Wait until something is so, while a process runs."""
+        deadline = time.monotonic() + LIMIT_S
+        while not is_so():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def wait(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + LIMIT_S
+        while not is_so():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def status(self, session: str = "alpha") -> dict[str, Any]:
+        """What `status` prints about a session; empty when there is none."""
+        code, out, _ = self.do("status", session, "--json")
+        found: dict[str, Any] = json.loads(out)[0] if code == 0 else {}
+        return found
+
+    def service_pid(self, process: subprocess.Popen[str], service: str) -> int:
+        """Process id of a service or server that a ``run`` started."""
+        wanted = _MARKS.get(service, f"serve\0{service}")
+        found: list[int] = []
+
+        def look() -> bool:
+            found[:] = [pid for pid in direct_children(process.pid) if wanted in _command_line(pid)]
+            return len(found) == 1
+
+        self.until(look, process)
+        return found[0]
+
+    def children(self, pid: int) -> list[int]:
+        """Every process below one, as the kernel lists them."""
+        below: list[int] = []
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in task.read_text().split():
+                below += [int(child), *self.children(int(child))]
+        return below
+
+
+def _command_line(pid: int) -> str:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+    return "" if "launch.py" in command else command
+
+
+def direct_children(pid: int) -> list[int]:
+    """Processes that a process has started itself."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    made = Terminal(tmp_path)
+    yield made
+    for process in made.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
