@@ -2,6 +2,9 @@
 
 Recording goes by the stream, not by session: it needs no session to be announced and misses none.
 Joining tells `run` that the database answers and has no other session of that name.
+
+Of two recorders on one database one writes and the other stands by (writer.py). Only the one that writes
+takes the role in a session: the pace of a session follows what its recorder has stored.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ AFTERGLOW_S: Final = 5.0
 DATABASE_WAIT_S: Final = 600.0
 """The database may take so long to answer when the service starts."""
 DATABASE_RETRY_S: Final = 0.5
+"""Between two attempts at a database that is away, and two looks whether a standby has become the one that writes."""
 
 
 class RecorderService:
@@ -78,24 +82,38 @@ class RecorderService:
                 await asyncio.sleep(DATABASE_RETRY_S)
 
     async def run_session(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
-        """Join the session and tell how far its recording is, until it is over and stored."""
-        session = announced.session
-        ownership = await Ownership.take(bus, session, self.role, self._instance)
-        try:
-            await self._join(bus, ownership, announced, stream_seq)
-            stopped_seq = 0
-            idle_since: float | None = None
-            while idle_since is None or time.monotonic() - idle_since < AFTERGLOW_S:
-                if not stopped_seq:
-                    last = await last_event(bus, subjects.event_subject("session.stopped", session), Stopped)
-                    stopped_seq = last[0] if last is not None else 0
-                elif self._recorder.committed >= stopped_seq and idle_since is None:
-                    idle_since = time.monotonic()
-                await self._beat(bus, session)
-                await asyncio.sleep(BEAT_EVERY_S)
-        finally:
-            if not bus.lost.done():
-                await ownership.release()
+        """Join the session and tell how far its recording is, until it is over and stored.
+
+        The role is held only while this process is the one that records.
+        """
+        is_over = False
+        while not is_over:
+            while not self._recorder.is_recording:  # noqa: ASYNC110  # the thread that writes finds out
+                await asyncio.sleep(DATABASE_RETRY_S)
+            ownership = await Ownership.take(bus, announced.session, self.role, self._instance)
+            try:
+                await self._join(bus, ownership, announced, stream_seq)
+                is_over = await self._accompany(bus, announced.session)
+            finally:
+                if not bus.lost.done():
+                    await ownership.release()
+
+    async def _accompany(self, bus: Bus, session: str) -> bool:
+        """Send heartbeats; True when the session is over and stored, False when another process records now."""
+        stopped_seq = 0
+        idle_since: float | None = None
+        while idle_since is None or time.monotonic() - idle_since < AFTERGLOW_S:
+            if not self._recorder.is_recording:
+                self._log.warning("the role is left to the recorder that writes", session=session)
+                return False
+            if not stopped_seq:
+                last = await last_event(bus, subjects.event_subject("session.stopped", session), Stopped)
+                stopped_seq = last[0] if last is not None else 0
+            elif self._recorder.committed >= stopped_seq and idle_since is None:
+                idle_since = time.monotonic()
+            await self._beat(bus, session)
+            await asyncio.sleep(BEAT_EVERY_S)
+        return True
 
     async def _beat(self, bus: Bus, session: str) -> None:
         recorder = self._recorder
@@ -119,12 +137,30 @@ class RecorderService:
         finally:
             await reader.close()
         try:
-            await asyncio.to_thread(check_session, self._dsn, announced, stream_seq)
+            await self._check(bus, announced, stream_seq)
         except RunnerError as error:
             await bus.publish(ownership.refusal(error, announcement=announced.id))
             raise
         facts = await asyncio.to_thread(build_facts)
         await bus.publish(ownership.note(Joined, cause=announced.id, role=self.role, instance=self._instance, **facts))
+
+    async def _check(self, bus: Bus, announced: Announced, stream_seq: int) -> None:
+        """Check that the session can be stored, as soon as the database answers; errors as ``check_session``."""
+        deadline = time.monotonic() + DATABASE_WAIT_S
+        is_logged = False
+        while True:
+            try:
+                await asyncio.to_thread(check_session, self._dsn, announced, stream_seq)
+                return
+            except DatabaseUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                if not is_logged:
+                    is_logged = True
+                    self._log.warning("waiting for the database to join", session=announced.session, reason=str(error))
+            facts = {"trouble": "the database is unavailable"}
+            await send_beat(bus, self.role, announced.session, self._instance, facts)
+            await asyncio.sleep(DATABASE_RETRY_S)
 
 
 def _migrate(dsn: str) -> None:

@@ -63,13 +63,22 @@ class Recorder:
         """Publish to commit, of the oldest event of the last batch."""
         self.events_of: Counter[str] = Counter()
         """Events in the database, by session; the latest ``COUNTED_SESSIONS_MAX`` sessions."""
-        self.is_recording = False
-        """Whether the position is known and the stream is being followed."""
+        self._is_following = False
         self.is_paused = False
         """Whether reading waits until a batch is stored."""
         self._read_seq = 0
         self._writer: Writer | None = None
         self._log = log.get("recorder")
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the position is known, the stream is being followed, and no other recorder writes."""
+        return self._is_following and not self.stands_by
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether another recorder writes to the database."""
+        return self._writer is not None and self._writer.stands_by
 
     def status(self) -> dict[str, Any]:
         """The counters as plain data."""
@@ -102,7 +111,7 @@ class Recorder:
         except _Stopping:
             self._log.info("stopped while the database was unavailable", committed=self.committed)
         finally:
-            self.is_recording = False
+            self._is_following = False
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -140,7 +149,7 @@ class Recorder:
             self._add(session, events)
         self.committed = self._read_seq = start - 1
         self.log_end = state.last_seq
-        self.is_recording = True
+        self._is_following = True
         self._log.info("recording", from_seq=start, log_end=state.last_seq)
 
     # -- reading -------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ class Writer:
         self._outages = Outages()
         self._position: Position | None = None
         self._found: Position | None = None
+        self.stands_by = False
+        """Whether another recorder writes to the database."""
 
     @property
     def is_away(self) -> bool:
@@ -142,7 +144,8 @@ class Writer:
             application_name="live-runner recorder",
             tcp_user_timeout=TCP_TIMEOUT_MS,
         )
-        if not _locked(connection):
+        self.stands_by = not _locked(connection)
+        if self.stands_by:
             raise DatabaseUnavailable(
                 f"Another recorder writes to {masked(self._dsn)}",
                 remedy="Stop it, or let this one stand by until it ends",

@@ -36,7 +36,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
-from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
+from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership, refuse_if_alive
 from live_runner.services.strategy.child_args import ChildArgs
 from live_runner.services.strategy.output import keep_output
 from live_runner.services.strategy.restarts import Restarts
@@ -107,6 +107,8 @@ class StrategyService:
         restarts = Restarts()
         trouble = ""
         while True:
+            # A process that stands by would otherwise start a child at each look, only to see it refused.
+            await refuse_if_alive(bus, announced.session, "strategy")
             code, hung = await self._run_child(announced.session, stream_seq, trouble, timeout_s)
             if code == 0 and await self._is_over(bus, announced):
                 return

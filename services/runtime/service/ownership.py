@@ -22,7 +22,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.nats.publisher import Guard
 
-__all__ = ["AlreadyOwned", "Ownership"]
+__all__ = ["AlreadyOwned", "Ownership", "refuse_if_alive"]
 
 LIVENESS_TIMEOUT_S: Final = 1.0
 LIVENESS_TRIES: Final = 2
@@ -52,7 +52,7 @@ class Ownership:
     @classmethod
     async def take(cls, bus: Bus, session: str, role: str, instance: str) -> Ownership:
         """Become the owner; AlreadyOwned while another one lives."""
-        await _refuse_if_alive(bus, session, role)
+        await refuse_if_alive(bus, session, role)
         subject = subjects.owned(session, role)
         last_seq = await bus.last_seq_of(subject)
         previous = await last_event(bus, subject, Owned)
@@ -97,7 +97,8 @@ class Ownership:
         await self._undo()
 
 
-async def _refuse_if_alive(bus: Bus, session: str, role: str) -> None:
+async def refuse_if_alive(bus: Bus, session: str, role: str) -> None:
+    """AlreadyOwned while a living process owns this role of the session."""
     for _ in range(LIVENESS_TRIES):
         try:
             owner = await bus.request(subjects.liveness(role, session), b"", timeout_s=LIVENESS_TIMEOUT_S)
