@@ -35,6 +35,8 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self.environment: dict[str, str] = {}
+        """Beside this process's own."""
         self.started: list[subprocess.Popen[str]] = []
 
     def config(self, bars: int) -> str:
@@ -48,7 +50,7 @@ class Terminal:
         environment = {k: v for k, v in os.environ.items() if k not in ("NATS_URL", "NATS_TOKEN", "TIMESCALE_DSN")}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "live_runner.services.cli.main", *arguments],
-            env={**environment, "LIVE_RUNNER_HOME": str(self.home)},
+            env={**environment, "LIVE_RUNNER_HOME": str(self.home), **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

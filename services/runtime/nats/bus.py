@@ -357,7 +357,9 @@ class Bus:
         return undo
 
     async def send(self, subject: str, data: bytes) -> None:
-        """Publish on a core subject, not archived and not acknowledged."""
+        """Publish on a core subject, not archived and not acknowledged; what NATS would not take is not sent."""
+        if len(data) > self._connection.max_payload:
+            return
         try:
             self._connection.publish_direct(subject.encode(), data)
             await self._connection.writable()

@@ -79,6 +79,8 @@ class Host:
         self._failure: asyncio.Future[None] | None = None
         self._given_up: set[str] = set()
         """Ids of announcements."""
+        self._refused_sessions: dict[str, str] = {}
+        """Sessions of which NATS stores nothing just now, and what it says."""
         self._followed: dict[str, None] = {}
         """Sessions whose heartbeats were seen, the oldest first; used where only those are run."""
         self._connected = False
@@ -150,11 +152,12 @@ class Host:
     async def _report(self, bus: Bus, error: BusUnavailable) -> None:
         """Say by heartbeat, which needs no room in the stream, why sessions stand still."""
         for session in self._sessions:
-            await bus.send(
-                subjects.beat(self._role, session),
-                msgspec.msgpack.encode({"role": self._role, "session": session, "trouble": str(error)}),
-            )
+            await self._beat_trouble(bus, session, str(error))
         await bus.flush()
+
+    async def _beat_trouble(self, bus: Bus, session: str, trouble: str) -> None:
+        beat = {"role": self._role, "session": session, "trouble": trouble}
+        await bus.send(subjects.beat(self._role, session), msgspec.msgpack.encode(beat))
 
     async def _on_lifecycle(self, bus: Bus, message: Message) -> None:
         event = event_of(message)
@@ -227,6 +230,10 @@ class Host:
                 except OwnershipLost as error:
                     self._log.error("session was taken over", session=session, reason=str(error))
                     is_logged = True
+                except BusUnavailable as error:
+                    if bus.lost.done():
+                        raise
+                    await self._stand_still(bus, session, error)
         except BusUnavailable as error:
             self._fail(error)
         except RunnerError as error:
@@ -239,6 +246,22 @@ class Host:
             self._given_up.add(announced.id)
             self._log.exception("session is given up after an unexpected error", session=session)
             self._fail(error)
+
+    async def _stand_still(self, bus: Bus, session: str, error: BusUnavailable) -> None:
+        """A session alone is refused while our connection holds: it is tried again, and no other one is disturbed.
+
+        There is no bound, as there is none for a stream that is full: it is shown by heartbeat and in the health.
+        """
+        if self._refused_sessions.get(session) != str(error):
+            self._log.warning("NATS refuses the session; trying again", session=session, reason=str(error))
+        self._refused_sessions[session] = str(error)
+        try:
+            deadline = time.monotonic() + REFUSED_RETRY_S
+            while time.monotonic() < deadline:
+                await self._beat_trouble(bus, session, str(error))
+                await asyncio.sleep(FATAL_BEAT_EVERY_S)
+        finally:
+            del self._refused_sessions[session]
 
     async def _beat_fatal(self, bus: Bus, announced: Announced, error: RunnerError) -> None:
         """Show whoever follows the session that it cannot go on; its incident may be of a process before this one."""
@@ -266,7 +289,10 @@ class Host:
         self._tasks.clear()
 
     def _check(self) -> tuple[bool, Mapping[str, Any]]:
-        return self._connected, {"sessions": sorted(self._tasks), "given_up": sorted(self._given_up)}
+        facts: dict[str, Any] = {"sessions": sorted(self._tasks), "given_up": sorted(self._given_up)}
+        if self._refused_sessions:
+            facts["refused"] = dict(self._refused_sessions)
+        return self._connected and not self._refused_sessions, facts
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
