@@ -198,6 +198,7 @@ class StrategyService:
         finally:
             if process.returncode is None:
                 process.kill()
+                await process.wait()
             if output is not None:
                 await asyncio.wait([output], timeout=OUTPUT_WAIT_S)
                 output.cancel()
