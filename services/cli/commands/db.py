@@ -88,13 +88,12 @@ def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     import psycopg
 
     from live_runner.contracts.errors import DataError
-    from live_runner.services.runtime.postgres.database import connect
+    from live_runner.services.runtime.postgres.reader import reading
 
-    with connect(dsn) as connection:
-        connection.read_only = True
+    with reading(dsn, timeout_s=QUERY_TIMEOUT_S) as connection:
         try:
-            connection.execute(f"set local statement_timeout = '{QUERY_TIMEOUT_S}s'")
-            found = connection.execute(sql.encode())
+            # Prepared, which takes one statement and no more.
+            found = connection.execute(sql.encode(), prepare=True)
             names = [column.name for column in found.description or ()]
             return names, found.fetchmany(ROWS_MAX) if names else []
         except psycopg.Error as error:

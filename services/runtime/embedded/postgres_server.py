@@ -37,6 +37,8 @@ START_ATTEMPTS_MAX: Final = 3
 _POLL_S: Final = 0.05
 _HOST: Final = "127.0.0.1"
 _NAME: Final = "live_runner"
+"""Of the database, and of the server's superuser."""
+_OWNER: Final = "live_runner_owner"
 _STATUS_LINE: Final = -1
 """Of postmaster.pid, counted from its end: the data folder's path, which stands before it, may have line breaks."""
 _LINES_MIN: Final = 8
@@ -134,8 +136,9 @@ def _start(folder: Path, lock: StoreLock) -> PostgresServer:
         except BaseException:
             process.stop()
             raise
-    dsn = f"postgresql://{_NAME}:{password}@{_HOST}:{port}/{_NAME}"
-    _ensure_database(dsn)
+    own = _password(folder, "owner.password")
+    _ensure_database(f"postgresql://{_NAME}:{password}@{_HOST}:{port}", own)
+    dsn = f"postgresql://{_OWNER}:{own}@{_HOST}:{port}/{_NAME}"
     write_private(folder / "server.json", json.dumps({"dsn": dsn}))
     return PostgresServer(dsn=dsn, pid=process.pid, process=process)
 
@@ -208,8 +211,8 @@ def _program_name(pid: int) -> str:
         return ""
 
 
-def _password(folder: Path) -> str:
-    path = folder / "password"
+def _password(folder: Path, file: str = "password") -> str:
+    path = folder / file
     if not path.exists():
         write_private(path, secrets.token_urlsafe(24))
     return path.read_text(encoding="utf-8").strip()
@@ -303,14 +306,13 @@ def _wait_until_ready(process: Process, folder: Path, *, is_last: bool) -> bool:
     return True
 
 
-def _ensure_database(dsn: str) -> None:
+def _ensure_database(server_dsn: str, password: str) -> None:
     import psycopg
 
+    from live_runner.services.runtime.embedded.database_owner import ensure_owner
+
     try:
-        with psycopg.connect(dsn.rpartition("/")[0] + "/postgres", autocommit=True, connect_timeout=10) as connection:
-            found = connection.execute("select 1 from pg_database where datname = %s", (_NAME,)).fetchone()
-            if found is None:
-                connection.execute(f"create database {_NAME}")
+        ensure_owner(server_dsn, _NAME, password)
     except psycopg.Error as error:
         raise DatabaseUnavailable(
             f"The embedded PostgreSQL refused a connection: {error}", remedy="See postgres.log beside its data"
