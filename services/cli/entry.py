@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from live_runner.services.cli.exit_codes import ended
+from live_runner.services.cli.exit_codes import ended, leave
 
 __all__ = ["main"]
 
@@ -23,7 +23,7 @@ def main() -> None:
     if simple is None:
         from live_runner.services.cli.main import invoke
 
-        sys.exit(invoke(arguments))
+        leave(invoke(arguments))
     from live_runner.services.cli.service_process import run_service
 
     service, options, log_to_file = simple

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from live_runner.contracts.errors import RunnerError
 
-__all__ = ["INTERRUPTED", "ended", "fail"]
+__all__ = ["INTERRUPTED", "ended", "fail", "leave"]
 
 INTERRUPTED: Final = 130
 _IO_ERROR: Final = 74
 _OUR_FAULT: Final = 70
+_exit_code: int | None = None
+"""Of a process that leaves."""
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code."""
+    global _exit_code  # noqa: PLW0603  # the process has one
+    _exit_code = code
+    sys.exit(code)
+
+
+@atexit.register
+def _leave_arrow_alone() -> None:
+    """End here, after the threads and the exit functions of everything imported later, where Arrow was used.
+
+    Its thread pools are destroyed by the exit of the process, which on a busy machine now and then aborts it (exit
+    code 134) although all is done and stored: https://github.com/apache/arrow/issues/34314.
+    """
+    if _exit_code is None or "pyarrow" not in sys.modules:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue  # whoever read it has gone
+    os._exit(_exit_code)
 
 
 def ended(work: Callable[[], object], *, as_json: bool) -> int:

@@ -27,7 +27,7 @@ from live_runner.services.cli.commands import (
     sweep,
     tail,
 )
-from live_runner.services.cli.exit_codes import ended
+from live_runner.services.cli.exit_codes import ended, leave
 
 __all__ = ["app", "main"]
 
@@ -82,7 +82,7 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(invoke(sys.argv[1:]))
+    leave(invoke(sys.argv[1:]))
 
 
 def invoke(arguments: list[str]) -> int:
