@@ -12,14 +12,16 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from live_runner.contracts.errors import RunnerError, SessionRefused
-from live_runner.contracts.messages import Announced
+from live_runner.contracts import subjects
+from live_runner.contracts.errors import BusUnavailable, RunnerError, SessionRefused
+from live_runner.contracts.messages import Announced, Stopped
 from live_runner.contracts.sequence import Sequences
 from live_runner.contracts.subjects import STREAM_SUBJECTS
 from live_runner.services.recorder.core.batch import Batch, Packer
 from live_runner.services.recorder.core.position import Position, epoch_ns, first_to_read
 from live_runner.services.recorder.core.purge import purge_plan
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 
@@ -260,6 +262,7 @@ class Recorder:
 
     async def _look(self, bus: Bus, writer: Writer) -> None:
         purged_at = time.monotonic()
+        await self._drop_snapshots(bus)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             state = await bus.log_state()
@@ -269,12 +272,34 @@ class Recorder:
             if time.monotonic() - purged_at < PURGE_EVERY_S and not is_pressed:
                 continue
             purged_at = time.monotonic()
+            await self._drop_snapshots(bus)
             held = await writer.held()
             if held is None:
                 continue  # the database is away: nothing may leave the stream
             for subject_filter, up_to in purge_plan(self.committed, held, size=state.bytes, size_limit=state.max_bytes):
                 gone = await bus.purge(subject_filter, up_to)
                 self._log.info("purged", filter=subject_filter, below=up_to, messages=gone)
+
+    async def _drop_snapshots(self, bus: Bus) -> None:
+        """Drop the snapshots of sessions that are over: no service takes those up again."""
+        try:
+            by_session: dict[str, list[str]] = {}
+            for name in await bus.object_names():
+                by_session.setdefault(name.partition("/")[0], []).append(name)
+            for session, names in by_session.items():
+                if not await self._is_over(bus, session):
+                    continue
+                for name in names:
+                    await bus.delete_object(name)
+                self._log.info("snapshots dropped", session=session, snapshots=len(names))
+        except BusUnavailable as error:  # recording goes on; a connection that is lost ends it elsewhere
+            self._log.warning("snapshots of ended sessions are kept for now", reason=str(error))
+
+    async def _is_over(self, bus: Bus, session: str) -> bool:
+        if not subjects.is_session(session):
+            return False  # nobody of ours put it there
+        stopped = await last_event(bus, subjects.event_subject("session.stopped", session), Stopped)
+        return stopped is not None and stopped[0] <= self.committed
 
 
 async def _first_of(*futures: asyncio.Future[Any]) -> None:

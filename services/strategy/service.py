@@ -33,7 +33,7 @@ from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Announced, Decided, Event, Finished, Incident, JoinDeclined, Started, Stopped
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import last_event
+from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership, refuse_if_alive
@@ -53,6 +53,8 @@ _ENDS: Final[dict[str, type[Event]]] = {
     "session.stopped": Stopped,
     "session.refused": JoinDeclined,
 }
+FORGOTTEN_AFTER_S: Final = 30.0
+"""How long after ``limits.join_timeout_s`` a session that nobody started keeps its process."""
 STOP_WAIT_S: Final = 5.0
 OUTPUT_WAIT_S: Final = 1.0
 """How long the rest of a process's output is read after its end."""
@@ -76,13 +78,46 @@ class StrategyService:
         VersionMismatch for another engine's session, SessionRefused for one that is one too many.
         """
         check_engine(announced.session, announced.engine)
-        self._children += 1
+        is_over = False
+        while not is_over:
+            self._children += 1
+            try:
+                if self._children > self._settings.strategies_max:
+                    await self._decline_unless_started(bus, announced)
+                is_over = await self._keep_unless_forgotten(bus, announced, stream_seq)
+            finally:
+                self._children -= 1
+            if not is_over:
+                await self._until_started(bus, announced.session)
+
+    async def _keep_unless_forgotten(self, bus: Bus, announced: Announced, stream_seq: int) -> bool:
+        """Keep the child; False when it was ended because nobody has started the session in time."""
+        limit_s = config_of(announced.config).limits.join_timeout_s + FORGOTTEN_AFTER_S
+        keeping = asyncio.create_task(self._keep_child(bus, announced, stream_seq))
+        starting = asyncio.create_task(self._until_started(bus, announced.session))
         try:
-            if self._children > self._settings.strategies_max:
-                await self._decline_unless_started(bus, announced)
-            await self._keep_child(bus, announced, stream_seq)
+            done, _ = await asyncio.wait([keeping, starting], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                self._log.warning("nobody has started the session; its process ends", session=announced.session)
+                return False
+            if keeping not in done:
+                starting.result()
+            await keeping
+            return True
         finally:
-            self._children -= 1
+            for task in (keeping, starting):
+                task.cancel()
+            await asyncio.gather(keeping, starting, return_exceptions=True)
+
+    async def _until_started(self, bus: Bus, session: str) -> None:
+        reader = await bus.reader([subjects.event_subject("session.started", session)])
+        try:
+            async for message in reader:
+                if isinstance(event_of(message), Started):
+                    return
+        finally:
+            await reader.close()
+        raise BusUnavailable("The session's log ended", remedy="Check that NATS runs")
 
     async def _decline_unless_started(self, bus: Bus, announced: Announced) -> None:
         """A session that is under way is taken up again whatever the limit is: nobody else would end its orders."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -399,14 +400,36 @@ class Bus:
         except _FAILURES as error:
             raise self._refused(f"The snapshot {name} cannot be read", error) from error
 
+    async def object_names(self) -> list[str]:
+        """Names of every object, those included of which only a part is left."""
+        pattern = f"$O.{SNAPSHOT_BUCKET}.M.>"
+        answer = await self.jetstream(f"STREAM.INFO.OBJ_{SNAPSHOT_BUCKET}", {"subjects_filter": pattern})
+        if "error" in answer:
+            raise self._refused("The snapshots cannot be listed", _description(answer))
+        found = answer["state"].get("subjects") or {}
+        names: list[str] = []
+        for subject in sorted(found):
+            try:
+                names.append(urlsafe_b64decode(subject.rpartition(".")[2]).decode())
+            except ValueError:
+                continue  # nobody of ours put it there
+        return names
+
     async def delete_object(self, name: str) -> None:
-        """Drop an object that nothing names any more."""
+        """Drop an object that nothing names any more; nothing of it is left, where nats-py would leave a mark."""
+        stream = f"OBJ_{SNAPSHOT_BUCKET}"
+        meta = f"$O.{SNAPSHOT_BUCKET}.M.{urlsafe_b64encode(name.encode()).decode()}"
         try:
-            await self._snapshots().delete(name)
+            found = await self._jetstream.get_last_msg(stream, meta)
+            chunks = msgspec.json.decode(found.data or b"", type=_ObjectMeta).nuid
         except NotFoundError:
             return
-        except _FAILURES as error:
+        except (*_FAILURES, msgspec.MsgspecError) as error:
             raise self._refused(f"The snapshot {name} cannot be dropped", error) from error
+        for subject in (f"$O.{SNAPSHOT_BUCKET}.C.{chunks}", meta):  # the name last: until then it can be tried again
+            answer = await self.jetstream(f"STREAM.PURGE.{stream}", {"filter": subject})
+            if "error" in answer:
+                raise self._refused(f"The snapshot {name} cannot be dropped", _description(answer))
 
     async def close(self) -> None:
         """Close the connection; what was published and not acknowledged is given up."""
@@ -421,6 +444,12 @@ class Bus:
             f"{what}: {reason if isinstance(reason, str) else _reason(reason)}",
             remedy="Check that NATS runs with JetStream enabled and has space left",
         )
+
+
+class _ObjectMeta(msgspec.Struct):
+    """What an object's name leads to."""
+
+    nuid: str
 
 
 def _description(answer: dict[str, Any]) -> str:

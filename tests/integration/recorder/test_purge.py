@@ -9,7 +9,7 @@ from fix_nats import BusFactory
 from fix_recorder import DEADLINE_S, Numbered, bar_sets, publish, recording, stored_bytes
 
 from live_runner.contracts import messages as m
-from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.bus import SNAPSHOT_BUCKET, Bus
 from live_runner.services.runtime.postgres import archive
 
 
@@ -62,6 +62,34 @@ def test_a_live_session_keeps_what_follows_its_older_snapshot(
     assert before == list(range(13, 27)), "one core has no snapshot yet: everything stays"
     assert after == [13, *range(18, 40)], "the announcement, and all from the older snapshot on"
     assert len(list(archive.events(postgres_dsn, "live"))) == 27
+
+
+def test_snapshots_of_ended_sessions_are_dropped_over_200_sessions(
+    bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
+) -> None:
+    sessions = [f"s{number}" for number in range(200)]
+    live = [f"live/{role}/{number}" for role in ("execution", "strategy") for number in (1, 2)]
+
+    async def run() -> tuple[list[str], int]:
+        async with bus_factory() as bus:
+            for name in (*(f"{session}/{role}/9" for session in sessions for role in ("execution", "strategy")), *live):
+                await bus.put_object(name, name.encode() * 100)
+            await bus.delete_object(live[0])
+            assert len(await bus.object_names()) == 2 * len(sessions) + 3
+            async with recording(bus, postgres_dsn) as running:
+                ends = [Numbered(session).take(samples["session.stopped"]) for session in sessions]
+                await running.has(await publish(bus, ends))
+                async with asyncio.timeout(DEADLINE_S):
+                    while len(left := await bus.object_names()) > len(live) - 1:  # noqa: ASYNC110  # NATS tells nobody
+                        await asyncio.sleep(0.02)
+            assert await bus.get_object(live[1]) == live[1].encode() * 100
+            state = (await bus.jetstream(f"STREAM.INFO.OBJ_{SNAPSHOT_BUCKET}"))["state"]
+            return left, state["messages"]
+
+    left, messages = asyncio.run(run())
+
+    assert left == live[1:]
+    assert messages == 2 * len(left), "the chunk and the name of each, and no marks of what was dropped"
 
 
 async def until_purged(bus: Bus, session: str, left: int) -> None:

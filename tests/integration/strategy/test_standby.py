@@ -6,15 +6,19 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from fix_nats import BusFactory
+from fix_terminal import CONFIG
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.manifest import announce
-from live_runner.contracts.messages import Owned
+from live_runner.contracts.messages import Event, Owned
+from live_runner.services.cli.loaded_config import load_config
 from live_runner.services.runtime.config.settings import Settings
-from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
+from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership, refuse_if_alive
+from live_runner.services.strategy import service
 from live_runner.services.strategy.service import StrategyService
 
 DEADLINE_S = 60.0
@@ -42,13 +46,13 @@ def test_a_standby_starts_no_process_and_takes_over_when_the_owner_has_gone(
         async with bus_factory() as bus:
             seq = await bus.publish(announced)
             owner = await Ownership.take(bus, "mine", "strategy", "owner")
-            service = StrategyService(settings, log_to_file=True)
+            standby = StrategyService(settings, log_to_file=True)
             for _ in range(3):
                 with pytest.raises(AlreadyOwned):
-                    await service.run_session(bus, announced, seq)
+                    await standby.run_session(bus, announced, seq)
             assert not log.exists()
             await owner.release()
-            taking_over = asyncio.create_task(service.run_session(bus, announced, seq))
+            taking_over = asyncio.create_task(standby.run_session(bus, announced, seq))
             try:
                 return await instances(bus_factory, 2)
             finally:
@@ -60,6 +64,35 @@ def test_a_standby_starts_no_process_and_takes_over_when_the_owner_has_gone(
     assert first == "owner"
     assert second.startswith("strategy@")
     assert log.exists()
+
+
+def test_a_session_that_nobody_starts_has_no_process_until_somebody_does(
+    bus_factory: BusFactory, tmp_path: Path, samples: dict[str, Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FORGOTTEN_AFTER_S", 2.0)
+    config = tmp_path / "c.yaml"
+    config.write_text(CONFIG % 100 + "limits: {join_timeout_s: 1}\n")
+    announced = load_config(config, session="mine").announced("paper")
+    settings = Settings(home=tmp_path, nats_url=bus_factory.url)
+
+    async def run() -> int:
+        async with bus_factory() as bus, asyncio.timeout(DEADLINE_S):
+            seq = await bus.publish(announced)
+            strategies = StrategyService(settings, log_to_file=True)
+            running = asyncio.create_task(strategies.run_session(bus, announced, seq))
+            try:
+                await instances(bus_factory, 1)
+                while strategies._children:  # noqa: ASYNC110  # a process is watched from outside
+                    await asyncio.sleep(0.05)
+                await refuse_if_alive(bus, "mine", "strategy")
+                started = msgspec.structs.replace(samples["session.started"], session="mine", id="mine/run.shell/2")
+                await bus.publish(started)
+                return len(await instances(bus_factory, 2))
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    assert asyncio.run(run()) == 2
 
 
 async def instances(bus_factory: BusFactory, wanted: int) -> list[str]:
