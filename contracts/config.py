@@ -7,6 +7,7 @@ changed default can be seen. Bounds stand beside the fields and nowhere else: th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -36,6 +37,17 @@ __all__ = [
     "rule_problems",
 ]
 
+
+SECRET_OPTIONS: Final = frozenset(
+    {
+        *("apikey", "secret", "apisecret", "secretkey", "password", "passphrase", "uid", "login", "token"),
+        *("accesstoken", "twofa", "privatekey", "walletaddress", "authorization", "cookie", "xapikey"),
+    }
+)
+"""Names of logins among the options of a venue, in small letters without anything between."""
+OPTIONS_DEPTH_MAX: Final = 20
+_NO_LETTER: Final = re.compile(r"[^a-z]")
+_LOGIN_IN_ADDRESS: Final = re.compile(r"://[^/?#\s]*@")
 
 SYMBOL_LENGTH_MAX: Final = 100
 """Characters of a symbol: it stands in subjects and in indexes of the database."""
@@ -210,6 +222,7 @@ def problems(config: Config) -> Iterator[Violation]:
     yield from violations(config)
     yield from _symbol_problems(config.market)
     yield from _time_problems(config.market)
+    yield from _secret_problems(config.market.options, "market.options")
     for symbol, rules in config.market.instruments.items():
         key = f"market.instruments.{symbol}"
         if symbol not in config.market.symbols:
@@ -241,6 +254,25 @@ def _symbol_problems(market: Market) -> Iterator[Violation]:
             what = "is listed twice" if is_same else f"and '{tokens[token]}' have the same subject on the bus"
             yield Violation(key, f"'{symbol}' {what}", "Keep one of them")
         tokens[token] = symbol
+
+
+def _secret_problems(value: Any, key: str, depth: int = 0) -> Iterator[Violation]:
+    """Logins among the options of a venue: a configuration is published and stored for everybody."""
+    if depth > OPTIONS_DEPTH_MAX:
+        yield Violation(key, "its values are nested too deeply", f"Nest them {OPTIONS_DEPTH_MAX} deep at most")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            if _NO_LETTER.sub("", str(name).lower()) in SECRET_OPTIONS:
+                what = "it is a secret: market data needs none, and configurations are published"
+                yield Violation(f"{key}.{name}", what, "Remove it from the configuration")
+            else:
+                yield from _secret_problems(inner, f"{key}.{name}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _secret_problems(inner, f"{key}[{number}]", depth + 1)
+    elif isinstance(value, str) and _LOGIN_IN_ADDRESS.search(value):
+        what = "an address holds a login, and configurations are published"
+        yield Violation(key, what, "Use a proxy that needs none, or one on this machine that logs in")
 
 
 def _time_problems(market: Market) -> Iterator[Violation]:

@@ -21,6 +21,7 @@ from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership
 from live_runner.services.strategy.child_args import ChildArgs
+from live_runner.services.strategy.login import read_login
 from live_runner.services.strategy.shell import StrategyShell
 from live_runner.services.strategy.watchdog import BusyFlag
 
@@ -69,7 +70,7 @@ async def _refuse(bus: Bus, announced: Announced, instance: str, error: RunnerEr
 def main() -> None:
     """Run one session's strategy until it is over."""
     args = msgspec.json.decode(sys.argv[1], type=ChildArgs)
-    settings = Settings.from_environment()
+    settings = read_login(args.login_descriptor, Settings.from_environment())
     log.configure(settings, f"strategy.{args.session}", to_file=args.log_to_file)
     try:
         uvloop.run(_run(args, settings))

@@ -16,3 +16,5 @@ class ChildArgs(msgspec.Struct, forbid_unknown_fields=True):
     trouble: str = ""
     """Why the process before this one ended, for an incident."""
     log_to_file: bool = False
+    login_descriptor: int = -1
+    """Memory with the login at NATS as JSON: the environment, which strategy code can read, holds none."""

@@ -38,6 +38,7 @@ from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership, refuse_if_alive
 from live_runner.services.strategy.child_args import ChildArgs
+from live_runner.services.strategy.login import without_login, write_login
 from live_runner.services.strategy.output import keep_output
 from live_runner.services.strategy.restarts import Restarts
 from live_runner.services.strategy.watchdog import BusyFlag
@@ -195,7 +196,8 @@ class StrategyService:
         from live_runner.services.runtime.embedded import launch
 
         busy = BusyFlag.create()
-        args = ChildArgs(session, stream_seq, busy.descriptor, trouble, self._log_to_file)
+        login = write_login(self._settings)
+        args = ChildArgs(session, stream_seq, busy.descriptor, trouble, self._log_to_file, login)
         process = await asyncio.create_subprocess_exec(
             *launch.command(),
             sys.executable,
@@ -203,11 +205,12 @@ class StrategyService:
             "-m",
             "live_runner.services.strategy.child",
             msgspec.json.encode(args).decode(),
-            pass_fds=(busy.descriptor,),
-            env=_environment(self._settings),
+            pass_fds=(busy.descriptor, login),
+            env=without_login(self._settings),
             stdout=asyncio.subprocess.PIPE if self._log_to_file else None,
             stderr=asyncio.subprocess.STDOUT if self._log_to_file else None,
         )
+        os.close(login)
         output: asyncio.Task[None] | None = None
         if process.stdout is not None:
             path = self._settings.logs / f"strategy.{session}.out"
@@ -283,10 +286,6 @@ class StrategyService:
                 await bus.publish(ownership.note(Incident, severity="fatal", code="strategy_given_up", message=message))
                 return
             await asyncio.sleep(COMMAND_RETRY_S)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    return {**os.environ, **settings.environment()}
 
 
 async def serve(settings: Settings, *, only: str | None = None, log_to_file: bool = False) -> None:

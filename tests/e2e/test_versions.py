@@ -73,12 +73,12 @@ def test_a_session_of_another_engine_is_left_to_the_release_that_plays_it(
     assert result["comparison"]["agrees"]
     bundle = str(tmp_path / "old.zip")
     assert house.command("bundle", "old", "--output", bundle).returncode == 0
-    for command in (("replay", "old"), ("compare", bundle, "--allow-different-code")):
+    for command in (("replay", "old"), ("compare", bundle, "--allow-different-code", "--yes")):
         refused = house.command(*command)
         assert refused.returncode == 71
         assert REFUSAL in refused.stderr.splitlines()[-1]
     with another_build(house, ENGINE_1):
-        assert house.command("compare", bundle).returncode == 0
+        assert house.command("compare", bundle, "--yes").returncode == 0
 
 
 def test_run_refuses_services_of_another_build_and_names_each_instance(new_house: Callable[[], House]) -> None:

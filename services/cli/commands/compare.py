@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from live_runner.services.cli.bundled_strategy import YesOption, run_apart
 from live_runner.services.cli.options import HomeOption, JsonOption
 from live_runner.services.cli.verification import (
     DifferentCodeOption,
@@ -38,9 +39,17 @@ def compare(
     allow_different_code: DifferentCodeOption = False,
     html: Annotated[Path | None, typer.Option(help="Write a report with charts to this file.")] = None,
     home: HomeOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the backtest of a session and compare both, event by event and cent by cent."""
+    """Run the backtest of a session and compare both, event by event and cent by cent.
+
+    That runs the session's strategy. For the one inside a bundle the command asks first.
+    """
+    given = ["--json"] * as_json + ["--allow-different-code"] * allow_different_code
+    given += ["--config", str(config)] if config else []
+    given += ["--html", str(html)] if html else []
+    run_apart(session, ["compare", session, *given], is_accepted=yes)
     from live_runner.services.cli.loaded_config import load_config
     from live_runner.services.cli.output import note, print_json, show
     from live_runner.services.forensics.html_report import html_report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from live_runner.services.cli.bundled_strategy import YesOption, run_apart
 from live_runner.services.cli.options import HomeOption, JsonOption
 from live_runner.services.cli.verification import PartialOption, SessionOrBundle, recorded_events, replay_events
 
@@ -19,9 +20,18 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    session: SessionOrBundle, partial: PartialOption = False, home: HomeOption = None, as_json: JsonOption = False
+    session: SessionOrBundle,
+    partial: PartialOption = False,
+    home: HomeOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Run the recorded inputs through the engine again and compare every output, byte for byte."""
+    """Run the recorded inputs through the engine again and compare every output, byte for byte.
+
+    That runs the session's strategy. For the one inside a bundle the command asks first.
+    """
+    given = ["--partial"] * partial + ["--json"] * as_json
+    run_apart(session, ["replay", session, *given], is_accepted=yes)
     from live_runner.services.cli.output import print_json, show
     from live_runner.services.forensics.report import as_dict, replay_view
 

@@ -53,6 +53,9 @@ STRATEGIES_DEFAULT: Final = 256
 """Each is a process of about 45 MiB."""
 _STRATEGIES_LIMIT: Final = 100_000
 
+_DSN: Final = re.compile(
+    r"postgres(ql)?://(?:[^\s%]|%[0-9a-fA-F]{2})+|\w+\s*=\s*(?:'(?:\\.|[^'\\])*'|[^\s']+)(?:\s+\w+\s*=\s*(?:'(?:\\.|[^'\\])*'|[^\s']+))*"
+)
 _SPACE: Final = re.compile(r"(\s+)")
 _END_OF_USER: Final = re.compile(r"[:/?#]")
 _URL_TOKEN: Final = re.compile(r"(?P<scheme>(?:nats|tls|ws|wss)://)(?P<token>[^:/?#@\s]+)@")
@@ -140,7 +143,7 @@ class Settings:
             home=(home or Path(env.get("LIVE_RUNNER_HOME") or DEFAULT_HOME)).expanduser().absolute(),
             nats_url=env.get("NATS_URL") or None,
             nats_token=_secret(env, "NATS_TOKEN"),
-            timescale_dsn=_secret(env, "TIMESCALE_DSN"),
+            timescale_dsn=_dsn(_secret(env, "TIMESCALE_DSN")),
             log_level=cast(LogLevel, _one_of(env, "LIVE_RUNNER_LOG", _LEVELS, "info")),
             log_format=cast(LogFormat, _one_of(env, "LIVE_RUNNER_LOG_FORMAT", _FORMATS, "auto")),
             health_port=_port(env, "LIVE_RUNNER_HEALTH_PORT"),
@@ -252,6 +255,17 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             remedy=f"Make the file readable, or set {name}",
             variable=f"{name}_FILE",
         ) from error
+
+
+def _dsn(dsn: str | None) -> str | None:
+    """The address; ConfigError, which shows nothing of it, for one that is neither a URL nor ``key=value`` pairs."""
+    if dsn is None or _DSN.fullmatch(dsn.strip()):
+        return dsn
+    raise ConfigError(
+        "TIMESCALE_DSN is not a valid address of a database",
+        remedy="Set it to postgresql://user:password@host:port/database",
+        variable="TIMESCALE_DSN",
+    )
 
 
 def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

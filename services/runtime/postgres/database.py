@@ -17,8 +17,9 @@ from typing import Any, Final, Literal
 import msgspec
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 
-from live_runner.contracts.errors import DatabaseUnavailable, OurFault
+from live_runner.contracts.errors import ConfigError, DatabaseUnavailable, OurFault
 from live_runner.services.runtime.config.settings import masked
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Migrated",
     "Migration",
     "MigrationMismatch",
+    "check_address",
     "connect",
     "edition",
     "is_migrated",
@@ -76,6 +78,7 @@ class Migrated(msgspec.Struct, frozen=True):
 @contextmanager
 def connect(dsn: str, *, autocommit: bool = False) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A connection that commits at the end; DatabaseUnavailable when there is none or it breaks off."""
+    check_address(dsn)
     try:
         with psycopg.connect(
             dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_S, application_name="live-runner"
@@ -83,6 +86,18 @@ def connect(dsn: str, *, autocommit: bool = False) -> Iterator[psycopg.Connectio
             yield connection
     except psycopg.OperationalError as error:
         raise unavailable(dsn, error) from error
+
+
+def check_address(dsn: str) -> None:
+    """ConfigError, which shows nothing of it, for an address that libpq does not read."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise ConfigError(
+            "The address of the database is not valid",
+            remedy="Set TIMESCALE_DSN to postgresql://user:password@host:port/database",
+            variable="TIMESCALE_DSN",
+        ) from None
 
 
 def unavailable(dsn: str, error: psycopg.Error) -> DatabaseUnavailable:

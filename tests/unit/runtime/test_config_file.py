@@ -37,6 +37,21 @@ def parse(text: str) -> Config:
 
 
 MISTAKES = [
+    ("source: simulated", "source: simulated\n  options: {apiKey: x}", "market.options.apiKey", 10, "Remove"),
+    (
+        "source: simulated",
+        "source: simulated\n  options: {a: {b: [{api_key: x}]}}",
+        "market.options.a.b[0].api_key",
+        10,
+        "Remove",
+    ),
+    (
+        "source: simulated",
+        "source: simulated\n  options: {httpsProxy: 'http://me:pw@host:1'}",
+        "market.options.httpsProxy",
+        10,
+        "proxy",
+    ),
     ("ETH/USDT:USDT]", f"{'E' * 9000}/USDT]", "market.symbols[1]", 7, "unified symbols"),
     ("timeframe: 1m", "timeframe: 0.5m", "market.timeframe", 8, "30s"),
     ("maker:", "makr:", "fees.makr", 13, "maker"),

@@ -9,6 +9,7 @@ import pytest
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.config.settings import Settings, masked
+from live_runner.services.strategy.login import read_login, without_login, write_login
 
 
 @pytest.mark.parametrize(
@@ -133,3 +134,24 @@ def test_megabytes_are_masked_in_one_pass(word: str) -> None:
 
     assert "hush" not in masked(f"{long} postgresql://me:hush@db/x {long}")
     assert "hush" not in masked(f"postgresql://me:hush{long}@db/x".replace(" ", ""))
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    ["hunter2", "me:hunter2@db/x", "mysql://me:hunter2@db/x", "host=db hunter2", "postgresql://me:hunter2%zz@db/x"],
+)
+def test_an_address_that_is_not_valid_is_a_clean_error_without_it(dsn: str) -> None:
+    with pytest.raises(ConfigError, match="TIMESCALE_DSN") as refused:
+        Settings.from_environment({"TIMESCALE_DSN": dsn})
+
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(refused.value.fields)
+
+
+def test_the_environment_of_strategy_code_holds_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NATS_URL", "NATS_TOKEN", "NATS_TOKEN_FILE", "TIMESCALE_DSN", "TIMESCALE_DSN_FILE", "PGPASSWORD"):
+        monkeypatch.setenv(name, "nats://hush@host")
+    settings = Settings(nats_url="nats://hush@host", nats_token="hush", timescale_dsn="postgresql://me:hush@db/x")
+
+    assert "hush" not in str(without_login(settings))
+    assert read_login(write_login(settings), Settings()).nats == settings.nats
