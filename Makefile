@@ -15,7 +15,7 @@ PARALLEL := -n $(JOBS) --dist loadfile
 PEERS := $(patsubst requirements/peers-%.txt,.venv/peers/%/installed,$(wildcard requirements/peers-*.txt))
 SERVERLESS := tests/architecture tests/unit tests/property tests/parity tests/golden
 
-.PHONY: help setup check format test quick parity coverage sim paper peers bench lock pages up down clean
+.PHONY: help setup check format test quick parity soak coverage sim paper peers bench lock pages up down clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ format: setup  ## put the code into its format
 	$(BIN)/ruff format .
 
 test: setup  ## every test; TIMESCALE_DSN names a TimescaleDB for those that need one
-	$(PYTEST) $(PARALLEL) --ignore=tests/bench $(ARGS)
+	$(PYTEST) $(PARALLEL) --ignore=tests/bench --ignore=tests/soak $(ARGS)
 
 quick: setup  ## the tests that start no server
 	$(PYTEST) $(PARALLEL) $(SERVERLESS) $(ARGS)
@@ -54,6 +54,9 @@ quick: setup  ## the tests that start no server
 parity: setup  ## compiled against reference, and the quick tests on the reference
 	$(PYTEST) $(PARALLEL) tests/parity $(ARGS)
 	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(SERVERLESS) $(ARGS)
+
+soak: setup  ## what takes too long for every change: every process killed at every point of a session
+	$(PYTEST) -n $(JOBS) tests/soak $(ARGS)
 
 coverage: .venv/coverage  ## which lines of the engine the unit and property tests run, interpreted and compiled; 95 % or more
 	$(BIN)/python -m tests.engine_coverage $(ARGS)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import DatabaseUnavailable, DataError, ServiceUnavailable
+from live_runner.contracts.errors import CommandRefused, DatabaseUnavailable, DataError, ServiceUnavailable
 from live_runner.contracts.messages import Incident, Started, Stopped
 from live_runner.services.cli.output import note
 from live_runner.services.runtime.nats.bus import Bus
@@ -70,12 +70,18 @@ async def why_dead(bus: Bus, session: str) -> str | None:
 
 
 async def close(bus: Bus, session: str, author: str, reason: str) -> int:
-    """End a session where it is; the stream sequence of its end. DataError when it is not under way.
+    """End a session where it is; the stream sequence of its end. DataError when it has not started, CommandRefused when it is over.
 
     AlreadyOwned when an execution holds the session and does not answer commands.
     """
     if await last_event(bus, subjects.event_subject("session.started", session), Started) is None:
         raise DataError(f"The session {session} has not started", remedy="List the sessions with: live-runner status")
+    if await _end(bus, session) is not None:
+        raise CommandRefused(
+            f"The session {session} is finished",
+            remedy=f"Look at it with: live-runner replay {session}",
+            session=session,
+        )
     body = msgspec.msgpack.encode({"author": author, "reason": reason})
     try:
         answer = codec.fields(await bus.request(subjects.command("abort", session), body))
