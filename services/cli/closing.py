@@ -70,9 +70,10 @@ async def why_dead(bus: Bus, session: str) -> str | None:
 
 
 async def close(bus: Bus, session: str, author: str, reason: str) -> int:
-    """End a session where it is; the stream sequence of its end. DataError when it has not started, CommandRefused when it is over.
+    """End a session where it is; the stream sequence of its end.
 
-    AlreadyOwned when an execution holds the session and does not answer commands.
+    DataError when it has not started, CommandRefused when it is over, AlreadyOwned when an execution holds the session
+    and does not answer commands.
     """
     if await last_event(bus, subjects.event_subject("session.started", session), Started) is None:
         raise DataError(f"The session {session} has not started", remedy="List the sessions with: live-runner status")
