@@ -30,11 +30,6 @@ class Outages:
         self._log = log.get("recorder")
         self._now: _Outage | None = None
 
-    @property
-    def is_away(self) -> bool:
-        """Whether the last attempt failed."""
-        return self._now is not None
-
     def note(self, error: psycopg.Error | RunnerError) -> None:
         """An attempt failed."""
         reason = masked(" ".join(str(error).split()) or type(error).__name__)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable, DatabaseUnavailable, RunnerError
@@ -65,6 +66,11 @@ class RecorderService:
                     await bus.close()
             except BusUnavailable:
                 await asyncio.sleep(RECONNECT_EVERY_S)
+
+    def health(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether it records or stands by for another that does, and how far it is."""
+        status = self._recorder.status()
+        return self._recorder.stands_by or (status["recording"] and status["database"] == "ok"), status
 
     async def _migrate(self) -> None:
         deadline = time.monotonic() + DATABASE_WAIT_S
@@ -174,7 +180,7 @@ async def serve(settings: Settings, *, only: str | None = None) -> None:
     """The recorder service, until it is asked to stop. ``only`` restricts joining, never recording."""
     stop = stop_on_signals()
     service = RecorderService(settings, stop)
-    host = Host(settings, RecorderService.role, service.run_session, only=only)
+    host = Host(settings, RecorderService.role, service.run_session, only=only, check=service.health)
     recording = asyncio.ensure_future(service.record())
     hosting = asyncio.ensure_future(host.run(stop))
     try:

@@ -265,6 +265,7 @@ class Recorder:
         await self._drop_snapshots(bus)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
+            await writer.look()
             state = await bus.log_state()
             first_to_read(Position(self._epoch_ns, 0), epoch_ns(state.epoch), state.last_seq)
             self.log_end = state.last_seq

@@ -74,13 +74,14 @@ class Writer:
         self._outages = Outages()
         self._position: Position | None = None
         self._found: Position | None = None
+        self._answers = True
         self.stands_by = False
         """Whether another recorder writes to the database."""
 
     @property
     def is_away(self) -> bool:
         """Whether the database is being waited for."""
-        return self._outages.is_away
+        return not self._answers
 
     @property
     def position(self) -> Position | None:
@@ -109,6 +110,10 @@ class Writer:
         found: list[int] = []
         works = await self._in_thread(lambda: self._works(lambda: found.extend(self._held())))
         return found if works else None
+
+    async def look(self) -> None:
+        """Find out whether the database answers; without events nothing else would."""
+        await self._in_thread(lambda: self._works(self._ask))
 
     async def store(self, batch: Batch) -> None:
         """Store a batch, once, however often it takes. BatchRefused, with nothing stored, when it cannot be."""
@@ -207,6 +212,9 @@ class Writer:
             return self._connect()
         return self._connection
 
+    def _ask(self) -> None:
+        self._connected().execute("select 1")
+
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -217,6 +225,7 @@ class Writer:
             attempt()
         except (psycopg.Error, DatabaseUnavailable) as error:
             self._disconnect()
+            self._answers = False
             if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_REFUSES):
                 raise BatchRefused(
                     f"The database refuses a value: {' '.join(str(error).split())[:REASON_CHARACTERS_MAX]}",
@@ -230,6 +239,7 @@ class Writer:
                 remedy="Run `live-runner db migrate`, then report this with the database's version",
                 sqlstate=error.sqlstate or "",
             ) from error
+        self._answers = True
         return True
 
     # -- waiting -------------------------------------------------------------------------------

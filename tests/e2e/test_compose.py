@@ -243,3 +243,13 @@ def test_a_stopped_service_starts_again_healthy(stack: Stack) -> None:
         stack.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_LIMIT_S), "--no-deps", service)
 
         assert stack.inspect(service)["State"]["Health"]["Status"] == "healthy"
+
+
+def test_every_part_comes_back_from_a_restart_and_a_kill(stack: Stack) -> None:
+    """Also the database and NATS, and more than once: what a first start prepares may be gone at the second."""
+    for service in ALL:
+        for command in (("restart",), ("kill", "--signal", "KILL"), ("restart",)):
+            stack.compose(*command, service)
+            stack.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_LIMIT_S), "--no-deps", service)
+
+            assert stack.inspect(service)["State"]["Health"]["Status"] == "healthy", (service, command)

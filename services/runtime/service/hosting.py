@@ -27,7 +27,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
-from live_runner.services.runtime.service.health import Health
+from live_runner.services.runtime.service.health import Check, Health
 from live_runner.services.runtime.service.ownership import AlreadyOwned
 
 __all__ = ["Host", "SessionRunner", "instance_name", "stop_on_signals"]
@@ -68,7 +68,17 @@ def stop_on_signals() -> asyncio.Event:
 class Host:
     """One service process. ``only`` restricts it to one session, whose owner must not live."""
 
-    def __init__(self, settings: Settings, role: str, run_session: SessionRunner, *, only: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        role: str,
+        run_session: SessionRunner,
+        *,
+        only: str | None = None,
+        check: Check = lambda: (True, {}),
+    ) -> None:
+        """``check`` adds to the health what this role needs besides NATS."""
+        self._further_check = check
         self._settings = settings
         self._role = role
         self._run_session = run_session
@@ -292,7 +302,8 @@ class Host:
         facts: dict[str, Any] = {"sessions": sorted(self._tasks), "given_up": sorted(self._given_up)}
         if self._refused_sessions:
             facts["refused"] = dict(self._refused_sessions)
-        return self._connected and not self._refused_sessions, facts
+        is_well, further = self._further_check()
+        return self._connected and not self._refused_sessions and is_well, facts | dict(further)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

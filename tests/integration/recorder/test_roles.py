@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fix_nats import BusFactory
 from fix_proxy import proxy_to
 from fix_recorder import DEADLINE_S, until
@@ -37,6 +38,10 @@ def announced(session: str) -> Announced:
     )
 
 
+def is_well(running: Running) -> bool:
+    return running.host._check()[0]
+
+
 class Running:
     """A recorder service under a name of its own."""
 
@@ -45,8 +50,8 @@ class Running:
         self.service = RecorderService(settings, self.stop)
         self.service._instance = name
         self.recorder = self.service._recorder
-        host = Host(settings, "recorder", self.service.run_session)
-        self.tasks = [asyncio.create_task(self.service.record()), asyncio.create_task(host.run(self.stop))]
+        self.host = Host(settings, "recorder", self.service.run_session, check=self.service.health)
+        self.tasks = [asyncio.create_task(self.service.record()), asyncio.create_task(self.host.run(self.stop))]
 
     async def end(self) -> None:
         """Stop in order, and raise what it failed with."""
@@ -147,3 +152,29 @@ def test_of_two_recorders_the_one_that_records_has_the_role_and_the_other_takes_
                 return before + after
 
     assert asyncio.run(run()) == ["first"] * 4 + ["second"] * 4
+
+
+def test_the_health_of_a_recorder_follows_its_database(
+    bus_factory: BusFactory, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while nothing is published."""
+    monkeypatch.setattr("live_runner.services.recorder.shell.LOOK_EVERY_S", 0.05)
+    parts = conninfo_to_dict(dsn)
+    place = str(parts["host"]), int(parts["port"] or 5432)
+
+    async def run() -> None:
+        async with bus_factory(), proxy_to(*place) as proxy:
+            through = make_conninfo(dsn, host="127.0.0.1", port=proxy.port)
+            async with recorder(bus_factory.url, through, tmp_path, "first") as first:
+                await until(lambda: is_well(first))
+                async with recorder(bus_factory.url, dsn, tmp_path, "second") as second:
+                    await until(lambda: second.recorder.stands_by)
+                    await until(lambda: is_well(second))
+                target, proxy.target = proxy.target, None
+                proxy.cut()
+                await until(lambda: not is_well(first))
+                assert first.host._check()[1]["database"] == "away"
+                proxy.target = target
+                await until(lambda: is_well(first))
+
+    asyncio.run(run())
