@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts import messages, subjects
+from live_runner.contracts.bars import check_bar_set
 from live_runner.contracts.errors import MessageError
-from live_runner.contracts.messages import Event
+from live_runner.contracts.messages import BarSet, Event
 
 __all__ = [
     "MESSAGE_TYPES",
@@ -61,6 +62,8 @@ _fields_decoder: Final = msgspec.msgpack.Decoder(dict[str, Any])
 NAME_LENGTH_MAX: Final = 500
 """Characters of a message's source, id and cause: each stands in an index of the database."""
 
+_CANONICAL_END: Final = b"\xabrecorded_ns\x00"
+_STAMPED_END: Final = b"\xabrecorded_ns\xcf"
 _STAMPED_TAIL: Final = 9  # 0xcf and eight bytes
 _INT64_MAX: Final = 2**63 - 1
 _INVALID: Final = (ValueError, RecursionError)
@@ -110,6 +113,10 @@ def read(subject: str, data: bytes) -> Event:
     """
     event = decode(data)
     check_envelope(event)
+    if isinstance(event, BarSet):
+        check_bar_set(event)
+    if not data.endswith(_CANONICAL_END) and data[:-8][-len(_STAMPED_END) :] != _STAMPED_END:
+        raise _unfit(f"recorded_ns is not the last thing in the bytes of {event.id} of {event.source}")
     if subjects.of(event) != subject:
         raise _unfit(f"{event.__struct_config__.tag} of session {event.session} is published on another subject")
     return event

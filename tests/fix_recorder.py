@@ -45,7 +45,7 @@ def bar_sets(session: str, count: int, symbols: Iterable[str] = ("BTC/USDT:USDT"
     for number in range(1, count + 1):
         open_ns = START_NS + (number - 1) * MINUTE_NS
         close_ns = open_ns + MINUTE_NS
-        bars = [SetBar(symbol, 100.0, 101.5, 99.25, 100.5 + number / 8, 1234.5) for symbol in symbols]
+        bars = [SetBar(symbol, 100.0, 101.5, 99.25, 100.5 + number % 8 / 8, 1234.5) for symbol in symbols]
         numbered: dict[str, Any] = {"session": session, "seq": number, "event_ns": close_ns}
         found += [
             BarSet(

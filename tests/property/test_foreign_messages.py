@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import MessageError
-from live_runner.contracts.messages import Announced, Event
+from live_runner.contracts.messages import Announced, BarSet, Event
 from live_runner.contracts.sequence import Sequences
 from live_runner.services.cli.commands import tail
 from live_runner.services.market_data.feed_progress import FeedProgress
@@ -131,3 +131,48 @@ def test_names_and_numbers_out_of_bounds_are_no_message(sample: Event, change: d
     wrong = msgspec.structs.replace(sample, **change)
 
     assert read(subjects.of(wrong), codec.encode(wrong)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"high": 1.0, "low": 2.0},
+        {"close": 1e9},
+        {"open": float("nan")},
+        {"low": -1.0},
+        {"high": float("inf")},
+        {"volume": -1.0},
+    ],
+    ids=str,
+)
+def test_a_bar_that_no_market_has_is_no_message(samples: dict[str, Event], change: dict[str, float]) -> None:
+    bar_set = samples["market.bar_set"]
+    assert isinstance(bar_set, BarSet)
+    wrong = msgspec.structs.replace(bar_set, bars=[msgspec.structs.replace(bar_set.bars[0], **change)])
+
+    assert read(subjects.of(wrong), codec.encode(wrong)) is None
+
+
+@pytest.mark.parametrize("change", [{"close_ns": 0}, {"number": 0}], ids=str)
+def test_a_set_that_closes_before_it_opens_is_no_message(samples: dict[str, Event], change: dict[str, int]) -> None:
+    wrong = msgspec.structs.replace(samples["market.bar_set"], **change)
+
+    assert read(subjects.of(wrong), codec.encode(wrong)) is None
+
+
+def test_a_symbol_twice_in_a_set_is_no_message(samples: dict[str, Event]) -> None:
+    bar_set = samples["market.bar_set"]
+    assert isinstance(bar_set, BarSet)
+    for wrong in (
+        msgspec.structs.replace(bar_set, bars=[bar_set.bars[0]] * 2),
+        msgspec.structs.replace(bar_set, missing=[bar_set.bars[0].symbol]),
+    ):
+        assert read(subjects.of(wrong), codec.encode(wrong)) is None
+
+
+def test_bytes_that_do_not_end_with_the_time_of_publishing_are_no_message(sample: Event) -> None:
+    """Its canonical bytes could not be found, so no replay could ever agree."""
+    fields = msgspec.msgpack.decode(codec.encode(sample))
+
+    assert read(subjects.of(sample), msgspec.msgpack.encode({"recorded_ns": 0} | fields)) is None
+    assert read(subjects.of(sample), codec.stamp(codec.encode(sample), 1)) is not None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from live_runner.contracts import codec
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import Event
@@ -29,7 +31,8 @@ def event_of(message: Message) -> Event | None:
 
 def canonical_event_of(message: Message) -> Event | None:
     """The same without the time of publishing: as a core sees it, in every run."""
-    return _event(message.stream_seq, message.subject, codec.canonical(message.data))
+    event = _event(message.stream_seq, message.subject, message.data)
+    return None if event is None else msgspec.structs.replace(event, recorded_ns=0)
 
 
 async def last_event[E: Event](bus: Bus, subject: str, kind: type[E]) -> tuple[int, E] | None:

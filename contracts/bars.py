@@ -1,0 +1,33 @@
+"""What a bar set of any program must be; a reader passes over one that is not."""
+
+from __future__ import annotations
+
+import math
+
+from live_runner.contracts.errors import MessageError
+from live_runner.contracts.messages import BarSet
+
+__all__ = ["check_bar_set"]
+
+
+def check_bar_set(event: BarSet) -> None:
+    """MessageError for bars that no market has: prices outside low and high, time that goes back, a symbol twice."""
+    if event.close_ns <= event.open_ns or event.number < 1:
+        raise _impossible(event, "it closes before it opens")
+    for bar in event.bars:
+        low, high = bar.low, bar.high
+        # So written that a price that is not a number fails too.
+        if not (0 < low <= bar.open <= high < math.inf and low <= bar.close <= high and 0 <= bar.volume < math.inf):
+            raise _impossible(event, f"the bar of {bar.symbol[:100]} contradicts itself")
+    names = [bar.symbol for bar in event.bars] + event.missing
+    if len(set(names)) != len(names):
+        raise _impossible(event, "a symbol is in it twice, or both there and missing")
+
+
+def _impossible(event: BarSet, why: str) -> MessageError:
+    return MessageError(
+        f"Bar set {event.id} of {event.source} is impossible: {why}",
+        remedy="Check which program publishes bars of this session",
+        id=event.id,
+        source=event.source,
+    )
