@@ -12,12 +12,13 @@ from live_runner.contracts.errors import VersionMismatch
 
 __all__ = ["ENGINE", "RELEASES", "check_engine"]
 
-ENGINE: Final = 2
+ENGINE: Final = 3
 """Raised by each commit that changes a rule or a byte of an event; the release that will have it is added below."""
 
 RELEASES: Final[dict[int, str]] = {
     1: "commit 4072634 (never released)",
     2: "release v0.2.0",
+    3: "release v0.3.0",
 }
 """The build that plays sessions of each engine. A session whose ``started`` has no number is of engine 1."""
 

@@ -55,11 +55,14 @@ class PlainAccount:
     ) -> tuple[int, int, int, int]:
         """Notional, fee, realised and slippage of a fill that opens lots."""
         lots = self.lots[instrument, leg]
+        cost = quantity * ticks
+        if self.method == "average":  # in money: a part of it is rounded to 1e-12, not to a tick of a lot
+            cost = self._money(instrument, cost)
         if self.method == "average" and lots:
             lots[0][0] += quantity
-            lots[0][1] += quantity * ticks
+            lots[0][1] += cost
         else:
-            lots.append([quantity, quantity * ticks, opened_ns, order])
+            lots.append([quantity, cost, opened_ns, order])
         adverse = ticks - reference if leg == 0 else reference - ticks
         return self._fill(instrument, quantity, ticks, adverse, rate, decimals, maker, fee, 0)
 
@@ -84,8 +87,7 @@ class PlainAccount:
             share = round(Fraction(lot[1] * taken, lot[0]))
             if self.method == "average":
                 self.products.append(Fraction(lot[1] * taken))
-            gain = taken * ticks - share if leg == 0 else share - taken * ticks
-            realised += self._money(instrument, gain)
+            realised += self._gain(instrument, leg, taken * ticks, share)
             lot[0] -= taken
             lot[1] -= share
             left -= taken
@@ -95,6 +97,12 @@ class PlainAccount:
             self.total["trades"] += 1
         adverse = reference - ticks if leg == 0 else ticks - reference
         return self._fill(instrument, quantity, ticks, adverse, rate, decimals, maker, fee, realised)
+
+    def _gain(self, instrument: int, leg: int, worth: int, cost: int) -> int:
+        sign = 1 if leg == 0 else -1
+        if self.method == "average":
+            return sign * (self._money(instrument, worth) - cost)
+        return self._money(instrument, sign * (worth - cost))
 
     def fund(self, instrument: int, leg: int, ticks: int, rate: int, decimals: int) -> int:
         """A positive rate is paid by longs and received by shorts."""
@@ -127,14 +135,14 @@ class PlainAccount:
         return sum(lot[0] for lot in self.lots[instrument, leg])
 
     def cost(self, instrument: int, leg: int) -> int:
-        """Their cost in lots times ticks."""
+        """Their cost in lots times ticks, in money with the method average."""
         return sum(lot[1] for lot in self.lots[instrument, leg])
 
     def unrealised_at(self, instrument: int, ticks: int) -> int:
         """What the open lots are worth over their cost; each leg is rounded."""
         return sum(
-            self._money(instrument, sign * (self.quantity(instrument, leg) * ticks - self.cost(instrument, leg)))
-            for leg, sign in ((0, 1), (1, -1))
+            self._gain(instrument, leg, self.quantity(instrument, leg) * ticks, self.cost(instrument, leg))
+            for leg in (0, 1)
         )
 
     def notional_at(self, instrument: int, ticks: int) -> int:
@@ -170,6 +178,7 @@ class PlainAccount:
     ) -> tuple[int, int, int, int]:
         notional = self._money(instrument, quantity * ticks)
         if fee is None:
+            self.products.append(Fraction(quantity * ticks * self.values[instrument].numerator * rate))
             fee = self._money(instrument, quantity * ticks, Fraction(rate, 10**decimals))
         slippage = self._money(instrument, quantity * adverse)
         self._add("fees_maker" if maker else "fees_taker", fee)

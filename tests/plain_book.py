@@ -88,15 +88,35 @@ class PlainBook:
 
     def inside(self, high: int, low: int) -> list[tuple[Any, ...]]:
         self.happened = []
-        for order in sorted(self.orders.values(), key=lambda order: order.rank):
-            extreme = high if order.rises_to else low
-            if order.number in self.orders and not order.waits and self._reaches(order, extreme):
-                price = max(order.ticks, self.open) if order.rises_to else min(order.ticks, self.open)
-                self._reach(order, price, maker=True)
+        shorts_outweigh = self.held[1] > self.held[0]
+        known = list(self.orders)
+        for up in (shorts_outweigh, not shorts_outweigh):
+            self._go(high if up else low, up, known)
         for order in self.orders.values():
             order.rested = order.rested or not order.waits
             order.used = 0
         return self.happened
+
+    def _go(self, end: int, up: bool, known: list[int]) -> None:
+        """One way of the price, looked at anew after each fill: the nearest order that has not been met yet."""
+        met: set[int] = set()
+        price, born_from = self.open, self.number
+        while True:
+            ahead = [
+                order
+                for order in self.orders.values()
+                if order.number not in met
+                and order.rises_to == up
+                and not order.waits
+                and self._reaches(order, end)
+                and (order.number in known or (order.kind == STOP and order.number > born_from))
+            ]
+            if not ahead:
+                return
+            order = min(ahead, key=lambda order: (order.ticks if up else -order.ticks, *order.rank))
+            met.add(order.number)
+            price = max(order.ticks, price) if up else min(order.ticks, price)
+            self._reach(order, price, maker=True)
 
     def at_close(self, number: int, ticks: int, cap: int) -> list[tuple[Any, ...]]:
         self.happened, self.open, self.cap = [], ticks, cap
@@ -127,7 +147,7 @@ class PlainBook:
 
     def _crosses(self, order: PlainOrder, price: int) -> bool:
         beyond = price - order.ticks if order.rises_to else order.ticks - price
-        return beyond > 0 if self.through and order.kind not in (STOP, TAKE_PROFIT) else beyond >= 0
+        return beyond > 0 if self.through and order.kind != STOP else beyond >= 0
 
     def _reach(self, order: PlainOrder, price: int, maker: bool) -> None:
         if order.kind == STOP:

@@ -12,11 +12,13 @@ cdef class Venue:
     # returns, and adds the bracket of an entry's fill to the book.
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int cancelled(self, Order order, int why) except -1
+    cdef bint moves(self, Position position, int64_t start, int64_t end, int64_t at_ns) except -1
 
 cdef class CallbackVenue(Venue):
     cdef object on_fill, on_cancelled
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int cancelled(self, Order order, int why) except -1
+    cdef bint moves(self, Position position, int64_t start, int64_t end, int64_t at_ns) except -1
 
 @cython.final
 cdef class Book:
@@ -37,16 +39,19 @@ cdef class Book:
     @cython.locals(order=Order)
     cpdef int restore(self, list rows, dict orders) except -1
     cpdef int at_open(self, Venue venue, Position position, int64_t ticks, int64_t cap, bint late, int64_t at_ns) except -1
-    cpdef int inside(self, Venue venue, Position position, int64_t high, int64_t low, int64_t at_ns) except -1
+    cpdef int inside(self, Venue venue, Position position, int64_t high, int64_t low, bint watched, int64_t at_ns) except -1
     cpdef int at_close(self, Venue venue, Position position, Order order, int64_t ticks, int64_t cap, int64_t at_ns) except -1
     @cython.locals(at=Py_ssize_t)
     cpdef int clear(self, Venue venue, int why) except -1
     @cython.locals(order=Order, ranked=list, at=Py_ssize_t, count=int)
     cdef int cross_open(self, Venue venue, Position position, int64_t ticks, int64_t at_ns) except -1
-    @cython.locals(order=Order, ranked=list, at=Py_ssize_t, price=int64_t)
+    @cython.locals(up=bint, count=int)
     cdef int cross_inside(self, Venue venue, Position position, int64_t high, int64_t low, int64_t at_ns) except -1
+    @cython.locals(order=Order, way=list, at=Py_ssize_t, place=Py_ssize_t, known=Py_ssize_t, price=int64_t)
+    cdef bint walk(self, Venue venue, Position position, int count, bint up, int64_t end, int64_t at_ns) except -1
+    cdef bint is_reached(self, Order order, bint up, int64_t end) noexcept
     @cython.locals(order=Order, ranked=list, at=Py_ssize_t, place=Py_ssize_t)
-    cdef list ranked(self, int count, int64_t high, int64_t low)
+    cdef list ranked(self, int count, int64_t ticks)
     cdef bint crossed(self, Order order, int64_t price) noexcept
     cdef int take_at_once(self, Venue venue, Position position, Order order, int64_t price, int64_t at_ns) except -1
     @cython.locals(slipped=int64_t)
@@ -72,4 +77,8 @@ cdef bint goes_up(Order order) noexcept
 cdef int group_of(Order order) noexcept
 @cython.locals(group=int, other_group=int)
 cdef bint before(Order order, Order other) noexcept
+@cython.locals(place=Py_ssize_t)
+cdef int put_in(list way, Order order, Py_ssize_t first) except -1
+@cython.locals(far=int64_t, other_far=int64_t)
+cdef bint comes_before(Order order, Order other) noexcept
 cdef int64_t distance(Order order) noexcept

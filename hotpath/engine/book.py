@@ -1,16 +1,17 @@
 # cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """The paper venue's book of one instrument: which orders a bar fills, at what price, in what order.
 
-Prices are ticks, quantities lots. A bar comes in two halves, since the account looks at its margin between them. At
-the open: market and ioc orders in the order they came, then resting orders that the open already crosses. Inside the
-bar: stops, then targets, then limits against high and low. Stops take the price nearest to the open first, entries
-likewise; reduce-only limits go before entries.
+Prices are ticks, quantities lots. A bar comes in two halves. At the open: market and ioc orders in the order they
+came, then resting orders that the open already crosses (stops, targets, closing limits, entries). Inside the bar the
+price goes from the open to one extreme and then to the other, down first, or up first where shorts outweigh longs. On
+each of the two ways the nearer price is met first, whatever it belongs to: stop, target, limit, or the liquidation of
+the account, which the venue looks for. docs/fills.md has the rule with worked bars.
 
 A limit fills at its price, or at the open where that is better. What rested is a maker; a plain limit that is
 marketable at its first open is a taker. A stop becomes a market order when the bar trades through its trigger, or at
-the open beyond it. The bracket of an entry is added with each of its fills: at the open it takes part inside the bar,
-inside the bar from the next bar on. Nothing reduces past the position; a leg that goes flat cancels what only reduces
-it. Participation bounds what one order takes of one bar.
+the open beyond it. The bracket of an entry is added with each of its fills: at the open it takes part inside the bar;
+inside the bar its stop takes part beyond the price of the fill, its target from the next bar on. Nothing reduces past
+the position; a leg that goes flat cancels what only reduces it. Participation bounds what one order takes of one bar.
 
 An ioc (immediate or cancel) order takes part in one open only. It fills there, as a taker and without slippage, where
 its limit allows that; what is left of it is cancelled.
@@ -68,6 +69,10 @@ class Venue:
         """An order has left the book without being filled."""
         raise NotImplementedError
 
+    def moves(self, position: Position, start: int, end: int, at_ns: int) -> bool:
+        """The price moves inside a bar; True when the venue has liquidated the position and cleared the book."""
+        raise NotImplementedError
+
 
 class CallbackVenue(Venue):
     """A venue in Python: counts the order's fills and calls two functions with what a book calls it with."""
@@ -84,6 +89,10 @@ class CallbackVenue(Venue):
     def cancelled(self, order: Order, why: int) -> None:
         """See ``Venue``."""
         self.on_cancelled(order, why)
+
+    def moves(self, position: Position, start: int, end: int, at_ns: int) -> bool:
+        """See ``Venue``: no margin, no liquidation."""
+        return False
 
 
 class Book:
@@ -169,9 +178,12 @@ class Book:
         if self.immediate or ticks >= self.rise or ticks <= self.fall:
             self.cross_open(venue, position, ticks, at_ns)
 
-    def inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
-        """The second half: stops, targets and limits against the extremes. Then every order has rested."""
-        if high >= self.rise or low <= self.fall:
+    def inside(self, venue: Venue, position: Position, high: int, low: int, watched: bool, at_ns: int) -> None:
+        """The second half: what lies on the way to the extremes. Then every order has rested.
+
+        ``watched``: the margin may be used up on the way, so that the venue has to see it even where no order is met.
+        """
+        if watched or high >= self.rise or low <= self.fall:
             self.cross_inside(venue, position, high, low, at_ns)
         if self.fresh:
             self.rest()
@@ -202,7 +214,7 @@ class Book:
                 if (takes_at_once(order.kind) or order.triggered) and not order.waits and not order.gone:
                     self.take_at_once(venue, position, order, ticks, at_ns)
         if ticks >= self.rise or ticks <= self.fall:
-            ranked = self.ranked(count, ticks, ticks)
+            ranked = self.ranked(count, ticks)
             for at in range(len(ranked)):
                 order = ranked[at]
                 if order.gone:
@@ -215,31 +227,62 @@ class Book:
         self.sweep()
 
     def cross_inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
-        """Fill what the extremes reach, worst case first; never at a price that the open already left behind."""
+        """Both ways of the price inside the bar, the worse one first: down, or up where shorts outweigh longs."""
         self.walking = True
-        ranked = self.ranked(self.count, high, low)
-        for at in range(len(ranked)):
-            order = ranked[at]
+        count = self.count
+        up = position.short.quantity > position.long.quantity
+        if self.walk(venue, position, count, up, high if up else low, at_ns):
+            self.walk(venue, position, count, not up, low if up else high, at_ns)
+        self.sweep()
+
+    def walk(self, venue: Venue, position: Position, count: int, up: bool, end: int, at_ns: int) -> bool:
+        """One way of the price, from the open to an extreme; False when the venue has liquidated the position on it.
+
+        What the price reaches is taken nearest first, whatever it is. A stop that is created by a fill on the way
+        takes part beyond that fill's price; a target waits for the next bar. ``count`` orders were there before.
+        """
+        way: list[Order] = []
+        for at in range(count):
+            order = self.orders[at]
+            if self.is_reached(order, up, end):
+                put_in(way, order, 0)
+        price = self.open
+        place = 0
+        while place < len(way):
+            order = way[place]
+            place += 1
             if order.gone:
                 continue
-            price = order.price
-            if self.open != price and (self.open > price) == goes_up(order):
-                price = self.open
+            if (order.price > price) if up else (order.price < price):  # else the open has left it behind
+                if venue.moves(position, price, order.price, at_ns):
+                    return False
+                price = order.price
+            known = self.count
             if order.kind == STOP:
                 order.triggered = True
                 self.take_slipped(venue, position, order, price, at_ns)
             else:
                 self.take(venue, position, order, price, price, True, at_ns)
-        self.sweep()
+            for at in range(known, self.count):
+                order = self.orders[at]
+                if order.kind == STOP and self.is_reached(order, up, end):
+                    put_in(way, order, place)
+        return not venue.moves(position, price, end, at_ns)
 
-    def ranked(self, count: int, high: int, low: int) -> list[Order]:
-        """The orders that high or low cross, in the order in which they are taken."""
+    def is_reached(self, order: Order, up: bool, end: int) -> bool:
+        """Whether a way of the price inside the bar comes to an order."""
+        if takes_at_once(order.kind) or order.waits or order.gone or order.triggered or goes_up(order) != up:
+            return False
+        return self.crossed(order, end)
+
+    def ranked(self, count: int, ticks: int) -> list[Order]:
+        """The orders that an open crosses, in the order in which they are taken."""
         ranked: list[Order] = []
         for at in range(count):
             order = self.orders[at]
             if takes_at_once(order.kind) or order.waits or order.gone or order.triggered:
                 continue
-            if not self.crossed(order, high if goes_up(order) else low):
+            if not self.crossed(order, ticks):
                 continue
             place = len(ranked)
             ranked.append(order)
@@ -253,7 +296,7 @@ class Book:
         """Whether a price triggers the stop or fills the limit."""
         if order.kind == STOP:
             return price >= order.price if order.buy else price <= order.price
-        if self.through and order.kind != TAKE_PROFIT:
+        if self.through:
             return price < order.price if order.buy else price > order.price
         return price <= order.price if order.buy else price >= order.price
 
@@ -425,6 +468,25 @@ def before(order: Order, other: Order) -> bool:
     if order.side != other.side:
         return order.side < other.side
     return distance(order) < distance(other)
+
+
+def put_in(way: list[Order], order: Order, first: int) -> None:
+    """Put an order in its place on the way of the price, at ``first`` or behind it: nearest first, then as ``before``."""
+    place = len(way)
+    way.append(order)
+    while place > first and comes_before(order, way[place - 1]):
+        way[place] = way[place - 1]
+        place -= 1
+    way[place] = order
+
+
+def comes_before(order: Order, other: Order) -> bool:
+    """Whether the price comes to an order before an older one."""
+    far = distance(order)
+    other_far = distance(other)
+    if far != other_far:
+        return far < other_far
+    return before(order, other)
 
 
 def distance(order: Order) -> int:

@@ -51,7 +51,7 @@ cdef class Journal(Sink):
     @cython.locals(market=Market)
     cdef int unknown(self, Order order, str reason) except -1
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
-    cdef int funded(self, Market market, int side, FundingDue due, int64_t ticks, int64_t lots, int128 amount) except -1
+    cdef int funded(self, Market market, int side, FundingDue due, str mark, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
     @cython.locals(state=State, ledger=Ledger, name=str)

@@ -393,7 +393,7 @@ class Journal(Sink):
 
     # -- account --------------------------------------------------------------------------------
 
-    def funded(self, market: Market, side: int, due: FundingDue, ticks: int, lots: int, amount: int) -> None:
+    def funded(self, market: Market, side: int, due: FundingDue, mark: str, lots: int, amount: int) -> None:
         """Funding on one leg."""
         self.add(
             FundingPaid(
@@ -401,7 +401,7 @@ class Journal(Sink):
                 SIDES[side],
                 due.funding_ns,
                 due.rate,
-                units_text(market.grid, ticks),
+                mark,
                 units_text(market.lot_grid, lots),
                 money_text(amount),
                 v=FUNDING_V,

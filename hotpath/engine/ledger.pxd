@@ -28,6 +28,7 @@ cdef class Leg:
 cdef class Position:
     cdef readonly int128 multiplier, divisor, value, notional
     cdef readonly Leg long, short
+    cdef readonly bint by_money  # costs are money, not lots times ticks: the average of what is left stays as it is
     cdef readonly int64_t mark
     cdef Leg leg(self, int side)
 
@@ -48,8 +49,11 @@ cdef class Ledger:
     cpdef int reduce(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t reference, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee) except -1
     @cython.locals(product=int128, notional=int128, slippage=int128)
     cdef int book(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t adverse, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee, int128 realised) except -1
+    cdef int128 gain_of(self, Position position, int sign, int128 worth, int128 cost) except *
+    cdef int128 fee_of(self, Position position, int64_t lots, int64_t ticks, int64_t rate, int128 scale) except *
     @cython.locals(product=int128, paid=int128)
     cpdef int128 fund(self, Position position, Leg leg, int64_t ticks, int128 rate, int128 scale) except *
+    cdef int pay(self, int128 paid) except -1
     cpdef int mark_at(self, Position position, int64_t ticks) except -1
     @cython.locals(value=int128, notional=int128, worth=int128)
     cdef int revalue(self, Position position, int64_t ticks) except -1

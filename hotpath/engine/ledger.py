@@ -86,6 +86,7 @@ class Position:
     def __init__(self, multiplier: int, divisor: int) -> None:
         self.multiplier = of_whole(multiplier)
         self.divisor = of_whole(divisor)
+        self.by_money = False
         self.long = Leg(1)
         self.short = Leg(-1)
         self.mark = 0
@@ -131,6 +132,7 @@ class Ledger:
     def add(self, position: Position) -> None:
         """One more instrument."""
         check_given(position)
+        position.by_money = self.method == AVERAGE
         self.positions.append(position)
 
     # -- fills and payments ---------------------------------------------------------------------
@@ -158,6 +160,8 @@ class Ledger:
         check_given(leg)
         check_fill(lots, ticks, reference)
         cost = times(lots, ticks)
+        if position.by_money:
+            cost = money(cost, position.multiplier, position.divisor)
         if self.method == AVERAGE and leg.quantity:
             lot = leg.lots[0]
             lot.quantity = add64(lot.quantity, lots)
@@ -210,7 +214,7 @@ class Ledger:
                 lot.cost -= share
                 lot.view = None
                 lot.message = None
-            gain = money(leg.sign * (times(taken, ticks) - share), position.multiplier, position.divisor)
+            gain = self.gain_of(position, leg.sign, times(taken, ticks), share)
             realised = plus(realised, gain)
             leg.cost -= share
             left -= taken
@@ -240,7 +244,7 @@ class Ledger:
         product = times(lots, ticks)
         notional = money(product, position.multiplier, position.divisor)
         if not fee_given:
-            fee = divide(mul(mul(product, position.multiplier), rate), mul(position.divisor, scale))
+            fee = self.fee_of(position, lots, ticks, rate, scale)
         slippage = money(times(lots, adverse), position.multiplier, position.divisor)
         self.filled_notional = notional
         self.filled_fee = fee
@@ -256,15 +260,29 @@ class Ledger:
         self.cash = amount(plus(plus(self.cash, realised), -fee))
         self.revalue(position, position.mark)
 
+    def gain_of(self, position: Position, sign: int, worth: int, cost: int) -> int:
+        """What lots worth ``worth`` (lots times ticks) have gained over their cost, in money."""
+        if position.by_money:
+            return sign * (money(worth, position.multiplier, position.divisor) - cost)
+        return money(sign * (worth - cost), position.multiplier, position.divisor)
+
+    def fee_of(self, position: Position, lots: int, ticks: int, rate: int, scale: int) -> int:
+        """The fee of a fill: rate / scale of its notional, rounded once."""
+        return divide(mul(mul(times(lots, ticks), position.multiplier), rate), mul(position.divisor, scale))
+
     def fund(self, position: Position, leg: Leg, ticks: int, rate: int, scale: int) -> int:
         """Funding on a leg at a mark, as an amount: a positive rate is paid by longs and received by shorts."""
         check_given(position)
         check_given(leg)
         product = mul(mul(times(leg.quantity, ticks), position.multiplier), rate)
         paid = -leg.sign * divide(product, mul(position.divisor, scale))
+        self.pay(paid)
+        return paid
+
+    def pay(self, paid: int) -> None:
+        """Funding that the account gets, or pays where it is negative."""
         self.funding = amount(self.funding + paid)
         self.cash = amount(self.cash + paid)
-        return paid
 
     # -- value ----------------------------------------------------------------------------------
 
@@ -282,11 +300,11 @@ class Ledger:
         notional = 0
         if position.long.quantity:
             worth = times(position.long.quantity, ticks)
-            value = money(worth - position.long.cost, position.multiplier, position.divisor)
+            value = self.gain_of(position, 1, worth, position.long.cost)
             notional = money(worth, position.multiplier, position.divisor)
         if position.short.quantity:
             worth = times(position.short.quantity, ticks)
-            value += money(position.short.cost - worth, position.multiplier, position.divisor)
+            value += self.gain_of(position, -1, worth, position.short.cost)
             notional += money(worth, position.multiplier, position.divisor)
         self.unrealised += value - position.value
         position.value = value
@@ -299,10 +317,10 @@ class Ledger:
         value = 0
         if position.long.quantity:
             worth = times(position.long.quantity, ticks)
-            value = money(worth - position.long.cost, position.multiplier, position.divisor)
+            value = self.gain_of(position, 1, worth, position.long.cost)
         if position.short.quantity:
             worth = times(position.short.quantity, ticks)
-            value += money(position.short.cost - worth, position.multiplier, position.divisor)
+            value += self.gain_of(position, -1, worth, position.short.cost)
         return value
 
     def notional_at(self, position: Position, ticks: int) -> int:

@@ -11,6 +11,7 @@ from live_runner.hotpath.engine.words cimport MARKET
 cdef class Margin:
     cdef State state
     cdef int64_t ticks
+    cdef bint bankrupt
     cdef int128 equity, maintenance, others, exposure
     @cython.locals(state=State, exposure=int128, bound=int128, at=Py_ssize_t, other=Order, market=Market, held=int64_t, lots=int64_t)
     cdef int128 shortfall(self, Order order) except *
@@ -18,7 +19,11 @@ cdef class Margin:
     cdef int128 needed(self, Order order) except *
     @cython.locals(up=int64_t, down=int64_t, gross=double, cover=double)
     cdef bint is_far(self, Market market, int64_t opened, int64_t high, int64_t low) noexcept
-    @cython.locals(state=State, at_high=int128, at_low=int128, cover=int128, worst=int64_t, safe=int64_t, middle=int64_t)
-    cdef bint liquidates(self, Market market, int64_t opened, int64_t high, int64_t low) except -1
+    cdef bint ends_at(self, Market market, int64_t ticks) except -1
+    @cython.locals(worst=int64_t, safe=int64_t, middle=int64_t)
+    cdef bint ends_between(self, Market market, int64_t start, int64_t end) except -1
+    @cython.locals(middle=int64_t)
+    cdef int stop_at_zero(self, Market market, int64_t safe, int64_t worst) except -1
+    cdef int take_apart(self, Market market) except -1
     @cython.locals(state=State)
     cdef int128 cover_at(self, Market market, int64_t ticks) except *

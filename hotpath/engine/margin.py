@@ -29,6 +29,7 @@ class Margin:
         self.ticks = 0
         self.equity = 0
         self.maintenance = 0
+        self.bankrupt = False
         self.others = 0
         self.exposure = 0
 
@@ -81,35 +82,58 @@ class Margin:
         )
         return cover > 1.001 * market.unit * gross * up * (1.0 + self.state.maintenance) + 1e6
 
-    def liquidates(self, market: Market, opened: int, high: int, low: int) -> bool:
-        """Whether a bar liquidates the account; ``ticks``, ``equity`` and ``maintenance`` then say where.
-
-        The ledger's mark of the symbol is its open.
-        """
-        state = self.state
-        self.others = state.equity() - market.value
-        self.exposure = state.ledger.exposure - state.ledger.notional_at(market, opened)
-        at_high = self.cover_at(market, high)
-        at_low = self.cover_at(market, low)
-        worst = low
-        cover = at_low
-        if at_low > at_high:
-            worst = high
-            cover = at_high
-        if cover > 0:
+    def ends_at(self, market: Market, ticks: int) -> bool:
+        """Whether a gap to a price liquidates the account; ``ticks``, ``equity``, ``maintenance`` then say where."""
+        self.take_apart(market)
+        if self.cover_at(market, ticks) > 0:
             return False
-        safe = opened
-        if self.cover_at(market, opened) <= 0:
-            worst = opened
-        else:
-            while worst - safe > 1 or safe - worst > 1:
-                middle = (safe + worst) // 2
-                if self.cover_at(market, middle) <= 0:
-                    worst = middle
-                else:
-                    safe = middle
-        self.cover_at(market, worst)
+        self.stop_at_zero(market, market.mark, ticks)
         return True
+
+    def ends_between(self, market: Market, start: int, end: int) -> bool:
+        """Whether a move of the price liquidates the account; ``ticks``, ``equity``, ``maintenance`` say where."""
+        if self.ends_at(market, start):
+            return True
+        if self.cover_at(market, end) > 0:
+            return False
+        safe = start
+        worst = end
+        while worst - safe > 1 or safe - worst > 1:
+            middle = (safe + worst) // 2
+            if self.cover_at(market, middle) <= 0:
+                worst = middle
+            else:
+                safe = middle
+        self.cover_at(market, worst)
+        self.stop_at_zero(market, safe, worst)
+        return True
+
+    def stop_at_zero(self, market: Market, safe: int, worst: int) -> None:
+        """Take the last price on the way at which the account has something left: the bankruptcy price.
+
+        Beyond it the loss is the venue's: a cross account ends at zero. Where even ``safe`` leaves nothing, other
+        symbols have used it up, and the price is ``worst``.
+        """
+        self.bankrupt = False
+        if self.equity < 0:
+            self.cover_at(market, safe)
+            if self.equity < 0:
+                self.cover_at(market, worst)
+            else:
+                while worst - safe > 1 or safe - worst > 1:
+                    middle = (safe + worst) // 2
+                    self.cover_at(market, middle)
+                    if self.equity < 0:
+                        worst = middle
+                    else:
+                        safe = middle
+                self.cover_at(market, safe)
+                self.bankrupt = True
+
+    def take_apart(self, market: Market) -> None:
+        """What the account is worth, and exposed to, without the symbol."""
+        self.others = self.state.equity() - market.value
+        self.exposure = self.state.ledger.exposure - market.notional
 
     def cover_at(self, market: Market, ticks: int) -> int:
         """Equity over the maintenance margin with the symbol at a price; at 0 the account is liquidated."""

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.book cimport Book, takes_at_once
 from live_runner.hotpath.engine.columns cimport Columns
-from live_runner.hotpath.engine.ledger cimport Ledger, Leg
+from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.margin cimport Margin
 from live_runner.hotpath.engine.money cimport money_text, ticks_at, units_text
@@ -36,6 +36,9 @@ cdef class Paper(Gateway):
     cdef int number(self, Order order) except -1
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int cancelled(self, Order order, int why) except -1
+    @cython.locals(market=Market)
+    cdef bint moves(self, Position position, int64_t start, int64_t end, int64_t at_ns) except -1
+    cdef bint is_in_danger(self, Market market, int64_t opened, int64_t high, int64_t low) noexcept
     @cython.locals(market=Market, stop=Order, target=Order)
     cdef int create_bracket(self, Order entry, int64_t lots) except -1
     @cython.locals(order=Order)
@@ -44,11 +47,11 @@ cdef class Paper(Gateway):
     cdef Order own(self, int64_t close_ns, int number, int symbol, int side, int kind, int64_t lots, int64_t price, str reason)
     cdef int stand(self, Order order) except -1
     cdef int await_funding(self, Market market, FundingDue due) except -1
-    @cython.locals(at=int, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t)
+    @cython.locals(at=int, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t, watched=bint)
     cdef int run_bar(self, Market market) except -1
     @cython.locals(at=int)
     cdef int name_price(self, Market market) except -1
-    @cython.locals(state=State, waiting=list, due=FundingDue, ticks=int64_t, side=int, leg=Leg, amount=int128)
+    @cython.locals(state=State, waiting=list, due=FundingDue, mark=str, side=int, leg=Leg, amount=int128)
     cdef int fund(self, Market market, int64_t before_ns, int64_t price) except -1
-    @cython.locals(state=State, ticks=int64_t, number=int64_t, name=str, side=int, lots=int64_t, order=Order)
+    @cython.locals(state=State, ticks=int64_t, number=int64_t, name=str, side=int, lots=int64_t, order=Order, fee=int128, left=int128)
     cdef int liquidate(self, Market market, int64_t at_ns) except -1

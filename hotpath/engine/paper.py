@@ -3,7 +3,7 @@
 
 For one symbol's bar: (1) funding due by its open, on the position held before, at the given mark, else the open;
 (2) market orders at the open; (3) resting orders that the open already crosses; (4) liquidation, then stops,
-targets and limits against high and low; (5) funding inside the bar, at the given mark, else the close; (6) the mark
+targets and limits against high and low; (5) funding inside the bar, at the given mark, else the open; (6) the mark
 to the close. A symbol without position, orders and funding costs nothing.
 
 Plain limits that rested at least one bar, post-only orders and targets pay the maker's fee, market orders, stops,
@@ -14,16 +14,20 @@ bind is rejected.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cython
 
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.vocabulary import END_REASONS
+from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.manager import Gateway
 from live_runner.hotpath.engine.margin import Margin
 from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 
 if not cython.compiled:
     from live_runner.hotpath.engine.book import takes_at_once
+    from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, new_order
     from live_runner.hotpath.engine.python_money import money_text, ticks_at, units_text
@@ -62,6 +66,7 @@ class Paper(Gateway):
             self.manager.accept(order)
             market.book.add(order)
             if state.at_close and takes_at_once(order.kind) and self.is_at_its_close(order):
+                state.ledger.mark_at(market, market.close_ticks())
                 market.book.at_close(self, market, order, market.close_ticks(), market.cap(), state.now_ns)
             self.mark_busy(market)
 
@@ -219,6 +224,8 @@ class Paper(Gateway):
             self.name_price(market)
         if market.funding_count:
             self.fund(market, self.state.columns.bars[at].open_ns + 1, opened)
+        if self.is_in_danger(market, opened, highest, lowest) and self.margin.ends_at(market, opened):
+            self.liquidate(market, self.state.columns.bars[at].open_ns)
         if market.book.count:
             market.book.at_open(
                 self,
@@ -228,21 +235,32 @@ class Paper(Gateway):
                 self.state.columns.bars[at].late,
                 self.state.columns.bars[at].open_ns,
             )
-        if (
-            self.state.margin_on
-            and (market.long.quantity or market.short.quantity)
-            and not self.margin.is_far(market, opened, highest, lowest)
-        ):
-            self.state.ledger.mark_at(market, opened)
-            if self.margin.liquidates(market, opened, highest, lowest):
-                self.liquidate(market, self.state.columns.bars[at].close_ns)
-        if market.book.count:
-            market.book.inside(self, market, highest, lowest, self.state.columns.bars[at].close_ns)
+        watched = self.is_in_danger(market, opened, highest, lowest)
+        if watched or market.book.count:
+            market.book.inside(self, market, highest, lowest, watched, self.state.columns.bars[at].close_ns)
         if market.funding_count:
-            self.fund(market, self.state.columns.bars[at].close_ns, closed)
+            self.fund(market, self.state.columns.bars[at].close_ns, opened)
         self.state.moved = True
         self.state.ledger.mark_at(market, closed)
         self.mark_busy(market)
+
+    def is_in_danger(self, market: Market, opened: int, high: int, low: int) -> bool:
+        """Whether the symbol's position could use up the margin at some price of the bar."""
+        return (
+            self.state.margin_on
+            and (market.long.quantity > 0 or market.short.quantity > 0)
+            and not self.margin.is_far(market, opened, high, low)
+        )
+
+    def moves(self, position: Position, start: int, end: int, at_ns: int) -> bool:
+        """See ``Venue``."""
+        market: Any = position
+        if not self.is_in_danger(market, start, max(start, end), min(start, end)):
+            return False
+        if not self.margin.ends_between(market, start, end):
+            return False
+        self.liquidate(market, at_ns)
+        return True
 
     def name_price(self, market: Market) -> None:
         """Raise for the first price of the bar that is not on the market's grid."""
@@ -263,14 +281,19 @@ class Paper(Gateway):
                 market.funding.append(due)
                 market.funding_count += 1
                 continue
-            ticks = price if due.mark is None else market.ticks(due.mark)
             for side in range(2):
                 leg = market.leg(side)
                 if leg.quantity:
-                    amount = state.ledger.fund(market, leg, ticks, due.mantissa, due.scale)
+                    if due.mark is None:
+                        mark = units_text(market.grid, price)
+                        amount = state.ledger.fund(market, leg, price, due.mantissa, due.scale)
+                    else:
+                        mark = fixed.float_text(due.mark)
+                        amount = -leg.sign * market.funding_at_mark(due, leg.quantity)
+                        state.ledger.pay(amount)
                     state.seq += 1
                     if state.journals:
-                        state.sink.funded(market, side, due, ticks, leg.quantity, amount)
+                        state.sink.funded(market, side, due, mark, leg.quantity, amount)
 
     def liquidate(self, market: Market, at_ns: int) -> None:
         """Close the symbol's legs where the margin ends; its other orders leave the book first."""
@@ -284,11 +307,16 @@ class Paper(Gateway):
         state.liquidations += 1
         state.ledger.call_margin()
         market.book.clear(self, LIQUIDATION)
+        left = self.margin.equity
         for side in range(2):
             lots = market.leg(side).quantity
             if lots:
+                fee = state.ledger.fee_of(market, lots, ticks, state.taker_rate, state.taker_scale)
+                if self.margin.bankrupt or fee > left:
+                    fee = max(left, 0)
+                left -= fee
                 order = self.own(number, 0, market.index, side, MARKET, lots, 0, "liquidation")
                 order.intent_text = name
                 order.part = LONG_PART + side
                 self.stand(order)
-                self.manager.fill(order, lots, ticks, ticks, False, at_ns, None, False, 0)
+                self.manager.fill(order, lots, ticks, ticks, False, at_ns, None, True, fee)

@@ -5,7 +5,7 @@ from live_runner.hotpath.compiled.normalize cimport Normalizer
 from live_runner.hotpath.engine.book cimport Book
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
-from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, of_whole, ticks_at, times
+from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, of_whole, ticks_at, times, whole
 from live_runner.hotpath.engine.notices cimport Notice, begin_notice
 from live_runner.hotpath.engine.orders cimport Order, Policy
 from live_runner.hotpath.engine.words cimport CLOSE, MARKET, TRADING_OPEN
@@ -41,6 +41,7 @@ cdef class Market(Position):
     cdef int64_t ticks(self, double price) except -1
     cdef object off_grid(self, double price)
     cdef int64_t close_ticks(self) except -1
+    cdef int128 funding_at_mark(self, FundingDue due, int64_t lots) except *
     cdef int64_t cap(self) except? -2
     cdef int128 average(self, int128 cost, int64_t quantity) except *
     cdef str average_text(self, int128 cost, int64_t quantity)
@@ -60,7 +61,7 @@ cdef class Sink:
     cdef int denied(self, str intent_id, str symbol, str leg, str action, str reason, str message, str order_id) except -1
     cdef int unknown(self, Order order, str reason) except -1
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
-    cdef int funded(self, Market market, int side, FundingDue due, int64_t ticks, int64_t lots, int128 amount) except -1
+    cdef int funded(self, Market market, int side, FundingDue due, str mark, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
     cdef int executed(self, int64_t requested, int64_t denied) except -1

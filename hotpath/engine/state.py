@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Final
 
 import cython
@@ -22,7 +23,7 @@ from live_runner.hotpath.engine.orders import Order, Policy
 
 if not cython.compiled:
     from live_runner.hotpath.engine.notices import Notice, begin_notice
-    from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at
+    from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at, whole
     from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REAL_STAGES", "REPORT_IT", "Market", "Sink", "State"]
@@ -74,6 +75,14 @@ def notional_limit(text: str, least: bool) -> int:
     mantissa, decimals = parse_decimal(text)
     units, rest = divmod(mantissa * 10**fixed.MONEY_DECIMALS, 10**decimals)
     return int(min(units + (1 if least and rest else 0), AMOUNT_END - 1))
+
+
+def half_even(units: int, of: int) -> int:
+    """The nearest whole number to a quotient of numbers of any size, a half to the even one."""
+    result, rest = divmod(units, of)
+    if 2 * rest > of or (2 * rest == of and result % 2):
+        result += 1
+    return result
 
 
 class FundingDue:
@@ -160,6 +169,15 @@ class Market(Position):
         """The last close on the grid."""
         return self.ticks(self.columns.bars[self.index].close)
 
+    def funding_at_mark(self, due: FundingDue, lots: int) -> int:
+        """Funding that a long of lots pays at a given mark, as it is given: it need not lie on the market's grid."""
+        if not (isfinite(due.mark) and due.mark > 0):
+            raise self.off_grid(due.mark)
+        mantissa, decimals = fixed.parse_decimal(fixed.float_text(due.mark))
+        price_of_one = fixed.Valuation("1", self.instrument.lot_size, self.instrument.contract_size)
+        paid = lots * mantissa * price_of_one.multiplier * whole(due.mantissa)
+        return of_whole(half_even(paid, 10**decimals * price_of_one.divisor * whole(due.scale)))
+
     def cap(self) -> int:
         """Lots that one order may take of the last bar, -1 for any."""
         if self.participation is None:
@@ -170,7 +188,10 @@ class Market(Position):
         return min(int(lots // (self.lot_grid.mantissa * 10 ** (decimals + share_decimals))), CAP_MAX)
 
     def average(self, cost: int, quantity: int) -> int:
-        """Mean entry price in 1e-12: a sum of lots times ticks over lots, rounded half-even."""
+        """Mean entry price in 1e-12: a cost over lots, rounded half-even."""
+        if self.by_money:
+            paid = whole(cost) * whole(self.divisor) * whole(self.average_scale)
+            return of_whole(half_even(paid, quantity * whole(self.multiplier) * whole(self.average_divisor)))
         return divide(mul(cost, self.average_scale), mul(self.average_divisor, quantity))
 
     def average_text(self, cost: int, quantity: int) -> str:
@@ -246,7 +267,7 @@ class Sink:
         """Something an operator should know."""
         raise NotImplementedError
 
-    def funded(self, market: Market, side: int, due: FundingDue, ticks: int, lots: int, amount: int) -> None:
+    def funded(self, market: Market, side: int, due: FundingDue, mark: str, lots: int, amount: int) -> None:
         """Funding on one leg."""
         raise NotImplementedError
 

@@ -18,12 +18,12 @@ def model_names(config: Config) -> dict[str, str]:
     fills, account = config.fills, config.account
     participation = fills.participation if fills.participation is not None else "unbounded"
     return {
-        "fills": f"{fills.market}/{fills.limit} v1",
+        "fills": f"{fills.market}/{fills.limit} nearest first v2",
         "slippage": f"adverse {fills.slippage_bp} bp v1",
         "participation": f"per order and bar {participation} v1",
         "fees": f"maker {config.fees.maker} taker {config.fees.taker} v1",
-        "funding": "mark else open v1",
-        "margin": f"cross {account.leverage}x maintenance {account.maintenance_margin} v1",
+        "funding": "mark else open v2",
+        "margin": f"cross {account.leverage}x maintenance {account.maintenance_margin} ends at zero v2",
         "mode": account.position_mode,
         "lots": account.lots,
     }

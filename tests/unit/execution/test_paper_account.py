@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from live_runner.contracts.errors import ConfigError, OurFault
-from live_runner.contracts.messages import Cancelled, Filled, FundingPaid, Liquidated, Rejected, Requested
+from live_runner.contracts.messages import Cancelled, Filled, FundingPaid, FundingRate, Liquidated, Rejected, Requested
 from live_runner.hotpath.engine.state import check_instruments
 from live_runner.services.execution.core.models import model_names
 
@@ -44,13 +44,13 @@ def test_funding_due_by_the_open_meets_the_position_held_before(driver: Any) -> 
 
 
 def test_funding_inside_a_bar_meets_the_position_after_its_fills(driver: Any) -> None:
-    """Step 5: at the close where no mark is given."""
+    """Step 5: at the open where no mark is given."""
     core = driver()
     core.bar()
     core.open()
     core.bar(100, 105, 95, 104, funding=[core.funding("0.01", at_ns=core.close_ns + 30_000_000_000)])
 
-    assert (core.last(FundingPaid).mark, core.last(FundingPaid).amount) == ("104", "-1.04")
+    assert (core.last(FundingPaid).mark, core.last(FundingPaid).amount) == ("100", "-1")
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -139,9 +139,9 @@ def test_liquidation_closes_the_legs_at_the_first_price_that_no_longer_covers(dr
 def test_liquidation_at_the_open_when_the_market_gapped_past_it(driver: Any) -> None:
     core = driver(account={"equity": "1000", "leverage": "10", "maintenance_margin": "0.01"})
     core.held("90")
-    core.bar(85, 86, 84, 85)
+    core.bar(89.5, 90, 84, 85)
 
-    assert (core.last(Liquidated).price, core.last(Filled).price) == ("85", "85")
+    assert (core.last(Liquidated).price, core.last(Filled).price) == ("89.5", "89.5")
 
 
 def test_short_legs_are_liquidated_on_the_way_up(driver: Any) -> None:
@@ -168,9 +168,10 @@ def test_hedged_position_is_not_liquidated_by_a_move(driver: Any) -> None:
     assert core.of(Liquidated) == []
 
 
-def test_liquidation_goes_before_the_stops_of_the_same_bar(driver: Any) -> None:
+def test_liquidation_goes_before_a_stop_beyond_it(driver: Any) -> None:
+    """1,000 less 90 times the fall meets a hundredth of the position at 89.79."""
     core = driver(account={"equity": "1000", "leverage": "10", "maintenance_margin": "0.01"})
-    core.held("90", stop_loss="95")
+    core.held("90", stop_loss="89.78")
     core.bar(100, 100, 80, 80)
 
     assert [fill.reason for fill in core.of(Filled)][1:] == ["liquidation"]
@@ -213,7 +214,7 @@ def test_models_are_named_with_their_settings(driver: Any) -> None:
     """X12: a default that changes is seen in the manifest."""
     models = model_names(driver().config)
 
-    assert models["fills"] == "next_open/touch v1"
+    assert models["fills"] == "next_open/touch nearest first v2"
     assert models["lots"] == "lifo"
     assert model_names(driver(fills={"slippage_bp": "2"}).config) != models
 
@@ -266,3 +267,45 @@ def test_number_of_the_configuration_that_cannot_be_is_refused_by_key(
 ) -> None:
     with pytest.raises(ConfigError, match=f"{section}.{key}"):
         driver(**{section: {key: text}})
+
+
+def test_part_of_an_average_position_is_sold_at_its_exact_cost(driver: Any) -> None:
+    """3 at 5,000 and 1 at 5,000.25, 50 of each: 1 sold at 5,002.5 gains 50 * (5,002.5 - 5,000.0625) = 121.875."""
+    core = driver(
+        account={"equity": "1000000", "lots": "average"},
+        instrument={"tick_size": "0.25", "lot_size": "1", "contract_size": "50"},
+    )
+    core.held("3", price=5000.0)
+    core.bar(5000, 5000, 5000, 5000)
+    core.decide(core.intent("add", quantity="1", style="market"))
+    core.bar(5000.25, 5000.25, 5000.25, 5000.25)
+    core.decide(core.intent("partial_close", quantity="1"))
+    core.bar(5002.5, 5002.5, 5002.5, 5002.5)
+
+    assert core.last(Filled).realised == "121.875"
+    assert core.settled.legs[0].average == "5000.0625"
+    assert core.settled.unrealised == "365.625"
+
+
+@pytest.mark.parametrize(
+    ("inside", "mark", "shown", "paid"),
+    [
+        (False, 0.58151048, "0.58151048", "-0.058151048"),
+        (True, 0.58151048, "0.58151048", "-0.058151048"),
+        (False, None, "0.582", "-0.0582"),
+        (True, None, "0.582", "-0.0582"),
+    ],
+)
+def test_funding_is_paid_at_the_mark_as_it_is_given_else_at_the_open(
+    driver: Any, inside: bool, mark: float | None, shown: str, paid: str
+) -> None:
+    """1,000 at a rate of 0.0001."""
+    core = driver(instrument={"tick_size": "0.001", "lot_size": "1"})
+    core.held("1000", price=0.58)
+    open_ns = core.close_ns
+    due = FundingRate(
+        symbol=core.symbols[0], funding_ns=open_ns + (30_000_000_000 if inside else 0), rate="0.0001", mark=mark
+    )
+    core.bars({core.symbols[0]: (0.582, 0.59, 0.57, 0.585)}, funding=[due])
+
+    assert (core.last(FundingPaid).mark, core.last(FundingPaid).amount) == (shown, paid)

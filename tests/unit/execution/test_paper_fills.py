@@ -288,18 +288,6 @@ def test_stop_of_a_market_entry_takes_part_in_the_bar_of_its_fill(driver: Any) -
     ]
 
 
-def test_stop_of_an_entry_filled_inside_a_bar_waits_for_the_next(driver: Any) -> None:
-    core = driver()
-    core.bar()
-    core.open(style="limit", limit_price="98", stop_loss="95")
-    core.bar(100, 101, 90, 100)
-    assert fills(core) == [("limit", "buy", "1", "98")]
-    core.decide()
-    core.bar(94, 100, 93, 100)
-
-    assert fills(core)[-1] == ("stop", "sell", "1", "94")
-
-
 def test_protective_orders_are_written_down_like_any_other(driver: Any) -> None:
     core = driver()
     core.held(stop_loss="95", take_profit="110")
