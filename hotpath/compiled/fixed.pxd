@@ -226,13 +226,18 @@ cdef inline double c_money_float(int128 units) noexcept nogil:
 # -- floats on a grid --------------------------------------------------------------------------------
 
 
+cdef inline bint is_near_a_tie(double count) noexcept nogil:
+    """Whether a product or quotient of floats lies half way between two numbers, as far as its error lets one see."""
+    return fabs(count - rint(count)) >= 0.5 - fabs(count) * 2.0**-50
+
+
 @cython.cdivision(True)
 cdef inline int c_from_float(const grid_t *g, double value, int64_t *units) noexcept nogil:
-    """A market observation on the grid, a half to the even count; ST_OFF_GRID from 2**53 on and for nan."""
+    """A market observation on the grid; ST_OFF_GRID from 2**53 on, for nan, and where only its text shows a tie."""
     cdef double count = value * g.scale
     if g.mantissa != 1:
         count = count / <double>g.mantissa
-    if fabs(count) < 9007199254740992.0:
+    if fabs(count) < 9007199254740992.0 and not is_near_a_tie(count):
         units[0] = <int64_t>rint(count)
         return ST_OK
     return ST_OFF_GRID

@@ -13,7 +13,6 @@ from live_runner.hotpath.compiled.fixed cimport (
     add_overflows,
     add_overflows_64,
     c_div_half_even,
-    c_from_float,
     c_is_amount,
     c_money_float,
     c_to_float,
@@ -21,6 +20,7 @@ from live_runner.hotpath.compiled.fixed cimport (
     int128,
     int128_of,
     int_of,
+    is_near_a_tie,
     is_short,
     money_text_c,
     multiply_overflows,
@@ -126,21 +126,22 @@ cdef inline int64_t nearest(double count) noexcept:
     return <int64_t>rint(count)
 
 
-cdef inline int64_t ticks_of(Grid grid, double price) noexcept:
-    """A market price in ticks, a half to the even count; 0 for one that is not a price on the grid."""
-    cdef int64_t ticks
-    if c_from_float(&grid.c, price, &ticks) != ST_OK or ticks < 0:
-        return 0
-    return ticks
+cdef inline int64_t exact_ticks(double price, double scale, double mantissa) except? -1:
+    """Of a price that lies half way between two ticks, or so near that a float cannot tell."""
+    from live_runner.hotpath.engine import python_money
+
+    return python_money.exact_ticks(price, scale, mantissa)
 
 
-cdef inline int64_t ticks_at(double price, double scale, double mantissa) noexcept:
-    """As ``ticks_of``, of a grid whose step is mantissa / scale."""
+cdef inline int64_t ticks_at(double price, double scale, double mantissa) except? -1:
+    """A market price in ticks of mantissa / scale, a half to the even count; 0 for one that is not on the grid."""
     cdef double count = price * scale
     if mantissa != 1.0:
         count = count / mantissa
-    if not 0.5 < count < 9007199254740992.0:
+    if not 0.0 < count < 9007199254740992.0:
         return 0
+    if is_near_a_tie(count):
+        return exact_ticks(price, scale, mantissa)
     return <int64_t>rint(count)
 
 

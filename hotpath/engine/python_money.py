@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from live_runner.contracts.errors import LedgerOverflow
 from live_runner.hotpath import fixed
+from live_runner.hotpath.reference.fixed import is_near_a_tie
 from live_runner.hotpath.constants import AMOUNT_END, EXACT_END, MONEY_DECIMALS, PRODUCT_END, UNITS_END
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "quick_ticks",
     "quick_ticks_text",
     "ticks_at",
-    "ticks_of",
     "times",
     "to_float",
     "units_text",
@@ -124,20 +124,25 @@ def nearest(count: float) -> int:
     return round(count)
 
 
-def ticks_of(grid: Any, price: float) -> int:
-    """A market price in ticks, a half to the even count; 0 for one that is not a price on the grid."""
-    try:
-        return max(int(grid.from_float(price)), 0)
-    except ValueError:
-        return 0
-
-
 def ticks_at(price: float, scale: float, mantissa: float) -> int:
-    """As ``ticks_of``, of a grid whose step is mantissa / scale."""
+    """A market price in ticks of mantissa / scale, a half to the even count; 0 for one that is not on the grid."""
     count = price * scale
     if mantissa != 1.0:
         count = count / mantissa
-    return round(count) if 0.5 < count < 9007199254740992.0 else 0
+    if not 0.0 < count < 9007199254740992.0:
+        return 0
+    ticks = round(count)
+    if is_near_a_tie(count):
+        ticks = exact_ticks(price, scale, mantissa)
+    return ticks
+
+
+def exact_ticks(price: float, scale: float, mantissa: float) -> int:
+    """The nearest count to the decimal that the float prints, a half to the even one: two float operations lose a tie."""
+    digits, decimals = fixed.parse_decimal(fixed.float_text(price))
+    steps, of = digits * int(scale), 10**decimals * int(mantissa)
+    ticks, rest = divmod(steps, of)
+    return ticks + (2 * rest > of or (2 * rest == of and ticks % 2 == 1))
 
 
 def to_float(grid: Any, units: int) -> float:

@@ -29,6 +29,7 @@ __all__ = [
     "decimal_text",
     "div_half_even",
     "float_text",
+    "is_near_a_tie",
     "money",
     "money_float",
     "money_text",
@@ -92,6 +93,11 @@ def div_half_even(numerator: int, denominator: int) -> int:
     return _amount(_half_even(numerator, denominator))
 
 
+def is_near_a_tie(count: float) -> bool:
+    """Whether a product or quotient of floats lies half way between two numbers, as far as its error lets one see."""
+    return abs(count - round(count)) >= 0.5 - abs(count) * 2.0**-50
+
+
 @final
 class Grid:
     """A tick or lot size: counts of it are exact, and text is what leaves the system. Immutable.
@@ -140,15 +146,16 @@ class Grid:
     def from_float(self, value: float) -> int:
         """A market observation on the grid, a half to the even count.
 
-        In float64: rint(value * 10**decimals / mantissa). ValueError for what is not finite, and for a
-        result of 2**53 or more, where float64 no longer counts in ones.
+        In float64: rint(value * 10**decimals / mantissa); near a tie, which two float operations lose, by the decimal
+        that the float prints. ValueError for what is not finite, and for a result of 2**53 or more, where float64 no
+        longer counts in ones.
         """
         count = value * self._scale
         if self.mantissa != 1:
             count = count / self.mantissa
         if not abs(count) < EXACT_END:
             raise ValueError(f"{value} cannot be counted in steps of {self.step}")
-        return round(count)
+        return self.nearest(float_text(value)) if is_near_a_tie(count) else round(count)
 
     def floor_float(self, value: float) -> int:
         """The largest count of steps that is not above the float's shortest text."""

@@ -58,8 +58,8 @@ def nearest(double count):
     return engine.nearest(count)
 
 
-def ticks_of(Grid grid, double price):
-    return engine.ticks_of(grid, price)
+def ticks_at(double price, double scale, double mantissa):
+    return engine.ticks_at(price, scale, mantissa)
 
 
 def to_float(Grid grid, int64_t units):
