@@ -213,7 +213,7 @@ class Paper:
 
     def inside(self, high: int, low: int) -> list[tuple[Any, ...]]:
         """The second half."""
-        self.book.inside(self.venue, self.position, high, low, False, 1)
+        self.book.inside(self.venue, self.position, high, low, low, False, 1)
         return self._taken()
 
     def at_close(self, number: int, ticks: int, cap: int = -1) -> list[tuple[Any, ...]]:

@@ -107,7 +107,9 @@ class PlainAccount:
     def fund(self, instrument: int, leg: int, ticks: int, rate: int, decimals: int) -> int:
         """A positive rate is paid by longs and received by shorts."""
         share = Fraction(-rate if leg == 0 else rate, 10**decimals)
-        paid = self._money(instrument, self.quantity(instrument, leg) * ticks, share)
+        sized = self.quantity(instrument, leg) * ticks
+        self.products.append(Fraction(sized * self.values[instrument].numerator * rate))
+        paid = self._money(instrument, sized, share)
         self._add("funding", paid)
         self._add("cash", paid)
         return paid

@@ -39,14 +39,14 @@ cdef class Book:
     @cython.locals(order=Order)
     cpdef int restore(self, list rows, dict orders) except -1
     cpdef int at_open(self, Venue venue, Position position, int64_t ticks, int64_t cap, bint late, int64_t at_ns) except -1
-    cpdef int inside(self, Venue venue, Position position, int64_t high, int64_t low, bint watched, int64_t at_ns) except -1
+    cpdef int inside(self, Venue venue, Position position, int64_t high, int64_t low, int64_t close, bint watched, int64_t at_ns) except -1
     cpdef int at_close(self, Venue venue, Position position, Order order, int64_t ticks, int64_t cap, int64_t at_ns) except -1
     @cython.locals(at=Py_ssize_t)
     cpdef int clear(self, Venue venue, int why) except -1
     @cython.locals(order=Order, ranked=list, at=Py_ssize_t, count=int)
     cdef int cross_open(self, Venue venue, Position position, int64_t ticks, int64_t at_ns) except -1
-    @cython.locals(up=bint, count=int)
-    cdef int cross_inside(self, Venue venue, Position position, int64_t high, int64_t low, int64_t at_ns) except -1
+    @cython.locals(up=bint, count=int, first=int64_t, second=int64_t)
+    cdef int cross_inside(self, Venue venue, Position position, int64_t high, int64_t low, int64_t close, int64_t at_ns) except -1
     @cython.locals(order=Order, way=list, at=Py_ssize_t, place=Py_ssize_t, known=Py_ssize_t, price=int64_t)
     cdef bint walk(self, Venue venue, Position position, int count, bint up, int64_t end, int64_t at_ns) except -1
     cdef bint is_reached(self, Order order, bint up, int64_t end) noexcept

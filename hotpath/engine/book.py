@@ -178,13 +178,15 @@ class Book:
         if self.immediate or ticks >= self.rise or ticks <= self.fall:
             self.cross_open(venue, position, ticks, at_ns)
 
-    def inside(self, venue: Venue, position: Position, high: int, low: int, watched: bool, at_ns: int) -> None:
-        """The second half: what lies on the way to the extremes. Then every order has rested.
+    def inside(
+        self, venue: Venue, position: Position, high: int, low: int, close: int, watched: bool, at_ns: int
+    ) -> None:
+        """The second half: what lies on the way to the extremes and the close. Then every order has rested.
 
         ``watched``: the margin may be used up on the way, so that the venue has to see it even where no order is met.
         """
         if watched or high >= self.rise or low <= self.fall:
-            self.cross_inside(venue, position, high, low, at_ns)
+            self.cross_inside(venue, position, high, low, close, at_ns)
         if self.fresh:
             self.rest()
 
@@ -226,13 +228,22 @@ class Book:
                     self.take(venue, position, order, ticks, ticks, order.rested or order.kind != LIMIT, at_ns)
         self.sweep()
 
-    def cross_inside(self, venue: Venue, position: Position, high: int, low: int, at_ns: int) -> None:
-        """Both ways of the price inside the bar, the worse one first: down, or up where shorts outweigh longs."""
+    def cross_inside(self, venue: Venue, position: Position, high: int, low: int, close: int, at_ns: int) -> None:
+        """The way of the price inside the bar, the worse extreme first: down, or up where shorts outweigh longs.
+
+        On the way back from an extreme no order is met, but what is left of the position may use up the margin.
+        """
         self.walking = True
         count = self.count
         up = position.short.quantity > position.long.quantity
-        if self.walk(venue, position, count, up, high if up else low, at_ns):
-            self.walk(venue, position, count, not up, low if up else high, at_ns)
+        first = high if up else low
+        second = low if up else high
+        if (
+            self.walk(venue, position, count, up, first, at_ns)
+            and not venue.moves(position, first, self.open, at_ns)
+            and self.walk(venue, position, count, not up, second, at_ns)
+        ):
+            venue.moves(position, second, close, at_ns)
         self.sweep()
 
     def walk(self, venue: Venue, position: Position, count: int, up: bool, end: int, at_ns: int) -> bool:
@@ -471,7 +482,7 @@ def before(order: Order, other: Order) -> bool:
 
 
 def put_in(way: list[Order], order: Order, first: int) -> None:
-    """Put an order in its place on the way of the price, at ``first`` or behind it: nearest first, then as ``before``."""
+    """Put an order in its place on the way, at ``first`` or behind it: nearest first, then as ``before``."""
     place = len(way)
     way.append(order)
     while place > first and comes_before(order, way[place - 1]):

@@ -396,7 +396,7 @@ class Ledger:
         self.drawdown_realised = of_whole(totals["drawdown_realised"])
         self.drawdown_equity = of_whole(totals["drawdown_equity"])
         for leg, rows, realised in zip(self.legs(), state["legs"], state["realised"], strict=True):
-            restore_leg(leg, rows, int(realised))
+            restore_leg(leg, rows, int(realised), self.method == AVERAGE)
         for position, ticks in zip(self.positions, state["marks"], strict=True):
             self.mark_again(position, ticks)
 
@@ -464,14 +464,15 @@ def realised_text(leg: Leg) -> str:
     return str(whole(leg.realised))
 
 
-def restore_leg(leg: Leg, rows: list[list[Any]], realised: int) -> None:
-    """The lots of a leg from a snapshot."""
+def restore_leg(leg: Leg, rows: list[list[Any]], realised: int, by_money: bool) -> None:
+    """The lots of a leg from a snapshot; ``by_money``: their cost is money, and they have no price of their own."""
     leg.lots.clear()
     leg.quantity = 0
     leg.cost = 0
     leg.realised = of_whole(realised)
     for quantity, cost_text, opened_ns, order in rows:
         cost = of_whole(int(cost_text))
-        leg.lots.append(new_lot(quantity, int(cost_text) // quantity, cost, opened_ns, order))
+        ticks = 0 if by_money else int(cost_text) // quantity
+        leg.lots.append(new_lot(quantity, ticks, cost, opened_ns, order))
         leg.quantity = add64(leg.quantity, quantity)
         leg.cost = plus(leg.cost, cost)

@@ -92,7 +92,9 @@ class Margin:
 
     def ends_between(self, market: Market, start: int, end: int) -> bool:
         """Whether a move of the price liquidates the account; ``ticks``, ``equity``, ``maintenance`` say where."""
-        if self.ends_at(market, start):
+        self.take_apart(market)
+        self.bankrupt = False
+        if self.cover_at(market, start) <= 0:  # a fee, slippage or another symbol has used it up
             return True
         if self.cover_at(market, end) > 0:
             return False

@@ -237,7 +237,7 @@ class Paper(Gateway):
             )
         watched = self.is_in_danger(market, opened, highest, lowest)
         if watched or market.book.count:
-            market.book.inside(self, market, highest, lowest, watched, self.state.columns.bars[at].close_ns)
+            market.book.inside(self, market, highest, lowest, closed, watched, self.state.columns.bars[at].close_ns)
         if market.funding_count:
             self.fund(market, self.state.columns.bars[at].close_ns, opened)
         self.state.moved = True
@@ -313,7 +313,7 @@ class Paper(Gateway):
             if lots:
                 fee = state.ledger.fee_of(market, lots, ticks, state.taker_rate, state.taker_scale)
                 if self.margin.bankrupt or fee > left:
-                    fee = max(left, 0)
+                    fee = left  # below zero the venue makes up for what is missing
                 left -= fee
                 order = self.own(number, 0, market.index, side, MARKET, lots, 0, "liquidation")
                 order.intent_text = name

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from live_runner.contracts.errors import LedgerOverflow
 from live_runner.hotpath import fixed
-from live_runner.hotpath.reference.fixed import is_near_a_tie
 from live_runner.hotpath.constants import AMOUNT_END, EXACT_END, MONEY_DECIMALS, PRODUCT_END, UNITS_END
+from live_runner.hotpath.reference.fixed import is_near_a_tie
 
 __all__ = [
     "add64",
@@ -138,7 +138,7 @@ def ticks_at(price: float, scale: float, mantissa: float) -> int:
 
 
 def exact_ticks(price: float, scale: float, mantissa: float) -> int:
-    """The nearest count to the decimal that the float prints, a half to the even one: two float operations lose a tie."""
+    """The nearest count to the decimal that the float prints, a half to the even one: floats lose a tie."""
     digits, decimals = fixed.parse_decimal(fixed.float_text(price))
     steps, of = digits * int(scale), 10**decimals * int(mantissa)
     ticks, rest = divmod(steps, of)

@@ -113,7 +113,7 @@ def test_fills_at_the_close_are_marked_at_that_close(driver: Any) -> None:
         account={"equity": "1000", "leverage": "10", "maintenance_margin": "0.005"},
         fills={"market": "bar_close"},
     )
-    flat = {symbol: (1.0, 1.0, 1.0, 1.0) for symbol in core.symbols}
+    flat = dict.fromkeys(core.symbols, (1.0, 1.0, 1.0, 1.0))
     core.bars(flat)
     core.open("2000")
     core.bars(flat)
