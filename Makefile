@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile
 PEERS := $(patsubst requirements/peers-%.txt,.venv/peers/%/installed,$(wildcard requirements/peers-*.txt))
-SERVERLESS := tests/architecture tests/unit tests/property tests/parity tests/golden
+SERVERLESS := tests/architecture tests/unit tests/property tests/oracle tests/parity tests/golden
 
 .PHONY: help setup check format test quick parity soak coverage sim paper peers bench lock pages up down clean
 

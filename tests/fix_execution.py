@@ -44,6 +44,7 @@ class Driver:
         stage: str = "paper",
         policy: ExecutionPolicy | None = None,
         instrument: dict[str, Any] | None = None,
+        instruments: dict[str, dict[str, Any]] | None = None,
         account: dict[str, Any] | None = None,
         fills: dict[str, Any] | None = None,
         fees: dict[str, Any] | None = None,
@@ -76,7 +77,14 @@ class Driver:
             engine_hash="",
             dataset={},
             instruments=[
-                Instrument(**{"symbol": symbol, "base": symbol[:3], **rules, **(instrument or {})})
+                Instrument(
+                    **{
+                        "symbol": symbol,
+                        "base": symbol[:3],
+                        **rules,
+                        **(instrument or (instruments or {}).get(symbol, {})),
+                    }
+                )
                 for symbol in symbols
             ],
             policy=policy or ExecutionPolicy(),
@@ -129,7 +137,7 @@ class Driver:
         self,
         candles: dict[str, Any],
         *,
-        volume: float = 1000.0,
+        volume: float | dict[str, float] = 1000.0,
         late: bool = False,
         warmup: bool = False,
         funding: Sequence[FundingRate] = (),
@@ -143,7 +151,9 @@ class Driver:
                 open_ns=self.number * MINUTE_NS,
                 close_ns=self.close_ns,
                 bars=[
-                    self._candle(symbol, candles[symbol], volume, late) for symbol in self.symbols if symbol in candles
+                    self._candle(symbol, candles[symbol], volume[symbol] if isinstance(volume, dict) else volume, late)
+                    for symbol in self.symbols
+                    if symbol in candles
                 ],
                 missing=[symbol for symbol in self.symbols if symbol not in candles],
                 funding=list(funding),

@@ -226,15 +226,14 @@ class Paper(Gateway):
             self.fund(market, self.state.columns.bars[at].open_ns + 1, opened)
         if self.is_in_danger(market, opened, highest, lowest) and self.margin.ends_at(market, opened):
             self.liquidate(market, self.state.columns.bars[at].open_ns)
-        if market.book.count:
-            market.book.at_open(
-                self,
-                market,
-                opened,
-                market.cap(),
-                self.state.columns.bars[at].late,
-                self.state.columns.bars[at].open_ns,
-            )
+        market.book.at_open(
+            self,
+            market,
+            opened,
+            market.cap(),
+            self.state.columns.bars[at].late,
+            self.state.columns.bars[at].open_ns,
+        )
         watched = self.is_in_danger(market, opened, highest, lowest)
         if watched or market.book.count:
             market.book.inside(self, market, highest, lowest, closed, watched, self.state.columns.bars[at].close_ns)

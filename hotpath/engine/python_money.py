@@ -142,7 +142,7 @@ def exact_ticks(price: float, scale: float, mantissa: float) -> int:
     digits, decimals = fixed.parse_decimal(fixed.float_text(price))
     steps, of = digits * int(scale), 10**decimals * int(mantissa)
     ticks, rest = divmod(steps, of)
-    return ticks + (2 * rest > of or (2 * rest == of and ticks % 2 == 1))
+    return int(ticks + (2 * rest > of or (2 * rest == of and ticks % 2 == 1)))
 
 
 def to_float(grid: Any, units: int) -> float:
