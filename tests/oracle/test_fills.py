@@ -1,4 +1,4 @@
-"""The engine fills, funds and liquidates as the oracle does, to the last unit; ``make parity`` asks the interpreted one."""
+"""The engine fills, funds and liquidates as the oracle does, to the last unit; both forms of it, by ``make parity``."""
 
 from __future__ import annotations
 
