@@ -106,6 +106,9 @@ DENIALS: Final = {
         "The price is outside the market's limits, or zero at its precision.",
         "Compare with `view.instrument(symbol)`: tick size, minimum and maximum.",
     ),
+    "spot_short": Code(
+        "An open of the short leg of a spot market.", "Sell short on a perpetual, or trade the long leg only."
+    ),
     "strategy_error": Code(
         "Strategy code has raised before, and `strategy.on_error` is `manage_only`: opens and adds are held back.",
         "The incident `strategy_failed` has the traceback; mend the strategy and run a new session.",

@@ -35,4 +35,4 @@ CONTEXT_DIGITS: Final = 28
 # -- indicators --------------------------------------------------------------------------------------
 
 CHANGE_LEAST: Final = 1e-12
-"""The least change of a typical price, as a part of it; ticks are far above, rounding errors far below."""
+"""The least difference of two moves or typical prices, as a part of the price: below a tick, above rounding errors."""

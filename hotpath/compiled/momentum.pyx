@@ -45,6 +45,7 @@ from live_runner.hotpath.compiled.windows cimport (
     sum_total,
 )
 
+from live_runner.hotpath import constants as _constants
 from live_runner.hotpath.reference import inputs as _inputs
 from live_runner.hotpath.reference.inputs import Column
 
@@ -281,15 +282,19 @@ cdef class Stochastic:
         sum_restore(&self.average, signal)
 
 
-cdef inline double larger_move(double move, double other) noexcept nogil:
-    return pick((move > other) & (move > 0.0), move, 0.0)
+cdef double CHANGE_LEAST = _constants.CHANGE_LEAST
+
+
+cdef inline double larger_move(double move, double other, double least) noexcept nogil:
+    return pick((move - other > least) & (move > 0.0), move, 0.0)
 
 
 @cython.final
 cdef class Adx:
     """Average directional movement index, with both directional indicators.
 
-    A bar moves up by high - high before, down by low before - low; the larger counts if positive. Sums of both
+    A bar moves up by high - high before, down by low before - low; the larger counts if positive, and neither where
+    they are equal: to a part in 1e12 of the high, because equal steps of a tick differ in their last bits. Sums of both
     and of the true range begin with the first ``period`` - 1 moves, then sum = sum * (period - 1) / period + new.
     +DI and -DI are 100 * sum of moves / sum of ranges, DX is 100 * |difference| / sum of both, and the index is
     Wilder's average of DX, seeded with the mean of the first ``period`` (TA-Lib ADX, PLUS_DI, MINUS_DI). A bar on which
@@ -307,6 +312,7 @@ cdef class Adx:
         cdef double rise = high - self.high
         cdef double fall = self.low - low
         cdef double span = true_range(high, low, self.close)
+        cdef double least = fabs(high) * CHANGE_LEAST
         cdef double keep, both, index
         cdef bint was_warm = self.is_warm()
         self.high, self.low, self.close = high, low, close
@@ -315,8 +321,8 @@ cdef class Adx:
         if self.count == 1:
             return
         keep = self.keep if self.count > self.length else 1.0
-        self.up = self.up * keep + larger_move(rise, fall)
-        self.down = self.down * keep + larger_move(fall, rise)
+        self.up = self.up * keep + larger_move(rise, fall, least)
+        self.down = self.down * keep + larger_move(fall, rise, least)
         self.range = self.range * keep + span
         if self.count <= self.length:
             return
@@ -525,7 +531,7 @@ def adx(high: Column, low: Column, close: Column, period: int) -> tuple[Column, 
     cdef double[::1] firsts, seconds, thirds
     firsts, seconds, thirds = results
     cdef double check = 0.0, keep = indicator.keep, share = indicator.share
-    cdef double up, down, span, index, rise, fall, both
+    cdef double up, down, span, index, rise, fall, both, least
     with nogil:
         for i in range(seed):
             check += highs[i] + lows[i] + closes[i]
@@ -536,8 +542,9 @@ def adx(high: Column, low: Column, close: Column, period: int) -> tuple[Column, 
             check += highs[i] + lows[i] + closes[i]
             rise = highs[i] - highs[i - 1]
             fall = lows[i - 1] - lows[i]
-            up = up * keep + larger_move(rise, fall)
-            down = down * keep + larger_move(fall, rise)
+            least = fabs(highs[i]) * CHANGE_LEAST
+            up = up * keep + larger_move(rise, fall, least)
+            down = down * keep + larger_move(fall, rise, least)
             span = span * keep + true_range(highs[i], lows[i], closes[i - 1])
             both = up + down
             if both > 0.0:

@@ -456,7 +456,7 @@ class Journal(Sink):
                 self.slippage.of(ledger.slippage),
                 self.turnover.of(ledger.turnover),
                 self.exposure.of(ledger.exposure),
-                self.margin.of(state.initial_margin(ledger.exposure)),
+                self.margin.of(state.margin_of(ledger.exposure)),
                 self.drawdown_realised.of(ledger.drawdown_realised),
                 self.drawdown_equity.of(ledger.drawdown_equity),
                 trading_word(state),

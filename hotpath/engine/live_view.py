@@ -354,7 +354,7 @@ class LiveView:
     @property
     def margin(self) -> float:
         """The initial margin of the open notional."""
-        return money_float(self.account.initial_margin(self.exposure_units))
+        return money_float(self.account.margin_of(self.exposure_units))
 
     @property
     def legs(self) -> Mapping[tuple[str, str], LiveLeg]:

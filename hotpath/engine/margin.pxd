@@ -13,9 +13,9 @@ cdef class Margin:
     cdef int64_t ticks
     cdef bint bankrupt
     cdef int128 equity, maintenance, others, exposure
-    @cython.locals(state=State, exposure=int128, bound=int128, at=Py_ssize_t, other=Order, market=Market, held=int64_t, lots=int64_t)
+    @cython.locals(state=State, exposure=int128, bound=int128, owned=int128, freed=int128, at=Py_ssize_t, other=Order, market=Market, held=int64_t, lots=int64_t)
     cdef int128 shortfall(self, Order order) except *
-    @cython.locals(market=Market, price=int64_t, lots=int64_t)
+    @cython.locals(market=Market, price=int64_t, lots=int64_t, notional=int128)
     cdef int128 needed(self, Order order) except *
     @cython.locals(up=int64_t, down=int64_t, gross=double, cover=double)
     cdef bint is_far(self, Market market, int64_t opened, int64_t high, int64_t low) noexcept

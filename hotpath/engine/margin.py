@@ -1,11 +1,11 @@
 # cython: language_level=3, annotation_typing=False, auto_pickle=False
-"""Cross margin, version 1: what an entry needs, and where the account is liquidated.
+"""Cross margin, version 2: what an entry needs, and where the account is liquidated.
 
-Every open leg and every entry under way binds notional / leverage. The account is liquidated where equity no
-longer exceeds the sum of notional times the maintenance share. Inside a bar that is looked for at the worse of
-the symbol's two extremes, the other symbols standing at their last marks; equity less maintenance is linear in the
-price, so the first price from the open on is found by bisection, on the ticks and with the same rounding as the
-account itself.
+Every open leg and every entry under way binds notional / leverage; of a spot market it binds the whole notional, and
+needs no maintenance. The account is liquidated where equity no longer exceeds the sum of notional times the
+maintenance share. Inside a bar that is looked for on each part of the price's way, the other symbols standing at their
+last marks; equity less maintenance is linear in the price, so the first price on the way is found by bisection, on the
+ticks and with the same rounding as the account itself.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Margin:
         the entry does.
         """
         state = self.state
-        exposure = state.ledger.exposure
+        owned = state.owned()
+        exposure = state.ledger.exposure - owned
         bound = 0
         for at in range(len(state.orders)):
             other = state.orders[at]
@@ -49,12 +50,18 @@ class Margin:
                     market = state.markets[other.symbol]
                     held = market.leg(other.side).quantity
                     lots = min(other.quantity - other.filled, held)
-                    exposure -= money(times(lots, market.close_ticks()), market.multiplier, market.divisor)
+                    freed = money(times(lots, market.close_ticks()), market.multiplier, market.divisor)
+                    if market.is_spot:
+                        owned -= freed
+                    else:
+                        exposure -= freed
             elif other is not order:
                 bound += self.needed(other)
         if exposure < 0:
             exposure = 0
-        bound += state.initial_margin(exposure)
+        if owned < 0:
+            owned = 0
+        bound += owned + state.initial_margin(exposure)
         return self.needed(order) - (state.equity() - bound)
 
     def needed(self, order: Order) -> int:
@@ -62,7 +69,8 @@ class Margin:
         market = self.state.markets[order.symbol]
         price = order.price if order.price else order.reference
         lots = order.quantity - order.filled
-        return self.state.initial_margin(money(times(lots, price), market.multiplier, market.divisor))
+        notional = money(times(lots, price), market.multiplier, market.divisor)
+        return notional if market.is_spot else self.state.initial_margin(notional)
 
     def is_far(self, market: Market, opened: int, high: int, low: int) -> bool:
         """Whether no price of the bar can use up the margin, by far.
@@ -135,7 +143,7 @@ class Margin:
     def take_apart(self, market: Market) -> None:
         """What the account is worth, and exposed to, without the symbol."""
         self.others = self.state.equity() - market.value
-        self.exposure = self.state.ledger.exposure - market.notional
+        self.exposure = self.state.ledger.exposure - self.state.owned() - market.notional
 
     def cover_at(self, market: Market, ticks: int) -> int:
         """Equity over the maintenance margin with the symbol at a price; at 0 the account is liquidated."""

@@ -247,6 +247,7 @@ class Paper(Gateway):
         """Whether the symbol's position could use up the margin at some price of the bar."""
         return (
             self.state.margin_on
+            and not market.is_spot
             and (market.long.quantity > 0 or market.short.quantity > 0)
             and not self.margin.is_far(market, opened, high, low)
         )

@@ -12,7 +12,7 @@ from live_runner.hotpath.engine.orders cimport Order, Policy, new_order, order_n
 from live_runner.hotpath.engine.state cimport Market, State
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport (
-    ADD, CANCEL, CLOSE, DELEGATE_NOTIONAL, MARKET, OPEN, PARTIAL_CLOSE, STOP, TAKE_PROFIT, TRADING_OPEN,
+    ADD, CANCEL, CLOSE, DELEGATE_NOTIONAL, MARKET, OPEN, PARTIAL_CLOSE, SHORT, STOP, TAKE_PROFIT, TRADING_OPEN,
 )
 
 cdef tuple ACTIONS, KINDS, SIDES, STYLES, TRADING_STATES

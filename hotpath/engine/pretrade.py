@@ -42,6 +42,7 @@ if not cython.compiled:
         MARKET,
         OPEN,
         PARTIAL_CLOSE,
+        SHORT,
         STOP,
         TAKE_PROFIT,
         TRADING_OPEN,
@@ -487,6 +488,9 @@ class PreTrade:
         """Nothing holds the leg's opens and adds back."""
         state = self.state
         name = SIDES[asked.side]
+        if market.is_spot and asked.side == SHORT:
+            self.deny("spot_short", f"{market.symbol} is a spot market: its short leg cannot be opened")
+            return False
         if state.one_way:
             # One leg at a time; a leg that a market order is closing counts as flat.
             other = 1 - asked.side

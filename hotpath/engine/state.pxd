@@ -35,6 +35,7 @@ cdef class Market(Position):
     cdef int128 average_scale, average_divisor, min_notional, max_notional
     cdef double unit, tick_scale, tick_mantissa
     cdef readonly object participation
+    cdef readonly bint is_spot
     cdef list funding
     cdef int funding_count
     @cython.locals(ticks=int64_t)
@@ -83,6 +84,7 @@ cdef class State:
     cdef readonly bint simulated, at_close, one_way, late_entries
     cdef int128 leverage, leverage_scale, maintenance_rate, maintenance_scale, maker_scale, taker_scale
     cdef bint margin_on
+    cdef readonly bint has_spot
     cdef double maintenance
     cdef int64_t maker_rate, taker_rate
     cdef public int64_t seq             # of the last event
@@ -107,6 +109,10 @@ cdef class State:
     cdef bint is_late(self, Market market) noexcept
     cdef int128 equity(self) noexcept
     cdef int128 initial_margin(self, int128 notional) except *
+    @cython.locals(owned=int128)
+    cdef int128 margin_of(self, int128 exposure) except *
+    @cython.locals(owned=int128, market=Market)
+    cdef int128 owned(self) except *
     cdef str event_id(self)
     cdef int count_failure(self, dict counts, str reason, str first) except -1
     @cython.locals(notice=Notice)

@@ -143,6 +143,7 @@ class Market(Position):
         self.unit = float(valuation.multiplier) / float(valuation.divisor)
         self.tick_scale = 10.0**self.grid.decimals
         self.tick_mantissa = float(self.grid.mantissa)
+        self.is_spot = not instrument.contract
         self.participation = parse_decimal(config.fills.participation) if config.fills.participation else None
         self.funding = []
         self.funding_count = 0
@@ -353,6 +354,7 @@ class State:
             self.ledger.add(market)
             self.markets.append(market)
             self.index[symbol] = index
+        self.has_spot = any(not instrument.contract for instrument in started.instruments)
         self.orders = []
         self.notices = []
         self.refusals: dict[str, list[Any]] = {}
@@ -413,8 +415,22 @@ class State:
         return self.ledger.cash + self.ledger.unrealised
 
     def initial_margin(self, notional: int) -> int:
-        """Money that a notional binds."""
+        """Money that the notional of contracts binds."""
         return divide(mul(notional, self.leverage_scale), self.leverage)
+
+    def margin_of(self, exposure: int) -> int:
+        """Money that the legs of an account with that exposure bind: what is spot is paid for in full."""
+        owned = self.owned()
+        return owned + self.initial_margin(exposure - owned)
+
+    def owned(self) -> int:
+        """Notional of the spot markets' legs, at the last marks."""
+        owned = 0
+        if self.has_spot:
+            for market in self.markets:
+                if market.is_spot:
+                    owned += market.notional
+        return owned
 
     def event_id(self) -> str:
         """The id of the last event."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, final
 
+from live_runner.hotpath.constants import CHANGE_LEAST
 from live_runner.hotpath.reference.inputs import (
     BARS_MAX,
     Column,
@@ -190,7 +191,8 @@ class Stochastic:
 class Adx:
     """Average directional movement index, with both directional indicators.
 
-    A bar moves up by high - high before, down by low before - low; the larger counts if positive. Sums of both
+    A bar moves up by high - high before, down by low before - low; the larger counts if positive, and neither where
+    they are equal: to a part in 1e12 of the high, because equal steps of a tick differ in their last bits. Sums of both
     and of the true range begin with the first ``period`` - 1 moves, then sum = sum * (period - 1) / period + new.
     +DI and -DI are 100 * sum of moves / sum of ranges, DX is 100 * |difference| / sum of both, and the index is
     Wilder's average of DX, seeded with the mean of the first ``period`` (TA-Lib ADX, PLUS_DI, MINUS_DI). A bar on which
@@ -234,8 +236,9 @@ class Adx:
         if self._count == 1:
             return  # the first bar has none before it
         keep = self._keep if self._count > self.period else 1.0
-        self._up = self._up * keep + (rise if rise > fall and rise > 0.0 else 0.0)
-        self._down = self._down * keep + (fall if fall > rise and fall > 0.0 else 0.0)
+        least = abs(high) * CHANGE_LEAST
+        self._up = self._up * keep + (rise if rise - fall > least and rise > 0.0 else 0.0)
+        self._down = self._down * keep + (fall if fall - rise > least and fall > 0.0 else 0.0)
         self._range = self._range * keep + span
         if self._count > self.period:
             self._average(was_warm)

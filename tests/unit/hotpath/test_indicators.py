@@ -68,6 +68,8 @@ def _averages(bars: Bars, period: int, price: float) -> list[Pair]:
 def _oscillators(bars: Bars, period: int) -> list[Pair]:
     high, low, close, volume = (bars[name] for name in FIELDS)
     index, plus, minus = indicators.adx(high, low, close, period)
+    # TA-Lib counts a rounding error where high and low move alike; on whole numbers there is none.
+    whole = [_whole(column) for column in (high, low, close)]
     first = 2 * period - 1
     stochastic = zip(
         indicators.stochastic(high, low, close, period, 3, 4),
@@ -78,12 +80,18 @@ def _oscillators(bars: Bars, period: int) -> list[Pair]:
         ("rsi", indicators.rsi(close, period), talib.RSI(close, period), 100),
         ("roc", indicators.roc(close, period), talib.ROC(close, period), 0),
         ("mfi", indicators.mfi(high, low, close, volume, period), talib.MFI(high, low, close, volume, period), 100),
-        ("adx", index, talib.ADX(high, low, close, period), 100),
+        ("adx", index, talib.ADX(*whole, period), 100),
         # TA-Lib has these two from bar period + 1 on; ours begin with the index.
-        ("plus", plus[first:], talib.PLUS_DI(high, low, close, period)[first:], 100),
-        ("minus", minus[first:], talib.MINUS_DI(high, low, close, period)[first:], 100),
+        ("plus", plus[first:], talib.PLUS_DI(*whole, period)[first:], 100),
+        ("minus", minus[first:], talib.MINUS_DI(*whole, period)[first:], 100),
         *(("stochastic", ours, theirs, 100) for ours, theirs in stochastic),
     ]
+
+
+def _whole(column: Any) -> Any:
+    """Recorded prices, which have at most 8 decimals, as whole numbers; drawn ones as they are."""
+    scaled = np.rint(column * 1e8)
+    return scaled if np.array_equal(scaled / 1e8, column) else column
 
 
 def _ranges(bars: Bars, period: int) -> list[Pair]:
@@ -410,3 +418,42 @@ def test_columns_of_other_numbers_and_strides_are_taken() -> None:
 
     np.testing.assert_array_equal(indicators.sma(whole[::2], 3), expected)
     np.testing.assert_array_equal(indicators.sma(whole.astype(np.float32)[::2], 3), expected)
+
+
+def _exact_adx(bars: list[tuple[Fraction, Fraction, Fraction]], period: int) -> Fraction:
+    """The index of the last bar, by its definition."""
+    up = down = index = Fraction(0)
+    found = []
+    for number in range(1, len(bars)):
+        (high, low, _), (high_before, low_before, _) = bars[number], bars[number - 1]
+        rise, fall = high - high_before, low_before - low
+        keep = Fraction(period - 1, period) if number >= period else 1
+        up = up * keep + (rise if rise > fall and rise > 0 else 0)
+        down = down * keep + (fall if fall > rise and fall > 0 else 0)
+        if number >= period:
+            if up + down:
+                index = 100 * abs(up - down) / (up + down)
+            found.append(index)
+    average = sum(found[:period], Fraction(0)) / period
+    for index in found[period:]:
+        average = (average * (period - 1) + index) / period
+    return average
+
+
+@pytest.mark.parametrize("tick", ["0.0000001", "0.01"])
+def test_equal_moves_of_high_and_low_count_for_neither_side(tick: str, seed: int) -> None:
+    """As exact decimals have it: floats differ in the last bit where both move by the same number of ticks."""
+    draw = np.random.default_rng(seed)
+    step, high, low = Fraction(tick), 30_000, 29_990
+    bars = []
+    for _ in range(200):
+        move = int(draw.integers(0, 4))
+        if draw.random() < 0.7:
+            high, low = high + move, low - move
+        else:
+            high, low = high + int(draw.integers(-3, 4)), low + int(draw.integers(-3, 4))
+        high = max(high, low)
+        bars.append((high * step, low * step, low * step))
+    index, _, _ = indicators.adx(*(np.array([float(bar[at]) for bar in bars]) for at in range(3)), 14)
+
+    assert abs(index[-1] - float(_exact_adx(bars, 14))) < 1e-7
