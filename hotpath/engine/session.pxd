@@ -33,6 +33,7 @@ cdef class Session:
     cdef list due
     cdef Py_ssize_t due_at
     cdef int64_t due_set
+    cdef int64_t settled_fills          # fills up to the last close
     @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t, pause_at=int64_t)
     cpdef play(self, Host host, object grid, int64_t length_ns, int64_t warmup_sets, list due, object progress, object sink)
     @cython.locals(row=Py_ssize_t)
@@ -49,6 +50,7 @@ cdef class Session:
     @cython.locals(state=State, market=Market, at=int)
     cpdef put_bar(self, object symbol, int64_t open_ns, int64_t close_ns, double open, double high, double low, double close, double volume, bint late, bint tradable)
     cpdef int end_set(self) except -1
+    cpdef bint end(self) except -1
     @cython.locals(market=Market, side=int, leg=Leg, backoff=Backoff)
     cdef int end_backoffs(self) except -1
     @cython.locals(market=Market)

@@ -77,6 +77,7 @@ class Session:
         self.due_at = 0
         self.due_set = -1
         self.set_cause = ""
+        self.settled_fills = 0
 
     # -- a backtest -------------------------------------------------------------------------------
 
@@ -233,6 +234,14 @@ class Session:
         if self.state.moved:
             self.state.moved = False
             self.state.ledger.settle()
+        self.settled_fills = self.state.fills
+
+    def end(self) -> bool:
+        """Settle the account once more where something was filled after the last close; whether it was."""
+        if self.state.fills == self.settled_fills:
+            return False
+        self.state.ledger.settle()
+        return True
 
     def end_backoffs(self) -> None:
         """Backoffs whose time has run out show as a change of their leg, once."""
@@ -419,7 +428,7 @@ class Session:
             "trading": [state.trading, state.trading_author, state.trading_reason],
             "counts": [
                 state.intents, state.requested, state.fills, state.rejected, state.denied, state.numbered,
-                state.liquidations,
+                state.liquidations, self.settled_fills,
             ],
             "markets": [self.market_row(market) for market in state.markets],
             "ledger": state.ledger.state(),
@@ -454,7 +463,7 @@ class Session:
         state.trading, state.trading_author, state.trading_reason = row["trading"]
         (
             state.intents, state.requested, state.fills, state.rejected, state.denied, state.numbered,
-            state.liquidations,
+            state.liquidations, self.settled_fills,
         ) = row["counts"]  # fmt: skip
         state.ledger.restore(row["ledger"])
         self.manager.restore(row["manager"])

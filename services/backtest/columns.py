@@ -118,6 +118,7 @@ class ColumnsBacktest:
             raise
         sets = len(timeline) - timeline.warmup_sets
         state, session = self.engine.state, self._started.session
+        settles = self.engine.end()
         cause = event_id(session, "strategy", sets + 1)
         reason = END_OF_RECORDING
         if self._sink is not None:
@@ -136,6 +137,12 @@ class ColumnsBacktest:
                     )
                 ]
             )
+        if settles and self._sink is None:
+            state.seq += 1
+        elif settles:
+            self.engine.journal.cause = cause
+            self.engine.journal.settle("")
+            self._pass(self.engine.journal.out)
         stopped = Stopped(
             reason=reason,
             summary={"sets": sets, "decisions": sets, **self.engine.summary()},

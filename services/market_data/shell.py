@@ -243,11 +243,11 @@ class MarketDataShell:
 
     async def _may_publish(self, item: Item, pace: Pace) -> bool:
         """Wait for the decision before this item, for the recorder and for the clock; False to end."""
-        if item.kind is not BarSet:
-            return True
         await self._decided()
         if self._progress.is_over:
             return False
+        if item.kind is not BarSet:
+            return True  # a gap: told after the decision before it, and at once
         if self._progress.number % LAG_CHECK_EVERY_SETS == 0:
             await self._await_recorder()
         if not item.fields["warmup"]:

@@ -94,7 +94,7 @@ PER_ORDER = {
         "Manager.record_request",
         "Manager.request",
     ),
-    "margin": ("Margin.cover_at", "Margin.liquidates", "Margin.needed", "Margin.shortfall"),
+    "margin": ("Margin.cover_at", "Margin.ends_at", "Margin.ends_between", "Margin.needed", "Margin.shortfall"),
     "notices": ("new_notice",),
     "orders": ("apply_report", "new_order", "next_attempt"),
     "paper": (

@@ -89,6 +89,19 @@ def test_twelve_perpetuals_in_one_session_agree_with_their_backtest_and_with_the
     assert events[0] == events[1]
 
 
+def gaps_before_their_decision(types: list[str]) -> int:
+    """Gaps that stand in the stream before the answer to the last tradable set."""
+    awaited, found = False, 0
+    begun = types.index("strategy.decided")
+    for number, kind in enumerate(types):
+        if kind == "market.bar_set":
+            awaited = number > begun
+        elif kind == "strategy.decided":
+            awaited = False
+        found += kind == "market.gap" and awaited
+    return found
+
+
 def test_kill_9_in_a_market_with_gaps_tells_each_gap_once(new_house: Callable[[], House], shared_data: Path) -> None:
     """P10, D03: prices of 7e-05 in an account of one bitcoin; market_data is killed twice in the second session."""
     source = shared_data / "candles" / "bittrex_XRP-BTC_1m_gappy.csv.gz"
@@ -104,6 +117,8 @@ def test_kill_9_in_a_market_with_gaps_tells_each_gap_once(new_house: Callable[[]
     assert verdict(printed) == verdict(rough.finish(run, config)) == (0, 0)
     assert calm.core_events("gappy") == rough.core_events("gappy")
     assert (calm.types("gappy").count("market.gap"), calm.types("gappy").count("market.bar_set")) == (GAPS, SETS)
+    for types in (calm.types("gappy"), rough.types("gappy")):
+        assert gaps_before_their_decision(types) == 0
 
 
 def test_a_paper_run_fits_itself_to_a_spot_market_with_gaps_in_bitcoin(

@@ -34,7 +34,7 @@ from live_runner.hotpath.engine.state import REPORT_IT
 
 __all__ = ["SNAPSHOT_VERSION", "ExecutionCore"]
 
-SNAPSHOT_VERSION: Final = 3
+SNAPSHOT_VERSION: Final = 4
 
 
 class ExecutionCore:
@@ -163,6 +163,9 @@ class ExecutionCore:
 
     def _finish(self, session: Session) -> None:
         self._stopped = True
+        if session.end():
+            session.journal.settle("")
+            session.clear_changes()
         summary: dict[str, Any] = {"sets": self._sets, "decisions": self._decisions, **session.summary()}
         state_hash = self._folded_hash() if self._hashing else ""
         session.journal.stopped(self._ended or "finished", summary, state_hash)

@@ -201,6 +201,8 @@ class StrategyCore:
 
     def _settle(self, settled: Settled) -> list[Event]:
         current = self._current
+        if current is None and settled.close_ns <= self._now_ns:
+            return []  # the account at the end of the session: what the last decision led to at its close
         if current is None or settled.close_ns != current.close_ns:
             raise OurFault(
                 f"'{settled.id}' settles a close that is not the one being decided",

@@ -8,17 +8,23 @@ at 105, still open, marked at 107.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import psycopg
 import pytest
 from fix_nats import BusFactory
 from fix_recorder import MINUTE_NS, START_NS, Numbered, bar_sets, publish, recording
 
 from live_runner.contracts import messages as m
+from live_runner.contracts.config import Fills
 from live_runner.services.runtime.postgres import archive
+
+if TYPE_CHECKING:
+    from session_world import World
 
 DAY_NS = 1440 * MINUTE_NS
 SYMBOL = "BTC/USDT:USDT"
@@ -289,3 +295,64 @@ def test_a_reader_that_stops_in_the_middle_leaves_nothing_open(recorded: str) ->
 
     busy = "select count(*) from pg_stat_activity where state = 'active' and query like '%copy (%payload%'"
     assert rows(recorded, f"{busy} and pid <> pg_backend_pid()") == [(0,)]
+
+
+def first_open_ns(events: list[m.Event]) -> int:
+    """Of the warmup's first set."""
+    return min(event.open_ns for event in events if isinstance(event, m.BarSet))
+
+
+def test_every_view_agrees_with_the_raw_rows_and_the_printed_summary(
+    bus_factory: BusFactory, dsn: str, make_world: Callable[..., World]
+) -> None:
+    """Two days of fills at closes; the last decision is filled too."""
+    close_fills = Fills(market="bar_close", slippage_bp="2")
+    whole = make_world(market_seed=7, bars=1600, fills=close_fills).record()
+    last_ns = max(event.close_ns for event in whole if isinstance(event, m.Decided) and event.intents)
+    bars = (last_ns - first_open_ns(whole)) // MINUTE_NS
+    events = make_world(market_seed=7, bars=bars, fills=close_fills).record()
+    stopped = events[-1]
+    assert isinstance(stopped, m.Stopped)
+    assert any(isinstance(event, m.Filled) and event.event_ns == last_ns for event in events)
+
+    async def run() -> None:
+        async with bus_factory() as bus, recording(bus, dsn) as running:
+            await running.has(await publish(bus, events))
+
+    asyncio.run(run())
+    of_test = "where session = 'test'"
+    [(realised, fees, turnover, fills)] = rows(
+        dsn, f"select sum(realised), sum(fee), sum(notional), count(*) from fills {of_test}"
+    )
+    [(funding,)] = rows(dsn, f"select coalesce(sum(amount), 0) from funding {of_test}")
+    printed = {name: Decimal(stopped.summary[name]) for name in ("equity", "unrealised", "realised", "fees", "funding")}
+    equity = 10_000 + realised - fees + funding + printed["unrealised"]
+
+    assert (equity, realised, fees, funding) == tuple(
+        printed[name] for name in ("equity", "realised", "fees", "funding")
+    )
+    columns = "equity, realised, fees, funding, turnover, unrealised"
+    expected = (equity, realised, fees, funding, turnover, printed["unrealised"])
+    assert rows(dsn, f"select {columns}, fills from session_summary {of_test}") == [(*expected, fills)]
+    assert rows(
+        dsn,
+        f"select sum(pnl) + 10000, sum(realised), sum(fees), sum(funding), sum(turnover) from pnl_by_day {of_test}",
+    ) == [expected[:-1]]
+    assert rows(dsn, f"select equity from equity {of_test} order by stream_seq desc limit 1") == [(equity,)]
+    assert (equity,) in rows(dsn, f"select equity from equity_curve {of_test} and ts = (select max(ts) from equity)")
+
+
+def test_the_bar_that_closes_at_midnight_counts_to_the_day_in_which_it_lies(
+    bus_factory: BusFactory, dsn: str, make_world: Callable[..., World]
+) -> None:
+    opens_ns = first_open_ns(make_world(market_seed=7, bars=20).record())
+    until_midnight = (DAY_NS - opens_ns % DAY_NS) // MINUTE_NS
+    events = make_world(market_seed=7, bars=until_midnight).record()
+    day = np.datetime64(opens_ns, "ns").astype("datetime64[D]")
+
+    async def run() -> None:
+        async with bus_factory() as bus, recording(bus, dsn) as running:
+            await running.has(await publish(bus, events))
+
+    asyncio.run(run())
+    assert rows(dsn, "select day::text from pnl_by_day where session = 'test'") == [(str(day),)]

@@ -192,7 +192,7 @@ def test_manifest_has_every_default_written_out(make_world: MakeWorld) -> None:
         "equity_fraction": None,
     }
     assert started.config["fills"]["limit"] == "touch"
-    assert started.models["fills"] == "next_open/touch v1"
+    assert started.models["fills"] == "next_open/touch nearest first v2"
     assert started.warmup_bars == started.warmup_found == 13
 
 

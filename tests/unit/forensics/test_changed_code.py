@@ -128,7 +128,7 @@ def test_another_version_of_a_model_is_refused_and_named(recorded: list[bytes]) 
     assert isinstance(started, Started)
     other = replace(started, models=started.models | {"funding": "mark else open v0"})
 
-    with pytest.raises(VersionMismatch, match="other models: funding 'mark else open v0', here 'mark else open v1'"):
+    with pytest.raises(VersionMismatch, match="other models: funding 'mark else open v0', here 'mark else open v2'"):
         replay([recorded[0], *_wires([other]), *recorded[2:]])
 
 

@@ -69,7 +69,7 @@ def _oscillators(bars: Bars, period: int) -> list[Pair]:
     high, low, close, volume = (bars[name] for name in FIELDS)
     index, plus, minus = indicators.adx(high, low, close, period)
     # TA-Lib counts a rounding error where high and low move alike; on whole numbers there is none.
-    whole = [_whole(column) for column in (high, low, close)]
+    whole_high, whole_low, whole_close = _whole(high), _whole(low), _whole(close)
     first = 2 * period - 1
     stochastic = zip(
         indicators.stochastic(high, low, close, period, 3, 4),
@@ -80,10 +80,10 @@ def _oscillators(bars: Bars, period: int) -> list[Pair]:
         ("rsi", indicators.rsi(close, period), talib.RSI(close, period), 100),
         ("roc", indicators.roc(close, period), talib.ROC(close, period), 0),
         ("mfi", indicators.mfi(high, low, close, volume, period), talib.MFI(high, low, close, volume, period), 100),
-        ("adx", index, talib.ADX(*whole, period), 100),
+        ("adx", index, talib.ADX(whole_high, whole_low, whole_close, period), 100),
         # TA-Lib has these two from bar period + 1 on; ours begin with the index.
-        ("plus", plus[first:], talib.PLUS_DI(*whole, period)[first:], 100),
-        ("minus", minus[first:], talib.MINUS_DI(*whole, period)[first:], 100),
+        ("plus", plus[first:], talib.PLUS_DI(whole_high, whole_low, whole_close, period)[first:], 100),
+        ("minus", minus[first:], talib.MINUS_DI(whole_high, whole_low, whole_close, period)[first:], 100),
         *(("stochastic", ours, theirs, 100) for ours, theirs in stochastic),
     ]
 
@@ -454,6 +454,7 @@ def test_equal_moves_of_high_and_low_count_for_neither_side(tick: str, seed: int
             high, low = high + int(draw.integers(-3, 4)), low + int(draw.integers(-3, 4))
         high = max(high, low)
         bars.append((high * step, low * step, low * step))
-    index, _, _ = indicators.adx(*(np.array([float(bar[at]) for bar in bars]) for at in range(3)), 14)
+    columns = [np.array([float(bar[at]) for bar in bars]) for at in range(3)]
+    index, _, _ = indicators.adx(columns[0], columns[1], columns[2], 14)
 
     assert abs(index[-1] - float(_exact_adx(bars, 14))) < 1e-7
