@@ -138,3 +138,49 @@ def test_an_account_ends_at_zero_where_a_gap_leaves_nothing(driver: Any, leg: st
 
     assert len(core.of(Liquidated)) == 1
     assert (core.settled.equity, core.settled.legs[0].quantity) == ("0", "0")
+
+
+@pytest.mark.parametrize(
+    ("rule", "high", "filled"), [("touch", 110, True), ("through", 110, False), ("through", 111, True)]
+)
+def test_a_target_obeys_the_rule_of_limits_and_pays_the_makers_fee(
+    driver: Any, rule: str, high: float, filled: bool
+) -> None:
+    core = driver(fills={"limit": rule}, fees={"maker": "0.001"})
+    core.held(take_profit="110")
+    core.bar(100, high, 100, 100)
+
+    assert [(fill.kind, fill.price, fill.fee) for fill in core.of(Filled)[1:]] == [
+        ("take_profit", "110", "0.11")
+    ] * filled
+
+
+def test_the_margin_may_be_used_up_on_the_way_back_from_an_extreme(driver: Any) -> None:
+    """900 long and short from 100; the long is stopped at 90. 400 + 900 (100 - p) cover 4.5 p up to 99.94."""
+    core = driver(account={"equity": "9400", "leverage": "100", "maintenance_margin": "0.005"})
+    core.bar(*FLAT)
+    core.decide(
+        core.intent("open", "long", quantity="900", style="market", stop_loss="90"),
+        core.intent("open", "short", quantity="900", style="market"),
+    )
+    core.bar(*FLAT)
+    core.decide()
+    core.bar(100, 100, 89, 90)
+
+    assert [event.price for event in core.of(Liquidated)] == ["99.95"]
+    assert core.settled.equity == "445"
+
+
+def test_without_orders_the_way_begins_at_the_bars_own_open(driver: Any) -> None:
+    """A short that has just been opened at a close gains by the gap: nothing is used up at the close before."""
+    core = driver(
+        account={"equity": "100", "leverage": "50", "maintenance_margin": "0.01"}, fills={"market": "bar_close"}
+    )
+    core.bar(100, 100, 100, 100)
+    core.open("40", "short")
+    core.bar(98.5, 98.5, 97, 98)
+    core.decide()
+    core.bar(97, 98, 96, 97)
+
+    assert core.of(Liquidated) == []
+    assert core.settled.equity == "220"
