@@ -9,15 +9,13 @@ the account, which the venue looks for. docs/fills.md has the rule with worked b
 
 A limit fills at its price, or at the open where that is better. What rested is a maker; a plain limit that is
 marketable at its first open is a taker. A stop becomes a market order when the bar trades through its trigger, or at
-the open beyond it. The bracket of an entry is added with each of its fills: at the open it takes part inside the bar;
-inside the bar its stop takes part beyond the price of the fill, its target from the next bar on. Nothing reduces past
-the position; a leg that goes flat cancels what only reduces it. Participation bounds what one order takes of one bar.
+the open beyond it. The bracket of an entry is added with each of its fills. Nothing reduces past the position; a leg
+that goes flat cancels what only reduces it. Participation bounds what one order takes of one bar.
 
 An ioc (immediate or cancel) order takes part in one open only. It fills there, as a taker and without slippage, where
 its limit allows that; what is left of it is cancelled.
 
-Most bars reach no order. So the book keeps the lowest price that a rise fills or triggers and the highest that a fall
-does, and looks at its orders only when a bar comes to one of them.
+Most bars reach no order. So the book keeps the lowest price of a rise and the highest of a fall that do.
 """
 
 from __future__ import annotations
@@ -229,10 +227,7 @@ class Book:
         self.sweep()
 
     def cross_inside(self, venue: Venue, position: Position, high: int, low: int, close: int, at_ns: int) -> None:
-        """The way of the price inside the bar, the worse extreme first: down, or up where shorts outweigh longs.
-
-        On the way back from an extreme no order is met, but what is left of the position may use up the margin.
-        """
+        """The way of the price inside the bar: the worse extreme, back, the other one, the close (docs/fills.md)."""
         self.walking = True
         count = self.count
         up = position.short.quantity > position.long.quantity
@@ -249,8 +244,7 @@ class Book:
     def walk(self, venue: Venue, position: Position, count: int, up: bool, end: int, at_ns: int) -> bool:
         """One way of the price, from the open to an extreme; False when the venue has liquidated the position on it.
 
-        What the price reaches is taken nearest first, whatever it is. A stop that is created by a fill on the way
-        takes part beyond that fill's price; a target waits for the next bar. ``count`` orders were there before.
+        The nearer price is taken first. Of what a fill creates, its stop takes part. ``count`` orders were there.
         """
         way: list[Order] = []
         for at in range(count):
@@ -482,7 +476,7 @@ def before(order: Order, other: Order) -> bool:
 
 
 def put_in(way: list[Order], order: Order, first: int) -> None:
-    """Put an order in its place on the way, at ``first`` or behind it: nearest first, then as ``before``."""
+    """Put an order in its place on the way, at ``first`` or behind it."""
     place = len(way)
     way.append(order)
     while place > first and comes_before(order, way[place - 1]):

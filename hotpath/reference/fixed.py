@@ -29,7 +29,6 @@ __all__ = [
     "decimal_text",
     "div_half_even",
     "float_text",
-    "is_near_a_tie",
     "money",
     "money_float",
     "money_text",

@@ -144,7 +144,7 @@ class Lot:
 
 @dataclass
 class Market:
-    """One symbol: book, legs and prices."""
+    """One symbol."""
 
     symbol: str
     contract: Contract
@@ -158,11 +158,6 @@ class Market:
     def held(self, leg: str) -> Fraction:
         """The open quantity of a leg."""
         return sum((lot.quantity for lot in self.lots[leg]), ZERO)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether any leg is."""
-        return any(self.lots.values())
 
     def ticks(self, start: Fraction, end: Fraction) -> list[Fraction]:
         """Every price from one to another, both included."""
@@ -184,8 +179,6 @@ class Simulator:
         self.fills: list[Fill] = []
         self.liquidations: list[tuple[int, str, Fraction]] = []
         self.rejected: list[str] = []
-
-    # -- the account ------------------------------------------------------------------------------
 
     def value(self, market: Market, price: Fraction) -> Fraction:
         """What the symbol's legs have gained over their cost at a price."""
@@ -237,8 +230,6 @@ class Simulator:
         bound += booked(max(exposure, ZERO) / self.rules.leverage)
         return self.needed(market, order) <= self.equity() - bound
 
-    # -- decisions --------------------------------------------------------------------------------
-
     def ask(self, asks: list[Ask]) -> None:
         """The orders of one decision: closing ones first, then entries."""
         for ask in sorted(asks, key=lambda ask: not ask.closes):
@@ -273,8 +264,6 @@ class Simulator:
                 return
         raise KeyError(key)
 
-    # -- bars -------------------------------------------------------------------------------------
-
     def play(self, bars: dict[str, tuple[Fraction, Fraction, Fraction, Fraction, Fraction]]) -> None:
         """One set: open, high, low, close and volume of each symbol that has a bar."""
         self.bar += 1
@@ -291,7 +280,7 @@ class Simulator:
         market.cap = None if share is None else (volume * share) // lot * lot
         market.close = close
         self.pay(market, open_, inside=False)
-        if market.is_open and self.is_used_up(market, open_):
+        if any(market.lots.values()) and self.is_used_up(market, open_):
             self.liquidate(market, market.ticks(market.mark, open_))
         self.play_open(market, open_)
         rises_first = market.held("short") > market.held("long")
@@ -368,8 +357,6 @@ class Simulator:
         """Less for the order that the price passes first."""
         assert order.price is not None
         return order.price if order.above else -order.price
-
-    # -- fills ------------------------------------------------------------------------------------
 
     def meet(self, market: Market, order: Order, price: Fraction, *, maker: bool) -> None:
         """The price has come to a resting order."""
@@ -462,9 +449,7 @@ class Simulator:
         self.cash += realised - fee
         self.realised += realised
         self.fees += fee
-        self.fills.append(
-            Fill(self.bar, market.symbol, order.key, order.leg, quantity, price, fee, maker, realised)
-        )  # fmt: skip
+        self.fills.append(Fill(self.bar, market.symbol, order.key, order.leg, quantity, price, fee, maker, realised))
 
     def close_lots(self, market: Market, leg: str, quantity: Fraction, price: Fraction) -> Fraction:
         """What lots gain that are closed at a price: the newest first, the oldest first, or all at their mean."""
@@ -484,11 +469,9 @@ class Simulator:
                 market.lots[leg].remove(lot)
         return realised
 
-    # -- margin -----------------------------------------------------------------------------------
-
     def go(self, market: Market, start: Fraction, end: Fraction) -> bool:
         """Move the price, tick by tick; False when the account is liquidated on the way."""
-        if market.is_open:
+        if any(market.lots.values()):
             way = market.ticks(start, end)
             for number, price in enumerate(way):
                 if self.is_used_up(market, price):
