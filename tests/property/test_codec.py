@@ -38,6 +38,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if kind in SCALARS:
         return SCALARS[kind]
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return bounded(*arguments)
     if origin is list:
         return st.lists(values(arguments[0]), max_size=2)
     if origin is tuple:
@@ -49,9 +51,18 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     return structs(kind)
 
 
+def bounded(kind: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
+    """Any value inside the bounds of a field; text is shorter than any of them."""
+    if kind is int:
+        return st.integers(*(int(bound) for bound in (meta.ge, meta.le) if bound is not None))
+    if kind is float:
+        return st.floats(meta.ge, meta.le)
+    return values(kind)
+
+
 def structs(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Any instance of a struct."""
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     fields = {field.name: values(hints[field.name]) for field in msgspec.structs.fields(kind)}
     return st.builds(kind, **fields)
 
