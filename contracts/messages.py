@@ -387,6 +387,8 @@ class Stopped(Event, frozen=True, kw_only=False, tag="session.stopped"):
 class BarSet(Event, frozen=True, kw_only=False, tag="market.bar_set"):
     """Every symbol's closed bar of one close time, in configured symbol order."""
 
+    VERSION: ClassVar[int] = 2
+
     number: int
     """Counts the sets of the session from 1, warmup included."""
     open_ns: int
@@ -395,6 +397,8 @@ class BarSet(Event, frozen=True, kw_only=False, tag="market.bar_set"):
     missing: list[str] = []
     funding: list[FundingRate] = []
     warmup: bool = False
+    hash: str = ""
+    """Of this set and all before it (numbering.py), so that a bar changed afterwards shows; "" in a backtest."""
 
 
 class Gap(Event, frozen=True, kw_only=False, tag="market.gap"):

@@ -5,6 +5,8 @@
 
 A step ends with the message that carries the hash (``settled``, ``decided``, ``finished``,
 ``stopped``), whose own canonical bytes enter with an empty ``hash``. The first hash is 32 zeros.
+
+Bar sets have a running hash of their own, ``bar_hash``: they are inputs of the cores, which no replay makes again.
 """
 
 from __future__ import annotations
@@ -16,11 +18,17 @@ import msgspec
 
 from live_runner.contracts.codec import encode
 from live_runner.contracts.ids import event_id
-from live_runner.contracts.messages import Event
+from live_runner.contracts.messages import BarSet, Event
 
-__all__ = ["FIRST_HASH", "Numbering"]
+__all__ = ["FIRST_HASH", "Numbering", "bar_hash"]
 
 FIRST_HASH: Final = "0" * 32
+
+
+def bar_hash(before: str, bars: BarSet) -> str:
+    """Of a bar set and all before it: blake2b-128(hash of the set before || its canonical bytes without a hash)."""
+    data = encode(msgspec.structs.replace(bars, hash="", recorded_ns=0))
+    return blake2b(bytes.fromhex(before) + data, digest_size=16).hexdigest()
 
 
 class Numbering:

@@ -170,6 +170,8 @@ _SAMPLES: list[m.Event] = [
         bars=[_BAR, m.SetBar("ETH/USDT:USDT", 2300.0, 2301.5, 2299.25, 2300.75, 0.0, late=True)],
         missing=["SOL/USDT:USDT"],
         funding=[m.FundingRate(_SYMBOL, _OPEN_NS, "0.0001", 42_001.5), m.FundingRate("ETH/USDT:USDT", 1, "-0.00005")],
+        hash=_HASH,
+        v=2,
         **_core("market_data", 51, ""),
     ),
     m.Gap(

@@ -332,7 +332,11 @@ class _Runner:
         assert self._settings.timescale_dsn is not None
         replayed = replay_session(self._settings.timescale_dsn, loaded.config.session, is_quiet=self._as_json)
         compared = compare_session(
-            self._settings.timescale_dsn, loaded.config.session, is_quiet=self._as_json, strategy=loaded.source
+            self._settings.timescale_dsn,
+            loaded.config.session,
+            is_quiet=self._as_json,
+            home=self._settings.home,
+            strategy=loaded.source,
         )
         return print_verdict(fields, replayed, compared, as_json=self._as_json)
 

@@ -71,14 +71,15 @@ def compare_session(
     session: str,
     *,
     is_quiet: bool,
+    home: Path,
     strategy: StrategySource | None = None,
     allow_different_code: bool = False,
 ) -> Comparison:
-    """Compare a session from the database with its backtest."""
+    """Compare a session from the database with its backtest, and its bars with those of its dataset."""
     from live_runner.services.forensics.session_log import SessionLog
 
     log = SessionLog(session_events(dsn, session))
-    return compare_log(log, is_quiet=is_quiet, strategy=strategy, allow_different_code=allow_different_code)
+    return compare_log(log, is_quiet=is_quiet, home=home, strategy=strategy, allow_different_code=allow_different_code)
 
 
 def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Comparison, *, as_json: bool) -> int:
@@ -105,14 +106,20 @@ def replay_events(
     return replay(shown, partial=partial, platform=platform_facts(), engine_hash=engine_hash(), restart_at=restart_at)
 
 
-def compare_log(log: Any, *, is_quiet: bool, **options: Any) -> Comparison:
-    """Compare a session's log with its backtest on this machine."""
-    from live_runner.services.cli.output import stderr_console
+def compare_log(log: Any, *, is_quiet: bool, home: Path, **options: Any) -> Comparison:
+    """Compare a session's log with its backtest on this machine, and its bars with the dataset in this data folder."""
+    from live_runner.services.cli.dataset_check import dataset_market
+    from live_runner.services.cli.output import note, stderr_console
     from live_runner.services.forensics.compare import compare_log as compare_with_backtest
     from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
 
     def compared() -> Comparison:
-        return compare_with_backtest(log, engine_hash=engine_hash(), platform=platform_facts(), **options)
+        market, remark = dataset_market(log, home)
+        if remark:
+            note(remark)
+        return compare_with_backtest(
+            log, engine_hash=engine_hash(), platform=platform_facts(), market=market, **options
+        )
 
     console = stderr_console()
     if is_quiet or not console.is_terminal:

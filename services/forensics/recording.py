@@ -18,7 +18,8 @@ from live_runner.contracts.errors import MessageError
 from live_runner.contracts.ids import CORE_ROLES, event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
-from live_runner.contracts.messages import Announced, Event, Started
+from live_runner.contracts.messages import Announced, BarSet, Event, Started
+from live_runner.contracts.numbering import FIRST_HASH, bar_hash
 from live_runner.contracts.subjects import is_session
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.strategies import loader
@@ -55,6 +56,7 @@ class Recording:
         self._last: dict[str, int] = {}
         self._awaited: dict[str, tuple[int, int]] = {}
         """By core the number that is next and the first one that came before it."""
+        self._bar_hash = FIRST_HASH
         self._marks: dict[str, tuple[bytes, int]] = {}
 
     def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
@@ -128,6 +130,22 @@ class Recording:
             self._awaited.pop(source, None)
         self.events += 1
         self.stopped = self.stopped or stopped
+
+    def check_bars(self, bars: BarSet) -> None:
+        """Whether the set's hash is that of its bars and of all sets before it; sets of another program have none."""
+        if not bars.hash:
+            self._bar_hash = FIRST_HASH
+            return
+        before, self._bar_hash = self._bar_hash, bars.hash
+        if bar_hash(before, bars) != bars.hash:
+            raise RecordingError(
+                f"Bar set {bars.number} of {bars.session} does not match its hash: a bar was changed afterwards",
+                remedy="Read the recording again from the database or the stream",
+                reason="tampered",
+                source=bars.source,
+                seq=bars.seq,
+                number=bars.number,
+            )
 
     def manifest(self, wire: bytes) -> None:
         """Keep what ``run`` said: the announcement and the manifest."""

@@ -17,7 +17,7 @@ import msgspec
 
 from live_runner.contracts import codec
 from live_runner.contracts.errors import MessageError, RunnerError
-from live_runner.contracts.messages import Command, Event, Stopped
+from live_runner.contracts.messages import BarSet, Command, Event, Stopped
 from live_runner.services.backtest.failures import not_repeatable
 from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
@@ -261,6 +261,8 @@ class _Replay:
 
     def _input(self, event: Event) -> None:
         """A recorded event, for the cores that it is an input of."""
+        if isinstance(event, BarSet):
+            self.recording.check_bars(event)
         self._check_begun()
         if isinstance(event, Command):
             self.aborted = self.aborted or event.command == ABORT

@@ -127,6 +127,8 @@ class SessionLog:
             self.commands.append(CommandAt(self._place.step, command))
         if head.type in _STEPS:
             event = codec.decode(wire)
+            if isinstance(event, BarSet):
+                self.recording.check_bars(event)
             self._place.fold(event)
             if isinstance(event, FeedEnded):
                 self._feed_ended = event

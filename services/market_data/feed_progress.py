@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed, FeedEnded, Started
+from live_runner.contracts.numbering import FIRST_HASH
 from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.runtime.nats.reader import Message
 
@@ -20,6 +21,8 @@ class FeedProgress:
     def __init__(self) -> None:
         self.seq = 0
         self.number = 0
+        self.hash = FIRST_HASH
+        """Of the last bar set and all before it."""
         self.close_ns: int | None = None
         self.after_set = 0
         """Own events after the last bar set: gaps whose set is not published yet."""
@@ -75,6 +78,7 @@ class FeedProgress:
     def published(self, bar_set: BarSet) -> None:
         """A bar set went out: the next one waits for its answer, unless it is warmup."""
         self.number = bar_set.number
+        self.hash = bar_set.hash or FIRST_HASH
         self.close_ns = bar_set.close_ns
         self.after_set = 0
         if not bar_set.warmup and self._awaited_ns != bar_set.close_ns:

@@ -10,6 +10,8 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import DataError, OurFault, RunnerError, TheirFault
@@ -26,7 +28,7 @@ from live_runner.contracts.messages import (
     Started,
     VenueCall,
 )
-from live_runner.contracts.numbering import Numbering
+from live_runner.contracts.numbering import Numbering, bar_hash
 from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.runtime.config.settings import Settings
@@ -238,6 +240,7 @@ class MarketDataShell:
             return
         event = self._numbering.make(item.kind, cause="", event_ns=item.event_ns, **item.fields)
         if isinstance(event, BarSet):
+            event = msgspec.structs.replace(event, hash=bar_hash(self._progress.hash, event))
             self._progress.published(event)
         await self._publisher.publish(event)
 

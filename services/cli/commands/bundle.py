@@ -45,7 +45,11 @@ def bundle(
         assert settings.timescale_dsn is not None
         try:
             compared = compare_session(
-                settings.timescale_dsn, session, is_quiet=as_json, allow_different_code=allow_different_code
+                settings.timescale_dsn,
+                session,
+                is_quiet=as_json,
+                home=settings.home,
+                allow_different_code=allow_different_code,
             )
             comparison = as_dict(compared)
         except VersionMismatch as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from live_runner.services.cli.bundled_strategy import YesOption, run_apart
-from live_runner.services.cli.options import HomeOption, JsonOption
+from live_runner.services.cli.options import HomeOption, JsonOption, settings_of
 from live_runner.services.cli.verification import (
     DifferentCodeOption,
     SessionOrBundle,
@@ -63,6 +63,7 @@ def compare(
         result = compare_log(
             log,
             is_quiet=as_json,
+            home=settings_of(home).home,
             strategy=loaded.source if loaded else None,
             config=loaded.config if loaded else None,
             allow_different_code=allow_different_code,

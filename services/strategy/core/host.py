@@ -274,7 +274,7 @@ class StrategyCore:
             "numbering": self._numbering.state(),
             "started": encode(started),
             "now_ns": self._now_ns,
-            "current": stored.events_plain([self._current])[0],
+            "current": stored.events_plain([_without_hash(self._current)])[0],
             "failed": self._failures.calls,
             "account": self._account.snapshot(),
             "orders": self._news.orders,
@@ -313,6 +313,11 @@ class StrategyCore:
         self._current = current
         if current is not None:
             self._decisions.take_bars(_bars_of(current), current.number)
+
+
+def _without_hash(bar_set: BarSet | None) -> BarSet | None:
+    """A set as a backtest has it, so that the state of both has the same hash."""
+    return None if bar_set is None else msgspec.structs.replace(bar_set, hash="")
 
 
 def _bars_of(bar_set: BarSet) -> list[Bar]:
