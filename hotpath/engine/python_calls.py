@@ -156,7 +156,7 @@ class PythonDecisions(Decisions):
             answer = self.call_observe(bar)
             if answer is not None:
                 raise answer_error(answer, "observe")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+        except BaseException as error:  # noqa: BLE001 - whatever strategy code raises is its failure
             self.fail(self.names[symbol], "observe", error)
 
     def ask_symbol(self, symbol: int) -> None:
@@ -168,7 +168,7 @@ class PythonDecisions(Decisions):
                 answer = self.call_on_bar(self.bars[symbol], self.view)
                 if answer is not None and not (type(answer) is list and len(answer) == 0):
                     self.take(symbol, self.drafts_of(answer, self.names[symbol]), b"", b"")
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+            except BaseException as error:  # noqa: BLE001 - whatever strategy code raises is its failure
                 self.fail(self.names[symbol], "on_bar", error)
 
     def ask_with_state(self, symbol: int) -> None:
@@ -181,7 +181,7 @@ class PythonDecisions(Decisions):
             if answer is not None and not (type(answer) is list and len(answer) == 0):
                 drafts = self.drafts_of(answer, self.names[symbol])
             self.accept(symbol)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+        except BaseException as error:  # noqa: BLE001 - whatever strategy code raises is its failure
             self.put_back(2 * symbol, long)
             self.put_back(2 * symbol + 1, short)
             self.fail(self.names[symbol], "on_bar", error)
@@ -257,14 +257,16 @@ class PythonDecisions(Decisions):
                 raise answer_error(answer, name)
             if guards:
                 self.accept(symbol)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+        except BaseException as error:  # noqa: BLE001 - whatever strategy code raises is its failure
             if guards:
                 self.put_back(2 * symbol, long)
                 self.put_back(2 * symbol + 1, short)
             self.fail(news.symbol, name, error)
 
     def fail(self, symbol: str, call: str, error: BaseException) -> None:
-        """Record a failed call; the first one is the session's trouble."""
+        """Record a failed call; the first one is the session's trouble. Ctrl-C is nobody's failure."""
+        if isinstance(error, KeyboardInterrupt):
+            raise error
         self.failed = True
         failed = self.failures.add(symbol, call, error)
         if not self.trouble:
@@ -285,7 +287,7 @@ class PythonDecisions(Decisions):
                         remedy="Choose among the configured symbols",
                     )
                 self.chosen = chosen
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+        except BaseException as error:  # noqa: BLE001 - whatever strategy code raises is its failure
             self.fail("", "select", error)
 
     def has_bar(self, symbol: int) -> bool:

@@ -82,7 +82,9 @@ def carry_out(setting: Setting, job: Job, market: Market) -> Row:
         result = run_over(config, job.source, facts, market.timeline(), job.engine, compiled=job.compiled)
     except (ConfigError, SessionRefused) as error:
         return other("refused", str(error))
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # a broken run is a result, and the others go on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a broken run is a result, and the others go on
         return other("failed", f"{type(error).__name__}: {error}")
     if result.failure:
         return other("failed", f"The strategy failed: {result.failure}")

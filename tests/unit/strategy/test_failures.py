@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import Any
 
@@ -72,6 +73,33 @@ def test_an_exception_is_named_once_and_the_legs_are_as_before() -> None:
     assert same == failed
     assert "in fails" in traceback
     assert where.rpartition(":")[0].endswith(".py")
+
+
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, asyncio.CancelledError, BaseException])
+def test_whatever_is_raised_is_a_failed_call(kind: type[BaseException]) -> None:
+    """Also what ends a program, a generator or a task where nobody catches it."""
+    stream, strategy = begin()
+
+    def raises(bar: Bar, view: View) -> None:
+        raise kind("out")
+
+    strategy.script = raises
+    (failed,) = stream.step().failed
+
+    assert failed.error == f"{kind.__name__}: out"
+    assert strategy.leg(BTC, "long").mark == 0
+
+
+def test_an_interrupt_is_nobodys_failure() -> None:
+    stream, strategy = begin()
+
+    def interrupted(bar: Bar, view: View) -> None:
+        raise KeyboardInterrupt
+
+    strategy.script = interrupted
+
+    with pytest.raises(KeyboardInterrupt):
+        stream.step()
 
 
 def test_a_type_error_is_not_taken_for_an_old_signature() -> None:
