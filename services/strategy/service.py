@@ -148,7 +148,7 @@ class StrategyService:
             code, hung = await self._run_child(announced.session, stream_seq, trouble, timeout_s)
             if code == 0 and await self._is_over(bus, announced):
                 return
-            if code == OurFault.exit_code:
+            if code == OurFault.exit_code and await self._has_reported(bus, announced.session):
                 raise StrategyError(
                     f"The strategy of session {announced.session} ended with exit code {code}",
                     remedy="See the incident in its log and the strategy's log",
@@ -179,6 +179,11 @@ class StrategyService:
             bus.lost.result()
         # Where NATS answers and refuses, taking the role says why: no room, most likely.
         await (await Ownership.take(bus, announced.session, "strategy", instance_name("strategy"))).release()
+
+    async def _has_reported(self, bus: Bus, session: str) -> bool:
+        """Whether the process itself has put in the log that it cannot go on: any exit code can be strategy code's."""
+        last = await last_event(bus, subjects.event_subject("ops.incident", session), Incident)
+        return last is not None and last[1].severity == "fatal" and last[1].source.startswith("strategy.")
 
     async def _is_over(self, bus: Bus, announced: Announced) -> bool:
         """Whether the log says that the strategy has nothing more to do in this session."""

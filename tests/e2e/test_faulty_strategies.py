@@ -86,9 +86,10 @@ def test_a_strategy_that_ends_its_own_process_is_given_up_with_its_name(new_hous
     [
         ("__import__('os')._exit(0)", "exit code 0"),
         ("__import__('os')._exit(69)", "exit code 69"),
+        ("__import__('os')._exit(70)", "exit code 70"),
         ("return [intent.hold(bar.symbol, 'long', reason='x' * 9_999)] * 1000", "exit code 65"),
     ],
-    ids=["exits 0", "exits as if NATS were away", "decides more than NATS takes"],
+    ids=["exits 0", "exits as if NATS were away", "exits as if by a fault of ours", "decides more than NATS takes"],
 )
 def test_a_strategy_that_ends_its_process_otherwise_is_given_up_and_ends_no_other_session(
     new_house: Callable[[], House], fault: str, words: str
