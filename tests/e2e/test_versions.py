@@ -11,11 +11,12 @@ import msgspec
 from fix_house import House, result_of
 from house_faults import RUN_FOR_EVER, SLOW, events_of, said, wait_for_event, with_bus
 
+from live_runner.contracts.engine import ENGINE
 from live_runner.contracts.messages import Incident, JoinDeclined, Joined, Owned, Snapshot
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.stored_snapshot import StoredSnapshot, unpack
 
-REFUSAL = "The session old is of engine 1, which commit 4072634 (never released) plays, and this is engine 2"
+REFUSAL = f"The session old is of engine 1, which commit 4072634 (never released) plays, and this is engine {ENGINE}"
 
 PASSED_OVER = "snapshot has another layout, folding the log from its start"
 
@@ -103,11 +104,11 @@ def test_run_refuses_services_of_another_build_and_names_each_instance(new_house
     joined = events_of(house, "other", Joined)
     assert {event.role for event in joined} == {"market_data", "strategy", "execution", "recorder"}
     for event in joined:
-        build = f"version {event.engine_version}, engine 2, hash {event.engine_hash}"
+        build = f"version {event.engine_version}, engine {ENGINE}, hash {event.engine_hash}"
         assert f"{event.instance.partition(':')[0]}:" in message
         assert f"has {build}" in message
         assert event.platform["hotpath"] in ("compiled", "reference")
-    assert f"engine 2, hash {'f' * 32}" in message
+    assert f"engine {ENGINE}, hash {'f' * 32}" in message
     assert "The session mine is of engine 1" in of_engine_1
     assert [event.role for event in events_of(house, "mine", JoinDeclined)] == ["run", "execution"]
     assert result["comparison"]["agrees"]
