@@ -9,7 +9,7 @@ from cpython.ref cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
-from live_runner.contracts.errors import StrategyError
+from live_runner.contracts.errors import LedgerOverflow, StrategyError
 from live_runner.contracts.messages import BlockedIntent, Intent
 from live_runner.contracts.vocabulary import ACTIONS, KINDS, SIDES, STYLES
 from live_runner.hotpath import fixed
@@ -181,7 +181,9 @@ cdef class CompiledHost(Decisions):
     cdef int give_up(self) except -1:
         if self.desk.status == ST_OUT_OF_MEMORY:
             raise MemoryError
-        raise GaveUpError("The compiled strategy gave up")
+        if self.desk.fault is not None and not isinstance(self.desk.fault, LedgerOverflow):
+            raise self.desk.fault
+        raise GaveUpError("The compiled strategy gave up") from self.desk.fault
 
     # -- intents ----------------------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ cdef class Desk:
     cdef int asked_count
     cdef int asked_capacity
     cdef int status
+    cdef object fault           # what was raised while the strategy was called; the host raises it
     cdef int64_t now_ns
     cdef double *averages
     cdef bint *averaged

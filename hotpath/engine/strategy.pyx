@@ -19,7 +19,6 @@ from cpython.ref cimport PyObject
 from live_runner.hotpath.compiled.fixed cimport (
     ST_OK,
     ST_OUT_OF_MEMORY,
-    ST_OVERFLOW,
     c_lots_floor,
     c_to_float,
     int128,
@@ -39,8 +38,9 @@ ctypedef double (*average_t)(PyObject *desk, int symbol, int128 cost, int64_t qu
 cdef double average_of(Desk desk, int symbol, int128 cost, int64_t quantity) noexcept:
     try:
         return money_float((<Market>desk.markets[symbol]).average(cost, quantity))
-    except Exception:
-        desk.status = ST_OVERFLOW
+    except BaseException as error:  # kept for the host, which raises it: nothing can be raised through a nogil method
+        desk.status = GIVE_UP
+        desk.fault = error
         return 0.0
 
 

@@ -21,7 +21,7 @@ from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.hotpath.engine.python_host import PythonHost
 from live_runner.hotpath.engine.session import Session
 from live_runner.services.backtest.compiled_twin import compiled_twin
-from live_runner.services.backtest.failures import FAILED_CALL, Failure, cold, counted
+from live_runner.services.backtest.failures import Failure, cold, counted, failed_calls, head_of_on_bar
 from live_runner.services.backtest.market import END_OF_RECORDING, numbered
 from live_runner.services.backtest.session import (
     BacktestResult,
@@ -169,13 +169,8 @@ class ColumnsBacktest:
         state, found, where = self.engine.state, [], ""
         if not self._compiled:
             strategy = self._host.strategy
-            found = [
-                Failure(kind=FAILED_CALL, reason=reason, count=count, first=first, where=place)
-                for reason, (count, first, place) in self._host.failures.counts.items()
-            ]
-            found += cold(cold_indicators(strategy))
-            code = type(strategy).on_bar.__code__
-            where = f"{code.co_filename}:{code.co_firstlineno}"
+            found = failed_calls(self._host.failures.counts) + cold(cold_indicators(strategy))
+            where = head_of_on_bar(type(strategy))
         found += counted("refused", state.refusals, where)
         return found + counted("rejected", state.rejections, where)
 

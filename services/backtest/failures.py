@@ -23,7 +23,9 @@ __all__ = [
     "Failure",
     "cold",
     "counted",
+    "failed_calls",
     "failure_lines",
+    "head_of_on_bar",
     "not_repeatable",
     "not_restartable",
     "state_lost",
@@ -65,6 +67,20 @@ def counted(kind: str, counts: Mapping[str, Any], where: str = "") -> list[Failu
     return [
         Failure(kind=kind, reason=reason, count=each[0], first=each[1], where=where) for reason, each in counts.items()
     ]
+
+
+def failed_calls(counts: Mapping[str, tuple[int, str, str]]) -> list[Failure]:
+    """Failed calls by call and class of error: how many, the first in words, and where."""
+    return [
+        Failure(kind=FAILED_CALL, reason=reason, count=count, first=first, where=where)
+        for reason, (count, first, where) in counts.items()
+    ]
+
+
+def head_of_on_bar(strategy_class: type[Any]) -> str:
+    """File and line of the method that asks: where to look for what was refused."""
+    code = strategy_class.on_bar.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def cold(names: Iterable[str]) -> list[Failure]:

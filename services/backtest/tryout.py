@@ -14,11 +14,14 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.config import Config
+from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import BarSet, Decided, Denied, Event, FundingRate, Rejected, Started
 from live_runner.services.backtest.failures import (
-    FAILED_CALL,
     Failure,
     cold,
+    counted,
+    failed_calls,
+    head_of_on_bar,
     not_repeatable,
     not_restartable,
     state_lost,
@@ -63,15 +66,12 @@ def try_out(
         found.append(not_repeatable(source.sources, what))
         return Tryout(failures=found, summary=first.summary)
     half = timeline.warmup_sets + (len(timeline) - timeline.warmup_sets) // 2
-    try:
-        restarted = _Play(started, strategy_class, events, restart_at=half)
-        what, lost = first.compare(restarted), restarted.lost
-    except Exception as raised:  # noqa: BLE001 - whatever restore() raises is its failure
-        what, lost = f"restore raised {type(raised).__name__}: {raised}", []
+    restarted = _Play(started, strategy_class, events, restart_at=half)
+    what = restarted.refusal or first.compare(restarted)
     if what is not None:
-        found.append(not_restartable(what, lost))
-    elif lost:
-        found.append(state_lost(lost))
+        found.append(not_restartable(what, restarted.lost))
+    elif restarted.lost:
+        found.append(state_lost(restarted.lost))
     return Tryout(failures=found, summary=first.summary)
 
 
@@ -106,9 +106,11 @@ class _Play:
         restart_at: int = -1,
     ) -> None:
         self.decisions: list[Decided] = []
-        self.counts: dict[tuple[str, str], list[Any]] = {}
+        self.counts: dict[str, dict[str, list[Any]]] = {"refused": {}, "rejected": {}}
         self.lost: list[str] = []
         """Attributes of the strategy that were not the same after the restart."""
+        self.refusal = ""
+        """What the strategy's own restore raised; it goes on without a restart then."""
         self._class = strategy_class
         self._started = started
         self._backtest = Backtest(started, strategy_class, hashing=False, sink=self._see)
@@ -126,7 +128,13 @@ class _Play:
 
     def _restart(self) -> None:
         core = StrategyCore(self._started.session, self._class, hashing=False)
-        core.restore(self._backtest.strategy.snapshot())
+        try:
+            core.restore(self._backtest.strategy.snapshot())
+        except OurFault:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever strategy code raises is its failure
+            self.refusal = f"restore raised {type(error).__name__}: {error}"
+            return
         before, after = vars(self._backtest.strategy.strategy), vars(core.strategy)
         self.lost = sorted(
             name for name, value in before.items() if _is_plain(value) and (name not in after or after[name] != value)
@@ -142,24 +150,15 @@ class _Play:
             self._count("rejected", event.code, f"{event.symbol} {event.leg}: {event.message}")
 
     def _count(self, kind: str, reason: str, first: str) -> None:
-        self.counts.setdefault((kind, reason), [0, first])[0] += 1
+        self.counts[kind].setdefault(reason, [0, first])[0] += 1
 
     def failures(self) -> list[Failure]:
         """What went wrong in this play."""
-        calls = self._backtest.strategy.failure_counts
-        code = self._class.on_bar.__code__
-        where = f"{code.co_filename}:{code.co_firstlineno}"
-        return [
-            *(
-                Failure(kind=FAILED_CALL, reason=reason, count=count, first=first, where=place)
-                for reason, (count, first, place) in calls.items()
-            ),
-            *(
-                Failure(kind=kind, reason=reason, count=count, first=first, where=where)
-                for (kind, reason), (count, first) in self.counts.items()
-            ),
-            *cold(self._backtest.strategy.cold_indicators),
-        ]
+        core, where = self._backtest.strategy, head_of_on_bar(self._class)
+        found = failed_calls(core.failure_counts)
+        for kind, counts in self.counts.items():
+            found += counted(kind, counts, where)
+        return found + cold(core.cold_indicators)
 
     def compare(self, other: _Play) -> str | None:
         """The first decision that differs in the other play, in words; None when there is none."""

@@ -13,7 +13,6 @@ import asyncio
 import os
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -267,9 +266,10 @@ class Writer:
 
 def _locked(connection: Connection) -> bool:
     """Whether this is the database's one recorder; a server lets go of a closed connection's lock a little late."""
-    deadline = time.monotonic() + LOCK_WAIT_S
-    while connection.execute("select pg_try_advisory_lock(%s)", (database.RECORDER_LOCK,)).fetchone() != (True,):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(RETRY_FIRST_S / 4)
+    try:
+        with connection.transaction():
+            connection.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_WAIT_S:g}s",))
+            connection.execute("select pg_advisory_lock(%s)", (database.RECORDER_LOCK,))
+    except psycopg.errors.LockNotAvailable:
+        return False
     return True

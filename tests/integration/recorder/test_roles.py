@@ -6,36 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from announcements import announced
 from fix_nats import BusFactory
 from fix_proxy import proxy_to
 from fix_recorder import DEADLINE_S, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.config import Config, Market, StrategyChoice
-from live_runner.contracts.manifest import announce
-from live_runner.contracts.messages import Announced, JoinDeclined, Joined, Owned
+from live_runner.contracts.messages import JoinDeclined, Joined, Owned
 from live_runner.services.recorder.service import RecorderService
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.hosting import Host
-
-
-def announced(session: str) -> Announced:
-    market: dict[str, Any] = {"venue": "simulated", "symbols": ("BTC/USDT:USDT",), "timeframe": "1m"}
-    return announce(
-        Config(session=session, strategy=StrategyChoice(module="m"), market=Market(**market)),
-        stage="paper",
-        strategy="m:S",
-        sources={"m": "text"},
-        strategy_hash="h",
-        engine_version="1",
-        engine_hash="e",
-        warmup_bars=0,
-    )
 
 
 def is_well(running: Running) -> bool:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from announcements import announced
 from fix_nats import BusFactory
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.errors import BusUnavailable, MessageError
-from live_runner.contracts.manifest import announce
 from live_runner.contracts.messages import Announced
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
@@ -75,17 +74,3 @@ def test_a_session_that_nats_refuses_disturbs_no_other(
     else:
         assert not is_well
         assert str(error) in facts["refused"]["one"]
-
-
-def announced(session: str) -> Announced:
-    market: dict[str, Any] = {"venue": "simulated", "symbols": ("BTC/USDT:USDT",), "timeframe": "1m"}
-    return announce(
-        Config(session=session, strategy=StrategyChoice(module="m"), market=Market(**market)),
-        stage="paper",
-        strategy="m:S",
-        sources={"m": "text"},
-        strategy_hash="h",
-        engine_version="1",
-        engine_hash="e",
-        warmup_bars=0,
-    )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
+from announcements import announced
 from fix_nats import BusFactory
 from fix_terminal import CONFIG
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.config import Config, Market, StrategyChoice
-from live_runner.contracts.manifest import announce
 from live_runner.contracts.messages import Event, Owned
 from live_runner.services.cli.loaded_config import load_config
 from live_runner.services.runtime.config.settings import Settings
@@ -30,29 +28,19 @@ def test_a_standby_starts_no_process_and_takes_over_when_the_owner_has_gone(
     settings = Settings(home=tmp_path, nats_url=bus_factory.url)
     # A process of a strategy logs there as soon as it runs.
     log = settings.logs / "strategy.mine.log"
-    market: dict[str, Any] = {"venue": "simulated", "symbols": ("BTC/USDT:USDT",), "timeframe": "1m"}
-    announced = announce(
-        Config(session="mine", strategy=StrategyChoice(module="m"), market=Market(**market)),
-        stage="paper",
-        strategy="m:S",
-        sources={"m": "class S: pass"},
-        strategy_hash="h",
-        engine_version="1",
-        engine_hash="e",
-        warmup_bars=0,
-    )
+    given = announced(source="class S: pass")
 
     async def run() -> list[str]:
         async with bus_factory() as bus:
-            seq = await bus.publish(announced)
+            seq = await bus.publish(given)
             owner = await Ownership.take(bus, "mine", "strategy", "owner")
             standby = StrategyService(settings, log_to_file=True)
             for _ in range(3):
                 with pytest.raises(AlreadyOwned):
-                    await standby.run_session(bus, announced, seq)
+                    await standby.run_session(bus, given, seq)
             assert not log.exists()
             await owner.release()
-            taking_over = asyncio.create_task(standby.run_session(bus, announced, seq))
+            taking_over = asyncio.create_task(standby.run_session(bus, given, seq))
             try:
                 return await instances(bus_factory, 2)
             finally:

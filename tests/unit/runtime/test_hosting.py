@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
+
+from announcements import announced
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.config import Config, Market, StrategyChoice
-from live_runner.contracts.manifest import announce, announce_again, refuse
+from live_runner.contracts.manifest import announce_again, refuse
 from live_runner.contracts.messages import Announced, Event
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
@@ -65,20 +66,6 @@ def test_a_service_of_one_run_takes_up_only_sessions_that_are_followed(tmp_path:
     asyncio.run(asyncio.wait_for(read_the_log(), 10))
 
     assert joined == ["early", "late"]
-
-
-def announced(session: str = "mine") -> Announced:
-    market: dict[str, Any] = {"venue": "simulated", "symbols": ("BTC/USDT:USDT",), "timeframe": "1m"}
-    return announce(
-        Config(session=session, strategy=StrategyChoice(module="m"), market=Market(**market)),
-        stage="paper",
-        strategy="m:S",
-        sources={"m": "text"},
-        strategy_hash="h",
-        engine_version="1",
-        engine_hash="e",
-        warmup_bars=0,
-    )
 
 
 def message(number: int, event: Event) -> Message:
