@@ -221,6 +221,8 @@ class FollowedSession:
         """Whether the session in the log is the one that we would run; SessionRefused when not."""
         name = self.session
         if state.stopped is not None:
+            # Whoever ran it may have been killed before its end was stored.
+            self._next_seq = state.stopped[0] + 1
             raise SessionRefused(
                 f"The session {name} is finished",
                 remedy=f"Choose another name with --session; look at this one with: live-runner replay {name}",

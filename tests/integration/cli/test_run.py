@@ -189,3 +189,22 @@ def test_a_killed_service_or_server_changes_nothing(terminal: Terminal, service:
     told = json.loads(out)
     assert told["replay"]["agrees"]
     assert told["comparison"]["agrees"]
+
+
+def test_the_end_of_a_session_is_stored_when_its_run_was_killed_before_that(terminal: Terminal) -> None:
+    """Its name is used up, and the next ``run`` in the folder leaves nothing in the log alone."""
+    arguments = ("run", terminal.config(60), "--stage", "paper", "--json", "--speed", "1200")
+    run = terminal.begin(*arguments)
+    terminal.until(lambda: terminal.status().get("sets", 0) > 5, run)
+    os.kill(terminal.service_pid(run, "recorder"), signal.SIGSTOP)
+    terminal.until(lambda: terminal.do("tail", "session.evt.stopped.alpha", "--no-follow", "--json")[1] != "", run)
+    below = terminal.children(run.pid)
+    run.kill()
+    assert all(wait_until_gone(pid, 30.0) for pid in below)
+
+    code, _, err = terminal.do(*arguments)
+
+    assert (code, json.loads(err.splitlines()[-1])["error"]["fields"]["reason"]) == (66, "session_finished")
+    code, out, err = terminal.do("replay", "alpha", "--json")
+    assert code == 0, err
+    assert json.loads(out)["agrees"]
