@@ -16,13 +16,16 @@ import msgspec
 from live_runner.contracts import messages, subjects
 from live_runner.contracts.bars import check_bar_set
 from live_runner.contracts.errors import MessageError
+from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import BarSet, Event
 
 __all__ = [
     "MESSAGE_TYPES",
     "NAME_LENGTH_MAX",
+    "STEPS",
     "Head",
     "canonical",
+    "check_content",
     "check_envelope",
     "decode",
     "encode",
@@ -58,6 +61,18 @@ MESSAGE_TYPES: Final[dict[str, type[Event]]] = {
 _encoder: Final = msgspec.msgpack.Encoder()
 _head_decoder: Final = msgspec.msgpack.Decoder(Head)
 _fields_decoder: Final = msgspec.msgpack.Decoder(dict[str, Any])
+
+_OWNERS: Final[dict[type[Event], str]] = {
+    messages.BarSet: "market_data",
+    messages.FeedEnded: "market_data",
+    messages.Decided: "strategy",
+    messages.Finished: "strategy",
+    messages.Settled: "execution",
+    messages.Executed: "execution",
+}
+"""Steps of a session, each published by one core alone: of another source they would be folded beside the real ones."""
+STEPS: Final = frozenset(str(kind.__struct_config__.tag) for kind in _OWNERS)
+"""Their types."""
 
 NAME_LENGTH_MAX: Final = 500
 """Characters of a message's source, id and cause: each stands in an index of the database."""
@@ -112,14 +127,25 @@ def read(subject: str, data: bytes) -> Event:
     a valid message that belongs to another subject, a number or time beyond 64 bits.
     """
     event = decode(data)
-    check_envelope(event)
-    if isinstance(event, BarSet):
-        check_bar_set(event)
+    check_content(event)
     if not data.endswith(_CANONICAL_END) and data[:-8][-len(_STAMPED_END) :] != _STAMPED_END:
         raise _unfit(f"recorded_ns is not the last thing in the bytes of {event.id} of {event.source}")
     if subjects.of(event) != subject:
         raise _unfit(f"{event.__struct_config__.tag} of session {event.session} is published on another subject")
     return event
+
+
+def check_content(event: Event) -> None:
+    """MessageError for what no reader takes, whatever subject it is on: names, numbers and bars that cannot be."""
+    check_envelope(event)
+    owner = _OWNERS.get(type(event))
+    if owner is not None:
+        if event.source != owner:
+            raise _unfit(f"{event.id} of {event.source} is of a type that only {owner} publishes")
+        if event.id != event_id(event.session, event.source, event.seq):
+            raise _unfit(f"Number {event.seq} of {event.source} has another id: {event.id}")
+    if type(event) is BarSet:
+        check_bar_set(event)
 
 
 def check_envelope(event: Event | Head) -> None:

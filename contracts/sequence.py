@@ -24,6 +24,8 @@ class Verdict(Enum):
     """So far above the next one that it is not taken: the next one is still to come."""
     REPEATED = auto()
     """Not above the last one."""
+    REFUSED = auto()
+    """The next one, of an event that cannot follow (bar_sequence.py): not taken, the next one is still to come."""
 
     @property
     def is_new(self) -> bool:

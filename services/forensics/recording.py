@@ -13,13 +13,13 @@ from typing import Final
 import msgspec
 
 from live_runner.contracts import codec
+from live_runner.contracts.bar_sequence import BarSequence
 from live_runner.contracts.codec import Head
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.ids import CORE_ROLES, event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
-from live_runner.contracts.messages import Announced, BarSet, Event, Started
-from live_runner.contracts.numbering import FIRST_HASH, bar_hash
+from live_runner.contracts.messages import Announced, Event, Started
 from live_runner.contracts.subjects import is_session
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.strategies import loader
@@ -27,6 +27,8 @@ from live_runner.strategies import loader
 __all__ = ["CORES", "Recording", "Wire", "check_announced"]
 
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+_FEED: Final = frozenset({"market.bar_set", "market.feed_ended"})
 
 type Wire = bytes | tuple[int, bytes]
 """Wire bytes of one event, alone or with its stream sequence."""
@@ -56,7 +58,11 @@ class Recording:
         self._last: dict[str, int] = {}
         self._awaited: dict[str, tuple[int, int]] = {}
         """By core the number that is next and the first one that came before it."""
-        self._bar_hash = FIRST_HASH
+        self.refused = 0
+        """Bar sets and ends of the feed that cannot follow those before them; they are passed over."""
+        self._bars = BarSequence()
+        self._refusals: dict[str, MessageError] = {}
+        """By source why the event that had the next number was not taken, until one of that number is."""
         self._marks: dict[str, tuple[bytes, int]] = {}
 
     def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
@@ -97,9 +103,23 @@ class Recording:
             if not self.stopped:
                 self._awaited.setdefault(head.source, (last + 1, head.seq))
             return None
+        is_next = head.seq == last + 1 or head.source not in CORE_ROLES
+        if head.type in _FEED and is_next and not self._takes(wire, head):
+            return None
         self._check_number(head, last)
         self.passed(head.source, head.seq, stopped=head.type == "session.stopped")
         return head
+
+    def _takes(self, wire: bytes, head: Head) -> bool:
+        """Whether an event of the feed is one; the number counts where the source is not market_data."""
+        try:
+            if self.takes(codec.decode(wire)):
+                return True
+        except MessageError as error:
+            self._refuse(head.source, error)
+        if head.source not in CORE_ROLES:
+            self.passed(head.source, head.seq)
+        return False
 
     def follows(self, source: str, seq: int) -> bool:
         """Whether this number is the next of its source."""
@@ -126,26 +146,27 @@ class Recording:
     def passed(self, source: str, seq: int, *, stopped: bool = False) -> None:
         """The next event is known to be in order; used where the bytes themselves were compared."""
         self._last[source] = seq
-        if self._awaited:
+        if self._awaited or self._refusals:
             self._awaited.pop(source, None)
+            self._refusals.pop(source, None)
         self.events += 1
         self.stopped = self.stopped or stopped
 
-    def check_bars(self, bars: BarSet) -> None:
-        """Whether the set's hash is that of its bars and of all sets before it; sets of another program have none."""
-        if not bars.hash:
-            self._bar_hash = FIRST_HASH
-            return
-        before, self._bar_hash = self._bar_hash, bars.hash
-        if bar_hash(before, bars) != bars.hash:
-            raise RecordingError(
-                f"Bar set {bars.number} of {bars.session} does not match its hash: a bar was changed afterwards",
-                remedy="Read the recording again from the database or the stream",
-                reason="tampered",
-                source=bars.source,
-                seq=bars.seq,
-                number=bars.number,
-            )
+    def takes(self, event: Event) -> bool:
+        """Whether the next event of the feed can follow those before it, which it then does."""
+        try:
+            codec.check_content(event)
+            self._bars.refuse(event)
+        except MessageError as error:
+            self._refuse(event.source, error)
+            return False
+        self._bars.follow(event)
+        return True
+
+    def _refuse(self, source: str, error: MessageError) -> None:
+        self.refused += 1
+        if not self._bars.is_over:  # nothing of that number is to come otherwise
+            self._refusals.setdefault(source, error)
 
     def manifest(self, wire: bytes) -> None:
         """Keep what ``run`` said: the announcement and the manifest."""
@@ -155,6 +176,7 @@ class Recording:
             self.announced = event
         elif isinstance(event, Started):
             self.started = event
+            self._bars.follow(event)
 
     def check_whole(self, *, partial: bool = False) -> None:
         """Whether it begins with its manifest and, unless ``partial``, ends with its stop."""
@@ -167,6 +189,15 @@ class Recording:
                 remedy="Read the session from its first event",
                 reason="no_manifest",
             )
+        for source, error in self._refusals.items():
+            if source in CORE_ROLES:
+                raise RecordingError(
+                    error.what,
+                    remedy="Read the recording again from the database or the stream",
+                    reason="tampered",
+                    source=source,
+                    id=error.fields.get("id", ""),
+                ) from error
         for source, (expected, got) in self._awaited.items():
             raise _hole(source, expected, got)
         if not self.stopped and not partial:

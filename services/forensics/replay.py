@@ -17,7 +17,7 @@ import msgspec
 
 from live_runner.contracts import codec
 from live_runner.contracts.errors import MessageError, RunnerError
-from live_runner.contracts.messages import BarSet, Command, Event, Stopped
+from live_runner.contracts.messages import Command, Event, Stopped
 from live_runner.services.backtest.failures import not_repeatable
 from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import ExecutionCore
@@ -175,6 +175,8 @@ class _Replay:
             return False
         if not self.recording.is_next(event):
             return False
+        if not self.recording.takes(event):
+            return True
         self.recording.passed(event.source, event.seq)
         self._input(event)
         return True
@@ -261,8 +263,6 @@ class _Replay:
 
     def _input(self, event: Event) -> None:
         """A recorded event, for the cores that it is an input of."""
-        if isinstance(event, BarSet):
-            self.recording.check_bars(event)
         self._check_begun()
         if isinstance(event, Command):
             self.aborted = self.aborted or event.command == ABORT
@@ -296,6 +296,8 @@ class _Replay:
             notes.append(f"{self.recording.unknown} messages are of types that this build does not know; passed over")
         if self.recording.ahead:
             notes.append(f"{self.recording.ahead} messages have a number before its time; passed over")
+        if self.recording.refused:
+            notes.append(f"{self.recording.refused} events of the feed cannot follow those before them; passed over")
         if self.aborted:
             notes.append(
                 "The session was aborted; the last call of the strategy, which never returned, is not compared"

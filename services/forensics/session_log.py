@@ -11,6 +11,7 @@ from typing import Final
 
 from live_runner.contracts import codec
 from live_runner.contracts.codec import Head
+from live_runner.contracts.ids import CORE_ROLES
 from live_runner.contracts.messages import (
     Announced,
     BarSet,
@@ -125,10 +126,8 @@ class SessionLog:
             command = codec.decode(wire)
             assert isinstance(command, Command), "the envelope says so"
             self.commands.append(CommandAt(self._place.step, command))
-        if head.type in _STEPS:
+        if head.type in _STEPS and head.source in CORE_ROLES:
             event = codec.decode(wire)
-            if isinstance(event, BarSet):
-                self.recording.check_bars(event)
             self._place.fold(event)
             if isinstance(event, FeedEnded):
                 self._feed_ended = event

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
+from live_runner.contracts.bar_sequence import BarSequence
+from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed, FeedEnded, Started
 from live_runner.contracts.numbering import FIRST_HASH
-from live_runner.services.runtime.nats.events import event_of
+from live_runner.services.runtime.nats.events import event_of, pass_over
 from live_runner.services.runtime.nats.reader import Message
 
 __all__ = ["FeedProgress"]
@@ -32,6 +34,7 @@ class FeedProgress:
         self.end_requested: Command | None = None
         self.aborted = False
         """The session ends where it is: nobody decides any more, so nothing more is published."""
+        self._bars = BarSequence()
         self._awaited_ns: int | None = None
         self._open = asyncio.Event()
         self._open.set()
@@ -40,12 +43,22 @@ class FeedProgress:
 
     async def on_message(self, message: Message) -> None:
         """Fold one message of the log."""
+        self.take(message)
+
+    def take(self, message: Message) -> Event | None:
+        """Fold one message of the log; its event, None for one to pass over."""
         event = event_of(message)
-        if event is not None:
+        if event is None:
+            return None
+        try:
             self.fold(event)
+        except MessageError as error:
+            pass_over(message.stream_seq, message.subject, error)
+            return None
+        return event
 
     def fold(self, event: Event) -> None:
-        """Fold one event."""
+        """Fold one event; MessageError, with nothing changed, for one of market_data that cannot follow."""
         if event.source == "market_data":
             self._own(event)
         elif isinstance(event, Decided):
@@ -55,6 +68,7 @@ class FeedProgress:
             self._answered(event.close_ns)
         elif isinstance(event, Started):
             self.started = event
+            self._bars.follow(event)
             self.has_started.set()
         elif isinstance(event, Command) and event.command == "end":
             self.end_requested = event
@@ -67,6 +81,10 @@ class FeedProgress:
     def _own(self, event: Event) -> None:
         if self.seq and event.seq != self.seq + 1:
             return  # read already, or somebody else's: our own numbers have no hole
+        if event.seq != self.seq + 1:
+            self._bars.forget()  # what came before has left the stream
+        self._bars.refuse(event)
+        self._bars.follow(event)
         self.seq = event.seq
         if isinstance(event, BarSet):
             self.published(event)

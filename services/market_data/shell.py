@@ -18,10 +18,8 @@ from live_runner.contracts.errors import DataError, OurFault, RunnerError, Their
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     Announced,
-    BarRevised,
     BarSet,
     FeedEnded,
-    Gap,
     Incident,
     JoinDeclined,
     Joined,
@@ -33,7 +31,7 @@ from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import event_of, last_event
+from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
@@ -112,22 +110,19 @@ class MarketDataShell:
         """Read where the session stands; whether this role has joined it before."""
         started = await last_event(self.bus, subjects.event_subject("session.started", self.session), Started)
         has_joined = started is not None
+        if started is not None:
+            self._progress.fold(started[1])
         stream_seq = await self._recover_own(stream_seq)
         reader = await self.bus.reader(subjects.of_session(self.session), stream_seq)
         try:
             async for message in reader:
                 if message.stream_seq >= self._ownership.stream_seq:
                     break
-                event = event_of(message)
-                if event is None:
-                    continue
-                self._progress.fold(event)
+                event = self._progress.take(message)
                 if isinstance(event, Joined | JoinDeclined) and event.role == self.role:
                     has_joined = True
         finally:
             await reader.close()
-        if started is not None and not self._progress.has_started.is_set():
-            self._progress.fold(started[1])
         self._numbering = Numbering(self.session, self.role, seq=self._progress.seq, hashing=False)
         self._log.info("ready", epoch=self._ownership.epoch, sets=self._progress.number)
         return has_joined
@@ -140,11 +135,9 @@ class MarketDataShell:
             async for message in reader:
                 if message.stream_seq >= self._ownership.stream_seq:
                     break
-                event = event_of(message)
-                if isinstance(event, BarSet | Gap | BarRevised | FeedEnded):
-                    number = self._progress.number
-                    self._progress.fold(event)
-                    stream_seq = message.stream_seq if self._progress.number != number else stream_seq
+                number = self._progress.number
+                self._progress.take(message)
+                stream_seq = message.stream_seq if self._progress.number != number else stream_seq
         finally:
             await reader.close()
         return stream_seq

@@ -145,7 +145,7 @@ class Recorder:
         sources = await writer.sources()
         last = {(session, source): seq for session, source, seq, _ in sources}
         self._is_whole = start >= state.first_seq
-        self._packer = Packer(epoch, Sequences(last, is_whole=self._is_whole))
+        self._packer = Packer(epoch, Sequences(last, is_whole=self._is_whole), await writer.bars())
         self.events_of.clear()
         for session, _, _, events in sources:
             self._add(session, events)
@@ -220,11 +220,11 @@ class Recorder:
         from live_runner.services.recorder.writer import BatchRefused
 
         last = {(session, source): seq for session, source, seq, _ in await writer.sources()}
-        sequences = Sequences(last, is_whole=self._is_whole)
+        sequences, bars = Sequences(last, is_whole=self._is_whole), await writer.bars()
         parts = deque([messages])
         while parts:
             part = parts.popleft()
-            packer = Packer(self._epoch_ns, sequences.copy())
+            packer = Packer(self._epoch_ns, sequences.copy(), bars)
             for message in part:
                 packer.add(*message)
             batch = packer.take()
@@ -235,11 +235,11 @@ class Recorder:
                     half = len(part) // 2
                     parts.extendleft((part[half:], part[:half]))
                     continue
-                packer = Packer(self._epoch_ns, sequences.copy())
+                packer = Packer(self._epoch_ns, sequences.copy(), bars)
                 packer.add_refused(*part[0], error.what)
                 batch = packer.take()
                 await writer.store(batch)
-            sequences = packer.sequences
+            sequences, bars = packer.sequences, packer.bars
             self._count(batch)
 
     def _count(self, batch: Batch) -> None:

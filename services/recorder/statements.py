@@ -7,7 +7,7 @@ from typing import Any, Final
 from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.session_rows import COLUMN_CASTS, Change
 
-__all__ = ["HELD", "INCIDENT", "MOVE", "POSITION", "SOURCES", "counts", "upsert"]
+__all__ = ["BARS", "HELD", "INCIDENT", "MOVE", "POSITION", "SOURCES", "counts", "upsert"]
 
 
 def upsert(change: Change) -> tuple[bytes, tuple[Any, ...]]:
@@ -83,6 +83,26 @@ HELD: Final = """
     from sessions
     where state in ('announced', 'started')
         and (state = 'started' or announced_at > now() - interval '1 hour')
+"""
+
+# What may stand behind the last bar set: gaps, revised bars and the end of the feed, for every symbol a few.
+BARS: Final = """
+    select sessions.session, state, coalesce(symbols, '{}'), coalesce(timeframe, ''), last_set.payload,
+        coalesce(last_event.type = 'market.feed_ended', false)
+    from sessions
+    left join recorder_source as fed on state = 'started' and fed.session = sessions.session
+        and fed.source = 'market_data'
+    left join lateral (
+        select payload from event
+        where event.session = fed.session and event.source = fed.source and type = 'market.bar_set'
+            and event.seq between fed.seq - 1000 and fed.seq
+        order by event.seq desc limit 1
+    ) as last_set on true
+    left join lateral (
+        select type from event
+        where event.session = fed.session and event.source = fed.source and event.seq = fed.seq
+        limit 1
+    ) as last_event on true
 """
 
 SOURCES: Final = "select session, source, seq, events from recorder_source order by stream_seq"

@@ -20,13 +20,15 @@ from typing import Any, Final
 import psycopg
 from psycopg import errors as pg
 
+from live_runner.contracts import codec
+from live_runner.contracts.bar_sequence import BarSequence
 from live_runner.contracts.errors import DatabaseUnavailable, OurFault, OwnershipLost
 from live_runner.services.recorder import copying
 from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.position import Position
 from live_runner.services.recorder.core.tables import TABLES
 from live_runner.services.recorder.outage import Outages
-from live_runner.services.recorder.statements import HELD, INCIDENT, MOVE, POSITION, SOURCES, counts, upsert
+from live_runner.services.recorder.statements import BARS, HELD, INCIDENT, MOVE, POSITION, SOURCES, counts, upsert
 from live_runner.services.runtime.config.settings import masked
 from live_runner.services.runtime.postgres import database
 from live_runner.services.runtime.service import log
@@ -103,6 +105,12 @@ class Writer:
         rows: list[tuple[Any, ...]] = []
         await self._until_it_works(lambda: rows.extend(self._connected().execute(SOURCES).fetchall()))
         return [(session, source, seq, events) for session, source, seq, events in rows]
+
+    async def bars(self) -> dict[str, BarSequence]:
+        """Where the bar sets of each session stand; those of one that is over are over."""
+        rows: list[tuple[Any, ...]] = []
+        await self._until_it_works(lambda: rows.extend(self._connected().execute(BARS).fetchall()))
+        return {session: _sequence(*row) for session, *row in rows}
 
     async def held(self) -> list[int] | None:
         """For each live session the first stream position that it may still need; None when away."""
@@ -262,6 +270,17 @@ class Writer:
                 line.shutdown(socket.SHUT_RDWR)
         except (psycopg.Error, OSError):
             return  # it has ended meanwhile
+
+
+def _sequence(state: str, symbols: list[str], timeframe: str, payload: bytes | None, is_ended: bool) -> BarSequence:
+    if state in ("announced", "refused"):
+        return BarSequence()
+    last = None if payload is None else codec.decode(payload)
+    found = BarSequence(symbols, timeframe)
+    if last is not None:
+        found.follow(last)
+    found.is_over = is_ended or state == "stopped"
+    return found
 
 
 def _locked(connection: Connection) -> bool:

@@ -23,6 +23,7 @@ import uvloop
 from bench.house import House, house
 from bench.table import Row, entry
 
+from live_runner.contracts.bar_sequence import BarSequence
 from live_runner.contracts.core import Core
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.messages import Announced, BarSet, Event, Snapshot
@@ -189,6 +190,7 @@ class _Writer:
         self.events = 0
         self.snapshot_seq = 0
         self._numbers: dict[str, int] = {}
+        self._bars = BarSequence()
 
     async def open(self) -> None:
         """A publisher, and the roles of the cores."""
@@ -211,6 +213,7 @@ class _Writer:
             if event is not self._announced:
                 await self._publisher.publish(event)
             self._numbers[event.source] = event.seq
+            self._bars.follow(event)
         self.events += len(said)
         said.clear()
         await self._publisher.flush()
@@ -221,7 +224,7 @@ class _Writer:
         self.snapshot_seq = await self._bus.last_seq()
         cores: tuple[Core, Core] = (self._backtest.execution, self._backtest.strategy)
         for owner, core in zip(self._owners, cores, strict=True):
-            data = StoredSnapshot(core.snapshot(), self._numbers).pack()
+            data = StoredSnapshot(core.snapshot(), self._numbers, self._bars).pack()
             name = f"{SESSION}/{owner.role}/{self.snapshot_seq}"
             await self._bus.put_object(name, data)
             note = owner.note(

@@ -13,16 +13,17 @@ from fix_house import House, result_of
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import MessageError
-from live_runner.contracts.messages import Event
+from live_runner.contracts.messages import BarSet, Event
 from live_runner.services.runtime.nats.bus import Bus
 
 KILLED = ("market_data", "strategy", "child", "execution", "recorder")
 JUNK = (b"six by", b"\x81\xa1\xff\x01", b"\x91" * 5_000, b"")
+NEXT_NUMBERS = 60
 SYMBOL = "btc-usdt-usdt"
 
 
 def foreign_messages(events: list[Event], session: str) -> list[tuple[bytes, bytes, bytes]]:
-    """Subject, bytes and headers: junk on every subject, types that nobody knows, numbers far ahead."""
+    """Subject, bytes and headers: junk on every subject, unknown types, numbers far ahead, bars back in time."""
     names = sorted({subjects.of(event) for event in events} | {"session.evt.announced.elsewhere"})
     found: list[tuple[bytes, bytes, bytes]] = [
         (name.encode(), JUNK[number % len(JUNK)], b"") for number, name in enumerate(names)
@@ -36,10 +37,17 @@ def foreign_messages(events: list[Event], session: str) -> list[tuple[bytes, byt
         last = next(event for event in reversed(events) if event.source == source)
         ahead = msgspec.structs.replace(last, seq=10**9, id=f"{session}/{source}/{10**9}")
         found.append((subjects.of(ahead).encode(), codec.encode(ahead), b""))
-    return found
+    return found + [(subjects.of(event).encode(), codec.encode(event), b"") for event in impossible_sets(events)]
 
 
-def test_junk_unknown_types_and_numbers_far_ahead_change_nothing(new_house: Callable[[], House]) -> None:
+def impossible_sets(events: list[Event]) -> list[Event]:
+    """The last bar set again under the next numbers, some of which no set has yet when a reader sees them."""
+    last = next(event for event in reversed(events) if isinstance(event, BarSet))
+    numbers = range(last.seq + 1, last.seq + NEXT_NUMBERS)
+    return [msgspec.structs.replace(last, seq=seq, id=f"{last.session}/market_data/{seq}") for seq in numbers]
+
+
+def test_junk_unknown_types_and_impossible_events_change_nothing(new_house: Callable[[], House]) -> None:
     """At every service, also where it reads the log anew after a kill."""
     undisturbed = new_house()
     undisturbed.play(undisturbed.config("mine", bars=900))
@@ -76,6 +84,7 @@ def test_junk_unknown_types_and_numbers_far_ahead_change_nothing(new_house: Call
     found = incidents(house, "mine")
     assert found["unreadable_message"] > 5 * 10
     assert found["sequence_ahead"] >= 5
+    assert reasons(house, "mine", "cannot follow") >= len(KILLED)
 
 
 def incidents(house: House, session: str) -> Counter[str]:
@@ -85,3 +94,14 @@ def incidents(house: House, session: str) -> Counter[str]:
             "select code, count(*) from incidents where session = %s and source = 'recorder' group by code", (session,)
         )
         return Counter(dict(rows.fetchall()))
+
+
+def reasons(house: House, session: str, reason: str) -> int:
+    """How many incidents of the recorder give this reason."""
+    with psycopg.connect(house.dsn) as connection:
+        row = connection.execute(
+            "select count(*) from incidents where session = %s and details->>'reason' like %s",
+            (session, f"%{reason}%"),
+        ).fetchone()
+    assert row is not None
+    return int(row[0])

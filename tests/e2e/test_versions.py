@@ -148,7 +148,7 @@ def give_snapshot_another_layout(house: House, session: str, role: str) -> None:
     async def store(bus: Bus) -> None:
         stored = unpack(await bus.get_object(snapshot.object))
         version = msgspec.msgpack.decode(stored.core)["version"]
-        other = StoredSnapshot(msgspec.msgpack.encode({"version": version + 1}), stored.numbers)
+        other = StoredSnapshot(msgspec.msgpack.encode({"version": version + 1}), stored.numbers, stored.bars)
         await bus.put_object(snapshot.object, other.pack())
 
     with_bus(house, store)

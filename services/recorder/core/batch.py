@@ -8,14 +8,16 @@ remembers what does not change; everything else goes by the tables in rows.py.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.codec import NAME_LENGTH_MAX, Head, check_envelope, head, read
+from live_runner.contracts.bar_sequence import BarSequence
+from live_runner.contracts.codec import NAME_LENGTH_MAX, STEPS, Head, check_envelope, head, read
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.ids import CORE_ROLES
-from live_runner.contracts.messages import Announced, BarSet, Event, JoinDeclined, Stopped
+from live_runner.contracts.messages import Announced, BarSet, Event, FeedEnded, JoinDeclined, Started, Stopped
 from live_runner.contracts.sequence import Sequences, Verdict
 from live_runner.contracts.subjects import event_subject, is_session, session_of
 from live_runner.services.recorder.core.findings import Findings
@@ -37,6 +39,8 @@ _BAR: Final = struct.Struct(">iqiqidididididi?i?iqiq")
 _BAR_HEAD: Final = struct.pack(">h", len(TABLES["bars"].columns))
 _ORDER: Final = {name: at for at, name in enumerate(TABLES)}
 _ENDING: Final = (Stopped, JoinDeclined)
+_FEED: Final = (BarSet, FeedEnded)
+_ORDERED: Final = (*_FEED, Announced, Started, Stopped)
 
 # What a value that does not fit its column raises.
 _UNFIT: Final = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
@@ -70,12 +74,16 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Packer:
-    """Packs what is read from the stream, in order, into batches."""
+    """Packs what is read from the stream, in order, into batches.
 
-    def __init__(self, epoch_ns: int, sequences: Sequences) -> None:
+    ``bars`` are the sessions that the database knows, each where its stored bar sets stand.
+    """
+
+    def __init__(self, epoch_ns: int, sequences: Sequences, bars: Mapping[str, BarSequence] | None = None) -> None:
         self._epoch_ns = epoch_ns
         self._epoch_us = epoch_ns // 1000 - PG_EPOCH_US
         self.sequences = sequences
+        self.bars = {session: known.copy() for session, known in (bars or {}).items()}
         self._ahead_of: dict[tuple[str, str], int] = {}
         """The last number of a source that had a later one come too early: one incident while it stands there."""
         self._event_heads: dict[tuple[str, str, str], bytes] = {}
@@ -150,12 +158,17 @@ class Packer:
         except _UNFIT as error:
             self._unreadable(stream_seq, subject, data, str(error))
             return
-        if isinstance(event, Head) and event.source in CORE_ROLES:
-            # No reader takes it for an event of that core, so it does not take the place of one.
-            self._unreadable(stream_seq, subject, data, reason)
+        if isinstance(event, Head) and (event.source in CORE_ROLES or event.type in STEPS):
+            # No reader takes it for an event of a core, so it does not take the place of one.
+            self._unreadable(stream_seq, subject, data, reason, event)
+            return
+        if isinstance(event, _FEED) and (reason := self._refused(event)):
+            self._unreadable(stream_seq, subject, data, reason, event)
             return
         if not self._is_new(event, stream_seq):
             return
+        if isinstance(event, _ORDERED):
+            self._follow(event)
         self._put("event", row)
         self._count(event, stream_seq, len(data))
         if isinstance(event, Event):
@@ -175,8 +188,31 @@ class Packer:
             event = read(subject, data)
         except MessageError:
             return
+        if isinstance(event, _FEED) and self._refused(event):
+            return
         if self._is_new(event, stream_seq):
+            if isinstance(event, _ORDERED):
+                self._follow(event)
             self._count(event, stream_seq, 0, events=0)
+
+    def _refused(self, event: Event) -> str:
+        """Why an event of the feed that has the next number cannot follow; "" when it can, or has another number."""
+        bars = self.bars.get(event.session)
+        if bars is None or event.seq != self.sequences.last(event.session, event.source) + 1:
+            return ""
+        try:
+            bars.refuse(event)
+        except MessageError as error:
+            return str(error)
+        return ""
+
+    def _follow(self, event: Event) -> None:
+        bars = self.bars.get(event.session)
+        if isinstance(event, Announced | Started):
+            # From here on the session's sets are known. Of one that nobody has announced they are stored as they come.
+            bars = self.bars.setdefault(event.session, BarSequence())
+        if bars is not None:
+            bars.follow(event)
 
     def _is_new(self, event: Event | Head, stream_seq: int) -> bool:
         """Whether the event counts as the next of its source; the finding of a number that is not the next."""
@@ -186,6 +222,8 @@ class Packer:
         if verdict is Verdict.REPEATED:
             self._findings.repeated(*key, last=last, found=event.seq, event_id=event.id, stream_seq=stream_seq)
         elif verdict is Verdict.GAP:
+            if event.session in self.bars:
+                self.bars[event.session].forget()
             self._findings.gap(*key, expected=last + 1, found=event.seq, stream_seq=stream_seq)
         elif verdict is Verdict.AHEAD and self._ahead_of.get(key) != last:
             if len(self._ahead_of) >= EVENTS_MAX:
@@ -269,13 +307,16 @@ class Packer:
             )
         return b"".join(parts)
 
-    def _unreadable(self, stream_seq: int, subject: str, data: bytes, reason: str) -> None:
+    def _unreadable(
+        self, stream_seq: int, subject: str, data: bytes, reason: str, event: Event | Head | None = None
+    ) -> None:
         try:
             session = session_of(subject)
         except MessageError:
             session = ""
         session = session if is_session(session) else ""
-        self._findings.unreadable(session, subject, data, reason, stream_seq=stream_seq)
+        named = {} if event is None else {"id": event.id, "source": event.source}
+        self._findings.unreadable(session, subject, data, reason, stream_seq=stream_seq, **named)
 
 
 def _envelope(subject: str, data: bytes) -> Head:

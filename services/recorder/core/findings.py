@@ -78,8 +78,10 @@ class Findings:
             ),
         )
 
-    def unreadable(self, session: str, subject: str, data: bytes, reason: str, *, stream_seq: int) -> None:
-        """Bytes without an envelope of ours: no event row can be made, so they are kept here."""
+    def unreadable(
+        self, session: str, subject: str, data: bytes, reason: str, *, stream_seq: int, **named: str
+    ) -> None:
+        """Bytes that no reader takes: they have no event row, so they are kept here. ``named``: id and source."""
         self._add(
             (session, subject, "unreadable_message", str(stream_seq)),
             Finding(
@@ -89,6 +91,7 @@ class Findings:
                 f"A message of {len(data)} bytes on {subject} is not a valid message",
                 {
                     "subject": subject,
+                    **named,
                     "reason": reason,
                     "bytes": len(data),
                     "base64": b64encode(data[:SHOWN_BYTES_MAX]).decode(),

@@ -17,7 +17,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 
-__all__ = ["event_of", "last_event"]
+__all__ = ["canonical_event_of", "event_of", "last_event", "pass_over"]
 
 LOGGED_MAX: Final = 1_000
 """Messages passed over that one process logs."""
@@ -62,9 +62,14 @@ def _event(stream_seq: int, subject: str, data: bytes) -> Event | None:
     try:
         return codec.read(subject, data)
     except MessageError as error:
-        if stream_seq not in _logged and len(_logged) < LOGGED_MAX:
-            _logged.add(stream_seq)
-            log.get("log").warning(
-                "a message is passed over", subject=subject[:200], stream_seq=stream_seq, reason=str(error)
-            )
+        pass_over(stream_seq, subject, error)
         return None
+
+
+def pass_over(stream_seq: int, subject: str, error: MessageError) -> None:
+    """Log once that a message is not taken."""
+    if stream_seq not in _logged and len(_logged) < LOGGED_MAX:
+        _logged.add(stream_seq)
+        log.get("log").warning(
+            "a message is passed over", subject=subject[:200], stream_seq=stream_seq, reason=str(error)
+        )

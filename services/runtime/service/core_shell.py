@@ -23,10 +23,12 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts import codec, subjects
+from live_runner.contracts.bar_sequence import BarSequence
 from live_runner.contracts.core import Core
 from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import (
     DeterminismViolation,
+    MessageError,
     OurFault,
     RunnerError,
     SnapshotLayout,
@@ -46,7 +48,7 @@ from live_runner.contracts.messages import (
 )
 from live_runner.contracts.sequence import Sequences, Verdict
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event
+from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event, pass_over
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
@@ -82,6 +84,7 @@ class CoreShell:
         self._publisher: Publisher
         self._filters = subjects.of_domains(self.domains, session)
         self._numbers = Sequences({})
+        self._bars = BarSequence()
         self._awaited: dict[str, int] = {}
         """By source the number that is still to come after a later one came too early."""
         self._snapshot_every = _DEFAULT_SNAPSHOT_EVERY
@@ -201,7 +204,7 @@ class CoreShell:
     ) -> None:
         # A core never sees when something was recorded: its state must be the same in every run.
         event = canonical_event_of(message)
-        if event is None or not self._verdict(event).is_new:
+        if event is None or not self._verdict(event, message).is_new:
             return
         if event.source == self.core.source:
             if event.seq >= first_new:
@@ -235,8 +238,8 @@ class CoreShell:
         event = canonical_event_of(message)
         if event is None or event.source == self.core.source:
             return
-        verdict = self._verdict(event)
-        if type(event) not in self.inputs or verdict is Verdict.AHEAD:
+        verdict = self._verdict(event, message)
+        if type(event) not in self.inputs or verdict in (Verdict.AHEAD, Verdict.REFUSED):
             return
         if verdict is Verdict.REPEATED:
             await self.incident(
@@ -269,10 +272,18 @@ class CoreShell:
             self.progress["close_ns"] = event.close_ns
         return self.core.handle(event)
 
-    def _verdict(self, event: Event) -> Verdict:
-        """The place of the event's number; one that comes too early is logged, and its incident is the recorder's."""
+    def _verdict(self, event: Event, message: Message) -> Verdict:
+        """The place of the event's number. One not taken is logged, and its incident is the recorder's."""
+        if event.seq == self._numbers.last(self.session, event.source) + 1:
+            try:
+                self._bars.refuse(event)
+            except MessageError as error:
+                pass_over(message.stream_seq, message.subject, error)
+                return Verdict.REFUSED
         verdict = self._numbers.check(self.session, event.source, event.seq)
-        if verdict is Verdict.AHEAD:
+        if verdict.is_new:
+            self._bars.follow(event)
+        elif verdict is Verdict.AHEAD:
             awaited = self._numbers.last(self.session, event.source) + 1
             if self._awaited.get(event.source) != awaited:
                 self._awaited[event.source] = awaited
@@ -323,6 +334,7 @@ class CoreShell:
         self._has_joined = True
         numbers = stored.numbers | {self.core.source: self.core.seq}
         self._numbers = Sequences({(self.session, source): seq for source, seq in numbers.items()})
+        self._bars = stored.bars
         self.restored(reference)
         return reference.stream_seq
 
@@ -333,7 +345,7 @@ class CoreShell:
         self._sets_since_snapshot = 0
         # A snapshot promises that every output up to its number is in the log.
         await self._publisher.flush()
-        data = StoredSnapshot(self.core.snapshot(), self._numbers.of(self.session)).pack()
+        data = StoredSnapshot(self.core.snapshot(), self._numbers.of(self.session), self._bars).pack()
         name = f"{self.session}/{self.role}/{stream_seq}"
         await self.bus.put_object(name, data)
         await self._publisher.publish(

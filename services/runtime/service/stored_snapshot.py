@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from live_runner.contracts.bar_sequence import BarSequence
 from live_runner.contracts.errors import SnapshotLayout
 
 __all__ = ["StoredSnapshot", "unpack"]
@@ -15,6 +16,8 @@ class StoredSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     core: bytes
     numbers: dict[str, int]
     """The last number of each source of the session that was read."""
+    bars: BarSequence
+    """Where the bar sets stand that were read."""
 
     def pack(self) -> bytes:
         """Its bytes."""

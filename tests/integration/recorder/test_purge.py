@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from fix_nats import BusFactory
 from fix_recorder import DEADLINE_S, Numbered, bar_sets, publish, recording, stored_bytes
@@ -43,25 +44,29 @@ def test_a_live_session_keeps_what_follows_its_older_snapshot(
 ) -> None:
     numbered = Numbered("live")
     announced = numbered.take(samples["session.announced"])
-    early, late = bar_sets("live", 8)[:12], bar_sets("live", 8)[12:]
+    sets = bar_sets("live", 8)
+    assert isinstance(sets[0], m.BarSet)
+    config = {"market": {"symbols": [bar.symbol for bar in sets[0].bars], "timeframe": "1m"}}
+    started = numbered.take(msgspec.structs.replace(samples["session.started"], config=config))
+    early, late = sets[:12], sets[12:]
 
     async def run() -> tuple[list[int], list[int]]:
         async with bus_factory() as bus, recording(bus, postgres_dsn) as running:
             await publish(bus, bar_sets("finished", 4))
-            await publish(bus, [announced, *early])
+            await publish(bus, [announced, started, *early])
             await running.has(await publish(bus, [snapshot(numbered, "execution", 20)]))
             await until_purged(bus, "finished", 0)
             before = [stream_seq for stream_seq, _ in await stored_bytes(bus, "live")]
             await running.has(await publish(bus, [snapshot(numbered, "strategy", 18), *late]))
-            await until_purged(bus, "live", 23)
+            await until_purged(bus, "live", 25)
             after = [stream_seq for stream_seq, _ in await stored_bytes(bus, "live")]
             return before, after
 
     before, after = asyncio.run(run())
 
-    assert before == list(range(13, 27)), "one core has no snapshot yet: everything stays"
-    assert after == [13, *range(18, 40)], "the announcement, and all from the older snapshot on"
-    assert len(list(archive.events(postgres_dsn, "live"))) == 27
+    assert before == list(range(13, 28)), "one core has no snapshot yet: everything stays"
+    assert after == [13, 14, *range(18, 41)], "the announcement and the manifest, and all from the older snapshot on"
+    assert len(list(archive.events(postgres_dsn, "live"))) == 28
 
 
 def test_snapshots_of_ended_sessions_are_dropped_over_200_sessions(

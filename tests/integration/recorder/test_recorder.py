@@ -46,10 +46,14 @@ def value(dsn: str, query: str) -> Any:
 def test_every_message_has_its_event_row_and_typed_ones_have_their_rows(
     bus_factory: BusFactory, dsn: str, samples: dict[str, m.Event]
 ) -> None:
+    # The feed first: a session that is announced takes only what its manifest allows, and a sample is of any session.
+    feed = [event for event in samples.values() if isinstance(event, m.BarSet | m.FeedEnded)]
+    events = feed + [event for event in samples.values() if event not in feed]
+
     async def run() -> list[tuple[int, bytes]]:
         numbered = Numbered("walk")
         async with bus_factory() as bus, recording(bus, dsn) as running:
-            end = await publish(bus, [numbered.take(event) for event in samples.values()])
+            end = await publish(bus, [numbered.take(event) for event in events])
             await running.has(end)
             return await stored_bytes(bus, "walk")
 
@@ -107,6 +111,59 @@ def test_a_recorder_that_starts_again_stores_each_event_once(bus_factory: BusFac
         ("strategy", 40, 40),
     ]
     assert value(dsn, "select count(*) from bars") == 80
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "with a restart before each message"])
+def test_a_bar_set_that_cannot_follow_is_one_incident_and_takes_no_number(
+    bus_factory: BusFactory, dsn: str, samples: dict[str, m.Event], restarts: bool
+) -> None:
+    numbered = Numbered("order")
+    sets = [event for event in bar_sets("order", 3) if isinstance(event, m.BarSet)]
+    config = {"market": {"symbols": [bar.symbol for bar in sets[0].bars], "timeframe": "1m"}}
+    started = msgspec.structs.replace(samples["session.started"], config=config)
+    back = msgspec.structs.replace(sets[0], seq=2, id="order/market_data/2", number=2)
+    ended = m.FeedEnded(
+        "end",
+        3,
+        sets[2].close_ns,
+        id="order/market_data/4",
+        session="order",
+        source="market_data",
+        seq=4,
+        event_ns=sets[2].close_ns,
+    )
+    late = msgspec.structs.replace(sets[2], seq=5, id="order/market_data/5", number=4)
+    events: list[m.Event] = [
+        numbered.take(samples["session.announced"]),
+        sets[0],
+        numbered.take(started),
+        sets[0],
+        back,
+        *sets[1:],
+        ended,
+        late,
+    ]
+
+    async def run() -> list[tuple[int, bytes]]:
+        async with bus_factory() as bus:
+            end = await publish(bus, events[:1] if restarts else events)
+            async with recording(bus, dsn) as running:
+                await running.has(end)
+            for event in events[1:] if restarts else ():
+                end = await publish(bus, [event])
+                async with recording(bus, dsn) as running:
+                    await running.has(end)
+            return await stored_bytes(bus, "order")
+
+    published = asyncio.run(run())
+
+    refused = [2, 5, len(events)]
+    assert list(archive.events(dsn, "order")) == [(seq, data) for seq, data in published if seq not in refused]
+    assert rows(
+        dsn,
+        "select stream_seq, code, details->>'subject', details->>'source', details->>'id' from incidents"
+        " where source = 'recorder' order by stream_seq",
+    ) == [(seq, "unreadable_message", "market.evt.bar_set.order", "market_data", events[seq - 1].id) for seq in refused]
 
 
 def test_a_stop_stores_what_was_read(bus_factory: BusFactory, dsn: str) -> None:

@@ -18,6 +18,8 @@ from live_runner.services.forensics.bundle import read_bundle, write_bundle
 from live_runner.services.forensics.errors import BundleError, RecordingError
 from live_runner.strategies.loader import source_hash
 
+_MINUTE_NS = 60_000_000_000
+
 type Events = list[tuple[int, bytes]]
 
 _SOURCES = {"mine": "text = 'a strategy'\n", "mine.parts": "x = 1\n"}
@@ -47,15 +49,15 @@ def events() -> Events:
     )
     rules = Instrument(symbol="A/USDT", venue="v", base="A", quote="USDT", settle="USDT", tick_size="1", lot_size="1")
     joined = {
-        "market_data": _joined("market_data", instruments=[rules], first_open_ns=60),
+        "market_data": _joined("market_data", instruments=[rules], first_open_ns=_MINUTE_NS),
         "strategy": _joined("strategy", policy=ExecutionPolicy()),
     }
     started = start(announced, joined, models={}, platform={})
     sets = [
         BarSet(
             number=number,
-            open_ns=number * 60,
-            close_ns=number * 60 + 60,
+            open_ns=number * _MINUTE_NS,
+            close_ns=(number + 1) * _MINUTE_NS,
             bars=[SetBar("A/USDT", 1.0, 2.0, 0.5, 1.5, 10.0)],
             id=f"s1/market_data/{number}",
             session="s1",

@@ -60,7 +60,7 @@ def test_a_changed_bar_is_named(
 ) -> None:
     events = _with_bar(_published(make_world(bars=200).record()), **change)
 
-    with pytest.raises(RecordingError, match=f"Bar set {CHANGED_SET} of test does not match its hash"):
+    with pytest.raises(RecordingError, match=f"test/market_data/{CHANGED_SET} .* does not match its hash"):
         read(wires(events))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from live_runner.contracts import codec
 from live_runner.contracts.config import Account, Fills, StrategyChoice
-from live_runner.contracts.messages import BarSet, Command, Decided, Event, Filled, Settled
+from live_runner.contracts.messages import BarSet, Command, Decided, Event, FeedEnded, Filled, Settled
 from live_runner.hotpath import fixed
 from live_runner.services.backtest.loop import CommandAt
 from live_runner.services.forensics.compare import Comparison, compare
@@ -200,7 +200,8 @@ def _renumbered(market: list[Event]) -> list[Event]:
         if isinstance(event, BarSet):
             made.append(msgspec.structs.replace(event, number=seq, **changes))
         else:
-            made.append(msgspec.structs.replace(event, **changes))
+            assert isinstance(event, FeedEnded)
+            made.append(msgspec.structs.replace(event, sets=len(made), **changes))
     return made
 
 

@@ -137,7 +137,8 @@ def test_changed_bar_is_named_by_what_follows_from_it(events: list[Event]) -> No
     at = _index(events, BarSet, 60)
     bar_set = events[at]
     assert isinstance(bar_set, BarSet)
-    bars = [msgspec.structs.replace(bar_set.bars[0], close=bar_set.bars[0].close * 1.01), *bar_set.bars[1:]]
+    higher = bar_set.bars[0].close * 1.01
+    bars = [msgspec.structs.replace(bar_set.bars[0], close=higher, high=higher), *bar_set.bars[1:]]
 
     result = replay(_wires(_changed(events, at, bars=bars)))
 

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import asyncio
 
-from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed
+import msgspec
+import pytest
+from fix_golden import _SAMPLES
+
+from live_runner.contracts.errors import MessageError
+from live_runner.contracts.messages import BarSet, Command, Decided, Event, Executed, Started
 from live_runner.services.market_data.feed_progress import FeedProgress
 
 AT_ONCE_S = 0.0
+MINUTE_NS = 60_000_000_000
+STARTED = msgspec.structs.replace(
+    next(sample for sample in _SAMPLES if isinstance(sample, Started)),
+    session="s1",
+    config={"market": {"symbols": ["A"], "timeframe": "1m"}},
+)
 
 
-def event(kind: type[Event], source: str, **fields: object) -> Event:
-    return kind(**{"seq": 1} | fields, id="x", session="s1", source=source, event_ns=60)  # type: ignore[arg-type]  # the fields of the kind
+def event(kind: type[Event], source: str, seq: int = 1, **fields: object) -> Event:
+    return kind(**fields, seq=seq, id=f"s1/{source}/{seq}", session="s1", source=source, event_ns=60)  # type: ignore[arg-type]  # the fields of the kind
 
 
-def bar_set(number: int = 1, close_ns: int = 60, *, warmup: bool = False) -> Event:
-    return event(BarSet, "market_data", seq=number, number=number, open_ns=0, close_ns=close_ns, bars=[], warmup=warmup)
+def bar_set(number: int = 1, *, warmup: bool = False) -> Event:
+    close_ns = number * MINUTE_NS
+    times = {"number": number, "open_ns": close_ns - MINUTE_NS, "close_ns": close_ns}
+    return event(BarSet, "market_data", number, bars=[], missing=["A"], warmup=warmup, **times)
 
 
-def decided(close_ns: int = 60) -> Event:
-    return event(Decided, "strategy", close_ns=close_ns, intents=[])
+def decided(number: int = 1) -> Event:
+    return event(Decided, "strategy", close_ns=number * MINUTE_NS, intents=[])
 
 
 def folded(*events: Event) -> FeedProgress:
     progress = FeedProgress()
+    progress.fold(STARTED)
     for one in events:
         progress.fold(one)
     return progress
@@ -40,8 +54,8 @@ def answered(progress: FeedProgress) -> bool:
 def test_the_next_set_waits_for_the_answer_to_the_last() -> None:
     assert not gate(folded(bar_set()))
     assert gate(folded(bar_set(), decided()))
-    assert gate(folded(bar_set(), event(Executed, "execution", close_ns=60, requested=1, refused=0)))
-    assert not gate(folded(bar_set(), decided(), bar_set(2, 120), decided(60)))
+    assert gate(folded(bar_set(), event(Executed, "execution", close_ns=MINUTE_NS, requested=1, refused=0)))
+    assert not gate(folded(bar_set(), decided(), bar_set(2), decided(1)))
 
 
 def test_nobody_answers_warmup() -> None:
@@ -72,8 +86,26 @@ def test_after_an_abort_nothing_is_waited_for_and_nothing_follows() -> None:
 
 
 def test_a_bar_set_of_somebody_else_is_not_where_the_feed_goes_on() -> None:
-    foreign = event(BarSet, "market_data", seq=10**9, number=10**9, open_ns=0, close_ns=10**9, bars=[])
+    ahead = msgspec.structs.replace(bar_set(2), seq=10**9, number=10**9)
 
-    progress = folded(bar_set(), foreign, bar_set(2, 120))
+    progress = folded(bar_set(), ahead, bar_set(2))
 
-    assert (progress.seq, progress.number, progress.close_ns) == (2, 2, 120)
+    assert (progress.seq, progress.number, progress.close_ns) == (2, 2, 2 * MINUTE_NS)
+
+
+def test_a_bar_set_that_cannot_follow_is_not_where_the_feed_goes_on() -> None:
+    progress = folded(bar_set())
+    back = msgspec.structs.replace(bar_set(2), open_ns=-MINUTE_NS, close_ns=0)
+
+    with pytest.raises(MessageError, match="s1/market_data/2 of market_data cannot follow"):
+        progress.fold(back)
+
+    assert (progress.seq, progress.number, progress.close_ns) == (1, 1, MINUTE_NS)
+    progress.fold(bar_set(2))
+    assert progress.number == 2
+
+
+def test_a_feed_whose_earlier_sets_have_left_the_stream_goes_on_from_the_last() -> None:
+    progress = folded(msgspec.structs.replace(bar_set(500), hash="0" * 32))
+
+    assert (progress.seq, progress.number, progress.close_ns) == (500, 500, 500 * MINUTE_NS)
