@@ -227,7 +227,7 @@ INCIDENTS: Final = {
         "Look at the strategy's log; `limits.decide_timeout_s` is its time for one decision.",
     ),
     "unreadable_message": Code(
-        "Bytes on a subject of the session are not a valid message, or one that cannot follow; they are in the details.",
+        "Bytes on a subject of the session are not a valid message, or cannot follow; they are in the details.",
         "Check that nothing else publishes on the session's subjects, and that every service is of one build.",
     ),
     "venue_unavailable": Code(
