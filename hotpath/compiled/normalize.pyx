@@ -526,8 +526,9 @@ cdef class Normalizer:
     def notional(self, lots: int, ticks: int) -> int:
         """Money of the order, inside the market's notional limits (closes need not ask)."""
         cdef int128 units
+        cdef int64_t count = units_of(lots)
         cdef int64_t price = 1 if self.c.inverse else units_of(ticks)
-        if c_order_notional(&self.c, units_of(lots), price, &units) == ST_OK:
+        if c_order_notional(&self.c, count, price, &units) == ST_OK:
             return int_of(units)
         return self._plain().notional(lots, ticks)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fix_hotpath import outcome, twins
+from fix_strategy import instrument
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def test_everyday_floats_need_no_text(venue: str) -> None:
 
 @many
 @given(instruments(), st.integers(-(2**64), 2**64), st.integers(0, 2**64))
+@example(instrument("A/B:B"), -(2**63), 2**63)
 def test_notionals_agree(instrument: Instrument, lots: int, ticks: int) -> None:
     assume(not issubclass(outcome(reference.Normalizer, instrument)[0], Exception))
 
