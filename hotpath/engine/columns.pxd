@@ -42,7 +42,7 @@ cdef class Columns:
     cdef point(self, int at, tuple rows)
     @cython.locals(times="const int64_t[::1]", number=int64_t, row=int64_t, at=int, sets=int64_t, end_ns=int64_t)
     cpdef check(self, grid, object length_ns, object warmup_sets)
-    @cython.locals(row=int64_t)
+    @cython.locals(bars=bar_p, columns=column_p, row=int64_t)
     cdef bint take(self, int at, int64_t open_ns, int64_t close_ns, int64_t number) noexcept
     cdef int put(self, int at, int64_t open_ns, int64_t close_ns, double open, double high, double low, double close, double volume, bint late, int64_t number) except -1
     cdef int check_symbol(self, int at) except -1

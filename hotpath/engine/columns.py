@@ -136,18 +136,20 @@ class Columns:
 
     def take(self, at: int, open_ns: int, close_ns: int, number: int) -> bool:
         """Whether the symbol's next row is of this set; it is the symbol's bar then."""
-        row = self.columns[at].row
-        if row >= self.columns[at].rows or self.columns[at].opens_ns[row] != open_ns:
+        columns = self.columns
+        row = columns[at].row
+        if row >= columns[at].rows or columns[at].opens_ns[row] != open_ns:
             return False
-        self.columns[at].row = row + 1
-        self.bars[at].open_ns = open_ns
-        self.bars[at].close_ns = close_ns
-        self.bars[at].open = self.columns[at].open[row]
-        self.bars[at].high = self.columns[at].high[row]
-        self.bars[at].low = self.columns[at].low[row]
-        self.bars[at].close = self.columns[at].close[row]
-        self.bars[at].volume = self.columns[at].volume[row]
-        self.bars[at].number = number
+        columns[at].row = row + 1
+        bars = self.bars
+        bars[at].open_ns = open_ns
+        bars[at].close_ns = close_ns
+        bars[at].open = columns[at].open[row]
+        bars[at].high = columns[at].high[row]
+        bars[at].low = columns[at].low[row]
+        bars[at].close = columns[at].close[row]
+        bars[at].volume = columns[at].volume[row]
+        bars[at].number = number
         return True
 
     def put(

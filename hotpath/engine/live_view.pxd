@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff
-from live_runner.hotpath.engine.columns cimport Columns
+from live_runner.hotpath.engine.columns cimport Columns, bar_p
 from live_runner.hotpath.engine.ledger cimport Leg, Lot
 from live_runner.hotpath.engine.money cimport money_float, to_float
 from live_runner.hotpath.engine.notices cimport Notice
@@ -17,7 +17,7 @@ cdef class LiveBar:
     cdef readonly double open, high, low, close, volume
     cdef readonly bint late
 
-@cython.locals(shown=LiveBar)
+@cython.locals(bars=bar_p, shown=LiveBar)
 cdef LiveBar live_bar(str symbol, Columns columns, int at)
 
 @cython.final

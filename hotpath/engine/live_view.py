@@ -500,16 +500,17 @@ def show_backoff(view: LiveView, index: int) -> Any:
 
 def live_bar(symbol: str, columns: Columns, at: int) -> LiveBar:
     """The symbol's last bar."""
+    bars = columns.bars
     shown = LiveBar.__new__(LiveBar)
     shown.symbol = symbol
-    shown.open_ns = columns.bars[at].open_ns
-    shown.close_ns = columns.bars[at].close_ns
-    shown.open = columns.bars[at].open
-    shown.high = columns.bars[at].high
-    shown.low = columns.bars[at].low
-    shown.close = columns.bars[at].close
-    shown.volume = columns.bars[at].volume
-    shown.late = columns.bars[at].late
+    shown.open_ns = bars[at].open_ns
+    shown.close_ns = bars[at].close_ns
+    shown.open = bars[at].open
+    shown.high = bars[at].high
+    shown.low = bars[at].low
+    shown.close = bars[at].close
+    shown.volume = bars[at].volume
+    shown.late = bars[at].late
     return shown
 
 

@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.book cimport Book, takes_at_once
-from live_runner.hotpath.engine.columns cimport Columns
+from live_runner.hotpath.engine.columns cimport Columns, bar_p
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.margin cimport Margin
@@ -47,7 +47,7 @@ cdef class Paper(Gateway):
     cdef Order own(self, int64_t close_ns, int number, int symbol, int side, int kind, int64_t lots, int64_t price, str reason)
     cdef int stand(self, Order order) except -1
     cdef int await_funding(self, Market market, FundingDue due) except -1
-    @cython.locals(at=int, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t, watched=bint)
+    @cython.locals(at=int, bars=bar_p, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t, watched=bint, fills=int64_t)
     cdef int run_bar(self, Market market) except -1
     @cython.locals(at=int)
     cdef int name_price(self, Market market) except -1

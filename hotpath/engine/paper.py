@@ -216,29 +216,26 @@ class Paper(Gateway):
     def run_bar(self, market: Market) -> None:
         """One symbol's bar, steps 1 to 6."""
         at = market.index
-        opened = ticks_at(self.state.columns.bars[at].open, market.tick_scale, market.tick_mantissa)
-        highest = ticks_at(self.state.columns.bars[at].high, market.tick_scale, market.tick_mantissa)
-        lowest = ticks_at(self.state.columns.bars[at].low, market.tick_scale, market.tick_mantissa)
-        closed = ticks_at(self.state.columns.bars[at].close, market.tick_scale, market.tick_mantissa)
+        bars = self.state.columns.bars
+        opened = ticks_at(bars[at].open, market.tick_scale, market.tick_mantissa)
+        highest = ticks_at(bars[at].high, market.tick_scale, market.tick_mantissa)
+        lowest = ticks_at(bars[at].low, market.tick_scale, market.tick_mantissa)
+        closed = ticks_at(bars[at].close, market.tick_scale, market.tick_mantissa)
         if opened == 0 or highest == 0 or lowest == 0 or closed == 0:
             self.name_price(market)
         if market.funding_count:
-            self.fund(market, self.state.columns.bars[at].open_ns + 1, opened)
-        if self.is_in_danger(market, opened, highest, lowest) and self.margin.ends_at(market, opened):
-            self.liquidate(market, self.state.columns.bars[at].open_ns)
-        market.book.at_open(
-            self,
-            market,
-            opened,
-            market.cap(),
-            self.state.columns.bars[at].late,
-            self.state.columns.bars[at].open_ns,
-        )
+            self.fund(market, bars[at].open_ns + 1, opened)
         watched = self.is_in_danger(market, opened, highest, lowest)
+        if watched and self.margin.ends_at(market, opened):
+            self.liquidate(market, bars[at].open_ns)
+        fills = self.state.fills
+        market.book.at_open(self, market, opened, market.cap(), bars[at].late, bars[at].open_ns)
+        if watched or self.state.fills != fills:
+            watched = self.is_in_danger(market, opened, highest, lowest)
         if watched or market.book.count:
-            market.book.inside(self, market, highest, lowest, closed, watched, self.state.columns.bars[at].close_ns)
+            market.book.inside(self, market, highest, lowest, closed, watched, bars[at].close_ns)
         if market.funding_count:
-            self.fund(market, self.state.columns.bars[at].close_ns, opened)
+            self.fund(market, bars[at].close_ns, opened)
         self.state.moved = True
         self.state.ledger.mark_at(market, closed)
         self.mark_busy(market)

@@ -42,6 +42,10 @@ __all__ = [
 ]
 
 
+FAR_FROM_TIES_END: Final = 2.0**48
+"""Below this a count within a quarter of a whole number is not near a tie."""
+
+
 def overflow_error(what: str) -> LedgerOverflow:
     """The error of a number that left its range; ``what`` is the sentence."""
     return LedgerOverflow(what, remedy="Check prices, quantities, equity and the market's contract size")
@@ -109,9 +113,10 @@ def divide(a: int, b: int) -> int:
 
 def money(product: int, multiplier: int, divisor: int) -> int:
     """Money of a sum of lots * ticks, rounded once; multiplier / divisor is the money of one tick of one lot."""
-    if divisor == 1:
-        return amount(mul(product, multiplier))
-    return divide(mul(product, multiplier), divisor)
+    if divisor != 1:
+        return divide(mul(product, multiplier), divisor)
+    units = product * multiplier
+    return units if -AMOUNT_END < units < AMOUNT_END else amount(mul(product, multiplier))
 
 
 def power_of_ten(exponent: int) -> int:
@@ -132,9 +137,9 @@ def ticks_at(price: float, scale: float, mantissa: float) -> int:
     if not 0.0 < count < 9007199254740992.0:
         return 0
     ticks = round(count)
-    if is_near_a_tie(count):
-        ticks = exact_ticks(price, scale, mantissa)
-    return ticks
+    if -0.25 < count - ticks < 0.25 and count < FAR_FROM_TIES_END:
+        return ticks
+    return exact_ticks(price, scale, mantissa) if is_near_a_tie(count) else ticks
 
 
 def exact_ticks(price: float, scale: float, mantissa: float) -> int:

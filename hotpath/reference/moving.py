@@ -84,9 +84,9 @@ class Ema:
 
     def _take(self, close: float) -> None:
         if self._count >= self.period:
-            self._lag = (self._lag + (close - self._close)) * self._keep
+            self._lag = lag = (self._lag + (close - self._close)) * self._keep
             self._close = close
-            self._value = close - self._lag
+            self._value = close - lag
             return
         # Until it is warm the value is the sum of what came.
         self._count += 1
@@ -104,7 +104,7 @@ class Ema:
     @property
     def value(self) -> float | None:
         """The average, None until warm."""
-        return self._value if self.warm else None
+        return self._value if self._count >= self.period else None
 
     def state(self) -> list[Any]:
         """Plain data for a snapshot."""
