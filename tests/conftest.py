@@ -51,6 +51,15 @@ def pytest_report_header() -> list[str]:
     return [f"hotpath: {implementation}, seed: {_seed()}, a skipped test is {skips}"]
 
 
+@pytest.fixture(autouse=True)
+def _no_known_secrets() -> Generator[None]:
+    """A secret of one test is no secret in the next."""
+    from live_runner.services.runtime.config import masking
+
+    yield
+    masking.forget()
+
+
 @pytest.fixture
 def seed() -> int:
     """The seed of generated input; LIVE_RUNNER_TEST_SEED sets it, the header prints it."""

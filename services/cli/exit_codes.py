@@ -72,14 +72,13 @@ def ended(work: Callable[[], object], *, as_json: bool) -> int:
 
 def fail(error: RunnerError, *, as_json: bool) -> int:
     """Print an error as one line, or as JSON; the exit code that goes with it."""
-    from live_runner.services.runtime.config.settings import masked
+    from live_runner.services.runtime.config.masking import masked, masked_values
 
     if as_json:
-        fields = {key: masked(value) if isinstance(value, str) else value for key, value in error.fields.items()}
-        facts = {"code": error.code, "message": masked(str(error)), "fields": fields}
+        facts = {"code": error.code, "message": masked(str(error)), "fields": masked_values(error.fields)}
         sys.stderr.write(json.dumps({"error": facts}, default=str) + "\n")
     else:
-        sys.stderr.write(f"error: {masked(' '.join(str(error).split()))}\n")
+        sys.stderr.write(f"error: {' '.join(masked(str(error)).split())}\n")
     return error.exit_code
 
 
@@ -90,8 +89,8 @@ def _unexpected(error: Exception) -> int:
     if type(error).__name__ == "Abort":
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    import traceback
+    from live_runner.services.runtime.service.log import write_traceback
 
-    traceback.print_exception(error)
+    write_traceback(error)
     sys.stderr.write("error: this is a bug in live-runner. Please report it with the traceback above.\n")
     return _OUR_FAULT

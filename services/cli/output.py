@@ -1,4 +1,4 @@
-"""Output of commands: results on stdout, progress and notes on stderr."""
+"""Output of commands, without secrets: results on stdout, progress and notes on stderr."""
 
 from __future__ import annotations
 
@@ -31,18 +31,25 @@ def stderr_console() -> Console:
 
 def show(result: RenderableType) -> None:
     """Print a result for people."""
-    console().print(result)
+    from live_runner.services.runtime.config.masking import masked
+
+    console().print(masked(result) if isinstance(result, str) else result)
 
 
 def print_json(result: Any) -> None:
     """Print a result for programs: one JSON object in one line."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(result, enc_hook=str).decode() + "\n")
+    from live_runner.services.runtime.config.masking import masked_values
+
+    shown = masked_values(msgspec.to_builtins(result, enc_hook=str))
+    sys.stdout.write(msgspec.json.encode(shown).decode() + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """Say something about the way to the result."""
-    sys.stderr.write(text + "\n")
+    from live_runner.services.runtime.config.masking import masked
+
+    sys.stderr.write(masked(text) + "\n")
     sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from live_runner.contracts.messages import Incident, Started
 from live_runner.services.cli.output import note, stderr_console
+from live_runner.services.runtime.config.masking import masked
 
 __all__ = ["Display"]
 
@@ -80,7 +81,7 @@ class Display:
 
     def _print(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(f"{self._session}: {text}")
+            self._bar.console.print(masked(f"{self._session}: {text}"))
         else:
             note(f"{self._session}: {text}")
 

@@ -33,6 +33,7 @@ def run_service(name: str, *, session: str | None = None, log_to_file: bool = Fa
     settings = Settings.from_environment(home=None if home is None else Path(home))
     settings = _pointed(settings, needs_database=service.needs_database)
     log.configure(settings, name, to_file=log_to_file)
+    log.hook_uncaught()
     # The strategies' own processes log beside it.
     extra = {"log_to_file": log_to_file} if name == "strategy" else {}
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -34,6 +34,7 @@ from live_runner.services.cli.session_errors import (
 )
 from live_runner.services.cli.session_state import State, next_number, read_state
 from live_runner.services.execution.core.models import check_models
+from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of
@@ -213,7 +214,7 @@ class FollowedSession:
             raise
         except TheirFault as error:
             reason = str(error.fields.get("reason", error.code))
-            await bus.publish(manifest.refuse(announced, reason, str(error)))
+            await bus.publish(manifest.refuse(announced, reason, masked(str(error))))
             raise
         return started
 

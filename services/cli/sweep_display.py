@@ -14,6 +14,7 @@ from rich.table import Table
 from live_runner.services.backtest.sweep.rows import Column, Row, ranked
 from live_runner.services.cli.output import note, stderr_console
 from live_runner.services.cli.progress_display import LINE_EVERY_S
+from live_runner.services.runtime.config.masking import masked
 
 __all__ = ["Display", "best_table"]
 
@@ -69,7 +70,7 @@ class Display:
     def trouble(self, text: str) -> None:
         """A worker died or hung; shown whatever else is."""
         if self._bar is not None:
-            self._bar.console.print(f"{self._name}: warning: {text}")
+            self._bar.console.print(masked(f"{self._name}: warning: {text}"))
         else:
             note(f"{self._name}: warning: {text}")
 

@@ -38,6 +38,7 @@ from live_runner.contracts.messages import (
 from live_runner.services.execution.command_files import watch
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.execution.core.models import check_models
+from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.core_shell import CoreShell
@@ -121,9 +122,9 @@ class ExecutionShell(CoreShell):
         except CommandRefused as error:
             self._refused += 1
             await self.incident("warning", "command_refused", str(error), cause=f"{name}#{self._refused}")
-            return CommandAnswer(False, message=str(error))
+            return CommandAnswer(False, message=masked(str(error)))
         except RunnerError as error:
-            return CommandAnswer(False, message=str(error))
+            return CommandAnswer(False, message=masked(str(error)))
 
     async def _accept(self, name: str, data: bytes) -> str:
         if name not in COMMANDS:

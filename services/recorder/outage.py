@@ -11,7 +11,7 @@ import psycopg
 from live_runner.contracts.errors import RunnerError
 from live_runner.services.recorder.core.batch import Batch
 from live_runner.services.recorder.core.packing import json_text
-from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.config.masking import masked, masked_values
 from live_runner.services.runtime.service import log
 
 __all__ = ["Outages"]
@@ -32,7 +32,7 @@ class Outages:
 
     def note(self, error: psycopg.Error | RunnerError) -> None:
         """An attempt failed."""
-        reason = masked(" ".join(str(error).split()) or type(error).__name__)
+        reason = " ".join(masked(str(error)).split()) or type(error).__name__
         if self._now is None:
             self._now = _Outage(time.monotonic(), 1, reason)
             self._log.warning("waiting for the database", reason=reason)
@@ -77,7 +77,7 @@ class Outages:
             ]
         for incident in found:
             self._log.warning("incident", **{k: v for k, v in incident.items() if k != "details"})
-            incident["details"] = json_text(incident["details"]).decode()
-            incident["message"] = incident["message"].replace("\0", "\u2400")
+            incident["details"] = json_text(masked_values(incident["details"])).decode()
+            incident["message"] = masked(incident["message"]).replace("\0", "\u2400")
             incident["session"] = incident["session"].replace("\0", "\u2400")
         return found

@@ -29,7 +29,7 @@ from live_runner.services.recorder.core.position import Position
 from live_runner.services.recorder.core.tables import TABLES
 from live_runner.services.recorder.outage import Outages
 from live_runner.services.recorder.statements import BARS, HELD, INCIDENT, MOVE, POSITION, SOURCES, counts, upsert
-from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.postgres import database
 from live_runner.services.runtime.service import log
 
@@ -235,7 +235,7 @@ class Writer:
             self._answers = False
             if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_REFUSES):
                 raise BatchRefused(
-                    f"The database refuses a value: {' '.join(str(error).split())[:REASON_CHARACTERS_MAX]}",
+                    f"The database refuses a value: {' '.join(masked(str(error)).split())[:REASON_CHARACTERS_MAX]}",
                     sqlstate=error.sqlstate,
                 ) from error
             if isinstance(error, (*_AWAY, DatabaseUnavailable)):

@@ -14,6 +14,7 @@ import uvloop
 
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced
+from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of
@@ -69,6 +70,7 @@ async def _refuse(bus: Bus, announced: Announced, instance: str, error: RunnerEr
 
 def main() -> None:
     """Run one session's strategy until it is over."""
+    log.hook_uncaught()
     args = msgspec.json.decode(sys.argv[1], type=ChildArgs)
     settings = read_login(args.login_descriptor, Settings.from_environment())
     log.configure(settings, f"strategy.{args.session}", to_file=args.log_to_file)
@@ -76,7 +78,7 @@ def main() -> None:
         uvloop.run(_run(args, settings))
     except RunnerError as error:
         log.get("strategy").error("the session's strategy ends", session=args.session, reason=str(error))
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{masked(str(error))}\n")
         # A role that was lost while strategy code ran is owned by another process, as one that was never had.
         sys.exit(AlreadyOwned.exit_code if isinstance(error, OwnershipLost) else error.exit_code)
 

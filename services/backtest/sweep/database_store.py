@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from live_runner.services.backtest.sweep.rows import COLUMNS, Row
 from live_runner.services.backtest.sweep.store import Header, check_same
-from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.postgres.database import connect, migrate, unavailable
 
 __all__ = ["DatabaseStore"]

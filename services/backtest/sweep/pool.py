@@ -26,6 +26,7 @@ from live_runner.contracts.errors import DataError, OurFault
 from live_runner.services.backtest.sweep.job import Job, Market, carry_out
 from live_runner.services.backtest.sweep.plan import Setting
 from live_runner.services.backtest.sweep.rows import Row, other_row
+from live_runner.services.runtime.config.masking import masked
 
 __all__ = ["ATTEMPTS_MAX", "Pool", "work"]
 
@@ -169,7 +170,7 @@ class Pool:
             worker.held.popleft()
             worker.since_s = time.monotonic()
             self._ahead = AHEAD if received["seconds"] < SHORT_S else 1
-            yield received
+            yield received | {"message": masked(received["message"])}
 
     def _ready(self, worker: _Worker, market_hash: str) -> None:
         worker.is_ready, worker.since_s, self._failed_starts = True, time.monotonic(), 0

@@ -202,7 +202,7 @@ def _sync_interval(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> Finding:
-    from live_runner.services.runtime.config.settings import masked
+    from live_runner.services.runtime.config.masking import masked
 
     if settings.timescale_dsn is None:
         return Finding("database", "ok", "not running; `run` starts an embedded one, or set TIMESCALE_DSN")

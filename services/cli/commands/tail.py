@@ -86,17 +86,18 @@ def _print(stream_seq: int, subject: str, data: bytes, session: str | None, as_j
     from live_runner.contracts import codec
     from live_runner.contracts.errors import MessageError
     from live_runner.services.cli.output import print_json
+    from live_runner.services.runtime.config.masking import masked, masked_values
 
     if session is not None and session not in subject.split("."):
         return
     try:
-        fields: dict[str, Any] = msgspec.to_builtins(codec.read(subject, data))
+        fields: dict[str, Any] = masked_values(msgspec.to_builtins(codec.read(subject, data)))
     except MessageError as error:
         unreadable = {"stream_seq": stream_seq, "subject": subject, "bytes": len(data), "unreadable": error.what}
         if as_json:
             print_json(unreadable)
         else:
-            typer.echo(f"{stream_seq} {subject} is not a valid message ({len(data)} bytes): {error.what}")
+            typer.echo(masked(f"{stream_seq} {subject} is not a valid message ({len(data)} bytes): {error.what}"))
         return
     if as_json:
         print_json({"stream_seq": stream_seq, "subject": subject, **fields})

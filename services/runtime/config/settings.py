@@ -19,21 +19,23 @@
 
 The names of NATS are those of its own command line. They matter with NATS_URL alone: the embedded server is
 ours. ``NATS_TOKEN_FILE`` and ``TIMESCALE_DSN_FILE`` name files that hold the secret instead. Secrets are
-never part of a printed text: ``repr`` leaves them out, and ``masked`` takes them out of an address.
+never part of a printed text: ``repr`` leaves them out, and ``masked`` (masking.py) takes those of all settings out of
+any text.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast
 
 from live_runner.contracts.errors import ConfigError
+from live_runner.services.runtime.config.masking import masked, of_address, remember
 
-__all__ = ["DEFAULT_HOME", "LogFormat", "LogLevel", "NatsSettings", "NatsSync", "SessionChoice", "Settings", "masked"]
+__all__ = ["DEFAULT_HOME", "LogFormat", "LogLevel", "NatsSettings", "NatsSync", "SessionChoice", "Settings"]
 
 DEFAULT_HOME: Final = ".live-runner"
 
@@ -56,31 +58,6 @@ _STRATEGIES_LIMIT: Final = 100_000
 _DSN: Final = re.compile(
     r"postgres(ql)?://(?:[^\s%]|%[0-9a-fA-F]{2})+|\w+\s*=\s*(?:'(?:\\.|[^'\\])*'|[^\s']+)(?:\s+\w+\s*=\s*(?:'(?:\\.|[^'\\])*'|[^\s']+))*"
 )
-_SPACE: Final = re.compile(r"(\s+)")
-_END_OF_USER: Final = re.compile(r"[:/?#]")
-_URL_TOKEN: Final = re.compile(r"(?P<scheme>(?:nats|tls|ws|wss)://)(?P<token>[^:/?#@\s]+)@")
-_KEY_PASSWORD: Final = re.compile(r"(?P<key>\b(?:ssl)?password\s*=\s*)(?:'(?:\\.|[^'\\])*'|[^\s&]+)", re.IGNORECASE)
-
-
-def masked(text: str) -> str:
-    """The text with the passwords and tokens of addresses in it replaced by ``***``."""
-    if "://" in text:
-        text = "".join(map(_masked_word, _SPACE.split(text)))
-    text = _URL_TOKEN.sub(r"\g<scheme>***@", text)
-    return _KEY_PASSWORD.sub(r"\g<key>***", text)
-
-
-def _masked_word(word: str) -> str:
-    """A word without the password of the address in it: what is between ``user:`` and the last ``@``."""
-    # By hand and not by one expression, which would try each place of a long word anew.
-    last = word.rfind("@")
-    at = word.find("://")
-    while 0 <= at < last:
-        end = _END_OF_USER.search(word, at + 3)
-        if end is not None and end[0] == ":" and end.start() < last:
-            return f"{word[: end.end()]}***{word[last:]}"
-        at = word.find("://", at + 3)
-    return word
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +110,17 @@ class Settings:
     strategies_max: int = STRATEGIES_DEFAULT
     sessions: SessionChoice = "all"
 
+    def __post_init__(self) -> None:
+        """What is secret in them is masked from here on."""
+        remember(self.nats_token, *of_address(self.nats_url), *of_address(self.timescale_dsn))
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, *, home: Path | None = None) -> Settings:
         """The settings that the environment gives; ``home`` from the command line goes over it."""
         env = os.environ if environ is None else environ
         nats = {field: env.get(name) or "" for field, name in _OF_YOUR_NATS.items()} if env.get("NATS_URL") else {}
         _check_nats(nats)
+        remember(env.get("PGPASSWORD"), *_of_proxies(env))
         return cls(
             home=(home or Path(env.get("LIVE_RUNNER_HOME") or DEFAULT_HOME)).expanduser().absolute(),
             nats_url=env.get("NATS_URL") or None,
@@ -211,6 +193,13 @@ _OF_YOUR_NATS: Final = {
 }
 """Settings of a NATS server that is not the embedded one, and the variable of each."""
 _DOMAIN: Final = re.compile(r"[^\s.*>]+")
+
+
+def _of_proxies(env: Mapping[str, str]) -> Iterator[str]:
+    """The logins of the proxies that libraries take from the environment."""
+    for name, value in env.items():
+        if name.lower().endswith("_proxy"):
+            yield from of_address(value if "://" in value else f"http://{value}")
 
 
 def _check_nats(nats: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from live_runner.contracts.errors import BusUnavailable, ConfigError
+from live_runner.services.runtime.config.masking import remember
 from live_runner.services.runtime.config.settings import NatsSync
 from live_runner.services.runtime.embedded.files import rotate, write_private
 from live_runner.services.runtime.embedded.process import Process, Program
@@ -78,6 +79,7 @@ def start_nats(folder: Path, *, sync: NatsSync = "default", port: int = 0) -> Na
             remedy="End the live-runner that owns it, or choose another folder with --home",
         )
     name, token = f"live-runner-{secrets.token_hex(8)}", secrets.token_urlsafe(24)
+    remember(token)
     program = Program(
         name="nats",
         # Every path below is relative to the folder: a path in its configuration would need NATS's own escapes.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from live_runner.contracts.errors import DatabaseUnavailable
+from live_runner.services.runtime.config.masking import remember
 from live_runner.services.runtime.embedded import launch
 from live_runner.services.runtime.embedded.files import rotate, write_private
 from live_runner.services.runtime.embedded.process import Process, Program, is_alive, wait_until_gone
@@ -215,7 +216,9 @@ def _password(folder: Path, file: str = "password") -> str:
     path = folder / file
     if not path.exists():
         write_private(path, secrets.token_urlsafe(24))
-    return path.read_text(encoding="utf-8").strip()
+    password = path.read_text(encoding="utf-8").strip()
+    remember(password)
+    return password
 
 
 def _make_data(folder: Path, programs: Path, user: tuple[int, int] | None, password: str) -> None:

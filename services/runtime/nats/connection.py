@@ -34,6 +34,7 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
 from live_runner.contracts.errors import ConfigError
+from live_runner.services.runtime.config.masking import remember
 from live_runner.services.runtime.config.settings import NatsSettings
 
 __all__ = ["Connection", "Deliver", "header_block", "open_connection"]
@@ -410,6 +411,7 @@ def _check_seed(variable: str, path: str, form: re.Pattern[bytes]) -> None:
         found = form.search(Path(path).read_bytes())
         if found is None:
             raise ValueError("it has not the form of one")
+        remember(found["seed"].decode())
         nkeys.from_seed(bytearray(found["seed"])).wipe()
     except (OSError, ValueError, nkeys.NkeysError) as error:
         what = "a `.creds` file" if variable == "NATS_CREDS" else "a file with an NKEY seed"

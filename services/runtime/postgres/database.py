@@ -20,7 +20,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from live_runner.contracts.errors import ConfigError, DatabaseUnavailable, OurFault
-from live_runner.services.runtime.config.settings import masked
+from live_runner.services.runtime.config.masking import masked
 
 __all__ = [
     "CONNECT_TIMEOUT_S",

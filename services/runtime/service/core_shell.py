@@ -47,6 +47,7 @@ from live_runner.contracts.messages import (
     Stopped,
 )
 from live_runner.contracts.sequence import Sequences, Verdict
+from live_runner.services.runtime.config.masking import masked_values
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event, pass_over
 from live_runner.services.runtime.nats.publisher import Publisher
@@ -412,7 +413,7 @@ async def send_beat(bus: Bus, role: str, session: str, instance: str, progress: 
     """Tell how far this role is; lost beats matter to nobody."""
     await bus.send(
         subjects.beat(role, session),
-        msgspec.msgpack.encode({"role": role, "session": session, "instance": instance, **progress}),
+        msgspec.msgpack.encode({"role": role, "session": session, "instance": instance, **masked_values(progress)}),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from live_runner.contracts.errors import ConfigError
+from live_runner.services.runtime.config.masking import masked_values
 from live_runner.services.runtime.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ class Health:
         path = words[1].split(b"?")[0]
         if path == b"/health":
             is_well, facts = self._check()
-            body = json.dumps({"service": self._service, "healthy": is_well, **facts}, default=str).encode()
+            shown = masked_values({"service": self._service, "healthy": is_well, **facts})
+            body = json.dumps(shown, default=str).encode()
             return 200 if is_well else 503, _JSON, body + b"\n"
         if path == b"/metrics" and self.registry is not None:
             from prometheus_client import generate_latest

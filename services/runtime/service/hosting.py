@@ -22,6 +22,7 @@ import msgspec
 from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Announced, JoinDeclined, Stopped
+from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of
@@ -166,7 +167,7 @@ class Host:
         await bus.flush()
 
     async def _beat_trouble(self, bus: Bus, session: str, trouble: str) -> None:
-        beat = {"role": self._role, "session": session, "trouble": trouble}
+        beat = {"role": self._role, "session": session, "trouble": masked(trouble)}
         await bus.send(subjects.beat(self._role, session), msgspec.msgpack.encode(beat))
 
     async def _on_lifecycle(self, bus: Bus, message: Message) -> None:
@@ -275,7 +276,7 @@ class Host:
 
     async def _beat_fatal(self, bus: Bus, announced: Announced, error: RunnerError) -> None:
         """Show whoever follows the session that it cannot go on; its incident may be of a process before this one."""
-        fatal = {"code": error.code, "message": str(error)}
+        fatal = {"code": error.code, "message": masked(str(error))}
         beat = {"role": self._role, "session": announced.session, "instance": instance_name(self._role), "fatal": fatal}
         while self._is_wanted(announced) and not bus.lost.done():
             await asyncio.sleep(FATAL_BEAT_EVERY_S)

@@ -1,8 +1,8 @@
 """Structured logs: an event in English words with fields, one JSON object per line.
 
 A service that ``run`` started writes to ``<home>/logs/<service>.log``; one that stands alone writes
-to stderr, readable on a terminal and JSON elsewhere. Passwords inside addresses are masked in
-every field, whoever logs them.
+to stderr, readable on a terminal and JSON elsewhere. Secrets are masked in every field, whoever logs
+them, and in the traceback of what nobody catches.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import traceback
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.config.settings import Settings, masked
+from live_runner.services.runtime.config.masking import masked, masked_values
+from live_runner.services.runtime.config.settings import Settings
 
-__all__ = ["Logger", "configure", "get", "log_path", "session_lines"]
+__all__ = ["Logger", "configure", "get", "hook_uncaught", "log_path", "session_lines", "write_traceback"]
 
 FILE_BYTES_MAX: Final = 50 * 1024 * 1024
 """A log file is turned over at this size."""
@@ -117,6 +120,18 @@ def configure(settings: Settings, service: str, *, to_file: bool = False) -> Non
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def hook_uncaught() -> None:
+    """Print the traceback of an error that nobody catches without the secrets in it, also of a thread's."""
+    sys.excepthook = lambda _kind, error, _trace: write_traceback(error)
+    threading.excepthook = lambda found: None if found.exc_value is None else write_traceback(found.exc_value)
+    sys.unraisablehook = lambda found: None if found.exc_value is None else write_traceback(found.exc_value)
+
+
+def write_traceback(error: BaseException) -> None:
+    """To stderr, masked."""
+    sys.stderr.write(masked("".join(traceback.format_exception(error))))
+
+
 def _handler(path: Path | None) -> logging.Handler:
     if path is None:
         return logging.StreamHandler(sys.stderr)
@@ -157,13 +172,13 @@ class _Console(logging.Formatter):
         """Called by logging."""
         fields = _fields_of(record, self._service)
         time, level, event = fields.pop("time"), fields.pop("level"), fields.pop("event")
-        traceback = fields.pop("exception", None)
+        trace = fields.pop("exception", None)
         shown = f"{level:<8}"
         if self._in_colour:
             shown = f"{_COLOURS.get(level, '')}{shown}{_PLAIN}"
         values = " ".join(f"{name}={value}" for name, value in fields.items())
         line = f"{time} {shown} {event:<{_EVENT_WIDTH}} {values}"
-        return line if traceback is None else f"{line}\n{traceback}"
+        return line if trace is None else f"{line}\n{trace}"
 
 
 def _fields_of(record: logging.LogRecord, service: str) -> dict[str, Any]:
@@ -179,10 +194,4 @@ def _fields_of(record: logging.LogRecord, service: str) -> dict[str, Any]:
         fields["exception"] = logging.Formatter().formatException(record.exc_info)
     if record.stack_info:
         fields["stack"] = record.stack_info
-    return {name: _masked(value) for name, value in fields.items()}
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return masked(value)
-    return masked(str(value)) if isinstance(value, BaseException) else value
+    return {name: masked_values(value) for name, value in fields.items()}

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import OwnershipLost, RunnerError, ServiceUnavailable, TheirFault
-from live_runner.contracts.messages import Event, Incident, JoinDeclined, Owned
+from live_runner.contracts.messages import Command, Event, Incident, JoinDeclined, Owned, Stopped, VenueCall
 from live_runner.contracts.numbering import Numbering
+from live_runner.services.runtime.config.masking import masked_values
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.nats.publisher import Guard
@@ -27,6 +28,10 @@ __all__ = ["AlreadyOwned", "Ownership", "refuse_if_alive"]
 LIVENESS_TIMEOUT_S: Final = 1.0
 LIVENESS_TRIES: Final = 2
 """An owner that is connected but silent for so many tries in a row is taken for paused."""
+
+
+_TEXTS: Final = frozenset({Command, Incident, JoinDeclined, Stopped, VenueCall})
+"""Messages with text that may be of anybody's making: errors, reasons, tracebacks."""
 
 
 class AlreadyOwned(TheirFault):
@@ -73,6 +78,8 @@ class Ownership:
     def note[E: Event](self, kind: type[E], *, cause: str = "", event_ns: int | None = None, **fields: Any) -> E:
         """The next observation of this epoch, at the wall clock's time unless another is given."""
         at_ns = time.time_ns() if event_ns is None else event_ns
+        if kind in _TEXTS:
+            fields = masked_values(fields)
         return self._numbering.make(kind, cause=cause, event_ns=at_ns, **fields)
 
     def refusal(self, error: RunnerError, *, announcement: str) -> JoinDeclined:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.runtime.config.settings import Settings, masked
+from live_runner.services.runtime.config.masking import masked
+from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.strategy.login import read_login, without_login, write_login
 
 
