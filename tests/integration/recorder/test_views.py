@@ -21,7 +21,7 @@ from fix_recorder import MINUTE_NS, START_NS, Numbered, bar_sets, publish, recor
 
 from live_runner.contracts import messages as m
 from live_runner.contracts.config import Fills
-from live_runner.services.runtime.postgres import archive
+from live_runner.services.runtime.postgres import archive, database
 
 if TYPE_CHECKING:
     from session_world import World
@@ -225,7 +225,8 @@ def test_the_views_give_the_answers_worked_out_by_hand(recorded: str) -> None:
         (Decimal("1004.4"),),
     ]
     assert rows(recorded, f"select equity, equity_max, equity_min from equity_by_hour {of_story} order by hour") == [
-        (Decimal("1006.5"), Decimal("1006.5"), Decimal("999.9")),
+        (Decimal("999.9"), Decimal("999.9"), Decimal("999.9")),
+        (Decimal("1006.5"), Decimal("1006.5"), Decimal("1006.5")),
         (Decimal("1004.4"), Decimal("1004.4"), Decimal("1004.4")),
     ]
 
@@ -356,3 +357,31 @@ def test_the_bar_that_closes_at_midnight_counts_to_the_day_in_which_it_lies(
 
     asyncio.run(run())
     assert rows(dsn, "select day::text from pnl_by_day where session = 'test'") == [(str(day),)]
+
+
+def test_a_mark_on_the_hour_counts_to_the_hour_in_which_its_bar_lies(dsn: str) -> None:
+    """Raw rows; of two marks at one close, the last decision's fills between them, the later one counts."""
+    marks = [
+        ("00:59:59", 100, 5),
+        ("01:00:00", 90, 7),
+        ("01:00:00", 95, 6),
+        ("01:00:01", 97, 8),
+        ("01:30:00", 120, 1),
+        ("02:00:00", 110, 2),
+        ("03:00:00", 111, 3),
+    ]
+    database.migrate(dsn)
+    insert = "insert into equity select 'hours', %s, 0,0,0, %s, 0,0,0,0, %s, 0,0,0, 'open', 0, '', '', '', %s"
+    with psycopg.connect(dsn) as connection:
+        for stream_seq, (time, equity, exposure) in enumerate(marks, 1):
+            connection.execute(insert, (f"2024-01-01T{time}Z", equity, exposure, stream_seq))
+    hours = "hour at time zone 'UTC', equity, equity_max, equity_min, exposure_max"
+    expected = [("00:00", 95, 100, 90, 7), ("01:00", 110, 120, 97, 8), ("02:00", 111, 111, 111, 3)]
+
+    found = rows(dsn, f"select {hours} from equity_by_hour where session = 'hours' order by hour")
+
+    assert [(f"{hour:%H:%M}", *values) for hour, *values in found] == expected
+    kept = next(one.sql for one in database.load_migrations() if one.name == "0010_hours_kept")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(kept.replace("drop materialized view", "drop materialized view if exists").encode())
+    assert rows(dsn, f"select {hours} from equity_by_hour_kept where session = 'hours' order by hour") == found
