@@ -103,7 +103,8 @@ class FollowedSession:
         self.playing_since_s: float | None = None
         """Monotonic time at which the manifest was in the log."""
         self.was_under_way = False
-        self._strategy_failure = ""
+        self._incidents: dict[str, str] = {}
+        """The message of the session's first incident of each code."""
         self._reader: Reader | None = None
         self._troubled: dict[str, float] = {}
         """Since when a role has been telling of trouble, monotonic seconds."""
@@ -162,6 +163,7 @@ class FollowedSession:
         self._is_ours = True
         if state.stopped is not None:
             self.stopped_seq = state.stopped[0]
+            await self._read_incidents(bus, announced_seq)
             return state.stopped[1]
         undo = await bus.on(subjects.beat("*", self.session), self._on_beat)
         beat = asyncio.create_task(self._beat(bus))
@@ -187,7 +189,7 @@ class FollowedSession:
 
     def failure(self, stopped: Stopped) -> StrategyError | None:
         """The error of a session that its strategy ended before its time; None for any other."""
-        return failure(self._announced, stopped, self._strategy_failure)
+        return failure(self._announced, stopped, self._incidents)
 
     # -- beginning -----------------------------------------------------------------------------
 
@@ -313,13 +315,28 @@ class FollowedSession:
                     raise refused(event)
                 if isinstance(event, Incident):
                     self._view.incident(event)
-                    if event.code == "strategy_failed":
-                        self._strategy_failure = self._strategy_failure or event.message
+                    self._incidents.setdefault(event.code, event.message)
                     if event.severity == "fatal" and message.stream_seq > self._ignored_before:
                         raise fatal(event)
         finally:
             await reader.close()
         raise BusUnavailable("The session's log ended", remedy="Check that NATS runs")
+
+    async def _read_incidents(self, bus: Bus, announced_seq: int) -> None:
+        """Those of a session that stopped while nobody followed it: they say why."""
+        subject = subjects.event_subject("ops.incident", self.session)
+        if await bus.last_seq_of(subject) < announced_seq:
+            return
+        reader = await bus.reader([subject], announced_seq)
+        try:
+            async for message in reader:
+                event = event_of(message)
+                if isinstance(event, Incident):
+                    self._incidents.setdefault(event.code, event.message)
+                if message.pending == 0:
+                    break
+        finally:
+            await reader.close()
 
     def _check_trouble(self, role: str, trouble: str) -> None:
         """Show trouble once; what lasts ``STUCK_LIMIT_S`` ends the run."""

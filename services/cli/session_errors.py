@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from live_runner.contracts import errors
@@ -10,8 +11,10 @@ from live_runner.contracts.messages import Announced, Incident, JoinDeclined, St
 
 __all__ = ["RefusedInLogError", "SessionStuckError", "cannot_go_on", "failure", "fatal", "refused", "stuck"]
 
-ENDED_BY_STRATEGY: Final = "ended by strategy"
-"""Reason of ``stopped`` when strategy code failed and the configuration says to stop then."""
+FAILED: Final = "strategy_failed"
+"""Code of the incident of a failed call; it ends the session where the configuration says so."""
+GIVEN_UP: Final = "strategy_given_up"
+"""Code of the incident after which the session is ended where it is."""
 
 
 class RefusedInLogError(SessionRefused):
@@ -71,21 +74,23 @@ def cannot_go_on(session: str, code: str, message: str, **fields: Any) -> Runner
     )
 
 
-def failure(announced: Announced, stopped: Stopped, incident: str) -> StrategyError | None:
-    """The error of a session that its strategy ended before its time; ``incident`` is about its code."""
+def failure(announced: Announced, stopped: Stopped, incidents: Mapping[str, str]) -> StrategyError | None:
+    """The error of a session that its strategy ended before its time; None for one that ended otherwise.
+
+    ``incidents`` has the message of the session's first incident by code.
+    """
     session, strategy = announced.session, announced.strategy
-    if stopped.reason.startswith("aborted by "):
+    if GIVEN_UP in incidents:
         return StrategyError(
             f"The session {session} was {stopped.reason.rstrip('.')}",
             remedy="Fix the strategy (or raise limits.decide_timeout_s if it only is slow) and run it as a new session",
             session=session,
             strategy=strategy,
         )
-    if stopped.reason == ENDED_BY_STRATEGY:
-        why = incident or "its code raised"
+    if FAILED in incidents and announced.config["strategy"]["on_error"] == "stop":
         return StrategyError(
             f"The session {session} was ended because the strategy {strategy} failed (strategy.on_error is "
-            f"stop): {why.rstrip('.')}",
+            f"stop): {incidents[FAILED].rstrip('.')}",
             remedy="Fix the strategy and run it as a new session; the traceback is in the session's incident",
             session=session,
             strategy=strategy,
