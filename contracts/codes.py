@@ -189,17 +189,24 @@ INCIDENTS: Final = {
         "An event is stored in the log only: its values do not fit the tables.",
         "`live-runner tail` and `replay` still read it; report it.",
     ),
+    "numbers_voided": Code(
+        "The stream refused an event of a core (it was full) and took later ones; those are void, and recovery has "
+        "published all of them anew, in order. `session.voided` names the numbers.",
+        "Nothing is lost. Raise the limit of the stream, or look for what fills it.",
+    ),
     "report_kept": Code(
         "A venue's report changes nothing: it is late, doubled, not about an order of the session, or impossible.",
         "Compare the order with the venue's own record of it.",
     ),
     "sequence_ahead": Code(
-        "A number of a source comes before the one that is next: somebody else published it, or messages are missing. "
-        "Every reader leaves it out and waits for the next one.",
-        "Check that nothing else publishes on the session's subjects.",
+        "A number of a source comes before the one that is next: the stream refused that one (`numbers_voided` "
+        "follows), somebody else published it, or messages are missing. Every reader leaves it out and waits for the "
+        "next one.",
+        "None where `numbers_voided` follows; else check that nothing else publishes on the session's subjects.",
     ),
     "sequence_gap": Code(
-        "Numbers of a source are missing. As a fatal incident of a service: it will not go on from such a log.",
+        "Numbers of a source are missing: what a service observed while the stream was full. As a fatal incident of a "
+        "service: it will not go on from such a log.",
         "Look at who else writes to the stream, and at its limits; keep the data folder and report it.",
     ),
     "sequence_repeated": Code(

@@ -64,6 +64,7 @@ __all__ = [
     "Timer",
     "Unknown",
     "VenueCall",
+    "Voided",
 ]
 
 
@@ -362,6 +363,19 @@ class Snapshot(Event, frozen=True, kw_only=False, tag="session.snapshot"):
     core_seq: int
     state_hash: str
     bytes: int
+
+
+class Voided(Event, frozen=True, kw_only=False, tag="session.voided"):
+    """The stream refused an output of a core and took later ones: what stands of these numbers before here is void.
+
+    Published once by recovery, before the same numbers come again in order.
+    """
+
+    role: str
+    from_seq: int
+    """The number that was refused: the next one that counts, and the first one after this message."""
+    to_seq: int
+    """The last number that stands in the log before this message."""
 
 
 class Timer(Event, frozen=True, kw_only=False, tag="session.timer"):

@@ -8,7 +8,10 @@ from typing import Final
 
 from live_runner.contracts.ids import CORE_ROLES
 
-__all__ = ["SKIPPED_MAX", "Sequences", "Verdict"]
+__all__ = ["IN_FLIGHT_MAX", "SKIPPED_MAX", "Sequences", "Tail", "Verdict", "Voids"]
+
+IN_FLIGHT_MAX: Final = 512
+"""Messages of one publisher that may wait for their acknowledgement: no number comes earlier than by so many."""
 
 SKIPPED_MAX: Final = 1_000
 """Numbers that a shell may skip at once. A core skips none: a later number of it is not its own, or came too early."""
@@ -77,3 +80,48 @@ class Sequences:
         if key in self._unsure or (not self._is_whole and key not in self._last):
             return True
         return key[1] not in CORE_ROLES and skipped <= SKIPPED_MAX
+
+
+class Tail:
+    """The numbers of one core that the log holds before their time, as far as no ``voided`` names them.
+
+    A publisher has many messages under way. When the stream refuses one of them (it is full) and takes a smaller one
+    behind it, the log has a hole in the core's numbers. No reader takes what stands beyond the hole; recovery names
+    it by ``voided`` and publishes the same numbers anew, the refused one first.
+    """
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+
+    def came_early(self, seq: int, awaited: int) -> None:
+        """A number that stands in the log while ``awaited`` is the next one; far above it is somebody else's."""
+        if 0 < seq - awaited < IN_FLIGHT_MAX:
+            self._numbers.add(seq)
+
+    def voided(self, from_seq: int, to_seq: int) -> None:
+        """The log names these numbers: those of them that came so far need no other name."""
+        self._numbers = {seq for seq in self._numbers if not from_seq <= seq <= to_seq}
+
+    def span(self, awaited: int, last: int | None = None) -> tuple[int, int] | None:
+        """First and last number to void; None when nothing from ``awaited`` to ``last`` stands before its time."""
+        beyond = [seq for seq in self._numbers if seq > awaited and (last is None or seq <= last)]
+        return (awaited, max(beyond)) if beyond else None
+
+
+class Voids:
+    """The ``voided`` messages of one core, for readers that do not have its log from the first number on."""
+
+    __slots__ = ("_ranges",)
+
+    def __init__(self) -> None:
+        self._ranges: list[tuple[int, int, int]] = []
+
+    def add(self, place: int, from_seq: int, to_seq: int) -> None:
+        """One at this place of the log."""
+        self._ranges.append((place, from_seq, to_seq))
+
+    def cover(self, place: int, seq: int) -> bool:
+        """Whether the number at this place is void: it stands before a message that names it."""
+        return any(place < at and from_seq <= seq <= to_seq for at, from_seq, to_seq in self._ranges)

@@ -20,6 +20,7 @@ from live_runner.contracts.messages import Event
 
 __all__ = [
     "DOMAINS",
+    "PER_ROLE",
     "SESSION_PATTERN",
     "STREAM",
     "STREAM_SUBJECTS",
@@ -46,6 +47,8 @@ SESSION_PATTERN: Final = "[a-z0-9][a-z0-9_-]{0,47}"
 """A session's name as a regular expression: it is a token of every subject."""
 _SESSION: Final = re.compile(SESSION_PATTERN)
 _UNSAFE: Final = re.compile(r"[^a-z0-9_-]+")
+PER_ROLE: Final = frozenset({"owned", "snapshot", "voided"})
+"""Of the session's events those with a role behind the session in their subject."""
 _PER_SYMBOL: Final = frozenset({"gap", "bar_revised"})
 _TOKENS_MAX: Final = 10_000
 _symbol_tokens: Final[dict[str, str]] = {}
@@ -91,13 +94,13 @@ def of(event: Event) -> str:
     if domain == "order" or name in _PER_SYMBOL:
         symbol: str = event.symbol  # type: ignore[attr-defined]  # each order and gap message has one; a test walks them
         return event_subject(type_, event.session, symbol)
-    if name in ("owned", "snapshot"):
-        return owned(event.session, event.role, name)  # type: ignore[attr-defined]  # both have a role
+    if name in PER_ROLE:
+        return owned(event.session, event.role, name)  # type: ignore[attr-defined]  # each of them has a role
     return event_subject(type_, event.session)
 
 
 def owned(session: str, role: str, name: str = "owned") -> str:
-    """Where the epochs (or snapshots) of one role stand: ``session.evt.owned.<session>.<role>``."""
+    """Where the epochs (or snapshots, or voided numbers) of one role stand: ``session.evt.owned.<session>.<role>``."""
     return f"session.evt.{name}.{session}.{role}"
 
 
@@ -115,7 +118,7 @@ def of_type(type_: str, session: str = "*") -> tuple[str, ...]:
     """Filters for one type of event, of one session or of all."""
     stem = event_subject(type_, session)
     domain, _, name = type_.partition(".")
-    if domain == "order" or name in _PER_SYMBOL or name in ("owned", "snapshot"):
+    if domain == "order" or name in _PER_SYMBOL or name in PER_ROLE:
         return (f"{stem}.*",)
     return (stem,)
 

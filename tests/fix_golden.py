@@ -155,6 +155,7 @@ _SAMPLES: list[m.Event] = [
         bytes=4096,
         **_core("execution.shell", 2),
     ),
+    m.Voided(role=_EXECUTION, from_seq=15_001, to_seq=15_004, **_core("execution.shell", 2)),
     m.Timer(role=_EXECUTION, name="expire", due_ns=_CLOSE_NS, **_core("execution.shell", 3)),
     m.Stopped(
         reason="feed_ended",

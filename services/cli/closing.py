@@ -22,6 +22,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.runtime.service.hosting import instance_name
 from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.runtime.service.voiding import void_rest
 
 if TYPE_CHECKING:
     from live_runner.services.runtime.config.settings import Settings
@@ -95,6 +96,7 @@ async def close(bus: Bus, session: str, author: str, reason: str) -> int:
     try:
         if (found := await _end(bus, session)) is not None:
             return found
+        await void_rest(bus, ownership)
         return await bus.publish(ownership.note(Stopped, reason=f"closed by {author}: {reason}", summary={}))
     finally:
         await ownership.release()

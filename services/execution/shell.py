@@ -16,7 +16,7 @@ import msgspec
 
 from live_runner.contracts import subjects
 from live_runner.contracts.engine import check_engine
-from live_runner.contracts.errors import CommandRefused, RunnerError
+from live_runner.contracts.errors import BusUnavailable, CommandRefused, RunnerError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     Announced,
@@ -25,6 +25,7 @@ from live_runner.contracts.messages import (
     Decided,
     Denied,
     Event,
+    Executed,
     FeedEnded,
     Filled,
     Finished,
@@ -74,6 +75,7 @@ class ExecutionShell(CoreShell):
     inputs = frozenset({Started, BarSet, FeedEnded, Decided, Finished, Command, Report, Timer})
     domains = ("session", "market", "strategy", "ops")
     last_output = Stopped
+    acted_on = (Executed,)
 
     def __init__(self, bus: Bus, announced: Announced, instance: str, folder: Path) -> None:
         super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
@@ -137,6 +139,7 @@ class ExecutionShell(CoreShell):
             ) from error
         if not request.author.strip():
             raise CommandRefused(f"The {name} command names no author", remedy="Give its author")
+        await self._publisher.flush()  # a command behind an output that was refused would be in the log all the same
         command = self.ownership.note(
             Command,
             # Time in a simulated market is the market's: the close that was settled last.
@@ -146,7 +149,14 @@ class ExecutionShell(CoreShell):
             reason=request.reason[:REASON_LENGTH_MAX],
         )
         await self._publisher.publish(command)
-        await self._publisher.flush()
+        try:
+            await self._publisher.flush()
+        except RunnerError as error:
+            raise BusUnavailable(
+                f"It is not known whether the {name} command is in the log: {error.what}",
+                remedy=f"See `live-runner status`, and give the command again if it is not: {error.remedy}",
+                session=self.session,
+            ) from error
         return command.id
 
     async def folded(self, event: Event, effects: Sequence[Any], *, is_recovered: bool) -> None:

@@ -2,7 +2,8 @@
 
 A recording is an iterable of wire bytes in stream order, from the database, the stream or a bundle.
 What a reader cannot see from one event alone is checked here: that every source counts from 1 without
-a gap, that ids are what source and number make them, and that all events are of one session.
+a gap (but for what a service observed while the stream was full), that ids are what source and number
+make them, and that all events are of one session.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from live_runner.contracts.errors import MessageError
 from live_runner.contracts.ids import CORE_ROLES, event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
-from live_runner.contracts.messages import Announced, Event, Started
+from live_runner.contracts.messages import Announced, Event, Started, Voided
+from live_runner.contracts.sequence import IN_FLIGHT_MAX
 from live_runner.contracts.subjects import is_session
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.strategies import loader
@@ -29,6 +31,8 @@ __all__ = ["CORES", "Recording", "Wire", "check_announced"]
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 _FEED: Final = frozenset({"market.bar_set", "market.feed_ended"})
+_SHELL: Final = ".shell."
+"""In the name of a source that numbers what one process observed."""
 
 type Wire = bytes | tuple[int, bytes]
 """Wire bytes of one event, alone or with its stream sequence."""
@@ -55,6 +59,12 @@ class Recording:
         """Messages of a type that this build does not know and that no core of it said; they are passed over."""
         self.ahead = 0
         """Messages with a number that their core had not reached yet; they are passed over."""
+        self.voided = 0
+        """Those of them that a ``voided`` names: the stream had refused the number before them."""
+        self.lost = 0
+        """Observations of services that the stream refused, by the numbers that are missing."""
+        self._lost_at: dict[str, int] = {}
+        """By source the first of them."""
         self._last: dict[str, int] = {}
         self._awaited: dict[str, tuple[int, int]] = {}
         """By core the number that is next and the first one that came before it."""
@@ -63,6 +73,8 @@ class Recording:
         self._bars = BarSequence()
         self._refusals: dict[str, MessageError] = {}
         """By source why the event that had the next number was not taken, until one of that number is."""
+        self._early: dict[str, list[int]] = {}
+        """By core the numbers that came before their time and that no ``voided`` names yet."""
         self._marks: dict[str, tuple[bytes, int]] = {}
 
     def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
@@ -100,6 +112,7 @@ class Recording:
         if head.seq > last + 1 and head.source in CORE_ROLES:
             # Somebody else's, if the number in between still comes or the session is over; a hole otherwise.
             self.ahead += 1
+            self._early.setdefault(head.source, []).append(head.seq)
             if not self.stopped:
                 self._awaited.setdefault(head.source, (last + 1, head.seq))
             return None
@@ -108,6 +121,8 @@ class Recording:
             return None
         self._check_number(head, last)
         self.passed(head.source, head.seq, stopped=head.type == "session.stopped")
+        if head.type == "session.voided":
+            self._void(wire)
         return head
 
     def _takes(self, wire: bytes, head: Head) -> bool:
@@ -178,8 +193,12 @@ class Recording:
             self.started = event
             self._bars.follow(event)
 
-    def check_whole(self, *, partial: bool = False) -> None:
-        """Whether it begins with its manifest and, unless ``partial``, ends with its stop."""
+    def check_whole(self, *, partial: bool = False, is_cut_short: bool = False) -> None:
+        """Whether it begins with its manifest and, unless ``partial``, ends with its stop.
+
+        ``is_cut_short`` is a session that was closed or aborted: a core of it may have had no chance to publish anew
+        what the stream had refused.
+        """
         if not self.events:
             raise RecordingError("The recording is empty", remedy="Check the session's name", reason="empty")
         if self.announced is None or self.started is None:
@@ -199,7 +218,8 @@ class Recording:
                     id=error.fields.get("id", ""),
                 ) from error
         for source, (expected, got) in self._awaited.items():
-            raise _hole(source, expected, got)
+            if not is_cut_short or got - expected >= IN_FLIGHT_MAX:
+                raise _hole(source, expected, got)
         if not self.stopped and not partial:
             raise RecordingError(
                 f"The recording of {self.session} ends after {self.events} events, before the session stopped",
@@ -208,9 +228,28 @@ class Recording:
                 events=self.events,
             )
 
+    def _void(self, wire: bytes) -> None:
+        """The numbers that the stream took behind one that it refused need no other explanation."""
+        event = codec.decode(wire)
+        assert isinstance(event, Voided), "the envelope says so"
+        early = self._early.get(event.role, [])
+        kept = [seq for seq in early if not event.from_seq <= seq <= event.to_seq]
+        self.ahead -= len(early) - len(kept)
+        self.voided += len(early) - len(kept)
+        self._early[event.role] = kept
+        if not any(seq > event.from_seq for seq in kept):
+            self._awaited.pop(event.role, None)
+
     def _check_number(self, head: Head, last: int) -> None:
-        if head.seq != last + 1:
+        if head.seq != last + 1 and _SHELL in head.source and head.seq - last <= IN_FLIGHT_MAX:
+            # The stream refused what a service had observed and took later ones; nobody can publish that anew.
+            self.lost += head.seq - last - 1
+            self._lost_at.setdefault(head.source, last + 1)
+        elif head.seq != last + 1:
             raise _hole(head.source, last + 1, head.seq)
+        lost_at = self._lost_at.get(head.source, head.seq)
+        if head.seq - lost_at >= IN_FLIGHT_MAX:  # a process that is refused gets no further
+            raise _hole(head.source, lost_at, head.seq)
         if head.id != event_id(head.session, head.source, head.seq):
             raise RecordingError(
                 f"Number {head.seq} of {head.source} has id {head.id}: the recording was changed",
@@ -224,7 +263,8 @@ class Recording:
 def _hole(source: str, expected: int, got: int) -> RecordingError:
     return RecordingError(
         f"Source {source} goes from number {expected - 1} to {got}: events are missing from the recording",
-        remedy="Read the recording again from the database or the stream",
+        remedy="Where its stream was full, start its services again, which publish what it refused; otherwise read the "
+        "recording again from the database or the stream",
         reason="gap",
         source=source,
         expected=expected,

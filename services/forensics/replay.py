@@ -91,7 +91,7 @@ def replay(
             run.recording.head(wire)
         else:
             run.fold(wire)
-    run.recording.check_whole(partial=partial)
+    run.recording.check_whole(partial=partial, is_cut_short=run.aborted or run.closed)
     if not run.broken:
         run.finish(partial=partial)
     return run.result(platform, engine_hash)
@@ -294,6 +294,12 @@ class _Replay:
             notes.append(f"{self.recording.doubled} events are in the recording twice; the second one was ignored")
         if self.recording.unknown:
             notes.append(f"{self.recording.unknown} messages are of types that this build does not know; passed over")
+        if self.recording.voided:
+            notes.append(
+                f"{self.recording.voided} messages are void: the stream had refused one before them; they come again"
+            )
+        if self.recording.lost:
+            notes.append(f"{self.recording.lost} observations of services are missing: the stream refused them")
         if self.recording.ahead:
             notes.append(f"{self.recording.ahead} messages have a number before its time; passed over")
         if self.recording.refused:

@@ -45,6 +45,8 @@ class SessionLog:
         self._market: list[bytes] = []
         self._outputs: dict[str, list[bytes]] = {source: [] for source in CORES}
         self._feed_ended: FeedEnded | None = None
+        self._is_closed = False
+        """Ended from outside, as it was."""
         self._place = _Place()
         for wire in self.recording.pieces(events):
             head = self.recording.head(wire)
@@ -52,7 +54,7 @@ class SessionLog:
                 canonical = codec.canonical(wire)
                 self.wires.append(canonical)
                 self._sort(head, canonical)
-        self.recording.check_whole(partial=partial)
+        self.recording.check_whole(partial=partial, is_cut_short=self._is_closed or bool(self.aborts))
 
     @property
     def aborts(self) -> list[CommandAt]:
@@ -117,6 +119,8 @@ class SessionLog:
     def _sort(self, head: Head, wire: bytes) -> None:
         if head.type in _MANIFEST:
             self.recording.manifest(wire)
+        elif head.type == "session.stopped" and head.source not in CORES:
+            self._is_closed = True
         elif head.source == "market_data":
             self._market.append(wire)
             self.sets += head.type == "market.bar_set"

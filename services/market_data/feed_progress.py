@@ -48,8 +48,10 @@ class FeedProgress:
     def take(self, message: Message) -> Event | None:
         """Fold one message of the log; its event, None for one to pass over."""
         event = event_of(message)
-        if event is None:
-            return None
+        return None if event is None else self.take_event(message, event)
+
+    def take_event(self, message: Message, event: Event) -> Event | None:
+        """The same for a message that was read already."""
         try:
             self.fold(event)
         except MessageError as error:
@@ -80,7 +82,7 @@ class FeedProgress:
 
     def _own(self, event: Event) -> None:
         if self.seq and event.seq != self.seq + 1:
-            return  # read already, or somebody else's: our own numbers have no hole
+            return  # before its time, or somebody else's: our own numbers have no hole
         if event.seq != self.seq + 1:
             self._bars.forget()  # what came before has left the stream
         self._bars.refuse(event)

@@ -27,17 +27,19 @@ from live_runner.contracts.messages import (
     VenueCall,
 )
 from live_runner.contracts.numbering import Numbering, bar_hash
+from live_runner.contracts.sequence import Tail
 from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import last_event
+from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
 from live_runner.services.runtime.service.engine_facts import build_facts
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.runtime.service.voiding import publish_void, read_voids
 
 if TYPE_CHECKING:
     from live_runner.services.market_data.core.sets import Item
@@ -74,6 +76,8 @@ class MarketDataShell:
         self._paused = False
         self._trouble = ""
         self._has_refused = False
+        self._has_published = False
+        self._tail = Tail()
         self._ownership: Ownership
         self._publisher: Publisher
         self._numbering: Numbering
@@ -118,11 +122,17 @@ class MarketDataShell:
             async for message in reader:
                 if message.stream_seq >= self._ownership.stream_seq:
                     break
-                event = self._progress.take(message)
+                event = event_of(message)
+                if event is None or event.source == self.role:
+                    continue  # our own ones were read alone: here one may stand before its time
+                self._progress.fold(event)
                 if isinstance(event, Joined | JoinDeclined) and event.role == self.role:
                     has_joined = True
         finally:
             await reader.close()
+        span = self._tail.span(self._progress.seq + 1)
+        if span is not None:
+            await publish_void(self._publisher, self._ownership, self.role, *span)
         self._numbering = Numbering(self.session, self.role, seq=self._progress.seq, hashing=False)
         self._log.info("ready", epoch=self._ownership.epoch, sets=self._progress.number)
         return has_joined
@@ -130,13 +140,20 @@ class MarketDataShell:
     async def _recover_own(self, stream_seq: int) -> int:
         """Fold our own events alone, by their numbers; where the last bar set is, or ``stream_seq`` without one."""
         filters = subjects.of_domains(("market",), self.session)
-        reader = await self.bus.reader((*filters, self._ownership.guard.subject), stream_seq)
+        owned = self._ownership.guard.subject, self._ownership.stream_seq
+        voids = await read_voids(self.bus, self.session, self.role, owned, stream_seq)
+        reader = await self.bus.reader((*filters, owned[0]), stream_seq)
         try:
             async for message in reader:
                 if message.stream_seq >= self._ownership.stream_seq:
                     break
-                number = self._progress.number
-                self._progress.take(message)
+                event = event_of(message)
+                if event is None or event.source != self.role or voids.cover(message.stream_seq, event.seq):
+                    continue
+                number, awaited = self._progress.number, self._progress.seq + 1
+                if awaited > 1:
+                    self._tail.came_early(event.seq, awaited)
+                self._progress.take_event(message, event)
                 stream_seq = message.stream_seq if self._progress.number != number else stream_seq
         finally:
             await reader.close()
@@ -216,6 +233,7 @@ class MarketDataShell:
             await self._await_last_decision()
         if progress.aborted:
             return
+        await self._publisher.flush()
         await self._publisher.publish(
             self._numbering.make(
                 FeedEnded,
@@ -236,6 +254,10 @@ class MarketDataShell:
             event = msgspec.structs.replace(event, hash=bar_hash(self._progress.hash, event))
             self._progress.published(event)
         await self._publisher.publish(event)
+        if not self._has_published:
+            # Alone: a stream that refuses it again, or the first one of the session, takes none behind it.
+            self._has_published = True
+            await self._publisher.flush()
 
     async def _may_publish(self, item: Item, pace: Pace) -> bool:
         """Wait for the decision before this item, for the recorder and for the clock; False to end."""

@@ -37,6 +37,7 @@ from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership, refuse_if_alive
+from live_runner.services.runtime.service.voiding import void_rest
 from live_runner.services.strategy.child_args import ChildArgs
 from live_runner.services.strategy.login import without_login, write_login
 from live_runner.services.strategy.output import keep_output
@@ -261,6 +262,7 @@ class StrategyService:
             else:
                 note = ownership.note(Incident, severity="error", code="strategy_given_up", message=str(error))
                 await bus.publish(note)
+                await void_rest(bus, ownership, ("strategy",))
                 for command in ("stop", "abort"):
                     await self._command(bus, ownership, command, f"{announced.strategy} was given up. {why}")
         finally:

@@ -56,7 +56,7 @@ def _events() -> Iterator[tuple[str, type[Event]]]:
 def _subject(type_: str) -> str:
     last = subjects.of_type(type_, "SESSION")[0].split(".")
     if last[-1] == "*":
-        last[-1] = ROLE.upper() if type_ in ("session.owned", "session.snapshot") else SYMBOL.upper()
+        last[-1] = ROLE.upper() if type_.partition(".")[2] in subjects.PER_ROLE else SYMBOL.upper()
     return ".".join(last)
 
 

@@ -1,7 +1,8 @@
 """One bounded window for publishing in order, with one reply inbox.
 
 Messages of one session leave in order on one connection; up to ``WINDOW`` of them wait for their
-acknowledgement. The first error acknowledgement fails the publisher: nothing is sent after it.
+acknowledgement. The first error acknowledgement fails the publisher: nothing is sent after it. What was under
+way by then may still be taken, so the stream can hold later messages without the refused one (contracts/sequence.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from nats.aio.subscription import Subscription
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, MessageError, OwnershipLost, RunnerError
 from live_runner.contracts.messages import Event
+from live_runner.contracts.sequence import IN_FLIGHT_MAX
 from live_runner.services.runtime.nats.connection import Connection, header_block
 
 __all__ = [
@@ -31,7 +33,7 @@ __all__ = [
     "refusal",
 ]
 
-WINDOW: Final = 512
+WINDOW: Final = IN_FLIGHT_MAX
 """Messages that may wait for their acknowledgement."""
 ACK_TIMEOUT_S: Final = 10.0
 WRONG_LAST_SEQUENCE: Final = 10071

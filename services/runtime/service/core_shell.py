@@ -7,7 +7,8 @@ There is one way to start, whether for the first time or after a kill:
 2. restore the last snapshot that the log names, if any;
 3. fold the inputs after it up to the own ``owned`` event, and compare each output with the stored one
    by number, id and canonical bytes: a difference stops the session with ``determinism_violation``;
-4. publish the outputs that are missing;
+4. publish the outputs that are missing: where the stream refused one of them and took later ones, a ``voided``
+   names those first, and the refused one goes alone, so that a stream that refuses it again takes none behind it;
 5. go on with what comes in.
 
 Inputs are folded strictly in stream order and never handed to the core directly.
@@ -45,8 +46,9 @@ from live_runner.contracts.messages import (
     Snapshot,
     Started,
     Stopped,
+    Voided,
 )
-from live_runner.contracts.sequence import Sequences, Verdict
+from live_runner.contracts.sequence import Sequences, Tail, Verdict
 from live_runner.services.runtime.config.masking import masked_values
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event, pass_over
@@ -56,6 +58,7 @@ from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.engine_facts import build_facts
 from live_runner.services.runtime.service.ownership import Ownership
 from live_runner.services.runtime.service.stored_snapshot import StoredSnapshot, unpack
+from live_runner.services.runtime.service.voiding import publish_void
 
 __all__ = ["CoreShell", "send_beat"]
 
@@ -73,6 +76,8 @@ class CoreShell:
     """Id of the announcement that is answered."""
     last_output: type[Event]
     """After this output (or ``stopped``) the shell is done."""
+    acted_on: tuple[type[Event], ...] = ()
+    """Outputs by which others go on without reading every number before: they leave when those are acknowledged."""
 
     def __init__(self, bus: Bus, session: str, core: Core, instance: str) -> None:
         self.bus = bus
@@ -88,6 +93,8 @@ class CoreShell:
         self._bars = BarSequence()
         self._awaited: dict[str, int] = {}
         """By source the number that is still to come after a later one came too early."""
+        self._tail = Tail()
+        self._has_published = False
         self._snapshot_every = _DEFAULT_SNAPSHOT_EVERY
         self._snapshot_object = ""
         self._sets_since_snapshot = 0
@@ -165,11 +172,29 @@ class CoreShell:
             await self._answer()
         if produced:
             self.log.info("missing outputs were published", count=len(produced), first=produced[0].id)
+        await self._void()
         for event in produced:
-            await self._publisher.publish(event)
-            if isinstance(event, (self.last_output, Stopped)):
-                self._ended.set()
+            await self._publish_output(event)
         self.log.info("ready", epoch=self.ownership.epoch, core_seq=self.core.seq)
+
+    async def _void(self) -> None:
+        """Name the outputs that the stream took behind one that it refused: once, and before they come anew."""
+        awaited = self._numbers.last(self.session, self.core.source) + 1
+        span = self._tail.span(awaited, self.core.seq)
+        if span is not None:
+            await publish_void(self._publisher, self.ownership, self.role, *span)
+
+    async def _publish_output(self, event: Event) -> None:
+        """Publish the next output: the first of this process alone, and what others act on after those before it."""
+        is_last = isinstance(event, (self.last_output, Stopped))
+        if is_last or isinstance(event, self.acted_on):
+            await self._publisher.flush()
+        await self._publisher.publish(event)
+        if not self._has_published:
+            self._has_published = True
+            await self._publisher.flush()
+        if is_last:
+            self._ended.set()
 
     async def _check_manifest(self, start_seq: int) -> None:
         """Refuse what another engine recorded: neither its snapshot nor its events are for these rules to read."""
@@ -205,13 +230,21 @@ class CoreShell:
     ) -> None:
         # A core never sees when something was recorded: its state must be the same in every run.
         event = canonical_event_of(message)
-        if event is None or not self._verdict(event, message).is_new:
+        if event is None:
+            return
+        verdict = self._verdict(event, message)
+        if verdict is Verdict.AHEAD and event.source == self.core.source:
+            self._tail.came_early(event.seq, self._numbers.last(self.session, event.source) + 1)
+        if not verdict.is_new:
             return
         if event.source == self.core.source:
             if event.seq >= first_new:
                 stored.append((event.seq, event.id, codec.canonical(message.data)))
             if isinstance(event, (self.last_output, Stopped)):
                 self._ended.set()
+        elif isinstance(event, Voided):
+            if event.role == self.role:
+                self._tail.voided(event.from_seq, event.to_seq)
         elif isinstance(event, Joined | JoinDeclined):
             self._has_joined = self._has_joined or event.role == self.role
         elif isinstance(event, Incident) and event.source.startswith(f"{self.role}.shell"):
@@ -254,9 +287,7 @@ class CoreShell:
         await self.folded(event, effects, is_recovered=False)
         for effect in effects:
             if isinstance(effect, Event):
-                await self._publisher.publish(effect)
-                if isinstance(effect, (self.last_output, Stopped)):
-                    self._ended.set()
+                await self._publish_output(effect)
         if isinstance(event, Stopped):
             self._ended.set()
         if isinstance(event, BarSet):

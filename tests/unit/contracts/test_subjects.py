@@ -15,6 +15,7 @@ from live_runner.contracts.messages import Event
         ("session.announced", "session.evt.announced.demo"),
         ("session.owned", "session.evt.owned.demo.execution"),
         ("session.snapshot", "session.evt.snapshot.demo.execution"),
+        ("session.voided", "session.evt.voided.demo.execution"),
         ("session.refused", "session.evt.refused.demo"),
         ("market.bar_set", "market.evt.bar_set.demo"),
         ("market.gap", "market.evt.gap.demo.btc-usdt-usdt"),

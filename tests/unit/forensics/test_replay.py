@@ -9,7 +9,20 @@ import pytest
 
 from live_runner.contracts import codec
 from live_runner.contracts.config import Limits
-from live_runner.contracts.messages import BarSet, Command, Decided, Event, FeedEnded, Filled, Settled, Started, Stopped
+from live_runner.contracts.messages import (
+    BarSet,
+    Command,
+    Decided,
+    Event,
+    FeedEnded,
+    Filled,
+    Incident,
+    Settled,
+    Started,
+    Stopped,
+    Voided,
+)
+from live_runner.contracts.sequence import IN_FLIGHT_MAX
 from live_runner.services.backtest.loop import CommandAt
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.services.forensics.replay import replay
@@ -268,6 +281,64 @@ def test_a_number_far_ahead_is_passed_over(events: list[Event]) -> None:
 
     assert result.agrees
     assert "3 messages have a number before its time; passed over" in result.notes
+
+
+def _with_hole(events: list[Event]) -> list[Event]:
+    """As far as a stream took it that refused an event of execution in the middle and not the two behind it."""
+    at = _index(events, Settled, 40)
+    own = [event for event in events[at:] if event.source == "execution"]
+    return [*events[:at], *own[1:3]]
+
+
+def _note[E: Event](kind: type[E], seq: int, **fields: Any) -> E:
+    source = "execution.shell.2"
+    return kind(**fields, id=f"test/{source}/{seq}", session="test", source=source, seq=seq, event_ns=0)
+
+
+def test_what_is_void_is_named_and_what_came_too_early_otherwise_is_a_hole(events: list[Event]) -> None:
+    """R06 as long as nobody has named it; a session that was closed or aborted had nobody left who would."""
+    at = _index(events, Settled, 40)
+    hole = _with_hole(events)
+    void = _note(Voided, 1, role="execution", from_seq=events[at].seq, to_seq=hole[-1].seq)
+    closed = _note(Stopped, 1, reason="closed by somebody", summary={})
+    abort = _note(Command, 1, command="abort", author="somebody", reason="")
+
+    assert _refused(_wires(hole), partial=True) == "gap"
+    assert replay(_wires([*hole, void]), partial=True).agrees
+    assert replay(_wires([*hole, closed])).agrees
+    assert replay(_wires([*hole, abort]), partial=True).agrees
+    assert replay(_wires([*hole, void, _note(Stopped, 2, reason="closed by somebody", summary={})])).agrees
+    whole = replay(_wires([*hole, void, *events[at:]]))
+    assert whole.agrees
+    assert whole.notes == ["2 messages are void: the stream had refused one before them; they come again"]
+
+
+def test_observations_that_a_full_stream_refused_are_counted_and_others_that_are_missing_are_a_hole(
+    events: list[Event],
+) -> None:
+    """R06 a process whose messages are refused gets no further than what it has under way."""
+    notes = [
+        _note(Incident, seq, severity="warning", code="a", message="b") for seq in (1, 2, *range(5, 3 + IN_FLIGHT_MAX))
+    ]
+    more = _note(Incident, 3 + IN_FLIGHT_MAX, severity="warning", code="a", message="b")
+
+    result = replay(_wires([*events[:20], *notes, *events[20:]]))
+
+    assert result.agrees
+    assert result.notes == ["2 observations of services are missing: the stream refused them"]
+    assert _refused(_wires([*events[:20], *notes, more, *events[20:]])) == "gap"
+    assert _refused(_wires([*events[:20], notes[0], more, *events[20:]])) == "gap"
+
+
+def test_what_is_void_does_not_count_when_it_differs(events: list[Event]) -> None:
+    """R06 a feed that goes on live may have newer bars to tell than the ones that nobody took."""
+    at = _index(events, Settled, 40)
+    *before, first, last = _with_hole(events)
+    void = _note(Voided, 1, role="execution", from_seq=events[at].seq, to_seq=last.seq)
+
+    log = [*before, msgspec.structs.replace(first, event_ns=5), last, void, *events[at:]]
+
+    assert replay(_wires(log)).agrees
 
 
 def test_a_message_of_an_unknown_type_is_passed_over(events: list[Event]) -> None:

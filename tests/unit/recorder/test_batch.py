@@ -20,7 +20,7 @@ from live_runner.services.recorder.core.session_rows import SESSION_KINDS
 from live_runner.services.recorder.core.tables import TABLES
 
 EPOCH_NS = 1_700_000_000_000_000_000
-WITHOUT_TABLE = {m.Executed, m.FeedEnded, m.Finished, m.Owned, m.Timer}
+WITHOUT_TABLE = {m.Executed, m.FeedEnded, m.Finished, m.Owned, m.Timer, m.Voided}
 """Steps of the protocol that the log has and nobody asks for in a table."""
 
 
