@@ -23,7 +23,7 @@ DEADLINE_S = 60.0
 
 
 def test_a_standby_starts_no_process_and_takes_over_when_the_owner_has_gone(
-    bus_factory: BusFactory, tmp_path: Path
+    bus_factory: BusFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(home=tmp_path, nats_url=bus_factory.url)
     # A process of a strategy logs there as soon as it runs.
@@ -36,8 +36,11 @@ def test_a_standby_starts_no_process_and_takes_over_when_the_owner_has_gone(
             owner = await Ownership.take(bus, "mine", "strategy", "owner")
             standby = StrategyService(settings, log_to_file=True)
             for _ in range(3):
-                with pytest.raises(AlreadyOwned):
-                    await standby.run_session(bus, given, seq)
+                # The owner is in this loop: what holds it up for LIVENESS_TIMEOUT_S would make it count as paused.
+                with monkeypatch.context() as patient:
+                    patient.setattr("live_runner.services.runtime.service.ownership.LIVENESS_TIMEOUT_S", DEADLINE_S)
+                    with pytest.raises(AlreadyOwned):
+                        await standby.run_session(bus, given, seq)
             assert not log.exists()
             await owner.release()
             taking_over = asyncio.create_task(standby.run_session(bus, given, seq))
