@@ -14,7 +14,7 @@ from refusals import Log, Player, Refusals, as_live, events, read_log
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.codec import Head
-from live_runner.contracts.errors import BusUnavailable, ServiceUnavailable
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost, ServiceUnavailable
 from live_runner.contracts.ids import CORE_ROLES
 from live_runner.contracts.messages import (
     Announced,
@@ -24,6 +24,7 @@ from live_runner.contracts.messages import (
     Finished,
     Gap,
     Incident,
+    Owned,
     Settled,
     Snapshot,
     Started,
@@ -37,7 +38,7 @@ from live_runner.services.forensics.recording import Recording
 from live_runner.services.forensics.replay import replay
 from live_runner.services.recorder.core.batch import Packer
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.publisher import StreamFull
+from live_runner.services.runtime.nats.publisher import Publisher, StreamFull
 from live_runner.services.runtime.service.ownership import Ownership
 from live_runner.services.runtime.service.voiding import void_rest
 
@@ -384,5 +385,35 @@ def test_a_feed_that_left_a_gap_behind_what_is_void_goes_on_with_the_next_number
         numbers = [codec.decode(data).seq for data in taken(log)["market_data"]]
         assert numbers == list(range(1, len(said) + 2))
         assert isinstance(events(log)[-1], FeedEnded)
+
+    play(bus_factory, work)
+
+
+@pytest.mark.parametrize("role", ["execution", "strategy"])
+def test_a_role_that_is_taken_over_in_the_middle_of_a_window_leaves_no_hole(
+    bus_factory: BusFactory, player: Player, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    """All that the old owner sends after the new one's first event is refused: nothing is void, and nothing doubled."""
+    publish = Publisher.publish_bytes
+    source = f"{role}.shell.2"
+    owned = Owned(role, "another", 2, id=f"test/{source}/1", session="test", source=source, seq=1, event_ns=0)
+
+    async def publish_bytes(publisher: Publisher, subject: str, canonical: bytes) -> None:
+        head = codec.head(canonical)
+        if (head.source, head.seq) == (role, 4):
+            taken_over = codec.stamp(codec.encode(owned), 1)
+            publisher._connection.publish_direct(subjects.of(owned).encode(), taken_over, b"", b"")
+        await publish(publisher, subject, canonical)
+
+    async def work(bus: Bus) -> None:
+        undisturbed = await player.play(bus)
+        await player.prepare(bus, role, undisturbed)
+        with monkeypatch.context() as patched:
+            patched.setattr(Publisher, "publish_bytes", publish_bytes)
+            with pytest.raises(OwnershipLost, match="has another owner now"):
+                await player.run(bus, role, 1)
+        assert of_role(await read_log(bus), role)[-1].seq == 3
+        await player.keep(bus, role)
+        assert check(await read_log(bus), undisturbed) == []
 
     play(bus_factory, work)
