@@ -1,7 +1,8 @@
-"""Hyperliquid: prices have the decimals that the size leaves over, of six (perpetuals) or eight (spot)."""
+"""Hyperliquid: prices have the decimals that the size leaves over, of six (perpetuals) or eight (spot); ids are 128 bits."""
 
 from __future__ import annotations
 
+from live_runner.services.venues.client_ids import WORDED, CcxtCall, ClientIds
 from live_runner.services.venues.profile import Precision, VenueProfile, decimals_of, power_of_ten
 
 __all__ = ["PROFILE"]
@@ -11,4 +12,25 @@ def _tick_size(precision: Precision) -> str:
     return power_of_ten((6 if precision.is_contract else 8) - decimals_of(precision.amount))
 
 
-PROFILE = VenueProfile(tick_size=_tick_size)
+_ID = {"clientOrderId": WORDED}
+_PLACE = CcxtCall("create_order", ("c",), {"params": _ID})
+_FETCH = CcxtCall("fetch_order", ("oid",), {"id": "", "params": _ID})
+_CANCEL = CcxtCall("cancel_order", ("cloid",), {"id": "", "params": _ID})
+
+PROFILE = VenueProfile(
+    tick_size=_tick_size,
+    client_ids=ClientIds(
+        alphabet="0-9a-fx",
+        length_max=34,
+        prefix="0x",
+        suffix="0000",
+        calls={
+            "place": _PLACE,
+            "place_trigger": _PLACE,
+            "fetch": _FETCH,
+            "fetch_trigger": _FETCH,
+            "cancel": _CANCEL,
+            "cancel_trigger": _CANCEL,
+        },
+    ),
+)

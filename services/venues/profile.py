@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from live_runner.services.venues.client_ids import ClientIds
+
 __all__ = ["FINEST_STEP", "Precision", "VenueProfile", "decimals_of", "grid", "power_of_ten"]
 
 FINEST_STEP: Final = "0.00000001"
@@ -52,3 +54,5 @@ class VenueProfile:
     # Currencies and margin pairs are nothing that market data needs, and ask for keys.
     options: Mapping[str, Any] = field(default_factory=lambda: {"fetchCurrencies": False, "fetchMargins": False})
     """ccxt's ``options``, below those of the configuration."""
+    client_ids: ClientIds | None = None
+    """Client order ids at the venue; None where nobody has looked: no order can be sent there."""

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from live_runner.services.venues import bitfinex, bithumb, hyperliquid
+from live_runner.services.venues import (
+    binanceusdm,
+    bingx,
+    bitfinex,
+    bitget,
+    bithumb,
+    bybit,
+    gate,
+    hyperliquid,
+    krakenfutures,
+    okx,
+)
 from live_runner.services.venues.profile import VenueProfile
 
 __all__ = ["PROFILES", "profile_of"]
 
-PROFILES: Final = {"bitfinex": bitfinex.PROFILE, "bithumb": bithumb.PROFILE, "hyperliquid": hyperliquid.PROFILE}
+PROFILES: Final = {
+    "binanceusdm": binanceusdm.PROFILE,
+    "bingx": bingx.PROFILE,
+    "bitfinex": bitfinex.PROFILE,
+    "bitget": bitget.PROFILE,
+    "bithumb": bithumb.PROFILE,
+    "bybit": bybit.PROFILE,
+    "gate": gate.PROFILE,
+    "hyperliquid": hyperliquid.PROFILE,
+    "krakenfutures": krakenfutures.PROFILE,
+    "okx": okx.PROFILE,
+}
 _DEFAULT: Final = VenueProfile()
 
 

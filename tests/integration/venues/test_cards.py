@@ -18,7 +18,8 @@ from live_runner.services.venues.calls import Caller, VenueClock
 from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 from live_runner.services.venues.ccxt_venue import CcxtVenue
 from live_runner.services.venues.port import VenueBusy, VenueSilent
-from live_runner.services.venues.registry import PROFILES
+from live_runner.services.venues.profile import VenueProfile
+from live_runner.services.venues.registry import PROFILES, profile_of
 
 VENUES = sorted({*PROFILES, "binance", "binanceusdm", "bybit", "gate", "kraken", "kucoin", "okx"})
 """Those with a profile of their own, and some that do as most venues do."""
@@ -100,7 +101,7 @@ def test_recorded_markets_are_inside_the_bounds_and_on_their_own_grid(shared_dat
         seen.add(rules.venue)
         if rules.precision_mode == "tick_size":
             assert (Fraction(rules.amount_precision) / Fraction(rules.lot_size)).denominator == 1
-            if rules.venue not in PROFILES:
+            if profile_of(rules.venue).tick_size is VenueProfile().tick_size:
                 assert (Fraction(rules.price_precision) / Fraction(rules.tick_size)).denominator == 1
 
     assert {"bitfinex", "hyperliquid"} <= seen

@@ -1,0 +1,32 @@
+"""Kraken Futures: one kind of id for all orders; ccxt looks up and cancels by the venue's own id only."""
+
+from __future__ import annotations
+
+from live_runner.services.venues.client_ids import OURS, CcxtCall, ClientIds
+from live_runner.services.venues.profile import VenueProfile
+
+__all__ = ["PROFILE"]
+
+_PLACE = CcxtCall("create_order", ("cliOrdId",), {"params": {"clientOrderId": OURS}})
+# fetch_order and cancel_order always send an id of the venue's beside it, "None" where there is none.
+_FETCH = CcxtCall("fetch_orders", ("cliOrdIds",), {"params": {"cliOrdIds": OURS}})
+_CANCEL = CcxtCall(
+    "cancel_orders",
+    ("batchOrder.cliOrdId",),
+    {"ids": [], "params": {"batchOrder": [{"order": "cancel", "cliOrdId": OURS}]}},
+)
+
+PROFILE = VenueProfile(
+    client_ids=ClientIds(
+        alphabet="0-9A-Za-z_-",
+        length_max=100,
+        calls={
+            "place": _PLACE,
+            "place_trigger": _PLACE,
+            "fetch": _FETCH,
+            "fetch_trigger": _FETCH,
+            "cancel": _CANCEL,
+            "cancel_trigger": _CANCEL,
+        },
+    )
+)
