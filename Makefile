@@ -85,7 +85,7 @@ bench: setup  ## the table of speeds, each beside its floor of the same run; QUI
 lock: setup  ## resolve the packages anew (in an environment of the oldest Python)
 	infra/lock-requirements
 
-pages: setup  ## make the pages anew that are made from the code: docs/codes.md, events.md, order_life.svg
+pages: setup  ## make the pages anew that are made from the code: docs/client_ids.md, codes.md, events.md, order_life.svg
 	$(BIN)/python -m tests.pages
 
 up: ## the whole paper stack in containers, when it is healthy

@@ -20,7 +20,7 @@ PROFILE = VenueProfile(
             "place": CcxtCall("create_order", _FIELDS, {"params": _ID}),
             "place_trigger": _TRIGGER,
             "fetch": NoCall(
-                "fetch_order sends an orderId whatever it is given, \"None\" or an empty one beside the client's id"
+                'fetch_order sends an orderId whatever it is given, "None" or an empty one beside the client\'s id'
             ),
             "fetch_trigger": _TRIGGER,
             "cancel": CcxtCall("cancel_order", _FIELDS, {"id": "", "params": _ID}),

@@ -21,9 +21,7 @@ PROFILE = VenueProfile(
             "place": _PLACE,
             "place_trigger": _PLACE,
             "fetch": CcxtCall("fetch_open_orders", _FIELDS, {"params": {"orderLinkId": OURS}}),
-            "fetch_trigger": CcxtCall(
-                "fetch_open_orders", _FIELDS, {"params": {"orderLinkId": OURS, "trigger": True}}
-            ),
+            "fetch_trigger": CcxtCall("fetch_open_orders", _FIELDS, {"params": {"orderLinkId": OURS, "trigger": True}}),
             "cancel": _CANCEL,
             "cancel_trigger": _CANCEL,
         },

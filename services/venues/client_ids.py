@@ -1,8 +1,8 @@
-"""Our client order ids at a venue: how they are worded there, and what ccxt is given to place, look up and cancel by them.
+"""Our client order ids at a venue: how they are worded there, and by which ccxt calls an order is named by them.
 
 Data and text, no call. Most venues take the id as it is; where ccxt sends it under another name than the venue reads,
 the arguments here are those with which its own request builder sends the right one. Each venue's table stands in its
-profile and is shown request by request in tests/unit/venues/test_client_ids.py; docs/client_ids.md is made from it.
+profile and is shown request by request in tests/property/test_client_ids.py; docs/client_ids.md is made from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Hyperliquid: prices have the decimals that the size leaves over, of six (perpetuals) or eight (spot); ids are 128 bits."""
+"""Hyperliquid: prices have the decimals that the size leaves over, of six (perpetuals) or eight (spot).
+
+Client order ids are 128 bits.
+"""
 
 from __future__ import annotations
 

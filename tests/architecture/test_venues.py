@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 NAMED = re.compile(r"\b(ccxt|binance\w*|bitfinex|bithumb|bybit|hyperliquid|kraken|okx|polymarket)\b", re.IGNORECASE)
 SOURCE = ("contracts/config.py", "ccxt")
 """A value of ``market.source``, which users write."""
-LIBRARY = {"calls.py", "ccxt_markets.py", "client_ids.py", "ccxt_venue.py", "funding.py", "port.py", "profile.py", "registry.py"}
+LIBRARY = {
+    "calls.py",
+    "ccxt_markets.py",
+    "client_ids.py",
+    "ccxt_venue.py",
+    "funding.py",
+    "port.py",
+    "profile.py",
+    "registry.py",
+}
 SEEDED = ("simulation", "simulated_symbols", "randomness")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from pages import code_tables, event_reference, order_life
+from pages import client_id_tables, code_tables, event_reference, order_life
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "client_ids.md": client_id_tables.page,
     "codes.md": code_tables.page,
     "events.md": event_reference.page,
     "order_life.svg": order_life.drawing,

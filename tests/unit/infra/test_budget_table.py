@@ -26,6 +26,7 @@ def test_each_test_counts_for_the_budget_that_names_its_file(tmp_path: Path) -> 
     assert [(line[-4:] if "(" in "".join(line) else line[-2:]) for line in lines[1:]] == [
         ["(8)", "1", "40", "180"],
         ["(9)", "2", "4", "300"],
+        ["(10)", "0", "0", "240"],
         ["1", "10"],
     ]
 
