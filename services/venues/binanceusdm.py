@@ -13,8 +13,7 @@ _OF_TRIGGER = {"id": "", "params": {**_ID, "trigger": True}}
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        alphabet=".A-Z:/a-z0-9_-",
-        length_max=36,
+        takes="[.A-Z:/a-z0-9_-]{1,36}",
         calls={
             "place": CcxtCall("create_order", ("newClientOrderId",), {"params": _ID}),
             "place_trigger": CcxtCall("create_order", ("clientAlgoId",), {"params": _ID}),

@@ -13,8 +13,7 @@ _TRIGGER = NoCall("the venue takes a client order id with limit and market order
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        alphabet="0-9A-Za-z_",
-        length_max=40,
+        takes="[0-9A-Za-z_]{1,40}",
         stored_in_lower_case=True,
         calls={
             "place": CcxtCall("create_order", _FIELDS, {"params": _ID}),

@@ -13,9 +13,8 @@ _PLACE = CcxtCall("create_order", _FIELDS, {"params": _ID})
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        # ccxt's table of its errors has 50 characters (40305); the alphabet is that of other ids in its documentation.
-        alphabet="0-9A-Za-z_:#-",
-        length_max=50,
+        # 50: from its error 40305, as ccxt quotes it; the characters are those of other ids in its documentation.
+        takes="[0-9A-Za-z_:#-]{1,50}",
         calls={
             "place": _PLACE,
             "place_trigger": _PLACE,

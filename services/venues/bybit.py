@@ -15,8 +15,7 @@ _CANCEL = CcxtCall("cancel_order", _FIELDS, {"id": None, "params": {"orderLinkId
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        alphabet="0-9A-Za-z_-",
-        length_max=36,
+        takes="[0-9A-Za-z_-]{1,36}",
         calls={
             "place": _PLACE,
             "place_trigger": _PLACE,

@@ -60,14 +60,14 @@ class NoCall:
 class ClientIds:
     """What one venue makes of client order ids."""
 
-    alphabet: str
-    """The characters that it takes, as inside the brackets of a regular expression."""
-    length_max: int
-    """Of the worded id."""
+    takes: str
+    """The ids that it takes, as a regular expression of the whole."""
     calls: Mapping[Operation, CcxtCall | NoCall]
     prefix: str = ""
     suffix: str = ""
     stored_in_lower_case: bool = False
+    unparsed: tuple[str, ...] = ()
+    """Fields of an answer that hold the id and that ccxt's parser passes over."""
 
     def worded(self, client_order_id: str) -> str:
         """Our id as the venue writes it."""
@@ -86,6 +86,12 @@ class ClientIds:
             return ""
         bare = named.removeprefix(self.prefix).removesuffix(self.suffix)
         return bare if _OURS.fullmatch(bare) else ""
+
+    def of_order(self, order: Mapping[str, Any]) -> str:
+        """Our id out of an order as ccxt's parser gives it; "" for a stranger's."""
+        info = order.get("info")
+        more = [info.get(name) for name in self.unparsed] if isinstance(info, Mapping) else []
+        return next(filter(None, map(self.ours, [order.get("clientOrderId"), *more])), "")
 
     def call(self, operation: Operation, client_order_id: str) -> CcxtCall | NoCall:
         """The call for this order, its id filled in."""

@@ -14,8 +14,7 @@ _BY_NUMBER = NoCall(
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        alphabet="0-9A-Za-z_.-",
-        length_max=30,
+        takes="t-[0-9A-Za-z_.-]{1,28}",
         prefix="t-",
         calls={
             "place": CcxtCall("create_order", ("text",), {"params": {"clientOrderId": OURS}}),

@@ -18,8 +18,7 @@ _CANCEL = CcxtCall(
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        alphabet="0-9A-Za-z_-",
-        length_max=100,
+        takes="[0-9A-Za-z_-]{1,100}",
         calls={
             "place": _PLACE,
             "place_trigger": _PLACE,

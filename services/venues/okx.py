@@ -13,8 +13,8 @@ _OF_TRIGGER = {"id": "", "params": {**_ID, "trigger": True}}
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
-        alphabet="0-9A-Za-z",
-        length_max=32,
+        takes="[0-9A-Za-z]{1,32}",
+        unparsed=("algoClOrdId",),
         calls={
             "place": CcxtCall("create_order", ("clOrdId",), {"params": _ID}),
             # Both: without a clOrdId ccxt writes a random one of its own beside ours.

@@ -36,13 +36,12 @@ def page() -> str:
         "program's.",
         "",
         *table(
-            ["venue", "worded", "characters", "at most", "stored"],
+            ["venue", "worded", "the venue takes", "stored"],
             (
                 [
                     name,
                     f"`{ids.worded('<id>')}`",
-                    f"`[{ids.alphabet}]`",
-                    str(ids.length_max),
+                    f"`{ids.takes}`",
                     "in lower case" if ids.stored_in_lower_case else "as sent",
                 ]
                 for name, ids in known.items()

@@ -205,7 +205,7 @@ def check(venue: str, client_id: str, call: CcxtCall, request: Request) -> None:
     for field in call.fields:
         assert sum(n for name, n in named.items() if name == field or name.endswith(f".{field}")) == 1, (call, request)
     assert [name for name, value in values if value in ("None", "")] == [], request
-    assert re.fullmatch(f"[{ids.alphabet}]{{1,{ids.length_max}}}", worded)
+    assert re.fullmatch(ids.takes, worded)
     assert ids.ours(ids.stored(worded)) == client_id
 
 
@@ -261,6 +261,37 @@ def test_whatever_a_venue_names_is_ours_as_we_worded_it_or_a_strangers(venue: st
     ours = ids.ours(named)
 
     assert ours == "" or ids.worded(ours) == named
+
+
+ANSWERS: list[tuple[str, Callable[[str], dict[str, Any]]]] = [
+    ("binanceusdm", lambda named: {"orderId": 1, "clientOrderId": named}),
+    ("binanceusdm", lambda named: {"algoId": 1, "clientAlgoId": named}),
+    ("bingx", lambda named: {"orderId": 1, "clientOrderId": named}),
+    ("bingx", lambda named: {"orderId": 1, "clientOrderID": named}),
+    ("bitget", lambda named: {"orderId": "1", "clientOid": named}),
+    ("bybit", lambda named: {"orderId": "1", "orderLinkId": named}),
+    ("gate", lambda named: {"id": 1, "contract": "BTC_USDT", "size": 1, "left": 1, "text": named}),
+    ("gate", lambda named: {"id": 1, "initial": {"contract": "BTC_USDT", "size": 1, "text": named}, "trigger": {}}),
+    ("hyperliquid", lambda named: {"status": "open", "order": {"oid": 1, "coin": "BTC", "cloid": named}}),
+    ("krakenfutures", lambda named: {"order_id": "1", "cliOrdId": named}),
+    ("krakenfutures", lambda named: {"status": "ENTERED_BOOK", "order": {"orderId": "1", "cliOrdId": named}}),
+    ("okx", lambda named: {"ordId": "1", "clOrdId": named}),
+    ("okx", lambda named: {"algoId": "1", "clOrdId": "", "algoClOrdId": named}),
+]
+
+
+@pytest.mark.parametrize(("venue", "answer"), ANSWERS)
+@settings(max_examples=10)
+@given(client_id=client_ids)
+def test_an_answer_that_ccxt_has_parsed_names_our_order(
+    venue: str, answer: Callable[[str], dict[str, Any]], client_id: str
+) -> None:
+    ids = IDS[venue]
+    exchange, _ = exchange_of(venue, 0)
+    known = exchange.market(exchange.symbols[0])
+
+    assert ids.of_order(exchange.parse_order(answer(ids.stored(ids.worded(client_id))), known)) == client_id
+    assert ids.of_order(exchange.parse_order(answer("autoclose-1234567890123456"), known)) == ""
 
 
 @pytest.mark.parametrize("named", FOREIGN, ids=repr)
