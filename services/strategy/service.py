@@ -15,7 +15,10 @@ import os
 import signal
 import sys
 import time
-from typing import Final
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -40,7 +43,7 @@ from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownersh
 from live_runner.services.runtime.service.voiding import void_rest
 from live_runner.services.strategy.child_args import ChildArgs
 from live_runner.services.strategy.login import without_login, write_login
-from live_runner.services.strategy.output import keep_output
+from live_runner.services.strategy.output import forward_output, keep_output
 from live_runner.services.strategy.restarts import Restarts
 from live_runner.services.strategy.watchdog import BusyFlag
 
@@ -212,15 +215,12 @@ class StrategyService:
             "live_runner.services.strategy.child",
             msgspec.json.encode(args).decode(),
             pass_fds=(busy.descriptor, login),
-            env=without_login(self._settings),
-            stdout=asyncio.subprocess.PIPE if self._log_to_file else None,
-            stderr=asyncio.subprocess.STDOUT if self._log_to_file else None,
+            env=without_login(self._settings) | log.format_of(self._settings),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if self._log_to_file else asyncio.subprocess.PIPE,
         )
         os.close(login)
-        output: asyncio.Task[None] | None = None
-        if process.stdout is not None:
-            path = self._settings.logs / f"strategy.{session}.out"
-            output = asyncio.create_task(keep_output(process.stdout, path))
+        outputs = [asyncio.create_task(output) for output in self._outputs(process, session)]
         hung = False
         try:
             ended = asyncio.ensure_future(process.wait())
@@ -243,10 +243,18 @@ class StrategyService:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            if output is not None:
-                await asyncio.wait([output], timeout=OUTPUT_WAIT_S)
+            await asyncio.wait(outputs, timeout=OUTPUT_WAIT_S)
+            for output in outputs:
                 output.cancel()
             busy.close()
+
+    def _outputs(self, process: asyncio.subprocess.Process, session: str) -> Iterator[Coroutine[Any, Any, None]]:
+        assert process.stdout is not None, "it is a pipe"
+        if process.stderr is None:
+            yield keep_output(process.stdout, self._settings.logs / f"strategy.{session}.out")
+            return
+        for stream, ours in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
+            yield forward_output(stream, f"the strategy of session {session}", partial(_write, ours))
 
     async def _give_up(self, bus: Bus, announced: Announced, why: str) -> None:
         """Say so in the log, stop the session's entries and end it where it is; always raises StrategyError."""
@@ -293,6 +301,12 @@ class StrategyService:
                 await bus.publish(ownership.note(Incident, severity="fatal", code="strategy_given_up", message=message))
                 return
             await asyncio.sleep(COMMAND_RETRY_S)
+
+
+def _write(ours: TextIO, data: bytes) -> None:
+    with suppress(OSError, ValueError):  # whoever read our output has gone
+        ours.buffer.write(data)
+        ours.flush()
 
 
 async def serve(settings: Settings, *, only: str | None = None, log_to_file: bool = False) -> None:

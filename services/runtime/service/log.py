@@ -21,7 +21,7 @@ from live_runner.contracts.errors import ConfigError
 from live_runner.services.runtime.config.masking import masked, masked_values
 from live_runner.services.runtime.config.settings import Settings
 
-__all__ = ["Logger", "configure", "get", "hook_uncaught", "log_path", "session_lines", "write_traceback"]
+__all__ = ["Logger", "configure", "format_of", "get", "hook_uncaught", "log_path", "session_lines", "write_traceback"]
 
 FILE_BYTES_MAX: Final = 50 * 1024 * 1024
 """A log file is turned over at this size."""
@@ -105,9 +105,7 @@ def _fields(line: str) -> dict[str, Any]:
 
 def configure(settings: Settings, service: str, *, to_file: bool = False) -> None:
     """Send every log line of this process to its place. Raises ConfigError when the file cannot be opened."""
-    console = not to_file and (
-        settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
-    )
+    console = not to_file and _is_console(settings)
     handler = _handler(log_path(settings, service) if to_file else None)
     handler.setFormatter(_Console(service, in_colour=sys.stderr.isatty()) if console else _JsonLines(service))
     root = logging.getLogger()
@@ -118,6 +116,15 @@ def configure(settings: Settings, service: str, *, to_file: bool = False) -> Non
     root.setLevel(settings.log_level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def format_of(settings: Settings) -> dict[str, str]:
+    """The variable by which a child process, whose output is a pipe, logs in the format of this one."""
+    return {"LIVE_RUNNER_LOG_FORMAT": "console" if _is_console(settings) else "json"}
+
+
+def _is_console(settings: Settings) -> bool:
+    return settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
 
 
 def hook_uncaught() -> None:

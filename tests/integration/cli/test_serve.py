@@ -19,6 +19,7 @@ from fix_nats import NatsServer
 
 from live_runner.services.runtime.embedded.postgres_server import start_postgres
 from live_runner.services.runtime.services import SESSION_SERVICES
+from live_runner.services.strategy.output import FORWARDED_BYTES_MAX
 
 LIMIT_S = 120.0
 CONFIG = """\
@@ -100,6 +101,48 @@ def test_run_uses_the_services_that_are_there(environment: dict[str, str], tmp_p
         for _, process in services:
             process.send_signal(signal.SIGTERM)
         assert [process.wait(LIMIT_S) for _, process in services] == [0, 0, 0, 0]
+
+
+LOUD = """
+import sys
+
+from live_runner.strategies.ema_cross import EmaCross
+
+
+class Loud(EmaCross):
+    def on_bar(self, bar, view):
+        if 100 <= bar.open_ns // 60_000_000_000 % 1440 < 103:
+            for stream in (sys.stdout, sys.stderr):
+                stream.write(("z" * 999 + "\\n") * 50_000)
+        return super().on_bar(bar, view)
+"""
+
+
+def test_a_strategy_that_prints_without_end_fills_no_log_of_a_service_that_stands_alone(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """50 MB a bar to each stream; nobody turns the log of a container over but whoever runs it."""
+    (tmp_path / "loud.py").write_text(LOUD)
+    (tmp_path / "c.yaml").write_text(CONFIG.replace("module: live_runner.strategies.ema_cross", "path: loud.py"))
+    with ExitStack() as stack:
+        for service in SESSION_SERVICES:
+            output = stack.enter_context((tmp_path / f"{service}.out").open("wb"))
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "live_runner.services.cli.main", "serve", service],
+                env={**environment, "LIVE_RUNNER_HEALTH_PORT": "0"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            stack.callback(process.wait, LIMIT_S)
+            stack.callback(process.send_signal, signal.SIGTERM)
+        run = begin(environment, "run", str(tmp_path / "c.yaml"), "--stage", "paper", "--json")
+        _, err = run.communicate(timeout=LIMIT_S)
+        assert run.returncode == 0, err
+
+    printed = (tmp_path / "strategy.out").read_bytes()
+    assert b"z" * 999 + b"\n" in printed
+    assert b"bytes of the output of the strategy of session alpha are left out" in printed
+    assert len(printed) < 2 * FORWARDED_BYTES_MAX + 100_000
 
 
 def test_a_taken_health_port_ends_the_service_with_one_clear_line(environment: dict[str, str]) -> None:
