@@ -156,6 +156,10 @@ ENDINGS: Final = {
     "one_way_conflict": Code(
         "The other leg has been opened, and the position mode is one_way.", "Decide on one leg, or use the hedge mode."
     ),
+    "restart": Code(
+        "Another process goes on with the session, and the one before it may have sent the order, or not.",
+        "None: the venue is asked about the order, by its client order id.",
+    ),
     "time_to_live": Code("The order's time to live ran out.", "Give it more time, or permit `fallback=['timeout']`."),
     "timeout": Code(
         "The order's time to live ran out, and the venue is asked to cancel it.",
@@ -185,6 +189,11 @@ INCIDENTS: Final = {
         "A fallback to a market order was permitted and is held back; `reason` in the details says why.",
         "See the reason, and the denial that follows.",
     ),
+    "income_not_booked": Code(
+        "An entry of the venue's ledger is not funding of a market of the session in its settle currency: it is not "
+        "booked.",
+        "Compare the account with the venue's own record.",
+    ),
     "no_rows": Code(
         "An event is stored in the log only: its values do not fit the tables.",
         "`live-runner tail` and `replay` still read it; report it.",
@@ -193,6 +202,10 @@ INCIDENTS: Final = {
         "The stream refused an event of a core (it was full) and took later ones; those are void, and recovery has "
         "published all of them anew, in order. `session.voided` names the numbers.",
         "Nothing is lost. Raise the limit of the stream, or look for what fills it.",
+    ),
+    "position_differs": Code(
+        "The venue holds another quantity of a leg than the ledger has fills for; the ledger is left as it is.",
+        "Look for trades that were not made by the session, and for fills that have not been reported yet.",
     ),
     "report_kept": Code(
         "A venue's report changes nothing: it is late, doubled, not about an order of the session, or impossible.",

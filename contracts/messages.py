@@ -21,6 +21,7 @@ from live_runner.contracts.policy import BackoffState, ExecutionPolicy
 
 __all__ = [
     "Accepted",
+    "AccountReported",
     "Announced",
     "BarRevised",
     "BarSet",
@@ -43,6 +44,7 @@ __all__ = [
     "FundingRate",
     "Gap",
     "Incident",
+    "Income",
     "Instrument",
     "Intent",
     "JoinDeclined",
@@ -60,10 +62,16 @@ __all__ = [
     "Snapshot",
     "Started",
     "Stopped",
+    "StreamGap",
     "Submitted",
+    "Theoretical",
     "Timer",
+    "Trade",
     "Unknown",
+    "VenueBalance",
     "VenueCall",
+    "VenueOrder",
+    "VenuePosition",
     "Voided",
 ]
 
@@ -146,6 +154,58 @@ class FundingRate(msgspec.Struct, frozen=True, gc=False):
     funding_ns: int
     rate: str
     mark: float | None = None
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False):
+    """One trade of an order, as a venue reports it. ``id`` is the venue's: the same trade has it in every report."""
+
+    id: str
+    quantity: str
+    price: str
+    at_ns: int
+    fee: str = ""
+    """"" where the venue has not named it; negative is a rebate."""
+    fee_currency: str = ""
+    liquidity: str = ""
+    """``maker``, ``taker`` or "" where the venue does not say."""
+
+
+class VenuePosition(msgspec.Struct, frozen=True, gc=False):
+    """A position as a venue reports it; the quantity is that of our instrument, never negative."""
+
+    symbol: str
+    leg: str
+    quantity: str
+    average: str = ""
+    mark: str = ""
+    leverage: str = ""
+    margin_mode: str = ""
+    """``cross`` or ``isolated``, "" where the venue does not say."""
+
+
+class VenueBalance(msgspec.Struct, frozen=True, gc=False):
+    """What an account holds of one currency: ``total`` with and ``free`` without what is bound."""
+
+    currency: str
+    total: str
+    free: str = ""
+
+
+class VenueOrder(msgspec.Struct, frozen=True, gc=False):
+    """An open order as a venue lists it, ours or not; ``client_order_id`` is "" for one that is not of our form."""
+
+    symbol: str
+    venue_order_id: str
+    client_order_id: str = ""
+    side: str = ""
+    """``buy`` or ``sell``."""
+    leg: str = ""
+    kind: str = ""
+    quantity: str = ""
+    filled: str = ""
+    price: str = ""
+    trigger: str = ""
+    reduce_only: bool = False
 
 
 class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -637,6 +697,8 @@ class Unknown(Event, frozen=True, kw_only=False, tag="order.unknown"):
 class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     """A real venue's report on an order, an input of the execution core. Late, doubled, out of order."""
 
+    VERSION: ClassVar[int] = 2
+
     client_order_id: str
     symbol: str
     status: str
@@ -653,6 +715,45 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     message: str = ""
     retryable: bool = False
     """Of a rejection: whether the same order may be tried again later."""
+    trades: list[Trade] = []
+    """Trades of the order that the answer names, oldest first."""
+    cost: str = ""
+    """Price times quantity of all that is filled so far; "" where the venue does not name it."""
+    quantity: str = ""
+    """The order's quantity at the venue, which may have cut it; "" where the venue does not name it."""
+    sent_ns: int = 0
+    """When the request that this answers left, on the venue's clock; 0 where it answers none."""
+    asked_ns: int = 0
+    """When the venue was asked, on its clock: the answer is at least as new. 0 for what it sent unasked."""
+    complete: bool = False
+    """Whether ``trades`` are all trades of the order up to ``asked_ns``."""
+    via: str = ""
+    """How it came: ``send``, ``cancel``, ``query``, ``listing`` or ``stream``."""
+    parent: str = ""
+    """Client order id of the trigger order that became this one; "" for every other order."""
+
+
+class Theoretical(Event, frozen=True, kw_only=False, tag="order.theoretical"):
+    """A fill that the paper venue's model gives an order which a real venue has: no position, no money is moved.
+
+    It stands beside the order's real fills: the same order, the bar in which the model fills it, and at what price.
+    """
+
+    order_id: str
+    intent_id: str
+    symbol: str
+    leg: str
+    side: str
+    action: str
+    kind: str
+    quantity: str
+    price: str
+    fee: str
+    """At the configured rate, in the settle currency."""
+    liquidity: str
+    reference_price: str
+    slippage: str
+    remaining: str
 
 
 # -- account ------------------------------------------------------------------------------------
@@ -668,6 +769,54 @@ class FundingPaid(Event, frozen=True, kw_only=False, tag="account.funding"):
     mark: str
     quantity: str
     amount: str
+
+
+class AccountReported(Event, frozen=True, kw_only=False, tag="account.reported"):
+    """What a real venue says of the account, an input of the execution core.
+
+    A list that was not asked for, or of which a part is missing, is not ``complete``: what is not in it may exist. Each
+    ``asked_ns`` is the time of asking on the venue's clock, 0 for a list that was not asked for.
+    """
+
+    positions: list[VenuePosition] = []
+    positions_complete: bool = False
+    positions_asked_ns: int = 0
+    balances: list[VenueBalance] = []
+    balances_complete: bool = False
+    balances_asked_ns: int = 0
+    orders: list[VenueOrder] = []
+    orders_complete: bool = False
+    orders_asked_ns: int = 0
+    position_mode: str = ""
+    """``hedge`` or ``one_way``, "" where the venue was not asked."""
+
+
+class Income(Event, frozen=True, kw_only=False, tag="account.income"):
+    """One entry of a real venue's ledger other than a trade, an input of the execution core.
+
+    ``event_ns`` is the venue's time of it, ``amount`` is signed: negative was paid.
+    """
+
+    income_id: str
+    """The venue's: the same entry has it in every answer."""
+    kind: str
+    """``funding``, ``fee``, ``liquidation``, ``insurance``, ``transfer`` or ``other``."""
+    amount: str
+    currency: str
+    symbol: str = ""
+    """"" where the entry belongs to the whole account."""
+    leg: str = ""
+    rate: str = ""
+    mark: str = ""
+
+
+class StreamGap(Event, frozen=True, kw_only=False, tag="account.stream_gap"):
+    """A private stream of a real venue was silent or lost from one time to another, an input of the execution core."""
+
+    stream: str
+    from_ns: int
+    to_ns: int
+    reason: str = ""
 
 
 class Liquidated(Event, frozen=True, kw_only=False, tag="account.liquidated"):

@@ -3,9 +3,9 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff
 from live_runner.hotpath.engine.ledger cimport Ledger, Lot as HeldLot, Leg as Position
-from live_runner.hotpath.engine.money cimport money_text, units_text
+from live_runner.hotpath.engine.money cimport money, money_text, times, units_text
 from live_runner.hotpath.engine.orders cimport Order, client_name, intent_name, order_name
-from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State
+from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.trading_state cimport trading_word
 from live_runner.hotpath.engine.words cimport CANCELLED, NO_PART, STOP_PART, TARGET_PART
 
@@ -41,6 +41,8 @@ cdef class Journal(Sink):
     cdef int accepted(self, Order order) except -1
     @cython.locals(market=Market, ledger=Ledger, name=str)
     cdef int filled(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns, str fill_id) except -1
+    @cython.locals(market=Market, state=State, worth=int128, adverse=int128, rate=int64_t, scale=int128)
+    cdef int theoretical(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     @cython.locals(market=Market)
     cdef int cancel_requested(self, Order order) except -1
     @cython.locals(market=Market)
@@ -51,7 +53,7 @@ cdef class Journal(Sink):
     @cython.locals(market=Market)
     cdef int unknown(self, Order order, str reason) except -1
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
-    cdef int funded(self, Market market, int side, FundingDue due, str mark, int64_t lots, int128 amount) except -1
+    cdef int funded(self, Market market, str leg, int64_t funding_ns, str rate, str mark, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
     @cython.locals(state=State, ledger=Ledger, name=str)

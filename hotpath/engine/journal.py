@@ -36,6 +36,7 @@ from live_runner.contracts.messages import (
     Settled,
     Stopped,
     Submitted,
+    Theoretical,
     Unknown,
 )
 from live_runner.contracts.numbering import FIRST_HASH
@@ -48,8 +49,8 @@ if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg as Position
     from live_runner.hotpath.engine.ledger import Lot as HeldLot
     from live_runner.hotpath.engine.orders import Order, client_name, intent_name, order_name
-    from live_runner.hotpath.engine.python_money import money_text, units_text
-    from live_runner.hotpath.engine.state import FundingDue, Market, State
+    from live_runner.hotpath.engine.python_money import money, money_text, times, units_text
+    from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.trading_state import trading_word
     from live_runner.hotpath.engine.words import CANCELLED, STOP_PART, TARGET_PART
 
@@ -70,6 +71,7 @@ SETTLED_V: Final = Settled.VERSION
 EXECUTED_V: Final = Executed.VERSION
 DECIDED_V: Final = Decided.VERSION
 STOPPED_V: Final = Stopped.VERSION
+THEORETICAL_V: Final = Theoretical.VERSION
 
 
 class Amount:
@@ -265,6 +267,40 @@ class Journal(Sink):
             )
         )
 
+    def theoretical(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
+        """The paper venue's model fills an order that a real venue has."""
+        market = self.state.markets[order.symbol]
+        state = self.state
+        worth = times(lots, ticks)
+        adverse = worth - times(lots, reference) if order.buy else times(lots, reference) - worth
+        rate = state.maker_rate if maker else state.taker_rate
+        scale = state.maker_scale if maker else state.taker_scale
+        self.add(
+            Theoretical(
+                order_name(order),
+                intent_name(order),
+                market.symbol,
+                SIDES[order.side],
+                "buy" if order.buy else "sell",
+                ACTIONS[order.action],
+                KINDS[order.kind],
+                units_text(market.lot_grid, lots),
+                units_text(market.grid, ticks),
+                money_text(state.ledger.fee_of(market, lots, ticks, rate, scale)),
+                "maker" if maker else "taker",
+                units_text(market.grid, reference),
+                money_text(money(adverse, market.multiplier, market.divisor)),
+                units_text(market.lot_grid, order.quantity - order.filled),
+                v=THEORETICAL_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=state.seq,
+                cause=self.cause,
+                event_ns=at_ns,
+            )
+        )
+
     def cancel_requested(self, order: Order) -> None:
         """The order is being taken off the book."""
         market = self.state.markets[order.symbol]
@@ -393,14 +429,14 @@ class Journal(Sink):
 
     # -- account --------------------------------------------------------------------------------
 
-    def funded(self, market: Market, side: int, due: FundingDue, mark: str, lots: int, amount: int) -> None:
+    def funded(self, market: Market, leg: str, funding_ns: int, rate: str, mark: str, lots: int, amount: int) -> None:
         """Funding on one leg."""
         self.add(
             FundingPaid(
                 market.symbol,
-                SIDES[side],
-                due.funding_ns,
-                due.rate,
+                leg,
+                funding_ns,
+                rate,
                 mark,
                 units_text(market.lot_grid, lots),
                 money_text(amount),
@@ -410,7 +446,7 @@ class Journal(Sink):
                 source="execution",
                 seq=self.state.seq,
                 cause=self.cause,
-                event_ns=due.funding_ns,
+                event_ns=funding_ns,
             )
         )
 

@@ -13,7 +13,7 @@ from live_runner.hotpath.engine.words cimport (
     CLOSE, LIQUIDATION, LONG_PART, MARKET, POST_ONLY, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART,
 )
 
-cdef tuple END_REASONS
+cdef tuple END_REASONS, SIDES
 
 cdef class Paper(Gateway):
     cdef State state

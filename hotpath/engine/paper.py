@@ -19,7 +19,7 @@ from typing import Any
 import cython
 
 from live_runner.contracts.errors import OurFault
-from live_runner.contracts.vocabulary import END_REASONS
+from live_runner.contracts.vocabulary import END_REASONS, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.manager import Gateway
 from live_runner.hotpath.engine.margin import Margin
@@ -290,7 +290,7 @@ class Paper(Gateway):
                         state.ledger.pay(amount)
                     state.seq += 1
                     if state.journals:
-                        state.sink.funded(market, side, due, mark, leg.quantity, amount)
+                        state.sink.funded(market, SIDES[side], due.funding_ns, due.rate, mark, leg.quantity, amount)
 
     def liquidate(self, market: Market, at_ns: int) -> None:
         """Close the symbol's legs where the margin ends; its other orders leave the book first."""

@@ -70,6 +70,7 @@ class Reports:
         if self.fill(order, report):
             self.status(order, report)
         if order.state >= FILLED:
+            self.venue.theory.leave(order)
             self.closed.append(client_name(order))
             if len(self.closed) > CLOSED_KEPT_MAX:
                 self.closed.pop(0)

@@ -17,6 +17,7 @@ from live_runner.hotpath.engine.reports cimport Reports
 from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State, new_funding
 from live_runner.hotpath.engine.trading_state cimport move_trading, trading_reason
 from live_runner.hotpath.engine.venue cimport RemoteVenue
+from live_runner.hotpath.engine.venue_facts cimport VenueFacts
 from live_runner.hotpath.engine.words cimport CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
 
 @cython.final
@@ -27,6 +28,7 @@ cdef class Session:
     cdef readonly Paper paper
     cdef readonly RemoteVenue venue
     cdef readonly Reports reports
+    cdef readonly VenueFacts facts
     cdef readonly PreTrade pretrade
     cdef readonly Journal journal
     cdef public str set_cause           # id of the bar set being played, for messages

@@ -26,6 +26,7 @@ from live_runner.hotpath.engine.pretrade import PreTrade
 from live_runner.hotpath.engine.reports import Reports
 from live_runner.hotpath.engine.state import State
 from live_runner.hotpath.engine.venue import RemoteVenue
+from live_runner.hotpath.engine.venue_facts import VenueFacts
 
 if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
@@ -53,13 +54,7 @@ class Session:
 
     due: list[Any]
 
-    def __init__(
-        self,
-        started: Started,
-        columns: list[tuple[Any, ...]] | None,
-        journals: bool,
-        hashing: bool,
-    ) -> None:
+    def __init__(self, started: Started, columns: list[tuple[Any, ...]] | None, journals: bool, hashing: bool) -> None:
         self.columns = Columns(len(started.config["market"]["symbols"]), columns)
         self.state = State(started, self.columns)
         self.manager = Manager(self.state)
@@ -67,6 +62,7 @@ class Session:
         self.venue = RemoteVenue(self.state, self.manager)
         self.manager.gateway = self.paper if self.state.simulated else self.venue
         self.reports = Reports(self.state, self.manager, self.venue)
+        self.facts = VenueFacts(self.state, self.venue)
         self.pretrade = PreTrade(self.state)
         self.journal: Any = None
         if journals:
@@ -221,7 +217,9 @@ class Session:
         if state.simulated:
             if self.columns.busy[at]:
                 self.paper.run_bar(market)
-        elif market.long.quantity or market.short.quantity:
+            return
+        self.venue.theory.run_bar(market)
+        if market.long.quantity or market.short.quantity:
             state.ledger.mark_at(market, market.close_ticks())
             state.moved = True
 
@@ -435,7 +433,7 @@ class Session:
             "manager": self.manager.row(),
             "reports": self.reports.row(),
             "journal": self.journal.row() if self.journal is not None else None,
-        }  # fmt: skip
+        } | ({} if state.simulated else {"facts": self.facts.row()})  # fmt: skip
 
     def market_row(self, market: Market) -> dict[str, Any]:
         """Plain data of one symbol, its lots apart."""
@@ -470,6 +468,8 @@ class Session:
         for at in range(len(state.markets)):
             self.restore_market(state.markets[at], row["markets"][at])
         self.reports.restore(row["reports"])
+        if not state.simulated:
+            self.facts.restore(row["facts"])
         state.moved = (
             True  # what moved since the last settlement is not in the snapshot; settling once more changes nothing
         )

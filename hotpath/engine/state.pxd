@@ -62,9 +62,10 @@ cdef class Sink:
     cdef int denied(self, str intent_id, str symbol, str leg, str action, str reason, str message, str order_id) except -1
     cdef int unknown(self, Order order, str reason) except -1
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
-    cdef int funded(self, Market market, int side, FundingDue due, str mark, int64_t lots, int128 amount) except -1
+    cdef int funded(self, Market market, str leg, int64_t funding_ns, str rate, str mark, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
+    cdef int theoretical(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int executed(self, int64_t requested, int64_t denied) except -1
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1

@@ -26,11 +26,11 @@ if not cython.compiled:
     from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at, whole
     from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
 
-__all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REAL_STAGES", "REPORT_IT", "Market", "Sink", "State"]
+__all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REPORT_IT", "SENDING_STAGES", "Market", "Sink", "State"]
 
 REPORT_IT: Final = "This is a fault of the program: keep the session's log and report it"
-REAL_STAGES: Final = ("shadow", "dry_order", "live_small", "live")
-"""Stages whose orders go to a venue; in every other one the paper venue fills them."""
+SENDING_STAGES: Final = ("live_small", "live")
+"""Stages whose orders go to a real venue; in every other one the paper venue fills them."""
 BASIS_POINTS: Final = 10_000
 REASONS_MAX: Final = 100
 """Reasons that refusals and rejections are counted by."""
@@ -268,8 +268,8 @@ class Sink:
         """Something an operator should know."""
         raise NotImplementedError
 
-    def funded(self, market: Market, side: int, due: FundingDue, mark: str, lots: int, amount: int) -> None:
-        """Funding on one leg."""
+    def funded(self, market: Market, leg: str, funding_ns: int, rate: str, mark: str, lots: int, amount: int) -> None:
+        """Funding on one leg; a venue may name no rate, no mark or, with both legs held, no leg."""
         raise NotImplementedError
 
     def liquidated(self, market: Market, ticks: int, equity: int, maintenance: int, at_ns: int) -> None:
@@ -278,6 +278,10 @@ class Sink:
 
     def settled(self) -> None:
         """The account at one close."""
+        raise NotImplementedError
+
+    def theoretical(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
+        """The paper venue's model fills an order that a real venue has."""
         raise NotImplementedError
 
     def executed(self, requested: int, denied: int) -> None:
@@ -326,7 +330,7 @@ class State:
         self.name = started.session
         self.columns = columns
         self.policy = Policy(started.policy, False)
-        self.simulated = started.stage not in REAL_STAGES
+        self.simulated = started.stage not in SENDING_STAGES
         self.at_close = config.fills.market == "bar_close"
         self.one_way = account.position_mode == "one_way"
         self.late_entries = config.market.late_bars == "trade"

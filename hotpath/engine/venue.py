@@ -10,6 +10,7 @@ from __future__ import annotations
 import cython
 
 from live_runner.hotpath.engine.manager import Gateway
+from live_runner.hotpath.engine.theory import Theory
 
 if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
@@ -27,15 +28,18 @@ class RemoteVenue(Gateway):
     def __init__(self, state: State, manager: Manager) -> None:
         self.state = state
         self.manager = manager
+        self.theory = Theory(state)
 
     def submit(self, order: Order) -> None:
         """Send, once the request is acknowledged; expiry is a timer."""
         self.state.sink.send(order)
         if order.expires_ns >= 0:
             self.state.sink.set_timer(f"expire {order_name(order)}", order.expires_ns)
+        self.theory.place(order)
 
     def cancel(self, order: Order, reason: str) -> None:
         """Ask the venue to take it off; only its answer ends the order."""
+        self.theory.take_off(order)
         self.state.sink.cancel_order(order)
 
     def expire(self, order: Order) -> None:

@@ -29,15 +29,14 @@ from live_runner.contracts.messages import (
     FeedEnded,
     Filled,
     Finished,
-    Report,
     Requested,
     Settled,
     Started,
     Stopped,
-    Timer,
 )
+from live_runner.hotpath.engine.state import SENDING_STAGES
 from live_runner.services.execution.command_files import watch
-from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
@@ -72,13 +71,17 @@ class ExecutionShell(CoreShell):
     """Runs the execution core of one session."""
 
     role = "execution"
-    inputs = frozenset({Started, BarSet, FeedEnded, Decided, Finished, Command, Report, Timer})
+    inputs = frozenset({Started, BarSet, FeedEnded, Decided, Finished, Command, *FACTS})
     domains = ("session", "market", "strategy", "ops")
     last_output = Stopped
     acted_on = (Executed,)
 
     def __init__(self, bus: Bus, announced: Announced, instance: str, folder: Path) -> None:
         super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
+        if announced.stage in SENDING_STAGES:
+            types = (str(kind.__struct_config__.tag) for kind in FACTS)
+            mine = (filter_ for type_ in types for filter_ in subjects.of_type(type_, announced.session))
+            self._filters += tuple(filter_ for filter_ in mine if not filter_.startswith("session."))
         self._announced = announced
         self.announcement = announced.id
         self._folder = folder

@@ -53,6 +53,8 @@ class Recording:
         self.started: Started | None = None
         self.stopped = False
         self.events = 0
+        self.first_doubled = ""
+        """Id of the first event that was delivered twice."""
         self.doubled = 0
         """Deliveries that repeat a number already seen; they are dropped."""
         self.unknown = 0
@@ -63,6 +65,8 @@ class Recording:
         """Those of them that a ``voided`` names: the stream had refused the number before them."""
         self.lost = 0
         """Observations of services that the stream refused, by the numbers that are missing."""
+        self.first_lost = ""
+        """Id of the first of them."""
         self._lost_at: dict[str, int] = {}
         """By source the first of them."""
         self._last: dict[str, int] = {}
@@ -107,6 +111,7 @@ class Recording:
             self.unknown += 1
             return None
         if head.seq <= last and head.id == event_id(head.session, head.source, head.seq):
+            self.first_doubled = self.first_doubled or head.id
             self.doubled += 1
             return None
         if head.seq > last + 1 and head.source in CORE_ROLES:
@@ -219,7 +224,7 @@ class Recording:
                 ) from error
         for source, (expected, got) in self._awaited.items():
             if not is_cut_short or got - expected >= IN_FLIGHT_MAX:
-                raise _hole(source, expected, got)
+                raise _hole(self.session, source, expected, got)
         if not self.stopped and not partial:
             raise RecordingError(
                 f"The recording of {self.session} ends after {self.events} events, before the session stopped",
@@ -243,13 +248,14 @@ class Recording:
     def _check_number(self, head: Head, last: int) -> None:
         if head.seq != last + 1 and _SHELL in head.source and head.seq - last <= IN_FLIGHT_MAX:
             # The stream refused what a service had observed and took later ones; nobody can publish that anew.
+            self.first_lost = self.first_lost or event_id(self.session, head.source, last + 1)
             self.lost += head.seq - last - 1
             self._lost_at.setdefault(head.source, last + 1)
         elif head.seq != last + 1:
-            raise _hole(head.source, last + 1, head.seq)
+            raise _hole(self.session, head.source, last + 1, head.seq)
         lost_at = self._lost_at.get(head.source, head.seq)
         if head.seq - lost_at >= IN_FLIGHT_MAX:  # a process that is refused gets no further
-            raise _hole(head.source, lost_at, head.seq)
+            raise _hole(self.session, head.source, lost_at, head.seq)
         if head.id != event_id(head.session, head.source, head.seq):
             raise RecordingError(
                 f"Number {head.seq} of {head.source} has id {head.id}: the recording was changed",
@@ -260,9 +266,10 @@ class Recording:
             )
 
 
-def _hole(source: str, expected: int, got: int) -> RecordingError:
+def _hole(session: str, source: str, expected: int, got: int) -> RecordingError:
     return RecordingError(
-        f"Source {source} goes from number {expected - 1} to {got}: events are missing from the recording",
+        f"Source {source} goes from number {expected - 1} to {got}: {event_id(session, source, expected)} is missing "
+        "from the recording",
         remedy="Where its stream was full, start its services again, which publish what it refused; otherwise read the "
         "recording again from the database or the stream",
         reason="gap",

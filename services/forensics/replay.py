@@ -20,7 +20,7 @@ from live_runner.contracts.errors import MessageError, RunnerError
 from live_runner.contracts.messages import Command, Event, Stopped
 from live_runner.services.backtest.failures import not_repeatable
 from live_runner.services.backtest.loop import ABORT
-from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.forensics.code_check import check_playable
 from live_runner.services.forensics.difference import Difference, Differences, FieldDifference, changed, extra, missing
 from live_runner.services.forensics.errors import RecordingError
@@ -33,6 +33,8 @@ __all__ = ["ReplayResult", "Tally", "replay"]
 
 _INPUT_TYPES: Final = frozenset({"market.bar_set", "market.feed_ended"})
 _COMMAND: Final = "ops.command"
+_FACTS: Final = frozenset(str(kind.__struct_config__.tag) for kind in FACTS)
+"""Of a real venue; those before the manifest are about no order."""
 _STOPPED: Final = "session.stopped"
 _BAR_SET: Final = b"market.bar_set"
 _TYPE_ENDS: Final = 32
@@ -132,6 +134,8 @@ class _Replay:
             self.closed = True
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
             # Canonical: a core never sees when an event was published.
+            self._input(codec.decode(canonical))
+        elif head.type in _FACTS and self.cursors:
             self._input(codec.decode(canonical))
 
     def _restart(self) -> None:
@@ -291,7 +295,10 @@ class _Replay:
                 if here != recorded:
                     notes.append(f"Recorded with {key} {recorded}, replayed with {here}")
         if self.recording.doubled:
-            notes.append(f"{self.recording.doubled} events are in the recording twice; the second one was ignored")
+            notes.append(
+                f"{self.recording.doubled} events are in the recording twice, first {self.recording.first_doubled}; "
+                "the second one was ignored"
+            )
         if self.recording.unknown:
             notes.append(f"{self.recording.unknown} messages are of types that this build does not know; passed over")
         if self.recording.voided:
@@ -299,7 +306,10 @@ class _Replay:
                 f"{self.recording.voided} messages are void: the stream had refused one before them; they come again"
             )
         if self.recording.lost:
-            notes.append(f"{self.recording.lost} observations of services are missing: the stream refused them")
+            notes.append(
+                f"{self.recording.lost} observations of services are missing, first {self.recording.first_lost}: "
+                "the stream refused them"
+            )
         if self.recording.ahead:
             notes.append(f"{self.recording.ahead} messages have a number before its time; passed over")
         if self.recording.refused:

@@ -14,7 +14,7 @@ IDS = {
     *(f"S{number:02}" for number in (1, 2, 3, 6)),
     *(f"D{number:02}" for number in range(1, 7)),
     *(f"X{number:02}" for number in range(1, 16)),
-    *("O16", "P10", "P11", "P12", "R01", "R02"),
+    *("O16", "P10", "P11", "P12", "R01", "R02", "R07"),
 }
 ROW = re.compile(r"^\| ([A-Z]\d\d) \|.*\|(.*)\|$", flags=re.MULTILINE)
 

@@ -18,23 +18,30 @@ import msgspec
 from live_runner.contracts.core import Effect
 from live_runner.contracts.errors import OurFault, SnapshotLayout
 from live_runner.contracts.messages import (
+    AccountReported,
     BarSet,
     Command,
     Decided,
     Event,
     FeedEnded,
     Finished,
+    Income,
+    Owned,
     Report,
     Started,
+    StreamGap,
     Timer,
 )
 from live_runner.hotpath.engine.pretrade import asked_of
 from live_runner.hotpath.engine.session import Session
 from live_runner.hotpath.engine.state import REPORT_IT
 
-__all__ = ["SNAPSHOT_VERSION", "ExecutionCore"]
+__all__ = ["FACTS", "SNAPSHOT_VERSION", "ExecutionCore"]
 
 SNAPSHOT_VERSION: Final = 4
+
+FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported)
+"""Inputs of sessions whose orders go to a real venue; every other session passes over them."""
 
 
 class ExecutionCore:
@@ -76,6 +83,8 @@ class ExecutionCore:
         if self._stopped or event.session != self._name:
             return ()
         session = self._session
+        if session is None and isinstance(event, FACTS):
+            return ()  # of a process that prepared the session: there are no orders yet
         if session is None:
             raise OurFault(f"{type(event).__name__} came before Started", remedy=REPORT_IT, session=self._name)
         journal = session.journal
@@ -92,10 +101,9 @@ class ExecutionCore:
             self._finish(session)
         elif isinstance(event, Command):
             session.obey(event)
-        elif isinstance(event, Report):
-            session.report(event)
-        elif isinstance(event, Timer):
-            session.timer(event.due_ns)
+        elif isinstance(event, FACTS):
+            if not session.state.simulated:  # the paper venue knows all, and no clock rules it
+                _fold_fact(session, event)
         elif isinstance(event, FeedEnded):
             self._ended = event.reason
         elif isinstance(event, Finished):
@@ -218,6 +226,15 @@ class ExecutionCore:
         they publish does not.
         """
         return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
+
+
+def _fold_fact(session: Session, event: Report | Timer | Owned | StreamGap | Income | AccountReported) -> None:
+    if isinstance(event, Report):
+        session.report(event)
+    elif isinstance(event, Timer):
+        session.timer(event.due_ns)
+    else:
+        session.facts.fold(event)
 
 
 def _put(session: Session, bars: BarSet, *, tradable: bool) -> None:

@@ -257,7 +257,8 @@ class CoreShell:
             _compare(self.session, produced.popleft(), *stored.popleft())
 
     async def _follow(self) -> None:
-        reader = await self.bus.reader(self._filters, self.ownership.stream_seq + 1, self._on_message)
+        # The own ``owned`` event is an input where a core asks for it, and stands behind all that was recovered.
+        reader = await self.bus.reader(self._filters, self.ownership.stream_seq, self._on_message)
         ended = asyncio.ensure_future(self._ended.wait())
         waits: list[asyncio.Future[Any]] = [ended, reader.done, self._publisher.failed, self.bus.lost]
         try:

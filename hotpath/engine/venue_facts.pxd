@@ -1,0 +1,34 @@
+cimport cython
+from libc.stdint cimport int64_t
+from live_runner.hotpath.compiled.fixed cimport int128
+from live_runner.hotpath.engine.ledger cimport Ledger, Leg
+from live_runner.hotpath.engine.money cimport of_whole, units_text
+from live_runner.hotpath.engine.orders cimport Order
+from live_runner.hotpath.engine.state cimport Market, Sink, State
+from live_runner.hotpath.engine.theory cimport Theory
+from live_runner.hotpath.engine.venue cimport RemoteVenue
+from live_runner.hotpath.engine.words cimport REQUESTED, SUBMITTED
+
+@cython.final
+cdef class VenueFacts:
+    cdef State state
+    cdef RemoteVenue venue
+    cdef dict incomes, differences
+    cpdef fold(self, object event)
+    @cython.locals(order=Order)
+    cdef owned(self, object owned)
+    @cython.locals(order=Order)
+    cdef stream_gap(self, object gap)
+    @cython.locals(market=Market, amount=int128, side=int, lots=int64_t, leg=Leg)
+    cdef income(self, object income)
+    @cython.locals(market=Market)
+    cdef Market market_of(self, object symbol)
+    cdef int side_of(self, Market market, object leg) except? -2
+    cdef int remember(self, object income_id) except -1
+    cdef int keep(self, object income, str why) except -1
+    @cython.locals(market=Market, side=int)
+    cdef account(self, object reported)
+    @cython.locals(leg=Leg, key=str, ours=str, lots=int64_t)
+    cdef int compare(self, object reported, Market market, int side, object theirs) except -1
+    cpdef list row(self)
+    cpdef restore(self, list row)

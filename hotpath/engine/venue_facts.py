@@ -1,0 +1,189 @@
+# cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
+"""What a real venue says beside its reports on orders: the account, its income, silent streams; and a new owner.
+
+Each is folded at its place in the log, so a replay makes the same of it. Nothing here changes a position: what differs
+from the ledger is named, once, and reconciliation decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cython
+
+from live_runner.contracts.errors import LedgerOverflow
+from live_runner.contracts.messages import AccountReported, Event, Income, Owned, StreamGap
+from live_runner.contracts.vocabulary import SIDES
+from live_runner.hotpath import fixed
+
+if not cython.compiled:
+    from live_runner.hotpath.engine.orders import Order
+    from live_runner.hotpath.engine.python_money import of_whole, units_text
+    from live_runner.hotpath.engine.state import Market, State
+    from live_runner.hotpath.engine.venue import RemoteVenue
+    from live_runner.hotpath.engine.words import REQUESTED, SUBMITTED
+
+__all__ = ["INCOMES_KEPT_MAX", "VenueFacts"]
+
+INCOMES_KEPT_MAX: Final = 10_000
+"""Entries of income whose ids are remembered, so that one which is asked for twice is booked once."""
+
+
+class VenueFacts:
+    """Facts of one session whose orders go to a real venue."""
+
+    incomes: dict[str, Any]
+    differences: dict[str, Any]
+
+    def __init__(self, state: State, venue: RemoteVenue) -> None:
+        self.state = state
+        self.venue = venue
+        self.incomes = {}
+        """Ids of booked income, oldest first."""
+        self.differences = {}
+        """By symbol and leg the venue's quantity where it is another one than ours, as it was named last."""
+
+    def fold(self, event: Event) -> None:
+        """One of the facts, at its place in the log."""
+        self.state.advance(event.event_ns)
+        if isinstance(event, Owned):
+            self.owned(event)
+        elif isinstance(event, StreamGap):
+            self.stream_gap(event)
+        elif isinstance(event, Income):
+            self.income(event)
+        elif isinstance(event, AccountReported):
+            self.account(event)
+
+    # -- a new owner, a silent stream -------------------------------------------------------------
+
+    def owned(self, owned: Owned) -> None:
+        """Another process goes on: what the one before may have sent is unknown, and the rest is asked for."""
+        if owned.role != "execution" or owned.epoch < 2:
+            return
+        order: Order
+        for order in list(self.state.orders):
+            if order.state in (REQUESTED, SUBMITTED):
+                self.venue.query_unknown(order, "restart")
+            else:
+                self.state.sink.query(order)
+
+    def stream_gap(self, gap: StreamGap) -> None:
+        """What happened to the open orders meanwhile may have passed unseen: the venue is asked for each."""
+        order: Order
+        for order in list(self.state.orders):
+            self.state.sink.query(order)
+
+    # -- income -----------------------------------------------------------------------------------
+
+    def income(self, income: Income) -> None:
+        """Funding is booked, each entry once; everything else is named."""
+        if income.income_id in self.incomes:
+            return
+        market = self.market_of(income.symbol)
+        if income.kind != "funding" or market is None or income.currency != market.instrument.settle:
+            self.keep(income, f"{income.kind} in {income.currency} is not funding of a market of the session")
+            return
+        try:
+            mantissa, decimals = fixed.parse_decimal(income.amount)
+            amount = of_whole(fixed.div_half_even(mantissa * 10**fixed.MONEY_DECIMALS, 10**decimals))
+        except (ValueError, LedgerOverflow):
+            self.keep(income, f"'{income.amount}' is not a valid amount")
+            return
+        self.remember(income.income_id)
+        self.state.ledger.pay(amount)
+        self.state.moved = True
+        side = self.side_of(market, income.leg)
+        lots = 0
+        if side >= 0:
+            leg = market.leg(side)
+            lots = leg.quantity
+        self.state.seq += 1
+        self.state.sink.funded(
+            market, SIDES[side] if side >= 0 else "", income.event_ns, income.rate, income.mark, lots, amount
+        )
+
+    def market_of(self, symbol: str) -> Market | None:
+        """The market of a symbol, None for one that is not of the session."""
+        index = self.state.index.get(symbol)
+        if index is None:
+            return None
+        market: Market = self.state.markets[index]
+        return market
+
+    def side_of(self, market: Market, leg: str) -> int:
+        """The leg that the venue names, else the only one that is held; -1 where neither says which."""
+        if leg in SIDES:
+            return SIDES.index(leg)
+        if (market.long.quantity > 0) == (market.short.quantity > 0):
+            return -1
+        return 0 if market.long.quantity > 0 else 1
+
+    def remember(self, income_id: str) -> None:
+        """The entry has been taken."""
+        self.incomes[income_id] = None
+        if len(self.incomes) > INCOMES_KEPT_MAX:
+            del self.incomes[next(iter(self.incomes))]
+
+    def keep(self, income: Income, why: str) -> None:
+        """An incident for an entry that is not booked."""
+        self.remember(income.income_id)
+        self.state.seq += 1
+        self.state.sink.incident(
+            income.event_ns,
+            "warning",
+            "income_not_booked",
+            f"Income {income.income_id} of {income.amount} {income.currency} is not booked: {why}",
+            {
+                "income": income.id, "income_id": income.income_id, "kind": income.kind, "symbol": income.symbol,
+                "amount": income.amount, "currency": income.currency,
+            },
+        )  # fmt: skip
+
+    # -- the account ------------------------------------------------------------------------------
+
+    def account(self, reported: AccountReported) -> None:
+        """Name each leg of which the venue holds another quantity than the ledger, when that is first seen."""
+        if not reported.positions_complete:
+            return
+        held = {(position.symbol, position.leg): position.quantity for position in reported.positions}
+        for market in self.state.markets:
+            for side in range(2):
+                self.compare(reported, market, side, held.pop((market.symbol, SIDES[side]), "0"))
+
+    def compare(self, reported: AccountReported, market: Market, side: int, theirs: str) -> None:
+        """One leg: ours beside the venue's."""
+        leg = market.leg(side)
+        key = f"{market.symbol} {SIDES[side]}"
+        try:
+            lots = market.lot_grid.units(theirs)
+        except ValueError:
+            lots = -1  # off the grid, or no number: certainly not ours
+        if lots == leg.quantity:
+            self.differences.pop(key, None)
+        elif self.differences.get(key) != [theirs, leg.quantity]:
+            self.differences[key] = [theirs, leg.quantity]
+            ours = units_text(market.lot_grid, leg.quantity)
+            self.state.seq += 1
+            self.state.sink.incident(
+                reported.event_ns,
+                "error",
+                "position_differs",
+                f"The venue holds {theirs} of the {SIDES[side]} leg of {market.symbol}, the ledger {ours}",
+                {
+                    "report": reported.id, "symbol": market.symbol, "leg": SIDES[side], "venue": theirs,
+                    "ledger": ours, "asked_ns": reported.positions_asked_ns,
+                },
+            )  # fmt: skip
+
+    # -- snapshots --------------------------------------------------------------------------------
+
+    def row(self) -> list[Any]:
+        """Plain data for a snapshot, the model's own orders included."""
+        return [list(self.incomes), self.differences, self.venue.theory.row()]
+
+    def restore(self, row: list[Any]) -> None:
+        """Go on from a snapshot."""
+        self.incomes = dict.fromkeys(row[0])
+        self.differences = row[1]
+        self.venue.theory.restore(row[2])
