@@ -135,6 +135,11 @@ class House:
                 found[source].append(codec.canonical(data))
         return found
 
+    def core_stream(self, session: str) -> list[bytes]:
+        """Canonical bytes of every core event in the database, of all cores together, in stream order."""
+        stored = (data for _, data in archive.events(self.dsn, session))
+        return [codec.canonical(data) for data in stored if codec.head(data).source in CORE_SOURCES]
+
     def types(self, session: str) -> list[str]:
         """Types of every stored event, in stream order."""
         return [codec.head(data).type for _, data in archive.events(self.dsn, session)]
