@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from live_runner.contracts import subjects
+from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded.servers import find
+from live_runner.services.runtime.nats.bus import Bus
 
 LIMIT_S = 120.0
 CONFIG = """\
@@ -79,6 +85,33 @@ class Terminal:
         while not is_so():
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+    def until_logged(self, kind: str, count: int, process: subprocess.Popen[str], session: str = "alpha") -> None:
+        """Wait until the log has so many events of a kind, or the process is over: as ``status`` would, at no cost."""
+
+        async def wait() -> None:
+            async with asyncio.timeout(LIMIT_S):
+                while process.poll() is None:
+                    settings = find(Settings.from_environment({}, home=self.home))
+                    if settings.nats_url is not None:
+                        bus = await Bus.connect(settings.nats, wait_s=LIMIT_S)
+                        break
+                    await asyncio.sleep(0.01)
+                else:
+                    return
+                try:
+                    await bus.ensure_stream()
+                    reader = await bus.reader(subjects.of_type(kind, session))
+                    seen = 0
+                    async for _ in reader:
+                        seen += 1
+                        if seen >= count:
+                            break
+                    await reader.close()
+                finally:
+                    await bus.close()
+
+        asyncio.run(wait())
 
     def status(self, session: str = "alpha") -> dict[str, Any]:
         """What `status` prints about a session; empty when there is none."""

@@ -6,22 +6,19 @@ difference. Commands that look at it answer; those that act on a session that is
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fix_terminal import LIMIT_S, Terminal
 
-from live_runner.contracts import codec, subjects
+from live_runner.contracts import codec
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.embedded.process import wait_until_gone
-from live_runner.services.runtime.embedded.servers import Embedded, find
-from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.embedded.servers import Embedded
 from live_runner.services.runtime.postgres import archive
 
 PROCESSES = ("market_data", "strategy", "execution", "recorder", "child", "nats", "postgres", "run")
@@ -50,34 +47,6 @@ def _core_events(terminal: Terminal) -> dict[str, list[bytes]]:
     return found
 
 
-def _wait_for(terminal: Terminal, kind: str, count: int, is_over: Callable[[], bool]) -> None:
-    """Wait until the log has so many events of a kind, or the run is over."""
-
-    async def wait() -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while not is_over():
-                settings = find(Settings.from_environment({}, home=terminal.home))
-                if settings.nats_url is not None:
-                    bus = await Bus.connect(settings.nats, wait_s=LIMIT_S)
-                    break
-                await asyncio.sleep(0.01)
-            else:
-                return
-            try:
-                await bus.ensure_stream()
-                reader = await bus.reader(subjects.of_type(kind, "alpha"))
-                seen = 0
-                async for _ in reader:
-                    seen += 1
-                    if seen >= count:
-                        break
-                await reader.close()
-            finally:
-                await bus.close()
-
-    asyncio.run(wait())
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
     """Core events of the session that nobody disturbs."""
@@ -94,7 +63,7 @@ def test_a_kill_changes_nothing_and_every_command_answers(
 ) -> None:
     arguments = ("run", terminal.config(BARS), "--stage", "paper", "--verify", "--json", "--speed", "12000")
     run = terminal.begin(*arguments)
-    _wait_for(terminal, *POINTS[point], is_over=lambda: run.poll() is not None)
+    terminal.until_logged(*POINTS[point], run)
     pid = run.pid if victim == "run" else _pid(terminal, run, victim)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
