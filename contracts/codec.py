@@ -62,6 +62,26 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _head_decoder: Final = msgspec.msgpack.Decoder(Head)
 _fields_decoder: Final = msgspec.msgpack.Decoder(dict[str, Any])
 
+
+class _Beat(msgspec.Struct):
+    """What is read of heartbeats, each field of one kind. Others may stand beside them."""
+
+    instance: str = ""
+    sets: int = 0
+    total_sets: int = 0
+    close_ns: int = 0
+    orders: int = 0
+    fills: int = 0
+    equity: str = ""
+    gate: str = ""
+    stored: int = 0
+    committed_seq: int = 0
+    trouble: str = ""
+    fatal: dict[str, str] = {}
+
+
+_beat_decoder: Final = msgspec.msgpack.Decoder(_Beat)
+
 _OWNERS: Final[dict[type[Event], str]] = {
     messages.BarSet: "market_data",
     messages.FeedEnded: "market_data",
@@ -178,6 +198,18 @@ def fields(data: bytes) -> dict[str, Any]:
         return _fields_decoder.decode(data)
     except _INVALID:
         return {}
+
+
+def beat(subject: str, data: bytes) -> tuple[str, str, dict[str, Any]] | None:
+    """Role, session and fields of a heartbeat, the first two from its subject; None for bytes that are no heartbeat."""
+    tokens = subject.split(".")
+    try:
+        _beat_decoder.decode(data)
+    except _INVALID:
+        return None
+    if len(tokens) != 3 or not subjects.is_session(tokens[2]):
+        return None
+    return tokens[1], tokens[2], fields(data)
 
 
 def _unfit(what: str) -> MessageError:

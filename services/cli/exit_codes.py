@@ -72,13 +72,14 @@ def ended(work: Callable[[], object], *, as_json: bool) -> int:
 
 def fail(error: RunnerError, *, as_json: bool) -> int:
     """Print an error as one line, or as JSON; the exit code that goes with it."""
+    from live_runner.services.cli.output import printable
     from live_runner.services.runtime.config.masking import masked, masked_values
 
     if as_json:
         facts = {"code": error.code, "message": masked(str(error)), "fields": masked_values(error.fields)}
         sys.stderr.write(json.dumps({"error": facts}, default=str) + "\n")
     else:
-        sys.stderr.write(f"error: {' '.join(masked(str(error)).split())}\n")
+        sys.stderr.write(f"error: {printable(' '.join(masked(str(error)).split()))}\n")
     return error.exit_code
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import typer
 
+from live_runner.contracts.errors import ConfigError
 from live_runner.services.cli.commands import (
     backtest,
     bundle,
@@ -28,6 +29,7 @@ from live_runner.services.cli.commands import (
     tail,
 )
 from live_runner.services.cli.exit_codes import ended, leave
+from live_runner.services.cli.output import printable
 
 __all__ = ["app", "main"]
 
@@ -87,7 +89,28 @@ def main() -> None:
 
 def invoke(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every error becomes one line on stderr."""
-    return ended(lambda: app(arguments, standalone_mode=False, prog_name="live-runner"), as_json="--json" in arguments)
+    return ended(lambda: _run(arguments), as_json="--json" in arguments)
+
+
+def _run(arguments: list[str]) -> object:
+    try:
+        return app(arguments, standalone_mode=False, prog_name="live-runner")
+    except UnicodeEncodeError as error:
+        # A path may have any bytes. Names, reasons and statements are recorded or sent, and are text.
+        unreadable = next((one for one in arguments if not _is_text(one)), None)
+        if unreadable is None:
+            raise
+        raise ConfigError(
+            f"The argument '{printable(unreadable)}' is not text in UTF-8", remedy="Check the terminal's encoding"
+        ) from error
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -35,9 +35,9 @@ class Display:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
             self._bar = Progress(
-                TextColumn("{task.fields[session]}"),
+                TextColumn("{task.fields[session]}", markup=False),
                 BarColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),
                 console=stderr_console(),
                 transient=True,

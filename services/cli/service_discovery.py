@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from live_runner.contracts import subjects
+from live_runner.contracts.messages import Started
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import last_event
 
 __all__ = ["log_so_far", "services_are_running", "services_reading"]
 
@@ -31,7 +33,15 @@ async def log_so_far(settings: Settings) -> tuple[int, list[str]]:
 
 async def _unfinished(bus: Bus) -> list[str]:
     """Sessions that were started and not stopped, by name."""
-    return sorted(await _sessions_with(bus, "session.started") - await _sessions_with(bus, "session.stopped"))
+    found = await _sessions_with(bus, "session.started") - await _sessions_with(bus, "session.stopped")
+    return [name for name in sorted(found) if await _is_started(bus, name)]
+
+
+async def _is_started(bus: Bus, session: str) -> bool:
+    """Whether there is a manifest on the session's subject, and not only what somebody else has put there."""
+    if not subjects.is_session(session):
+        return False
+    return await last_event(bus, subjects.event_subject("session.started", session), Started) is not None
 
 
 async def _sessions_with(bus: Bus, type_: str) -> set[str]:

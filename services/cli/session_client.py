@@ -106,6 +106,7 @@ class FollowedSession:
         self._incidents: dict[str, str] = {}
         """The message of the session's first incident of each code."""
         self._reader: Reader | None = None
+        self._away_since_s: float | None = None
         self._troubled: dict[str, float] = {}
         """Since when a role has been telling of trouble, monotonic seconds."""
 
@@ -121,15 +122,13 @@ class FollowedSession:
 
     async def play(self) -> Stopped:
         """See the session to its end. SessionRefused when a service refuses or the name is used up."""
-        away_since: float | None = None
         discovered: list[str] = []
         while True:
             try:
                 bus = await Bus.connect(self._settings.nats, name="run", also=discovered)
                 discovered = bus.discovered or discovered
             except BusUnavailable:
-                away_since = away_since or time.monotonic()
-                if not self._is_ours or time.monotonic() - away_since > RECONNECT_LIMIT_S:
+                if not self._is_ours or self._away_s() > RECONNECT_LIMIT_S:
                     raise
                 await asyncio.sleep(_RECONNECT_EVERY_S)
                 continue
@@ -138,13 +137,18 @@ class FollowedSession:
             except SessionStuckError:
                 raise
             except BusUnavailable:
-                if not self._is_ours:
+                if not self._is_ours or self._away_s() > RECONNECT_LIMIT_S:
                     raise
-                away_since = away_since or time.monotonic()
                 self._view.phase("NATS is unavailable, waiting for it")
                 await asyncio.sleep(_RECONNECT_EVERY_S)
             finally:
                 await bus.close()
+
+    def _away_s(self) -> float:
+        """Seconds since NATS answered last."""
+        now_s = time.monotonic()
+        self._away_since_s = self._away_since_s or now_s
+        return now_s - self._away_since_s
 
     async def _play(self, bus: Bus) -> Stopped:
         await bus.ensure_stream()
@@ -152,6 +156,7 @@ class FollowedSession:
         after_seq = await bus.last_seq_of(subjects.event_subject("session.announced", self.session))
         started_after = await bus.last_seq_of(subjects.event_subject("session.started", self.session))
         state = await read_state(bus, self.session)
+        self._away_since_s = None
         if state.announced is None:
             state.announced = await self._announce(bus, after_seq, self._announced)
         elif not self._is_ours and state.is_refused:
@@ -353,9 +358,12 @@ class FollowedSession:
     async def _on_beat(self, subject: str, data: bytes) -> None:
         if subject == subjects.beat("run", self.session):
             return
-        progress = codec.fields(data)
+        found = codec.beat(subject, data)
+        if found is None:
+            return
+        role, _, progress = found
         dead = progress.get("fatal")
-        if isinstance(dead, dict) and self._reader is not None:
-            self._reader.fail(cannot_go_on(self.session, str(dead.get("code")), str(dead.get("message"))))
-        self._check_trouble(str(progress.get("role")), str(progress.get("trouble") or ""))
-        self._view.beat(str(progress.get("role") or subject.split(".")[1]), progress)
+        if dead and self._reader is not None:
+            self._reader.fail(cannot_go_on(self.session, dead.get("code", ""), dead.get("message", "")))
+        self._check_trouble(role, progress.get("trouble", ""))
+        self._view.beat(role, progress)

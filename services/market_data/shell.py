@@ -310,10 +310,10 @@ class MarketDataShell:
             await asyncio.sleep(LAG_WAIT_S)
         self._paused, self._trouble = False, ""
 
-    async def _on_recorder(self, _subject: str, data: bytes) -> None:
-        committed = codec.fields(data).get("committed_seq")
-        if isinstance(committed, int):
-            self._committed = committed
+    async def _on_recorder(self, subject: str, data: bytes) -> None:
+        found = codec.beat(subject, data)
+        if found is not None:
+            self._committed = found[2].get("committed_seq", self._committed)
 
     async def _give_up(self, error: RunnerError) -> None:
         if self._publisher.error is not None or self._has_refused:

@@ -29,6 +29,9 @@ def foreign_messages(events: list[Event], session: str) -> list[tuple[bytes, byt
         (name.encode(), JUNK[number % len(JUNK)], b"") for number, name in enumerate(names)
     ]
     found.append((b"session.evt.announced.\xff\xfe", b"junk", b""))
+    beats = (*JUNK, msgspec.msgpack.encode({"sets": "many", "close_ns": {}, "committed_seq": "all", "fatal": [1]}))
+    for role in ("recorder", "execution"):
+        found += [(subjects.beat(role, session).encode(), beat, b"") for beat in beats]
     found.append((f"market.evt.bar_set.{session}".encode(), b"junk", b"NATS/1.0 503 no\r\n\r\n"))
     unknown: dict[str, Any] = {"type": "market.tick", "id": f"{session}/market_data/1", "session": session}
     unknown |= {"source": "market_data", "seq": 1, "cause": "", "event_ns": 5, "recorded_ns": 0}

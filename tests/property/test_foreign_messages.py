@@ -17,6 +17,7 @@ from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import Announced, BarSet, Event
 from live_runner.contracts.sequence import Sequences
 from live_runner.services.cli.commands import tail
+from live_runner.services.cli.progress_display import Display
 from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.recorder.core.batch import Packer
 from live_runner.services.runtime.config.settings import Settings
@@ -59,6 +60,38 @@ def read(subject: str, data: bytes) -> Event | None:
         return codec.read(subject, data)
     except MessageError:
         return None
+
+
+heartbeats = st.dictionaries(
+    st.sampled_from(
+        ("sets", "total_sets", "close_ns", "orders", "equity", "gate", "stored", "trouble", "fatal", "instance")
+    ),
+    values,
+).map(msgspec.msgpack.encode)
+
+
+@given(data=st.binary(max_size=60) | values.map(msgspec.msgpack.encode) | heartbeats)
+def test_a_progress_line_is_made_of_every_heartbeat_that_is_one(data: bytes) -> None:
+    """Whoever publishes it: the rest is no heartbeat."""
+    found = codec.beat("beat.execution.mine", data)
+    if found is None:
+        return
+    role, session, progress = found
+    assert (role, session) == ("execution", "mine")
+    display = Display(session, is_quiet=True)
+    display.beat(role, progress)
+    display.beat("recorder", progress)
+    display.beat("market_data", progress)
+    assert "bar sets" in display._line()
+
+
+def test_what_is_no_heartbeat_is_passed_over() -> None:
+    ours = msgspec.msgpack.encode({"role": "execution", "session": "mine", "sets": 7, "further": [1]})
+
+    assert codec.beat("beat.execution.mine", ours) == ("execution", "mine", msgspec.msgpack.decode(ours))
+    assert codec.beat("beat.execution.[/no]", ours) is None
+    for junk in (b"", b"six by", b"\x91" * 5_000, msgspec.msgpack.encode({"sets": "7"})):
+        assert codec.beat("beat.execution.mine", junk) is None
 
 
 @given(subject=st.sampled_from(SUBJECTS), data=foreign)

@@ -55,15 +55,16 @@ def query(
     """Run one read-only SQL statement, on the embedded database or that of TIMESCALE_DSN, and print its rows."""
     from rich.table import Table
 
-    from live_runner.services.cli.output import console, note, print_json, show
+    from live_runner.services.cli.output import console, note, print_json, printable, show
 
     with database_settings(home) as settings:
         assert settings.timescale_dsn is not None
         names, rows = _rows(settings.timescale_dsn, sql)
     if as_json:
-        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        print_json([dict(zip(_unlike(names), row, strict=True)) for row in rows])
         return
-    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    names = [printable(name) for name in names]
+    texts = [["" if value is None else printable(str(value)) for value in row] for row in rows]
     if texts and _width(names, texts) > console().width:
         for number, row in enumerate(texts, start=1):
             table = Table("column", f"row {number}")
@@ -77,6 +78,20 @@ def query(
         show(table)
     if len(rows) == ROWS_MAX:
         note(f"These are the first {ROWS_MAX:,} rows; use psql for more")
+
+
+def _unlike(names: list[str]) -> list[str]:
+    """The names of columns, if no two are the same: a JSON object has one value of each name."""
+    from live_runner.contracts.errors import DataError
+
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"The query has two columns of the name {twice}, and a JSON object has one",
+            remedy="Name one of them otherwise: select ... as other_name",
+            name=twice,
+        )
+    return names
 
 
 def _width(names: list[str], rows: list[list[str]]) -> int:

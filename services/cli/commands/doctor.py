@@ -67,8 +67,9 @@ def register(app: typer.Typer) -> None:
 def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Check this installation, NATS, the database, disk, port and clock. Exit code 1 when something fails."""
     from rich.table import Table
+    from rich.text import Text
 
-    from live_runner.services.cli.output import print_json, show
+    from live_runner.services.cli.output import print_json, printable, show
 
     findings = list(examine(settings_of(home)))
     if as_json:
@@ -78,7 +79,8 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
         table = Table(show_header=False, box=None)
         for finding in findings:
             remedy = f". {finding.remedy}" if finding.remedy else ""
-            table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.what, f"{finding.message}{remedy}")
+            state = Text(finding.state, style=colours[finding.state])
+            table.add_row(state, finding.what, printable(f"{finding.message}{remedy}"))
         show(table)
     raise typer.Exit(1 if any(finding.state == "fail" for finding in findings) else 0)
 

@@ -38,7 +38,7 @@ def status(
     from rich.table import Table
 
     from live_runner.contracts.errors import DataError
-    from live_runner.services.cli.output import note, print_json, show
+    from live_runner.services.cli.output import note, print_json, printable, show
 
     found = _sessions(settings_of(home), session)
     if session is not None and not found:
@@ -56,7 +56,7 @@ def status(
     for entry in found:
         if entry.get("why"):
             note(f"{entry['session']} cannot go on: {entry['why']} Close it with: live-runner end {entry['session']}")
-        table.add_row(*("" if entry.get(column) is None else str(entry.get(column)) for column in columns))
+        table.add_row(*("" if entry.get(column) is None else printable(str(entry[column])) for column in columns))
     show(table)
 
 
@@ -102,15 +102,17 @@ async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, An
 
     progress: dict[str, dict[str, Any]] = {}
 
-    async def on_beat(_subject: str, data: bytes) -> None:
-        beat = codec.fields(data)
-        entry = progress.setdefault(str(beat.get("session", "")), {"services": {}})
-        role = str(beat.get("role", ""))
-        entry["services"][role] = str(beat.get("instance", ""))
+    async def on_beat(subject: str, data: bytes) -> None:
+        found = codec.beat(subject, data)
+        if found is None:
+            return
+        role, name, beat = found
+        entry = progress.setdefault(name, {"services": {}})
+        entry["services"][role] = beat.get("instance", "")
         if role == "execution":
             entry.update({key: beat[key] for key in ("sets", "orders", "fills", "equity", "gate") if key in beat})
-        if isinstance(fatal := beat.get("fatal"), dict):
-            entry.update(state="dead", why=str(fatal.get("message", "")))
+        if fatal := beat.get("fatal"):
+            entry.update(state="dead", why=fatal.get("message", ""))
 
     bus = await Bus.connect(settings.nats, name="status")
     try:

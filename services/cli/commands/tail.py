@@ -85,7 +85,7 @@ def _print(stream_seq: int, subject: str, data: bytes, session: str | None, as_j
 
     from live_runner.contracts import codec
     from live_runner.contracts.errors import MessageError
-    from live_runner.services.cli.output import print_json
+    from live_runner.services.cli.output import print_json, printable
     from live_runner.services.runtime.config.masking import masked, masked_values
 
     if session is not None and session not in subject.split("."):
@@ -93,18 +93,21 @@ def _print(stream_seq: int, subject: str, data: bytes, session: str | None, as_j
     try:
         fields: dict[str, Any] = masked_values(msgspec.to_builtins(codec.read(subject, data)))
     except MessageError as error:
+        subject = printable(subject)
         unreadable = {"stream_seq": stream_seq, "subject": subject, "bytes": len(data), "unreadable": error.what}
         if as_json:
             print_json(unreadable)
         else:
-            typer.echo(masked(f"{stream_seq} {subject} is not a valid message ({len(data)} bytes): {error.what}"))
+            what = f"{stream_seq} {subject} is not a valid message ({len(data)} bytes): {error.what}"
+            typer.echo(printable(masked(what)))
         return
     if as_json:
         print_json({"stream_seq": stream_seq, "subject": subject, **fields})
         return
     envelope = ("v", "type", "id", "session", "source", "seq", "cause", "event_ns", "recorded_ns")
     values = " ".join(f"{key}={_short(value)}" for key, value in fields.items() if key not in envelope)
-    typer.echo(f"{stream_seq} {_time(fields['event_ns'])} {fields['source']}#{fields['seq']} {subject} {values}")
+    line = f"{stream_seq} {_time(fields['event_ns'])} {fields['source']}#{fields['seq']} {subject} {values}"
+    typer.echo(printable(line))
 
 
 def _short(value: Any) -> str:

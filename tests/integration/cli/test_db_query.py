@@ -7,8 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from live_runner.contracts.errors import DataError
+from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.services.cli.commands.db import _rows
+from live_runner.services.cli.main import invoke
 from live_runner.services.runtime.embedded.postgres_server import PostgresServer, start_postgres
 from live_runner.services.runtime.postgres import database
 
@@ -42,6 +43,31 @@ TRIES = [
     "select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user",
     "vacuum",
     "listen anything; select 1",
+    "select pg_read_binary_file('/etc/passwd')",
+    "select * from pg_stat_file('/etc/passwd')",
+    "copy mine from '/etc/passwd'",
+    "copy (select 1) to '/tmp/live_runner_was_here'",
+    "select lo_create(7)",
+    "select lo_export(7, '/tmp/live_runner_was_here')",
+    "create temp table mine as select 1",
+    "select 1 into mine",
+    "select nextval('mine')",
+    "explain analyze delete from event",
+    "set session characteristics as transaction read write",
+    "select set_config('session_authorization', 'live_runner', false), pg_read_file('/etc/passwd')",
+    "call mine()",
+    "prepare mine as delete from event",
+    "lock table event in access exclusive mode",
+    "load '/tmp/live_runner_was_here.so'",
+    "alter system set log_directory = '/tmp'",
+    "comment on table event is 'mine'",
+    "grant all on event to public",
+    "select rolpassword from pg_authid",
+    "select * from pg_hba_file_rules",
+    "select pg_switch_wal()",
+    "refresh materialized view mine",
+    "/* select */ delete from event",
+    "select 1 \\; delete from event",
 ]
 
 
@@ -76,6 +102,44 @@ def test_rows_and_views_are_read(dsn: str) -> None:
 
     assert _rows(dsn, "select session from sessions where session like 'k%'") == (["session"], [("kept",)])
     assert _rows(dsn, "select * from session_summary")[0][:1] == ["session"]
+
+
+def test_values_and_names_are_printed_as_they_are(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Brackets are no markup, names between colons no pictures, and a terminal obeys nothing of it."""
+    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+    query = "select '[red]a[/red] [/x] :smile:' as \"[/b]\", 'b' || chr(27) || '[2J' as c"
+
+    assert invoke(["db", "query", query]) == 0
+
+    out = capsys.readouterr().out
+    assert "[red]a[/red] [/x] :smile:" in out
+    assert "[/b]" in out
+    assert "b\\x1b[2J" in out
+    assert "\x1b" not in out
+
+
+def test_two_columns_of_one_name_are_no_object(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+
+    assert invoke(["db", "query", "select 1 as a, 2 as a", "--json"]) == DataError.exit_code
+    assert "two columns of the name a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["db", "query", "select '\udcff'"], ["replay", "\udcff"], ["bundle", "\udcff"]])
+def test_an_argument_that_is_no_text_is_named(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    database.migrate(dsn)
+    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+
+    assert invoke(arguments) == ConfigError.exit_code
+    err = capsys.readouterr().err
+    assert "\\udcff" in err
+    assert "is not text in UTF-8" in err
 
 
 def test_the_owner_of_the_embedded_database_is_no_superuser(own_postgres_server: PostgresServer) -> None:
