@@ -18,7 +18,8 @@ from live_runner.services.runtime.nats.bus import Bus
 
 KILLED = ("market_data", "strategy", "child", "execution", "recorder")
 JUNK = (b"six by", b"\x81\xa1\xff\x01", b"\x91" * 5_000, b"")
-NEXT_NUMBERS = 60
+NEXT_NUMBERS = 240
+"""Of two seconds and more: a busy machine takes some of them to publish them."""
 SYMBOL = "btc-usdt-usdt"
 
 
