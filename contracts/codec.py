@@ -24,6 +24,7 @@ __all__ = [
     "NAME_LENGTH_MAX",
     "STEPS",
     "Head",
+    "beat",
     "canonical",
     "check_content",
     "check_envelope",
@@ -201,7 +202,7 @@ def fields(data: bytes) -> dict[str, Any]:
 
 
 def beat(subject: str, data: bytes) -> tuple[str, str, dict[str, Any]] | None:
-    """Role, session and fields of a heartbeat, the first two from its subject; None for bytes that are no heartbeat."""
+    """Role, session and fields of a heartbeat, the first two from its subject; None where the bytes are not one."""
     tokens = subject.split(".")
     try:
         _beat_decoder.decode(data)

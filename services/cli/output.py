@@ -15,7 +15,7 @@ PLAIN_WIDTH: Final = 160
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey: control characters and what is no Unicode are written as escapes."""
+    """The text without what a terminal would obey: control characters and lone surrogates are written as escapes."""
     if text.isprintable():
         return text
     return "".join(
@@ -24,7 +24,7 @@ def printable(text: str) -> str:
 
 
 def console() -> Console:
-    """Of results; plain text when stdout is not a terminal. Text is printed as it is: brackets are no markup."""
+    """Of results; plain text when stdout is not a terminal. Text is printed as it is: brackets are not markup."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
