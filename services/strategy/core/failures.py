@@ -21,6 +21,8 @@ REASONS_MAX: Final = 100
 
 TRACEBACK_CHARS_MAX: Final = 20_000
 """Of one traceback: its beginning and its end are kept."""
+FRAMES_MAX: Final = 40
+"""Of one traceback, the innermost: those of an endless recursion take 60 ms to print at each bar."""
 MESSAGE_CHARS_MAX: Final = 4_000
 """Of an exception's message that is looked at for addresses and folders."""
 
@@ -94,7 +96,7 @@ def _line(error: BaseException) -> str:
 def _traceback(error: BaseException) -> str:
     """The traceback within ``TRACEBACK_CHARS_MAX``, in text that can be published."""
     try:
-        text = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(error, limit=-FRAMES_MAX))
     except Exception as broken:  # noqa: BLE001  # a strategy's own exception may not even be shown
         text = f"{type(error).__name__}, whose traceback cannot be made: {type(broken).__name__}"
     if len(text) > TRACEBACK_CHARS_MAX:

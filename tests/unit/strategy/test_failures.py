@@ -12,6 +12,7 @@ from fix_strategy import BTC, ETH, Stream, leg
 from live_runner.contracts import codec
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
+from live_runner.services.strategy.core.failures import FRAMES_MAX
 from live_runner.strategies.base import Bar, Draft, Fill, LegState, Parameters, Strategy, View, intent
 
 
@@ -347,3 +348,22 @@ def test_an_exception_is_recorded_within_bounds(error: Exception) -> None:
     assert len(codec.encode(decided)) < 2_000
     [failed] = stream.core.failures
     assert len(failed.traceback.encode()) < 50_000
+
+
+def test_of_an_endless_recursion_the_innermost_frames_are_recorded() -> None:
+    """All of them would take longer to print than a decision may take."""
+    stream, strategy = begin()
+
+    def one(bar: Bar, view: View) -> None:
+        other(bar, view)
+
+    def other(bar: Bar, view: View) -> None:
+        one(bar, view)
+
+    strategy.script = one
+
+    stream.step()
+
+    [failed] = stream.core.failures
+    assert failed.call.error.startswith("RecursionError: ")
+    assert failed.traceback.count(", in o") == FRAMES_MAX
