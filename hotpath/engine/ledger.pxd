@@ -35,6 +35,7 @@ cdef class Position:
 @cython.final
 cdef class Ledger:
     cdef readonly int method
+    cdef public bint ends_at_zero
     cdef readonly list positions
     cdef readonly int128 start
     cdef readonly int128 cash, peak_cash, peak_equity, realised, fees_maker, fees_taker, funding, slippage, turnover
@@ -49,6 +50,8 @@ cdef class Ledger:
     cpdef int reduce(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t reference, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee) except -1
     @cython.locals(product=int128, notional=int128, slippage=int128)
     cdef int book(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t adverse, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee, int128 realised) except -1
+    @cython.locals(missing=int128)
+    cdef int end_at_zero(self, bint maker) except -1
     cdef int128 gain_of(self, Position position, int sign, int128 worth, int128 cost) except *
     cdef int128 fee_of(self, Position position, int64_t lots, int64_t ticks, int64_t rate, int128 scale) except *
     @cython.locals(product=int128, paid=int128)

@@ -102,11 +102,13 @@ class Ledger:
     """One account: every fill and payment once, in order.
 
     ``equity`` is the starting money. ``filled_notional``, ``filled_fee``, ``filled_realised`` and ``filled_slippage``
-    are the money of the last fill; ``trades`` counts legs that went flat.
+    are the money of the last fill; ``trades`` counts legs that went flat. With ``ends_at_zero`` an account that is flat
+    never has less than nothing.
     """
 
     def __init__(self, equity: int, method: int) -> None:
         self.method = method
+        self.ends_at_zero = False
         self.positions: list[Position] = []
         self.start = amount(of_whole(equity))
         self.cash = self.start
@@ -259,6 +261,18 @@ class Ledger:
         self.turnover = amount(self.turnover + notional)
         self.cash = amount(plus(plus(self.cash, realised), -fee))
         self.revalue(position, position.mark)
+        if self.ends_at_zero and self.cash < 0 and self.exposure == 0:
+            self.end_at_zero(maker)
+
+    def end_at_zero(self, maker: bool) -> None:
+        """The account is flat and has less than nothing: what is missing is the venue's, by the fee of the last fill."""
+        missing = self.cash
+        self.filled_fee = amount(plus(self.filled_fee, missing))
+        if maker:
+            self.fees_maker = amount(plus(self.fees_maker, missing))
+        else:
+            self.fees_taker = amount(plus(self.fees_taker, missing))
+        self.cash = 0
 
     def gain_of(self, position: Position, sign: int, worth: int, cost: int) -> int:
         """What lots worth ``worth`` (lots times ticks) have gained over their cost, in money."""

@@ -359,6 +359,7 @@ class State:
             self.markets.append(market)
             self.index[symbol] = index
         self.has_spot = any(not instrument.contract for instrument in started.instruments)
+        self.ledger.ends_at_zero = self.simulated and self.margin_on and not self.has_spot
         self.orders = []
         self.notices = []
         self.refusals: dict[str, list[Any]] = {}

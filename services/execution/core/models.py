@@ -6,6 +6,7 @@ A change of results is a change of version: a comparison across versions is refu
 from __future__ import annotations
 
 from live_runner.contracts.config import Config
+from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import VersionMismatch
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Started
@@ -23,10 +24,17 @@ def model_names(config: Config) -> dict[str, str]:
         "participation": f"per order and bar {participation} v1",
         "fees": f"maker {config.fees.maker} taker {config.fees.taker} v1",
         "funding": "mark else open v2",
-        "margin": f"cross {account.leverage}x maintenance {account.maintenance_margin} ends at zero v2",
+        "margin": f"cross {account.leverage}x {_ending(account.maintenance_margin)} v2",
         "mode": account.position_mode,
         "lots": account.lots,
     }
+
+
+def _ending(maintenance_margin: str) -> str:
+    """How an account ends: liquidated, or not at all and then below zero."""
+    if parse_decimal(maintenance_margin)[0] == 0:
+        return "without liquidation"
+    return f"maintenance {maintenance_margin} ends at zero"
 
 
 def check_models(started: Started) -> None:

@@ -141,6 +141,31 @@ def test_an_account_ends_at_zero_where_a_gap_leaves_nothing(driver: Any, leg: st
 
 
 @pytest.mark.parametrize(
+    ("costs", "fee"),
+    [
+        # 890 from 100 at 1 % pay 890; at 90.5 they have lost 8,455, so 655 are left of 10,000 and 805.45 are due.
+        ({"fees": {"taker": "0.01"}}, "655"),
+        # In at 101 and out at 89.59, with 100 basis points of slippage: 10,154.9 lost, more than there was.
+        ({"fills": {"slippage_bp": "100"}}, "-154.9"),
+    ],
+    ids=["fee", "slippage"],
+)
+def test_an_account_ends_at_zero_where_the_costs_of_an_exit_leave_less(
+    driver: Any, costs: dict[str, Any], fee: str
+) -> None:
+    core = driver(account=MARGIN, **costs)
+    core.bar(*FLAT)
+    core.open("890", stop_loss="90.5")
+    core.bar(*FLAT)
+    core.decide()
+    core.bar(100, 100, 90.5, 90.5)
+
+    assert core.of(Liquidated) == []
+    assert core.of(Filled)[-1].fee == fee
+    assert (core.settled.cash, core.settled.equity) == ("0", "0")
+
+
+@pytest.mark.parametrize(
     ("rule", "high", "filled"), [("touch", 110, True), ("through", 110, False), ("through", 111, True)]
 )
 def test_a_target_obeys_the_rule_of_limits_and_pays_the_makers_fee(
