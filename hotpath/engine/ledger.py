@@ -265,7 +265,7 @@ class Ledger:
             self.end_at_zero(maker)
 
     def end_at_zero(self, maker: bool) -> None:
-        """The account is flat and has less than nothing: what is missing is the venue's, by the fee of the last fill."""
+        """A flat account has less than nothing: what is missing is the venue's, by the fee of the last fill."""
         missing = self.cash
         self.filled_fee = amount(plus(self.filled_fee, missing))
         if maker:
