@@ -8,6 +8,7 @@ last field: an int64 at the very end of the bytes, 0 in the canonical form. ``st
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import cache, reduce
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ __all__ = [
     "encode",
     "fields",
     "head",
+    "opening",
     "portable",
     "read",
     "stamp",
@@ -59,7 +61,6 @@ MESSAGE_TYPES: Final[dict[str, type[Event]]] = {
 }
 """Every message by its ``type``."""
 
-_encoder: Final = msgspec.msgpack.Encoder()
 _head_decoder: Final = msgspec.msgpack.Decoder(Head)
 _fields_decoder: Final = msgspec.msgpack.Decoder(dict[str, Any])
 
@@ -112,9 +113,15 @@ def _decoder() -> msgspec.msgpack.Decoder[Event]:
     return msgspec.msgpack.Decoder(reduce(operator.or_, MESSAGE_TYPES.values()))
 
 
-def encode(event: Event) -> bytes:
-    """Bytes of a message; the canonical ones while ``recorded_ns`` is 0."""
-    return _encoder.encode(event)
+encode: Final[Callable[[Event], bytes]] = msgspec.msgpack.Encoder().encode
+"""Bytes of a message; the canonical ones while ``recorded_ns`` is 0."""
+
+
+def opening(kind: type[Event]) -> bytes:
+    """The first bytes of each message of a type as ``encode`` writes it: the size of the map, and ``type``."""
+    size = 1 + len(kind.__struct_fields__)
+    header = bytes([0x80 + size]) if size < 16 else b"\xde" + size.to_bytes(2, "big")
+    return header + b"".join(map(msgspec.msgpack.encode, ("type", kind.__struct_config__.tag)))
 
 
 def stamp(canonical_bytes: bytes, recorded_ns: int) -> bytes:
@@ -173,11 +180,12 @@ def check_envelope(event: Event | Head) -> None:
     """MessageError for a session that cannot be, a text too long or a number beyond 64 bits."""
     if not subjects.is_session(event.session):
         raise _unfit("The session of a message is not a valid session name")
-    if max(len(event.source), len(event.id), len(event.cause)) > NAME_LENGTH_MAX:
+    longest = NAME_LENGTH_MAX
+    if len(event.source) > longest or len(event.id) > longest or len(event.cause) > longest:
         raise _unfit(f"The source, id or cause of a message is longer than {NAME_LENGTH_MAX} characters")
     if not 0 < event.seq <= _INT64_MAX:
         raise _unfit(f"Message number {event.seq} is out of range")
-    if not (abs(event.event_ns) <= _INT64_MAX and 0 <= event.recorded_ns <= _INT64_MAX):
+    if not (-_INT64_MAX <= event.event_ns <= _INT64_MAX and 0 <= event.recorded_ns <= _INT64_MAX):
         raise _unfit("A time of a message is out of range")
 
 

@@ -30,7 +30,9 @@ __all__ = ["CORES", "Recording", "Wire", "check_announced"]
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
-_FEED: Final = frozenset({"market.bar_set", "market.feed_ended"})
+FEED: Final = "market_data"
+"""Source of the bar sets."""
+_FEED_TYPES: Final = frozenset({"market.bar_set", "market.feed_ended"})
 _SHELL: Final = ".shell."
 """In the name of a source that numbers what one process observed."""
 
@@ -79,7 +81,6 @@ class Recording:
         """By source why the event that had the next number was not taken, until one of that number is."""
         self._early: dict[str, list[int]] = {}
         """By core the numbers that came before their time and that no ``voided`` names yet."""
-        self._marks: dict[str, tuple[bytes, int]] = {}
 
     def pieces(self, events: Iterable[Wire]) -> Iterator[bytes]:
         """The wire bytes alone."""
@@ -122,7 +123,7 @@ class Recording:
                 self._awaited.setdefault(head.source, (last + 1, head.seq))
             return None
         is_next = head.seq == last + 1 or head.source not in CORE_ROLES
-        if head.type in _FEED and is_next and not self._takes(wire, head):
+        if head.type in _FEED_TYPES and is_next and not self._takes(wire, head):
             return None
         self._check_number(head, last)
         self.passed(head.source, head.seq, stopped=head.type == "session.stopped")
@@ -141,27 +142,20 @@ class Recording:
             self.passed(head.source, head.seq)
         return False
 
-    def follows(self, source: str, seq: int) -> bool:
-        """Whether this number is the next of its source."""
-        return seq == self._last.get(source, 0) + 1
+    def takes_number(self, source: str, seq: int, *, stopped: bool) -> bool:
+        """Whether this number is the next of its source, which then has passed."""
+        if seq != self._last.get(source, 0) + 1:
+            return False
+        self.passed(source, seq, stopped=stopped)
+        return True
 
     def next_mark(self, source: str) -> bytes:
         """Bytes of the id that the next event of the source has: no earlier message of it contains them."""
-        number = self._last.get(source, 0) + 1
-        mark, of = self._marks.get(source, (b"", 0))
-        if of != number:
-            mark = b"\xa2id" + _encode(event_id(self.session, source, number))
-            self._marks[source] = (mark, number)
-        return mark
+        return b"\xa2id" + _encode(event_id(self.session, source, self._last.get(source, 0) + 1))
 
-    def is_next(self, event: Event) -> bool:
-        """Whether the event is of this session, the next of its source, and has the id of its number."""
-        number = self._last.get(event.source, 0) + 1
-        return (
-            event.seq == number
-            and event.session == self.session
-            and event.id == event_id(event.session, event.source, event.seq)
-        )
+    def is_next_of_feed(self, event: Event) -> bool:
+        """Whether the event has the next number of this session's feed; what else it must be, ``takes`` finds out."""
+        return event.source == FEED and event.seq == self._last.get(FEED, 0) + 1 and event.session == self.session
 
     def passed(self, source: str, seq: int, *, stopped: bool = False) -> None:
         """The next event is known to be in order; used where the bytes themselves were compared."""
@@ -170,7 +164,8 @@ class Recording:
             self._awaited.pop(source, None)
             self._refusals.pop(source, None)
         self.events += 1
-        self.stopped = self.stopped or stopped
+        if stopped:
+            self.stopped = True
 
     def takes(self, event: Event) -> bool:
         """Whether the next event of the feed can follow those before it, which it then does."""

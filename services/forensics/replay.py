@@ -17,7 +17,7 @@ import msgspec
 
 from live_runner.contracts import codec
 from live_runner.contracts.errors import MessageError, RunnerError
-from live_runner.contracts.messages import Command, Event, Stopped
+from live_runner.contracts.messages import BarSet, Command, Decided, Event, Finished, Stopped
 from live_runner.services.backtest.failures import not_repeatable
 from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
@@ -36,9 +36,9 @@ _COMMAND: Final = "ops.command"
 _FACTS: Final = frozenset(str(kind.__struct_config__.tag) for kind in FACTS)
 """Of a real venue; those before the manifest are about no order."""
 _STOPPED: Final = "session.stopped"
-_BAR_SET: Final = b"market.bar_set"
-_TYPE_ENDS: Final = 32
-"""Bytes within which a message has named its type."""
+_BAR_SET: Final = codec.opening(BarSet)
+_DECISIONS: Final = (codec.opening(Decided), codec.opening(Finished))
+"""Of all that the strategy core says."""
 _MANIFEST: Final = frozenset({"session.announced", "session.started"})
 
 
@@ -133,6 +133,7 @@ class _Replay:
         elif head.type == _STOPPED:
             self.closed = True
         elif head.type in _INPUT_TYPES or head.type == _COMMAND:
+            self._check_begun()
             # Canonical: a core never sees when an event was published.
             self._input(codec.decode(canonical))
         elif head.type in _FACTS and self.cursors:
@@ -150,20 +151,18 @@ class _Replay:
     def _is_as_made(self, canonical: bytes) -> bool:
         """Whether this is an output that was made again. Nearly every one is, and then its bytes tell all about it."""
         execution, strategy = self.cursors["execution"], self.cursors["strategy"]
-        if execution.made and execution.made[0][0] == canonical:
+        if execution.has_next(canonical):
             event = execution.made[0][1]
-            if self.recording.follows("execution", event.seq):
-                self.recording.passed("execution", event.seq, stopped=isinstance(event, Stopped))
-                self._pop(execution)
-                strategy.waiting.append(event)
+            if self.recording.takes_number("execution", event.seq, stopped=type(event) is Stopped):
+                strategy.waiting.append(execution.pop())
                 return True
-        elif self.recording.next_mark("strategy") in canonical:
+        # find, as "in" raises and catches an error within before it looks for bytes.
+        elif canonical.startswith(_DECISIONS) and canonical.find(self.recording.next_mark("strategy")) >= 0:
             # The strategy is asked only now, when it is known to have answered.
             self._fold("strategy", strategy)
-            if strategy.made and strategy.made[0][0] == canonical:
-                event = strategy.made[0][1]
+            if strategy.has_next(canonical):
+                event = strategy.pop()
                 self.recording.passed("strategy", event.seq)
-                self._pop(strategy)
                 execution.waiting.append(event)
                 self._fold("execution", execution, all_of_them=True)
                 return True
@@ -171,18 +170,17 @@ class _Replay:
 
     def _is_bars(self, canonical: bytes) -> bool:
         """Whether this is the next bar set of the session: most of what is left, and decoded once."""
-        if _BAR_SET not in canonical[:_TYPE_ENDS] or self.recording.next_mark("market_data") not in canonical:
+        if not canonical.startswith(_BAR_SET):
             return False
         try:
             event = codec.decode(canonical)
         except MessageError:
             return False
-        if not self.recording.is_next(event):
+        if not self.recording.is_next_of_feed(event):
             return False
-        if not self.recording.takes(event):
-            return True
-        self.recording.passed(event.source, event.seq)
-        self._input(event)
+        if self.recording.takes(event):
+            self.recording.passed(event.source, event.seq)
+            self._input(event)
         return True
 
     def finish(self, *, partial: bool) -> None:
@@ -236,8 +234,8 @@ class _Replay:
         cursor = self.cursors[source]
         if not self.broken:
             self._fold(source, cursor)
-        if cursor.made and cursor.made[0][0] == canonical:
-            self._matched(cursor)
+        if cursor.has_next(canonical):
+            self._input(cursor.pop())
             return
         cursor.compared += 1
         recorded = codec.decode(canonical)
@@ -257,18 +255,9 @@ class _Replay:
                 reason="no_manifest",
             )
 
-    def _matched(self, cursor: ReplayCursor) -> None:
-        self._input(self._pop(cursor))
-
-    def _pop(self, cursor: ReplayCursor) -> Event:
-        _, event, _ = cursor.made.popleft()
-        cursor.compared += 1
-        return event
-
     def _input(self, event: Event) -> None:
         """A recorded event, for the cores that it is an input of."""
-        self._check_begun()
-        if isinstance(event, Command):
+        if type(event) is Command:
             self.aborted = self.aborted or event.command == ABORT
         elif event.source != "strategy":
             self.cursors["strategy"].waiting.append(event)

@@ -22,6 +22,15 @@ class ReplayCursor:
         self.compared = 0
         self.last_input: Event | None = None
 
+    def has_next(self, canonical: bytes) -> bool:
+        """Whether these are the bytes of the next output that waits to be compared."""
+        return bool(self.made) and self.made[0][0] == canonical
+
+    def pop(self) -> Event:
+        """The next output, which was recorded as it was made."""
+        self.compared += 1
+        return self.made.popleft()[1]
+
     def fold(self, *, all_of_them: bool = False) -> None:
         """Fold what waits, up to the next output, which then waits to be compared."""
         waiting, made, handle = self.waiting, self.made, self.core.handle

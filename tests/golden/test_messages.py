@@ -13,7 +13,7 @@ import msgpack
 import msgspec
 import pytest
 
-from live_runner.contracts.codec import MESSAGE_TYPES, decode, encode, head
+from live_runner.contracts.codec import MESSAGE_TYPES, decode, encode, head, opening
 from live_runner.contracts.engine import ENGINE
 from live_runner.contracts.messages import Event, Started
 
@@ -36,6 +36,12 @@ def test_encoding_gives_the_golden_bytes(sample: Event, golden_folder: Path, upd
         path.write_bytes(encode(sample))
 
     assert path.read_bytes() == encode(sample)
+
+
+def test_bytes_begin_with_the_opening_of_their_type_alone(sample: Event) -> None:
+    begins = [type_ for type_, kind in MESSAGE_TYPES.items() if encode(sample).startswith(opening(kind))]
+
+    assert begins == [sample.__struct_config__.tag]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

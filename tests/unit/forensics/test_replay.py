@@ -116,6 +116,70 @@ def test_paper_session_replays_with_zero_differences(events: list[Event]) -> Non
     assert sum(isinstance(event, Filled) for event in made) > 5
 
 
+def _otherwise(event: Event) -> bytes:
+    """The event with the same fields in another order: what stands first stands last but for the end."""
+    plain = msgpack.unpackb(codec.encode(event))
+    first, *middle, last = plain.items()
+    data: bytes = msgpack.packb(dict([*middle, first, last]))
+    return data
+
+
+def test_an_input_in_another_encoding_is_the_same_input(events: list[Event]) -> None:
+    wires = _wires(events)
+    for number in (0, 150):
+        at = _index(events, BarSet, number)
+        wires[at] = codec.stamp(_otherwise(events[at]), 7)
+
+    result = replay(wires)
+
+    assert (result.agrees, result.events) == (True, len(events))
+
+
+@pytest.mark.parametrize("kind", [Settled, Decided, Filled, Stopped])
+def test_an_output_in_another_encoding_differs_in_its_bytes(events: list[Event], kind: type[Event]) -> None:
+    wires = _wires(events)
+    at = _index(events, kind, 0)
+    wires[at] = codec.stamp(_otherwise(events[at]), 7)
+
+    result = replay(wires)
+
+    assert (result.differences, result.events) == (1, len(events))
+    assert result.first is not None
+    assert result.first.seq == events[at].seq
+    assert [field.expected for field in result.first.fields] == ["different bytes of the same meaning"]
+
+
+@pytest.mark.parametrize("kind", [BarSet, Settled, Decided])
+def test_an_event_delivered_again_much_later_counts_once(events: list[Event], kind: type[Event]) -> None:
+    wires = _wires(events)
+    again = codec.stamp(codec.encode(events[_index(events, kind, 60)]), 7)
+    at = _index(events, kind, 120)
+
+    result = replay([*wires[:at], again, *wires[at:]])
+
+    assert (result.agrees, result.events) == (True, len(events))
+    assert [note for note in result.notes if "twice" in note]
+
+
+def test_a_decision_in_another_name_asks_the_strategy_nothing(events: list[Event]) -> None:
+    """A decision with the strategy's next number, and the id of none of its own, is a changed recording."""
+    at = _index(events, Decided, 20)
+    wires = _wires(_changed(events, at, id="test/other/1"))
+
+    with pytest.raises(RecordingError, match="the recording was changed"):
+        replay(wires)
+
+
+def test_a_bar_set_with_the_id_of_another_is_not_taken(events: list[Event]) -> None:
+    at = _index(events, BarSet, 100)
+    wires = _wires(_changed(events, at, id=events[_index(events, BarSet, 99)].id))
+
+    with pytest.raises(RecordingError, match="has another id") as refused:
+        replay(wires)
+
+    assert refused.value.fields["reason"] == "tampered"
+
+
 def test_replay_takes_stream_sequences_too(events: list[Event]) -> None:
     assert replay(list(enumerate(_wires(events), start=17))).agrees
 
