@@ -11,6 +11,7 @@ Bar sets have a running hash of their own, ``bar_hash``: they are inputs of the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from live_runner.contracts.codec import encode
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import BarSet, Event
 
-__all__ = ["FIRST_HASH", "Numbering", "bar_hash"]
+__all__ = ["FIRST_HASH", "Numbering", "bar_hash", "step_hash"]
 
 FIRST_HASH: Final = "0" * 32
 
@@ -29,6 +30,14 @@ def bar_hash(before: str, bars: BarSet) -> str:
     """Of a bar set and all before it: blake2b-128(hash of the set before || its canonical bytes without a hash)."""
     data = encode(msgspec.structs.replace(bars, hash="", recorded_ns=0))
     return blake2b(bytes.fromhex(before) + data, digest_size=16).hexdigest()
+
+
+def step_hash(before: str, step: Iterable[bytes]) -> str:
+    """Of a step and all before it, from the canonical bytes of its messages."""
+    digest = blake2b(bytes.fromhex(before), digest_size=16)
+    for data in step:
+        digest.update(len(data).to_bytes(4) + data)
+    return digest.hexdigest()
 
 
 class Numbering:
@@ -49,10 +58,11 @@ class Numbering:
         self.hashing = hashing
         self._step: list[bytes] = []
 
-    def make[E: Event](self, kind: type[E], /, *, cause: str, event_ns: int, **fields: Any) -> E:
-        """The next event of this source."""
+    def make[E: Event](self, kind: type[E], /, *values: Any, cause: str, event_ns: int, **fields: Any) -> E:
+        """The next event of this source. Its own fields are given in their order, or by name."""
         self.seq += 1
         event = kind(
+            *values,
             **fields,
             v=kind.VERSION,
             id=event_id(self.session, self.source, self.seq),
@@ -66,17 +76,13 @@ class Numbering:
             self._step.append(encode(event))
         return event
 
-    def close[E: Event](self, kind: type[E], /, *, cause: str, event_ns: int, **fields: Any) -> E:
+    def close[E: Event](self, kind: type[E], /, *values: Any, cause: str, event_ns: int, **fields: Any) -> E:
         """The next event, ending a step: it carries the running hash up to and including itself."""
-        event = self.make(kind, cause=cause, event_ns=event_ns, **fields)
+        event = self.make(kind, *values, cause=cause, event_ns=event_ns, **fields)
         if not self.hashing:
             return event
-        digest = blake2b(bytes.fromhex(self.hash), digest_size=16)
-        for data in self._step:
-            digest.update(len(data).to_bytes(4, "big"))
-            digest.update(data)
+        self.hash = step_hash(self.hash, self._step)
         self._step.clear()
-        self.hash = digest.hexdigest()
         return msgspec.structs.replace(event, hash=self.hash)
 
     def state(self) -> dict[str, Any]:

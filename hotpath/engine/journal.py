@@ -7,7 +7,6 @@ the order of the log. ``hash`` is the running hash over the steps so far (contra
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any, Final
 
 import cython
@@ -39,7 +38,7 @@ from live_runner.contracts.messages import (
     Theoretical,
     Unknown,
 )
-from live_runner.contracts.numbering import FIRST_HASH
+from live_runner.contracts.numbering import FIRST_HASH, step_hash
 from live_runner.contracts.policy import BackoffState
 from live_runner.contracts.vocabulary import ACTIONS, KINDS, ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
@@ -140,12 +139,8 @@ class Journal(Sink):
             self.out.append(event)
             return event
         self.step.append(encode(event))
-        digest = blake2b(bytes.fromhex(self.hash), digest_size=16)
-        for data in self.step:
-            digest.update(len(data).to_bytes(4, "big"))
-            digest.update(data)
+        self.hash = step_hash(self.hash, self.step)
         self.step.clear()
-        self.hash = digest.hexdigest()
         event = with_hash(event, self.hash)
         self.out.append(event)
         return event

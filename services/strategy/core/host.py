@@ -240,13 +240,14 @@ class StrategyCore:
         due = self._hashing and current.number % self._config.limits.state_hash_every == 0
         return self._numbering.close(
             Decided,
+            current.close_ns,
+            intents,
+            blocked,
+            failed,
+            "",
+            self._published_hash() if due else "",
             cause=settled.id,
             event_ns=current.close_ns,
-            close_ns=current.close_ns,
-            intents=intents,
-            blocked=blocked,
-            failed=failed,
-            state_hash=self._published_hash() if due else "",
         )
 
     # -- snapshots ------------------------------------------------------------------------------
