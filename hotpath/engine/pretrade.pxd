@@ -6,7 +6,7 @@ from live_runner.hotpath.engine.book cimport takes_at_once
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Leg
 from live_runner.hotpath.engine.money cimport (
-    money, money_text, quick_lots, quick_lots_text, quick_ticks, quick_ticks_text, times, whole,
+    is_exact, money, money_text, near, quick_lots, quick_lots_text, quick_ticks, quick_ticks_text, times, whole,
 )
 from live_runner.hotpath.engine.orders cimport Order, Policy, new_order, order_name
 from live_runner.hotpath.engine.state cimport Market, State
@@ -16,6 +16,7 @@ from live_runner.hotpath.engine.words cimport (
 )
 
 cdef tuple ACTIONS, KINDS, SIDES, STYLES, TRADING_STATES
+cdef double NOTIONAL_END
 
 @cython.final
 cdef class Asked:

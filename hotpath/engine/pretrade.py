@@ -9,7 +9,7 @@ the trading state and on the leg's backoff is checked at the moment of sending.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import cython
 
@@ -17,6 +17,7 @@ from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.messages import Intent
 from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, SIZINGS, STYLES, TRADING_STATES
 from live_runner.hotpath import fixed
+from live_runner.hotpath.constants import EXACT_END, MONEY_DECIMALS
 from live_runner.hotpath.engine.orders import FALLBACK_BITS, WAIT_NS_MAX, Policy
 
 if not cython.compiled:
@@ -24,8 +25,10 @@ if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.orders import Order, new_order, order_name
     from live_runner.hotpath.engine.python_money import (
+        is_exact,
         money,
         money_text,
+        near,
         quick_lots,
         quick_lots_text,
         quick_ticks,
@@ -49,6 +52,9 @@ if not cython.compiled:
     )
 
 __all__ = ["Asked", "PreTrade", "asked_of"]
+
+NOTIONAL_END: Final = 10.0 ** (MONEY_DECIMALS + 15)
+"""Money of an order stays below this, so that sums over a thousand of them still fit an account (below 2**100)."""
 
 
 class Asked:
@@ -349,7 +355,7 @@ class PreTrade:
     def price_ticks(self, text: str, name: str, market: Market) -> int:
         """A price on the market's grid, 0 where it is denied."""
         ticks = quick_ticks_text(market.normalizer, text)
-        if ticks > 0:
+        if ticks > 0 and is_exact(ticks):
             return ticks
         if not is_positive(text):
             self.deny("bad_price", f"{name} '{text}' is not a positive decimal number")
@@ -361,6 +367,9 @@ class PreTrade:
             return 0
         if ticks <= 0:
             self.deny("bad_price", f"{name} {text} is below one tick of {market.grid.step}")
+            return 0
+        if not is_exact(ticks):
+            self.deny("bad_price", f"{name} {text} is more than 2**53 ticks of {market.grid.step}")
             return 0
         return ticks
 
@@ -400,6 +409,9 @@ class PreTrade:
                 * whole(market.divisor)
                 // (10**decimals * price * whole(market.multiplier))
             )
+            if count >= EXACT_END:
+                self.deny("bad_quantity", f"A notional of {asked.notional} is more than 2**53 lots")
+                return 0
             lots = self.amount(market, market.lot_grid.text(count), "down") if count else 0
         else:
             lots = self.quantity_lots(asked, market, policy.open_rounding)
@@ -407,6 +419,9 @@ class PreTrade:
             return 0
         if lots == 0:
             self.deny("amount_rounds_to_zero", f"The quantity is below one lot of {market.lot_grid.step}")
+            return 0
+        if not is_exact(lots) or near(lots) * near(price) * market.unit >= NOTIONAL_END:
+            self.deny("bad_quantity", f"A notional of 1e15 {market.instrument.settle} or more does not fit an account")
             return 0
         if not self.check_notional(market, lots, price):
             return 0

@@ -131,13 +131,14 @@ def verdict(session: str, failures: Iterable[Failure], summary: Mapping[str, Any
     """The error of a session whose strategy does not work; None for one that does, refusals now and then included.
 
     It does not work when it cannot be repeated or restarted, when a call failed, when it asked for something and all of
-    it was refused, or when it asked for nothing and an indicator never had a value.
+    it was refused or rejected, or when it asked for nothing and an indicator never had a value.
     """
     rows = list(failures)
     broken = [row for row in rows if row.kind in (NOT_REPEATABLE, NOT_RESTARTABLE)]
     calls = [row for row in rows if row.kind == FAILED_CALL]
     never_warm = [row for row in rows if row.kind == NEVER_WARM]
     refused = [row for row in rows if row.kind == "refused"]
+    rejected = [row for row in rows if row.kind == "rejected"]
     intents, orders = summary.get("intents", 0), summary.get("orders", 0)
     if broken:
         return _error(session, broken[0].first.rstrip("."), rows)
@@ -147,6 +148,9 @@ def verdict(session: str, failures: Iterable[Failure], summary: Mapping[str, Any
     elif refused and intents and not orders:
         what = f"All {intents} intents of the strategy were refused"
         first = refused[0]
+    elif rejected and orders == summary.get("rejected", 0):
+        what = f"All {orders} orders of the strategy were rejected"
+        first = rejected[0]
     elif never_warm and not intents:
         what = "The strategy asked for nothing, and not all of its indicators ever had a value"
         first = never_warm[0]

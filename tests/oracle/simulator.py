@@ -188,8 +188,7 @@ class Simulator:
             if lots and self.rules.lots == "average":
                 total += sign * (booked(lots[0].quantity * price * market.contract.size) - lots[0].cost)
             elif lots:
-                gain = sum((lot.quantity * (price - lot.price) for lot in lots), ZERO)
-                total += booked(sign * gain * market.contract.size)
+                total += booked(sign * market.contract.size * sum(lot.quantity * (price - lot.price) for lot in lots))
         return total
 
     def notional(self, market: Market, price: Fraction) -> Fraction:
@@ -446,16 +445,12 @@ class Simulator:
                 lots[0] = Lot(lots[0].quantity + quantity, ZERO, lots[0].cost + cost)
             else:
                 lots.append(Lot(quantity, price, cost))
-        if self.rules.maintenance and self.cash + realised < fee and not self.is_open():
-            fee = self.cash + realised  # flat, with less than nothing: what is missing is the venue's
+        if self.rules.maintenance and not any(lots for other in self.markets.values() for lots in other.lots.values()):
+            fee = min(fee, self.cash + realised)  # flat: what is missing is the venue's
         self.cash += realised - fee
         self.realised += realised
         self.fees += fee
         self.fills.append(Fill(self.bar, market.symbol, order.key, order.leg, quantity, price, fee, maker, realised))
-
-    def is_open(self) -> bool:
-        """Whether any leg of the account holds something."""
-        return any(lots for market in self.markets.values() for lots in market.lots.values())
 
     def close_lots(self, market: Market, leg: str, quantity: Fraction, price: Fraction) -> Fraction:
         """What lots gain that are closed at a price: the newest first, the oldest first, or all at their mean."""

@@ -140,9 +140,9 @@ def test_a_margin_that_no_integer_holds_is_named(tmp_path: Path) -> None:
         "from live_runner.strategies.base import *\n"
         "class Given(Parameters, frozen=True, kw_only=True):\n    pass\n"
         "class Huge(Strategy[Given, LegState]):\n"
-        "    def on_bar(self, bar, view):\n        return [intent.open(bar.symbol, 'long', 8e12)]\n"
+        "    def on_bar(self, bar, view):\n        return [intent.open(bar.symbol, 'long', 8e9)]\n"
     )
-    account = Account(leverage="0.000000001")
+    account = Account(leverage="0.000000000001")
     world = session_world.make_world(StrategyChoice(path=str(path)), market_seed=1, bars=20, account=account)
     facts, _ = world.facts_and_items()
     unbounded = [replace(rules, max_amount="", max_notional="") for rules in facts.instruments]

@@ -132,6 +132,17 @@ def test_all_intents_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "All 400 intents of the strategy were refused" in error
 
 
+def test_all_orders_rejected(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _write(home, _body('return [intent.open(bar.symbol, "long", 1e6, style="market", reason="x")]'))
+
+    code, fields, error = _ran(capsys, "backtest", "c.yaml")
+
+    (failure,) = fields["failures"]
+    assert code == 65
+    assert (failure["kind"], failure["reason"], failure["count"]) == ("rejected", "insufficient_margin", 400)
+    assert "All 400 orders of the strategy were rejected" in error
+
+
 def test_never_warm(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write(home, _body("return []", indicators="{'slow': indicators.Ema(10)}"))
 
