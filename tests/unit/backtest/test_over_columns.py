@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import session_world
 from session_world import ENGINE, World
 
-from live_runner.contracts.config import StrategyChoice
+from live_runner.contracts.config import Account, StrategyChoice
 from live_runner.contracts.errors import DataError, LedgerOverflow
 from live_runner.contracts.messages import Decided, Event, FundingRate, Settled
 from live_runner.services.backtest.columns import run_columns
@@ -123,7 +124,8 @@ def test_a_price_that_is_on_no_tick_names_symbol_and_set(
 
 def test_a_decision_that_ends_the_session_stands_in_the_log(world_of: Callable[..., World]) -> None:
     """What was asked is known, although nothing came of it."""
-    world = world_of(quantity=1e15)
+    world = world_of(quantity=1e9)
+    world.config = msgspec.structs.replace(world.config, account=Account(leverage="0.000000000000000001"))
     events: list[Event] = []
     expected: list[Event] = []
     with pytest.raises(LedgerOverflow):
@@ -133,7 +135,7 @@ def test_a_decision_that_ends_the_session_stands_in_the_log(world_of: Callable[.
 
     assert events == expected
     assert isinstance(events[-1], Decided)
-    assert [intent.quantity for intent in events[-1].intents] == ["1000000000000000"]
+    assert [intent.quantity for intent in events[-1].intents] == ["1000000000"]
 
 
 def test_what_went_before_an_interrupt_is_passed_on(world_of: Callable[..., World]) -> None:
