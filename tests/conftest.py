@@ -53,7 +53,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _no_known_secrets() -> Generator[None]:
-    """A secret of one test is no secret in the next."""
+    """A value that one test makes secret is not masked in the next."""
     from live_runner.services.runtime.config import masking
 
     yield

@@ -42,7 +42,8 @@ class Theory(Venue):
         self.books = []
         self.twins = {}
         """By order id, in the order of their requests."""
-        self.make_books()
+        if not state.simulated:
+            self.make_books()
 
     def make_books(self) -> None:
         """As those of the paper venue; each twin may hold any leg."""

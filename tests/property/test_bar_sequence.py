@@ -80,7 +80,7 @@ WRONG: dict[str, Callable[[BarSet], BarSet]] = {
     "another symbol": lambda bars: changed(bars, missing=["DOGE/USDT:USDT"]),
     "symbols in another order": lambda bars: changed(bars, bars=bars.bars[::-1]),
     "funding of another symbol": lambda bars: changed(bars, funding=[FundingRate("DOGE", bars.open_ns, "0.1")]),
-    "a rate that is no number": lambda bars: changed(
+    "a rate that is not a number": lambda bars: changed(
         bars, funding=[FundingRate(bars.bars[0].symbol, bars.open_ns, "high")]
     ),
 }
