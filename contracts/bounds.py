@@ -11,6 +11,7 @@ since it stands for no value.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import types
 import typing
@@ -23,7 +24,7 @@ import msgspec
 
 from live_runner.contracts.decimals import PATTERN, parse_decimal
 
-__all__ = ["DecimalRange", "Violation", "bounds_of", "exact_keys", "nearest", "outside", "violations"]
+__all__ = ["DecimalRange", "Violation", "bounds_of", "exact_keys", "nearest", "outside", "spelled", "violations"]
 
 
 class Violation(NamedTuple):
@@ -144,6 +145,23 @@ def violations(value: msgspec.Struct, key: str = "") -> Iterator[Violation]:
                 found = outside(bound, inner)
                 if found is not None:
                     yield Violation(path, *found)
+
+
+def spelled(text: str, *, whole: bool) -> str | None:
+    """How to write a number that is text, so that YAML reads a number: ``1.0e+22`` for ``1e22``; None for others."""
+    try:
+        value: int | float = int(text, 0)
+    except ValueError:
+        try:
+            value = float(text)
+        except ValueError:
+            return None
+    if isinstance(value, int) or (whole and value.is_integer() and abs(value) < 2**53):
+        return str(int(value))
+    if whole or not math.isfinite(value):
+        return None
+    mantissa, mark, exponent = repr(value).partition("e")
+    return f"{mantissa if '.' in mantissa else f'{mantissa}.0'}{mark}{exponent}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

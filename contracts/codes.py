@@ -238,6 +238,10 @@ INCIDENTS: Final = {
         "The strategy's process hung or crashed too often; the session's entries are stopped and it ends.",
         "Mend the strategy (see its log) and run it as a new session.",
     ),
+    "strategy_never_asked": Code(
+        "The strategy was never asked for an intent: it has no `on_bar`, or its `select` chose nothing at any close.",
+        "Check the spelling of `on_bar`, and what `select` returns.",
+    ),
     "strategy_never_warm": Code(
         "An indicator of the strategy had no value at the end of the session.",
         "Check how the strategy updates it, and how many bars `warmup` asks for.",

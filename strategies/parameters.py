@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 import msgspec
 
+from live_runner.contracts.bounds import spelled
 from live_runner.contracts.errors import ConfigError, StrategyError
 from live_runner.contracts.policy import ExecutionPolicy, check_policy
 from live_runner.strategies.base import LegState, Parameters, Strategy
@@ -33,7 +34,7 @@ def read_parameters(kind: type[AnyStrategy], given: Mapping[str, Any]) -> Parame
     try:
         parameters = msgspec.convert(dict(given), kind.Params)
     except msgspec.ValidationError as error:
-        raise _explained(kind, str(error)) from None
+        raise _explained(kind, given, str(error)) from None
     for key, value in _numbers(msgspec.to_builtins(parameters), _KEY):
         if not math.isfinite(value):
             raise ConfigError(f"{key} is {value}", remedy="Give a finite number", key=key)
@@ -157,7 +158,7 @@ def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
             yield from _numbers(inner, f"{key}[{number}]")
 
 
-def _explained(kind: type[AnyStrategy], message: str) -> ConfigError:
+def _explained(kind: type[AnyStrategy], given: Mapping[str, Any], message: str) -> ConfigError:
     """msgspec's sentence as ours: its ``$.long.step`` is our ``strategy.parameters.long.step``."""
     what, _, path = message.partition(" - at `$")
     key = f"{_KEY}{path.rstrip('`')}"
@@ -171,7 +172,24 @@ def _explained(kind: type[AnyStrategy], message: str) -> ConfigError:
     if "missing required field" in what:
         name = quoted[1]
         return ConfigError(f"{key}.{name} is missing", remedy=f"{kind.__name__} needs it", key=f"{key}.{name}")
+    value = _at(given, path.rstrip("`"))
+    if isinstance(value, str) and what.startswith(("Expected `int", "Expected `float")):
+        number = spelled(value, whole="`int" in what)
+        if number is not None:
+            return ConfigError(f"{key}: {what}", remedy=f"Write {number}: '{value}' is text in YAML", key=key)
+    if isinstance(value, (bool, int, float)) and what.startswith("Expected `str"):
+        return ConfigError(f"{key}: {what}", remedy="Put the text in quotes", key=key)
     return ConfigError(f"{key}: {what}", remedy=f"See the parameters of {kind.__name__}", key=key)
+
+
+def _at(given: Any, path: str) -> Any:
+    """The value at a path such as ``.long.steps[0]``; None where it leads nowhere."""
+    for name in path.replace("[", ".").replace("]", "").split(".")[1:]:
+        try:
+            given = given[int(name)] if isinstance(given, list) else given[name]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return given
 
 
 def _fields_at(kind: Any, path: str) -> list[str]:

@@ -19,6 +19,7 @@ cdef class PythonDecisions(Decisions):
     cdef list bars                          # by symbol, as the strategy is shown them
     cdef object view
     cdef object chosen
+    cdef public int64_t empty_selections    # closes at which select chose nothing; -1 once it chose, or where unknown
     cdef list states
     cdef tuple fields
     cdef object leg_class, encode, decode

@@ -76,6 +76,7 @@ class PythonDecisions(Decisions):
         self.handles_rejections = "on_rejection" in hooks
         self.handles_updates = "on_order_update" in hooks
         self.selects = "select" in hooks
+        self.empty_selections = 0
         self.draft_class = draft_class
         self.failures = failures
         self.failed = False
@@ -289,6 +290,10 @@ class PythonDecisions(Decisions):
                 self.chosen = chosen
         except BaseException as error:  # noqa: BLE001 - whatever strategy code raises is its failure
             self.fail("", "select", error)
+        if self.chosen is None or len(self.chosen) > 0:
+            self.empty_selections = -1
+        elif self.empty_selections >= 0:
+            self.empty_selections += 1
 
     def has_bar(self, symbol: int) -> bool:
         """Whether the symbol has a bar in the set."""

@@ -21,7 +21,7 @@ from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.hotpath.engine.python_host import PythonHost
 from live_runner.hotpath.engine.session import Session
 from live_runner.services.backtest.compiled_twin import compiled_twin
-from live_runner.services.backtest.failures import Failure, cold, counted, failed_calls, head_of_on_bar
+from live_runner.services.backtest.failures import Failure, cold, counted, failed_calls, head_of_on_bar, unasked
 from live_runner.services.backtest.market import END_OF_RECORDING, numbered
 from live_runner.services.backtest.session import (
     BacktestResult,
@@ -33,7 +33,7 @@ from live_runner.services.backtest.session import (
 )
 from live_runner.services.market_data.core.sets import SetTimeline
 from live_runner.services.strategy.core.account import rules_of
-from live_runner.services.strategy.core.failures import Failures, cold_indicators
+from live_runner.services.strategy.core.failures import Failures, cold_indicators, never_asked
 from live_runner.services.strategy.core.news import hooks_of
 from live_runner.strategies.base import Draft, OrderUpdate, Rejection, Strategy
 from live_runner.strategies.loader import StrategySource
@@ -170,6 +170,7 @@ class ColumnsBacktest:
         if not self._compiled:
             strategy = self._host.strategy
             found = failed_calls(self._host.failures.counts) + cold(cold_indicators(strategy))
+            found += unasked(never_asked(type(strategy), self._host.empty_selections))
             where = head_of_on_bar(type(strategy))
         found += counted("refused", state.refusals, where)
         return found + counted("rejected", state.rejections, where)

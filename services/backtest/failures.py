@@ -11,10 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.errors import StrategyError
+from live_runner.services.strategy.core.failures import Unasked
 from live_runner.strategies.repeatability import suspects
 
 __all__ = [
     "FAILED_CALL",
+    "NEVER_ASKED",
     "NEVER_WARM",
     "NOT_REPEATABLE",
     "NOT_RESTARTABLE",
@@ -29,11 +31,14 @@ __all__ = [
     "not_repeatable",
     "not_restartable",
     "state_lost",
+    "unasked",
     "verdict",
 ]
 
 FAILED_CALL: Final = "failed_call"
 """Strategy code raised, or returned what it may not."""
+NEVER_ASKED: Final = "never_asked"
+"""The strategy defines no ``on_bar``, or its ``select`` chose nothing at any close."""
 NEVER_WARM: Final = "never_warm"
 """An indicator had no value at the end."""
 NOT_REPEATABLE: Final = "not_repeatable"
@@ -51,8 +56,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of failure for one reason: how often, and the first in words.
 
     ``kind`` is ``failed_call``, ``refused`` (an intent, before it became an order), ``rejected`` (an order, by the
-    venue), ``never_warm``, ``not_repeatable``, ``not_restartable`` or ``state_lost``. ``where`` is a file and line of
-    the strategy, "" where none is known.
+    venue), ``never_asked``, ``never_warm``, ``not_repeatable``, ``not_restartable`` or ``state_lost``. ``where`` is a
+    file and line of the strategy, "" where none is known.
     """
 
     kind: str
@@ -89,6 +94,13 @@ def cold(names: Iterable[str]) -> list[Failure]:
         Failure(kind=NEVER_WARM, reason=name, count=1, first=f"The indicator '{name}' never had a value")
         for name in names
     ]
+
+
+def unasked(why: Unasked | None) -> list[Failure]:
+    """The failure of a strategy that was never asked for an intent."""
+    if why is None:
+        return []
+    return [Failure(kind=NEVER_ASKED, reason=why.reason, count=1, first=why.first, where=why.where)]
 
 
 def not_repeatable(sources: Mapping[str, str], what: str) -> Failure:
@@ -130,12 +142,13 @@ def state_lost(lost: Sequence[str]) -> Failure:
 def verdict(session: str, failures: Iterable[Failure], summary: Mapping[str, Any]) -> StrategyError | None:
     """The error of a session whose strategy does not work; None for one that does, refusals now and then included.
 
-    It does not work when it cannot be repeated or restarted, when a call failed, when it asked for something and all of
-    it was refused or rejected, or when it asked for nothing and an indicator never had a value.
+    It does not work when it cannot be repeated or restarted, when a call failed, when all that it asked for was refused
+    or rejected, when it was never asked, or when it asked for nothing and an indicator never had a value.
     """
     rows = list(failures)
     broken = [row for row in rows if row.kind in (NOT_REPEATABLE, NOT_RESTARTABLE)]
     calls = [row for row in rows if row.kind == FAILED_CALL]
+    never_asked = [row for row in rows if row.kind == NEVER_ASKED]
     never_warm = [row for row in rows if row.kind == NEVER_WARM]
     refused = [row for row in rows if row.kind == "refused"]
     rejected = [row for row in rows if row.kind == "rejected"]
@@ -151,6 +164,9 @@ def verdict(session: str, failures: Iterable[Failure], summary: Mapping[str, Any
     elif rejected and orders == summary.get("rejected", 0):
         what = f"All {orders} orders of the strategy were rejected"
         first = rejected[0]
+    elif never_asked and not intents:
+        what = "The strategy was never asked for an intent"
+        first = never_asked[0]
     elif never_warm and not intents:
         what = "The strategy asked for nothing, and not all of its indicators ever had a value"
         first = never_warm[0]

@@ -25,6 +25,7 @@ from live_runner.services.backtest.failures import (
     not_repeatable,
     not_restartable,
     state_lost,
+    unasked,
 )
 from live_runner.services.backtest.loop import Backtest
 from live_runner.services.backtest.market import numbered
@@ -158,7 +159,7 @@ class _Play:
         found = failed_calls(core.failure_counts)
         for kind, counts in self.counts.items():
             found += counted(kind, counts, where)
-        return found + cold(core.cold_indicators)
+        return found + cold(core.cold_indicators) + unasked(core.unasked)
 
     def compare(self, other: _Play) -> str | None:
         """The first decision that differs in the other play, in words; None when there is none."""

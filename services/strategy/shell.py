@@ -110,6 +110,15 @@ class StrategyShell(CoreShell):
                     cause=event.id + name,
                     indicator=name,
                 )
+            if (unasked := core.unasked) is not None:
+                await self.incident(
+                    "warning",
+                    "strategy_never_asked",
+                    unasked.first,
+                    cause=event.id + unasked.reason,
+                    reason=unasked.reason,
+                    where=unasked.where,
+                )
         if core.halted and not self._is_ending and not is_recovered:
             self._is_ending = True
             await self.bus.send(

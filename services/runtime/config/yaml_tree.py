@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from live_runner.contracts.bounds import nearest
+from live_runner.contracts.bounds import nearest, spelled
 from live_runner.contracts.errors import ConfigError
 
 __all__ = ["Tree", "nearest", "read_text", "whole"]
@@ -208,12 +208,18 @@ class Tree:
             if kind is float and (node.tag in _NUMBERS or node.style is None) and (real := finite(text)) is not None:
                 return real
         wanted = {str: "text", bool: "true or false", int: "a whole number", float: "a finite number"}[kind]
-        remedy = (
-            f'Put it in quotes: "{node.value}"'
-            if kind is str and isinstance(node, yaml.ScalarNode)
-            else (f"Write {wanted}")
-        )
-        raise self.error(key, f"{wanted} is expected, found {described(node)}", remedy)
+        raise self.error(key, f"{wanted} is expected, found {described(node)}", _remedy(node, kind, wanted))
+
+
+def _remedy(node: yaml.Node, kind: Any, wanted: str) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        if kind is str:
+            return f'Put it in quotes: "{node.value}"'
+        if kind is int and node.tag == _TAG + "int":
+            return "Write it in decimal digits, without a leading zero, 0x, 0b or colons"
+        if kind in (int, float) and (number := spelled(str(node.value), whole=kind is int)) is not None:
+            return f"Write {number}: '{node.value}' is text in YAML"
+    return f"Write {wanted}"
 
 
 def described(node: yaml.Node) -> str:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import traceback
 from typing import Any, Final, NamedTuple
 
 from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import FailedCall
+from live_runner.strategies.base import Strategy
 from live_runner.strategies.source_modules import strategy_line
 
-__all__ = ["ERROR_CHARS_MAX", "REASONS_MAX", "TRACEBACKS_MAX", "Failed", "Failures", "cold_indicators"]
+__all__ = [
+    "ERROR_CHARS_MAX",
+    "REASONS_MAX",
+    "TRACEBACKS_MAX",
+    "Failed",
+    "Failures",
+    "Unasked",
+    "cold_indicators",
+    "never_asked",
+]
 
 ERROR_CHARS_MAX: Final = 500
 """Longest error line in an event, in characters."""
@@ -80,6 +91,32 @@ class Failures:
 def cold_indicators(strategy: Any) -> list[str]:
     """Names of the strategy's indicators that have no value."""
     return [name for name, indicator in strategy.indicators.items() if getattr(indicator, "value", 0) is None]
+
+
+class Unasked(NamedTuple):
+    """Why ``on_bar`` was never called: by which method, in words, and its file and line, "" where unknown."""
+
+    reason: str
+    first: str
+    where: str
+
+
+def never_asked(kind: type[Any], empty_selections: int) -> Unasked | None:
+    """Why no ``on_bar`` of this strategy was ever called; ``empty_selections`` as the engine counts them."""
+    if kind.on_bar is Strategy.on_bar:
+        own = [name for base in kind.__mro__ for name in vars(base) if not hasattr(Strategy, name)]
+        near = difflib.get_close_matches("on_bar", own, n=1)
+        hint = f"; is {near[0]} meant to be on_bar?" if near else ""
+        return Unasked("on_bar", f"{kind.__name__} defines no on_bar, so it asks for nothing{hint}", _head(kind, near))
+    if empty_selections > 0:
+        first = f"select chose no symbol at any of {empty_selections} closes, so on_bar was never called"
+        return Unasked("select", first, _head(kind, ["select"]))
+    return None
+
+
+def _head(kind: type[Any], methods: list[str]) -> str:
+    code = getattr(getattr(kind, methods[0], None), "__code__", None) if methods else None
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 
 def _line(error: BaseException) -> str:

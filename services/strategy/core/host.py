@@ -38,7 +38,7 @@ from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.services.strategy.core import stored
 from live_runner.services.strategy.core.account import Account, LegKey
 from live_runner.services.strategy.core.decisions import MessageDecisions
-from live_runner.services.strategy.core.failures import Failed, Failures, cold_indicators
+from live_runner.services.strategy.core.failures import Failed, Failures, Unasked, cold_indicators, never_asked
 from live_runner.services.strategy.core.news import NEWS, OpenOrder, OrderEvents, hooks_of
 from live_runner.strategies.base import Bar, Strategy
 from live_runner.strategies.parameters import create
@@ -88,6 +88,11 @@ class StrategyCore:
     def cold_indicators(self) -> list[str]:
         """Names of the strategy's indicators that have no value yet."""
         return cold_indicators(self.strategy)
+
+    @property
+    def unasked(self) -> Unasked | None:
+        """Why ``on_bar`` was never called, None where it was or, after a restart, may have been."""
+        return never_asked(self._class, self._decisions.empty_selections)
 
     @property
     def failure_counts(self) -> Mapping[str, tuple[int, str, str]]:
@@ -308,6 +313,7 @@ class StrategyCore:
         self._account.restore(state["account"])
         self._news.orders = msgspec.convert(state["orders"], dict[str, OpenOrder])
         self._decisions.restore(state["decisions"])
+        self._decisions.empty_selections = -1
         self.strategy.restore(state["strategy"])
 
     def _restore_current(self, current: BarSet | None) -> None:

@@ -50,6 +50,19 @@ class Failing(Strategy):
 """
 
 
+SILENT = """\
+from live_runner.strategies.base import Strategy, intent
+
+
+class Silent(Strategy):
+    def select(self, bars, view):
+        return []
+
+    def on_bar(self, bar, view):
+        return [intent.open(bar.symbol, "long", 1.0, style="market", reason="try")]
+"""
+
+
 def test_a_strategy_that_fails_is_named_in_the_summary(terminal: Terminal) -> None:
     """Calls that fail and intents that are refused: how many, why, and the line of the strategy."""
     (terminal.folder / "failing.py").write_text(FAILING)
@@ -72,6 +85,21 @@ def test_a_strategy_that_fails_is_named_in_the_summary(terminal: Terminal) -> No
     code, _, err = terminal.do("run", str(config), "--stage", "paper", "--session", "beta", "--allow-failures")
 
     assert code == 0, err
+
+
+def test_a_strategy_that_is_never_asked_is_named_in_the_summary(terminal: Terminal) -> None:
+    (terminal.folder / "silent.py").write_text(SILENT)
+    config = terminal.folder / "silent.yaml"
+    config.write_text(CONFIG.replace("module: live_runner.strategies.ema_cross", "path: silent.py") % 50)
+    config.write_text(config.read_text().replace(", parameters: {fast: 3, slow: 8, notional: 100}", ""))
+
+    code, out, err = terminal.do("run", str(config), "--stage", "paper", "--json")
+
+    (failure,) = json.loads(out)["failures"]
+    assert code == 65
+    assert (failure["kind"], failure["reason"], failure["where"]) == ("never_asked", "select", "silent.py:5")
+    assert failure["first"] == "select chose no symbol at any of 50 closes, so on_bar was never called"
+    assert "The strategy was never asked for an intent in the session alpha, first: silent.py:5: select chose" in err
 
 
 def test_a_session_runs_in_a_folder_of_any_name(terminal: Terminal) -> None:

@@ -153,6 +153,56 @@ def test_never_warm(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "'slow' never had a value" in error
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason", "said", "line"),
+    [
+        ("def on_bar(", "def on_bars(", "on_bar", "Tried defines no on_bar", "def on_bars"),
+        (
+            "def on_bar(",
+            "def select(self, bars, view):\n        return []\n\n    def on_bar(",
+            "select",
+            "select chose no symbol at any of",
+            "def select",
+        ),
+    ],
+    ids=["no on_bar", "nothing selected"],
+)
+@pytest.mark.parametrize("command", [("backtest", "c.yaml"), ("config", "check", "c.yaml")], ids=["backtest", "check"])
+def test_a_strategy_that_is_never_asked(
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    old: str,
+    new: str,
+    reason: str,
+    said: str,
+    line: str,
+) -> None:
+    text = _body(OPEN.format(quantity=0.01)).replace(old, new)
+    _write(home, text)
+
+    code, fields, error = _ran(capsys, *command)
+
+    assert code == 65
+    (failure,) = fields["failures"]
+    assert (failure["kind"], failure["reason"]) == ("never_asked", reason)
+    assert failure["first"].startswith(said)
+    assert failure["where"] == f"tried.py:{_line(text, line)}"
+    assert "The strategy was never asked for an intent in the session alpha, first: tried.py:" in error
+
+
+def test_a_strategy_that_selects_now_and_then(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = _body("return []").replace(
+        "def on_bar(",
+        "def select(self, bars, view):\n        return [] if self.seen % 100 else None\n\n    def on_bar(",
+    )
+    _write(home, text)
+
+    code, fields, error = _ran(capsys, "backtest", "c.yaml")
+
+    assert (code, fields["failures"], error) == (0, [], "")
+
+
 def test_allowed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write(home, _body("raise ValueError('boom')"))
 

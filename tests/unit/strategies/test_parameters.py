@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 
 from live_runner.contracts.errors import ConfigError, StrategyError
+from live_runner.services.runtime.config.config_file import from_text
 from live_runner.strategies.base import ExecutionPolicy, LegState, Parameters, Strategy
-from live_runner.strategies.parameters import check_strategy, create, parameters_with_defaults
+from live_runner.strategies.parameters import check_strategy, create, parameters_with_defaults, read_parameters
 
 
 class Inner(Parameters, frozen=True, kw_only=True):
@@ -75,6 +77,67 @@ def test_defaults_are_written_out() -> None:
 def test_a_wrong_parameter_is_named(given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         create(Plain, given, ("A",), "1m")
+
+
+class Sized(Parameters, frozen=True, kw_only=True):
+    size: float = 1.0
+    steps: tuple[float, ...] = ()
+    count: int = 0
+    label: str = ""
+
+
+class Sizing(Strategy[Sized, State]):
+    pass
+
+
+def parameters_in(written: str) -> dict[str, Any]:
+    """Parameters as a configuration file gives them."""
+    text = (
+        f"session: a\nstrategy: {{module: m, parameters: {{{written}}}}}\n"
+        "market: {venue: simulated, source: simulated, symbols: [A/B], timeframe: 1m}\n"
+    )
+    return from_text(text, name="a.yaml", folder=Path()).config.strategy.parameters
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("size: 1e12", "1000000000000.0"),
+        ("size: 1e-5", "1.0e-05"),
+        ("size: 1e22", "1.0e+22"),
+        ("size: 0o17", "15"),
+        ("count: 1e6", "1000000"),
+        ("count: 9007199254740993", None),
+        ("size: 1_000", None),
+    ],
+)
+def test_a_number_that_yaml_takes_for_text_is_refused_with_what_to_write(written: str, number: str | None) -> None:
+    """What the remedy gives is read as that number."""
+    key, _, value = written.partition(": ")
+    if number is not None:
+        with pytest.raises(ConfigError, match=f"parameters.{key}: Expected `") as caught:
+            read_parameters(Sizing, parameters_in(written))
+        assert caught.value.remedy == f"Write {number}: '{value}' is text in YAML"
+    read = getattr(read_parameters(Sizing, parameters_in(f"{key}: {number or value}")), key)
+    assert read == type(read)(int(value, 0) if value.startswith("0o") or number is None else float(value))
+
+
+@pytest.mark.parametrize(
+    ("written", "remedy"),
+    [
+        ("count: '5'", "Write 5: '5' is text in YAML"),
+        ("steps: [1.0, 2e3]", "Write 2000.0: '2e3' is text in YAML"),
+        ("label: 1.10", "Put the text in quotes"),
+        ("label: no", "Put the text in quotes"),
+        ("size: yes", "See the parameters of Sizing"),
+        ("size: 2024-01-01", "See the parameters of Sizing"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_what_to_write(written: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_parameters(Sizing, parameters_in(written))
+
+    assert caught.value.remedy == remedy
 
 
 @pytest.mark.parametrize("hint", [list[int], dict[str, int], set[int], Any, tuple[list[int], ...], State, object])
