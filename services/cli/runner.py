@@ -254,7 +254,7 @@ class _Runner:
         facts: dict[str, Any] = {"events_stored": events}
         if isinstance(sets, int) and not session.was_under_way and played_s > 0:
             facts["bar_sets_per_second"] = round(sets / played_s, 1)
-        failures = await asyncio.to_thread(self._failures, session.session)
+        failures = await asyncio.to_thread(self._failures, session.session, loaded)
         return _Played(stopped, facts, session.failure(stopped), failures, is_stored=is_stored)
 
     async def _recorded_if_it_can_be(self, stream_seq: int) -> None:
@@ -300,12 +300,16 @@ class _Runner:
         found = sessions(self._settings.timescale_dsn, session)
         return sum(one.events for one in found), any(one.state == "stopped" and one.events for one in found)
 
-    def _failures(self, session: str) -> list[Failure]:
-        from live_runner.services.backtest.failures import Failure
+    def _failures(self, session: str, loaded: LoadedConfig) -> list[Failure]:
+        from msgspec.structs import replace
+
+        from live_runner.services.backtest.failures import Failure, head_of_on_bar
         from live_runner.services.runtime.postgres.archive import failures
 
         assert self._settings.timescale_dsn is not None
-        return [Failure(**row) for row in failures(self._settings.timescale_dsn, session)]
+        found = [Failure(**row) for row in failures(self._settings.timescale_dsn, session)]
+        asks = head_of_on_bar(loaded.strategy_class)
+        return [row if row.where else replace(row, where=asks) for row in found]
 
     # -- the end -------------------------------------------------------------------------------
 

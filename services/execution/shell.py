@@ -10,9 +10,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from live_runner.contracts import subjects
 from live_runner.contracts.engine import check_engine
@@ -49,13 +50,14 @@ __all__ = ["COMMANDS", "CommandAnswer", "CommandRequest", "ExecutionShell", "ser
 COMMANDS: Final = ("stop", "kill", "resume", "flatten", "end", "abort")
 """``end`` lets the session run out in order; ``abort`` ends it where it is, when nobody decides any more."""
 
+AUTHOR_LENGTH_MAX: Final = 200
 REASON_LENGTH_MAX: Final = 500
 
 
 class CommandRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of an operator's command."""
 
-    author: str
+    author: Annotated[str, Meta(max_length=AUTHOR_LENGTH_MAX)]
     reason: str = ""
 
 

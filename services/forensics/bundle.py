@@ -33,6 +33,8 @@ _INDEX_BYTES_MAX: Final = 1024 * 1024
 _EVENTS: Final = "events.bin"
 _PREFIX_BYTES: Final = 12
 _READ_BYTES: Final = 1024 * 1024
+_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What is written, and what other tools make of it; each further method has errors of its own."""
 # A zip keeps local times; this one is the earliest it knows, so that equal sessions give equal bundles.
 _WHEN: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -144,6 +146,9 @@ def _json(value: Any) -> bytes:
 def _checked(archive: zipfile.ZipFile, path: Path) -> Bundle:
     """The index, once every member is what it says."""
     names = archive.namelist()
+    other = next((info for info in archive.infolist() if info.compress_type not in _COMPRESSIONS), None)
+    if other is not None:
+        raise _foreign(path, f"a member is compressed by method {other.compress_type}")
     if _INDEX not in names or archive.getinfo(_INDEX).file_size > _INDEX_BYTES_MAX:
         raise _foreign(path, f"it has no {_INDEX}")
     try:

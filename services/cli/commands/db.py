@@ -100,19 +100,22 @@ def _width(names: list[str], rows: list[list[str]]) -> int:
 
 
 def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    from itertools import islice
+
     import psycopg
 
     from live_runner.contracts.errors import DataError
     from live_runner.services.runtime.postgres.reader import reading
 
-    with reading(dsn, timeout_s=QUERY_TIMEOUT_S) as connection:
+    with reading(dsn, timeout_s=QUERY_TIMEOUT_S) as connection, connection.cursor() as cursor:
         try:
-            # Prepared, which takes one statement and no more.
-            found = connection.execute(sql.encode(), prepare=True)
-            names = [column.name for column in found.description or ()]
-            return names, found.fetchmany(ROWS_MAX) if names else []
+            # One statement and no more, row by row: no more are received than are printed.
+            rows = list(islice(cursor.stream(sql.encode()), ROWS_MAX))
+            if not rows:
+                cursor.execute(sql.encode(), prepare=True)  # for the names, which come with the first row
+            return [column.name for column in cursor.description or ()], rows
         except psycopg.Error as error:
-            message = str(error).strip().partition("\n")[0]
+            message = str(error).strip().partition("\n")[0] if error.sqlstate else "it gives no rows"
             raise DataError(
                 f"The database rejected the query: {message}", remedy="See the tables and views in the README"
             ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -49,7 +49,7 @@ def reading(dsn: str, *, timeout_s: int) -> Iterator[Connection]:
                 f"The database gives no login that can only read: {str(error).strip().partition(chr(10))[0]}",
                 remedy="Use psql, or set TIMESCALE_DSN to a login that may read these tables and no more",
             ) from error
-    with connection:
+    with closing(connection):  # without a commit or rollback: nothing was written, and a copy may be under way
         connection.read_only = True
         yield connection
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from live_runner.contracts.errors import ConfigError, DataError
-from live_runner.services.cli.commands.db import _rows
+from live_runner.services.cli.commands.db import ROWS_MAX, _rows
 from live_runner.services.cli.main import invoke
 from live_runner.services.runtime.embedded.postgres_server import PostgresServer, start_postgres
 from live_runner.services.runtime.postgres import database
@@ -102,6 +102,29 @@ def test_rows_and_views_are_read(dsn: str) -> None:
 
     assert _rows(dsn, "select session from sessions where session like 'k%'") == (["session"], [("kept",)])
     assert _rows(dsn, "select * from session_summary")[0][:1] == ["session"]
+
+
+@pytest.mark.parametrize(
+    "statement", ["copy (select 1) to stdout", "copy (select 1) to stdout with binary", "set work_mem = '1MB'", "", ";"]
+)
+def test_a_statement_that_gives_no_rows_is_refused_in_one_line(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], statement: str
+) -> None:
+    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+
+    assert invoke(["db", "query", statement]) == DataError.exit_code
+    assert "it gives no rows" in capfd.readouterr().err
+
+
+def test_no_more_rows_are_received_than_are_printed(dsn: str) -> None:
+    """The server goes only as far ahead as the connection holds: a row far behind the last one divides by zero."""
+    names, rows = _rows(dsn, "select 1 / (4000000 - n) as share from generate_series(1, 5000000) n")
+
+    assert (names, len(rows)) == (["share"], ROWS_MAX)
+
+
+def test_names_are_printed_without_rows(dsn: str) -> None:
+    assert _rows(dsn, "select 1 as a, 2 as b where false") == (["a", "b"], [])
 
 
 def test_values_and_names_are_printed_as_they_are(

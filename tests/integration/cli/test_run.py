@@ -80,6 +80,7 @@ def test_a_strategy_that_fails_is_named_in_the_summary(terminal: Terminal) -> No
         ("refused", "bad_quantity"): 1,
     }
     assert failures["failed_call", "on_bar: ValueError"]["where"] == "failing.py:7"
+    assert failures["refused", "bad_quantity"]["where"] == "failing.py:5"
     assert "50 calls of the strategy failed in the session alpha, first: failing.py:7: on_bar of ETH/USDT:USDT" in err
 
     code, _, err = terminal.do("run", str(config), "--stage", "paper", "--session", "beta", "--allow-failures")

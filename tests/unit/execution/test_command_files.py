@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from live_runner.services.execution.command_files import watch
+from live_runner.services.execution.shell import AUTHOR_LENGTH_MAX, CommandRequest
 
 DEADLINE_S = 10.0
 
@@ -50,3 +54,11 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 
     assert given(tmp_path) == ("kill", "now")
     assert (tmp_path / "notes.txt").read_text() == "stop"
+
+
+def test_an_author_of_any_length_is_no_command() -> None:
+    """Author and reason stand in the log, in the database and in every list of commands."""
+    body = msgspec.msgpack.encode({"author": "a" * (AUTHOR_LENGTH_MAX + 1), "reason": "r"})
+
+    with pytest.raises(msgspec.ValidationError, match=f"length <= {AUTHOR_LENGTH_MAX}"):
+        msgspec.msgpack.decode(body, type=CommandRequest)

@@ -205,6 +205,21 @@ def test_changed_members_are_found(
     assert [entry.name for entry in tmp_path.rglob("*")] == ["inner", "s1"]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_of_another_compression_are_refused_unread(tmp_path: Path, events: Events, method: int) -> None:
+    """Each further method has errors of its own for damaged members."""
+    path = tmp_path / "s1"
+    write_bundle(path, events)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+    with pytest.raises(BundleError, match=f"compressed by method {method}"):
+        list(read_bundle(path))
+
+
 def test_events_of_two_sessions_make_no_bundle(tmp_path: Path, events: Events) -> None:
     """R06 a foreign event."""
     stray = codec.decode(events[-1][1])
