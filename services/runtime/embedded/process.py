@@ -7,6 +7,7 @@ Whatever happens to the parent, ``kill -9`` included, the kernel sends the child
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -24,6 +25,8 @@ STOP_TIMEOUT_S: Final = 10.0
 """How long a child may take to end by itself before it is killed."""
 _POLL_S: Final = 0.02
 TAIL_BYTES: Final = 4096
+_WHY: Final = re.compile(r"\b(FATAL|PANIC|FTL)\b")
+"""Marks what ended PostgreSQL or NATS; PostgreSQL says after it that it is shut down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Process:
         program.output.parent.mkdir(parents=True, exist_ok=True)
         lock = program.lock if program.lock is not None and program.lock.take() else None
         with program.output.open("ab") as output:
+            self._output_begins = output.tell()
             self._popen = subprocess.Popen(
                 [*launch.command(program.death_signal, program.user), *program.arguments],
                 stdin=subprocess.DEVNULL,
@@ -101,15 +105,15 @@ class Process:
             return
 
     def last_words(self) -> str:
-        """The end of what it printed, in one line."""
+        """Of the end of what it printed the line that says why it ended, else the last one."""
         try:
             with self.program.output.open("rb") as output:
                 output.seek(0, os.SEEK_END)
-                output.seek(max(0, output.tell() - TAIL_BYTES))
+                output.seek(max(self._output_begins, output.tell() - TAIL_BYTES))
                 lines = output.read().decode("utf-8", "replace").strip().splitlines()
         except OSError:
             return ""
-        return lines[-1].strip() if lines else ""
+        return next((line.strip() for line in reversed(lines) if _WHY.search(line)), lines[-1].strip() if lines else "")
 
 
 def is_alive(pid: int) -> bool:

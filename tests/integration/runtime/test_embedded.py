@@ -16,8 +16,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.errors import ConfigError, DatabaseUnavailable
 from live_runner.services.runtime.config.settings import Settings
+from live_runner.services.runtime.embedded import postgres_server
 from live_runner.services.runtime.embedded.nats_server import probe, start_nats
 from live_runner.services.runtime.embedded.postgres_server import start_postgres
 from live_runner.services.runtime.embedded.process import Process, is_alive, wait_until_gone
@@ -215,6 +216,30 @@ def test_a_mark_of_a_process_that_is_no_database_is_no_obstacle(tmp_path: Path) 
     again = start_postgres(tmp_path)
     assert again.process is not None
     again.process.stop()
+
+
+def test_a_port_that_somebody_took_meanwhile_is_not_the_only_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = iter([taken.getsockname()[1]])
+        free_port = postgres_server._free_port
+        monkeypatch.setattr(postgres_server, "_free_port", lambda: next(ports, None) or free_port())
+        server = start_postgres(tmp_path)
+
+    assert server.process is not None
+    server.process.stop()
+
+
+def test_a_database_that_does_not_start_says_why(tmp_path: Path) -> None:
+    """Its last line is always that it is shut down, and the file has those of earlier starts."""
+    first = start_postgres(tmp_path)
+    assert first.process is not None
+    first.process.stop()
+    (tmp_path / "data" / "pg_wal").rename(tmp_path / "pg_wal")
+
+    with pytest.raises(DatabaseUnavailable, match=r"ended at once: .*FATAL.*pg_wal"):
+        start_postgres(tmp_path)
 
 
 UNUSUAL = {
