@@ -115,7 +115,8 @@ def _rows(dsn: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
                 cursor.execute(sql.encode(), prepare=True)  # for the names, which come with the first row
             return [column.name for column in cursor.description or ()], rows
         except psycopg.Error as error:
-            message = str(error).strip().partition("\n")[0] if error.sqlstate else "it gives no rows"
+            is_answered = error.sqlstate or isinstance(error, psycopg.OperationalError)
+            message = str(error).strip().partition("\n")[0] if is_answered else "it gives no rows"
             raise DataError(
                 f"The database rejected the query: {message}", remedy="See the tables and views in the README"
             ) from error
