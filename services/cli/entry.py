@@ -10,6 +10,7 @@ import sys
 from typing import Final
 
 from live_runner.services.cli.exit_codes import ended, leave
+from live_runner.services.runtime.config.process_memory import keep_private
 
 __all__ = ["main"]
 
@@ -18,6 +19,7 @@ _VALUES: Final = {"--session": "session", "--home": "home"}
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    keep_private()
     arguments = sys.argv[1:]
     simple = _parse_serve(arguments)
     if simple is None:

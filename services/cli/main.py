@@ -30,6 +30,7 @@ from live_runner.services.cli.commands import (
 )
 from live_runner.services.cli.exit_codes import ended, leave
 from live_runner.services.cli.output import printable
+from live_runner.services.runtime.config.process_memory import keep_private
 
 __all__ = ["app", "main"]
 
@@ -84,6 +85,7 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    keep_private()
     leave(invoke(sys.argv[1:]))
 
 

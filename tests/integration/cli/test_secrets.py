@@ -70,6 +70,45 @@ def test_a_command_does_not_print_it(environment: dict[str, str], arguments: tup
     assert "***" in done.stdout + done.stderr
 
 
+OTHER_USER = 65534
+STARTED = """
+import ctypes, os, subprocess, sys
+
+from live_runner.services.cli import {entry} as begun, main
+
+
+def look():
+    files = [f"/proc/{{os.getpid()}}/{{name}}" for name in ("environ", "maps")]
+    print(*[subprocess.run(["/bin/cat", file], capture_output=True).returncode for file in files], flush=True)
+    return 0
+
+
+os.setresgid({user}, {user}, {user})
+os.setresuid({user}, {user}, {user})
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as every program is that a user starts
+look()
+main.invoke = lambda arguments: look()  # whatever the command is
+begun.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.parametrize("entry", ["entry", "main"])
+def test_no_other_process_of_the_user_reads_the_environment_of_a_command(entry: str) -> None:
+    """As a user who is not root: of root nothing is hidden. Before the command begins the child reads both."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", STARTED.format(entry=entry, user=OTHER_USER)],
+        env={**os.environ, "TIMESCALE_DSN": DSN},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.splitlines() == ["0 0", "1 1"], done.stderr
+
+
 def command_lines(root: int) -> Iterator[str]:
     """Of a process and all below it."""
     yield Path(f"/proc/{root}/cmdline").read_bytes().decode()
