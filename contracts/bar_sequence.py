@@ -37,17 +37,19 @@ class BarSequence(msgspec.Struct):
     is_over: bool = False
 
     def refuse(self, event: Event) -> None:
-        """MessageError for a bar set or an end of the feed that cannot follow; any other event passes."""
+        """MessageError for a bar set, an end of the feed or a manifest that cannot follow; any other event passes."""
         if type(event) is BarSet:
             why = self._fault(event)
         elif type(event) is FeedEnded:
             why = self._fault_of_end(event)
+        elif type(event) is Started:
+            why = "the session has started" if self.symbols else ""
         else:
             return
         if why:
             raise MessageError(
                 f"{event.id} of {event.source} cannot follow: {why}",
-                remedy="Check which program publishes bars of this session",
+                remedy="Check which program publishes on the subjects of this session",
                 id=event.id,
                 source=event.source,
             )

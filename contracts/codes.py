@@ -198,6 +198,11 @@ INCIDENTS: Final = {
         "An event is stored in the log only: its values do not fit the tables.",
         "`live-runner tail` and `replay` still read it; report it.",
     ),
+    "number_taken": Code(
+        "Another program has published an event under the next number of a session's market data. It stays in the log; "
+        "what was dropped for it comes again under the next numbers.",
+        "Find the program that publishes on the session's subjects, and give it a login of its own.",
+    ),
     "numbers_voided": Code(
         "The stream refused an event of a core (it was full) and took later ones; those are void, and recovery has "
         "published all of them anew, in order. `session.voided` names the numbers.",

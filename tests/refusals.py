@@ -21,7 +21,7 @@ from live_runner.contracts.ids import CORE_ROLES
 from live_runner.contracts.messages import Announced, Event, Joined, Started
 from live_runner.services.backtest.session import begin
 from live_runner.services.execution.shell import ExecutionShell
-from live_runner.services.market_data.shell import MarketDataShell
+from live_runner.services.market_data.shell import feed_session
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.connection import header_block
@@ -140,7 +140,7 @@ class Player:
     def run(self, bus: Bus, role: str, place: int) -> Coroutine[Any, Any, None]:
         """One process of a role, until it ends or is refused."""
         if role == "market_data":
-            return MarketDataShell(bus, self.announced, self.settings, role).run(place)
+            return feed_session(bus, self.announced, self.settings, role, place)
         if role == "execution":
             folder = self.settings.home / "sessions" / self.session
             return ExecutionShell(bus, self.announced, role, folder).run(place)

@@ -26,7 +26,7 @@ class FeedProgress:
         self.hash = FIRST_HASH
         """Of the last bar set and all before it."""
         self.close_ns: int | None = None
-        self.after_set = 0
+        self.after_set: list[Event] = []
         """Own events after the last bar set: gaps whose set is not published yet."""
         self.feed_ended = False
         self.started: Started | None = None
@@ -68,7 +68,7 @@ class FeedProgress:
                 self._answered(event.close_ns)
         elif isinstance(event, Executed):
             self._answered(event.close_ns)
-        elif isinstance(event, Started):
+        elif isinstance(event, Started) and self.started is None:
             self.started = event
             self._bars.follow(event)
             self.has_started.set()
@@ -93,14 +93,14 @@ class FeedProgress:
         elif isinstance(event, FeedEnded):
             self.feed_ended = True
         else:
-            self.after_set += 1
+            self.after_set.append(event)
 
     def published(self, bar_set: BarSet) -> None:
         """A bar set went out: the next one waits for its answer, unless it is warmup."""
         self.number = bar_set.number
         self.hash = bar_set.hash or FIRST_HASH
         self.close_ns = bar_set.close_ns
-        self.after_set = 0
+        self.after_set = []
         if not bar_set.warmup and self._awaited_ns != bar_set.close_ns:
             self._awaited_ns = bar_set.close_ns
             self._open.clear()

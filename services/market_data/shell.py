@@ -19,6 +19,7 @@ from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
     Announced,
     BarSet,
+    Event,
     FeedEnded,
     Incident,
     JoinDeclined,
@@ -32,8 +33,9 @@ from live_runner.services.market_data.feed_progress import FeedProgress
 from live_runner.services.market_data.pace import Pace
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import event_of, last_event
+from live_runner.services.runtime.nats.events import event_of, manifest_of
 from live_runner.services.runtime.nats.publisher import Publisher
+from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.core_shell import send_beat
 from live_runner.services.runtime.service.engine_facts import build_facts
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from live_runner.services.market_data.core.sets import Item
     from live_runner.services.market_data.feed import Source
 
-__all__ = ["MarketDataShell", "serve"]
+__all__ = ["MarketDataShell", "feed_session", "serve"]
 
 STALL_AFTER_S: Final = 30.0
 """A recording that waits so long for a decision says so."""
@@ -56,6 +58,12 @@ STREAM_FULL_SHARE: Final = 0.9
 LAG_CHECK_EVERY_SETS: Final = 500
 LAG_WAIT_S: Final = 0.05
 BEAT_EVERY_S: Final = 0.5
+DISPUTED_MAX: Final = 100
+"""Disputed numbers that wait to be looked at; after a foreign one every later number of ours is disputed too."""
+
+
+class NumberTaken(Exception):  # noqa: N818  # not an error of this process: it feeds on from what the log has
+    """Readers have taken an event of another program for one of ours, and drop ours as a repetition of its number."""
 
 
 class MarketDataShell:
@@ -78,6 +86,10 @@ class MarketDataShell:
         self._has_refused = False
         self._has_published = False
         self._tail = Tail()
+        self._disputed: asyncio.Queue[int] = asyncio.Queue(DISPUTED_MAX)
+        """Numbers of ours that a core has dropped as repeated."""
+        self._recovered = 0
+        self._first_seq = 1
         self._ownership: Ownership
         self._publisher: Publisher
         self._numbering: Numbering
@@ -85,7 +97,8 @@ class MarketDataShell:
     async def run(self, stream_seq: int) -> None:
         """Take the role and feed until the end of the feed. Always releases the role.
 
-        VersionMismatch, with nothing written, when another engine plays the session.
+        VersionMismatch, with nothing written, when another engine plays the session. NumberTaken when a foreign event
+        stands in the place of one of ours: run again, it gives what readers have dropped under the next numbers.
         """
         check_engine(self.session, self._announced.engine)
         self._ownership = await Ownership.take(self.bus, self.session, self.role, self.instance)
@@ -112,10 +125,11 @@ class MarketDataShell:
 
     async def _recover(self, stream_seq: int) -> bool:
         """Read where the session stands; whether this role has joined it before."""
-        started = await last_event(self.bus, subjects.event_subject("session.started", self.session), Started)
+        started = await manifest_of(self.bus, self.session)
         has_joined = started is not None
         if started is not None:
-            self._progress.fold(started[1])
+            self._progress.fold(started)
+        self._first_seq = stream_seq
         stream_seq = await self._recover_own(stream_seq)
         reader = await self.bus.reader(subjects.of_session(self.session), stream_seq)
         try:
@@ -133,7 +147,8 @@ class MarketDataShell:
         span = self._tail.span(self._progress.seq + 1)
         if span is not None:
             await publish_void(self._publisher, self._ownership, self.role, *span)
-        self._numbering = Numbering(self.session, self.role, seq=self._progress.seq, hashing=False)
+        self._recovered = self._progress.seq
+        self._numbering = Numbering(self.session, self.role, seq=self._recovered, hashing=False)
         self._log.info("ready", epoch=self._ownership.epoch, sets=self._progress.number)
         return has_joined
 
@@ -189,20 +204,67 @@ class MarketDataShell:
         return source
 
     async def _follow(self, source: Source) -> None:
-        kinds = ("session.started", "strategy.decided", "account.executed", "ops.command")
+        kinds = ("session.started", "strategy.decided", "account.executed", "ops.command", "ops.incident")
         filters = [pattern for kind in kinds for pattern in subjects.of_type(kind, self.session)]
-        reader = await self.bus.reader(filters, self._ownership.stream_seq + 1, self._progress.on_message)
+        reader = await self.bus.reader(filters, self._ownership.stream_seq + 1, self._on_message)
         undo = await self.bus.on(subjects.beat("recorder", self.session), self._on_recorder)
         feeding = asyncio.ensure_future(self._feed(source))
+        checking = asyncio.ensure_future(self._check_numbers())
         try:
-            waits: list[asyncio.Future[Any]] = [feeding, reader.done, self._publisher.failed, self.bus.lost]
+            waits: list[asyncio.Future[Any]] = [feeding, checking, reader.done, self._publisher.failed, self.bus.lost]
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for future in done:
                 future.result()
         finally:
             feeding.cancel()
+            checking.cancel()
             await undo()
             await reader.close()
+
+    async def _on_message(self, message: Message) -> None:
+        event = self._progress.take(message)
+        if isinstance(event, Incident) and event.code == "duplicate_event" and not self._disputed.full():
+            source, _, number = event.cause.rpartition("/")
+            if source == f"{self.session}/{self.role}" and number.isdecimal() and int(number) > self._recovered:
+                self._disputed.put_nowait(int(number))
+
+    async def _check_numbers(self) -> None:
+        """NumberTaken when what a core has taken for an event of ours is another program's."""
+        guard = self._ownership.guard.subject
+        while True:
+            seq = await self._disputed.get()
+            place = await self._place_of(seq)
+            if place is not None and not await self.bus.is_guarded(place, guard):
+                await self._incident(
+                    "number_taken",
+                    f"Another program has published number {seq} of {self.role}; it stays in the log, and what was "
+                    "dropped for it comes again under the next numbers",
+                    stream_seq=place,
+                )
+                await self._publisher.flush()
+                raise NumberTaken
+
+    async def _place_of(self, seq: int) -> int | None:
+        """Where the event stands that readers took for this number of ours; None where they took none."""
+        progress = FeedProgress()
+        assert self._progress.started is not None
+        progress.fold(self._progress.started)
+        owned = self._ownership.guard.subject, self._ownership.stream_seq
+        voids = await read_voids(self.bus, self.session, self.role, owned, self._first_seq)
+        reader = await self.bus.reader(subjects.of_domains(("market",), self.session), self._first_seq)
+        try:
+            async for message in reader:
+                event = event_of(message)
+                is_ours = event is not None and event.source == self.role
+                if event is not None and is_ours and not voids.cover(message.stream_seq, event.seq):
+                    progress.take_event(message, event)
+                if progress.seq >= seq:
+                    return message.stream_seq
+                if message.pending == 0:
+                    return None
+        finally:
+            await reader.close()
+        return None
 
     # -- feeding -------------------------------------------------------------------------------
 
@@ -214,13 +276,13 @@ class MarketDataShell:
             # What the manifest says stands, also after a restart, when a live source would plan from now on.
             await source.resume(progress.started.first_open_ns, progress.started.warmup_bars)
         # A recording gives the same gaps again; what a live source has to say after a restart is new.
-        skip = 0 if source.is_live else progress.after_set
+        given = [] if source.is_live else list(progress.after_set)
         reason = "end_of_recording"
         pace = Pace(self._announced.speed)
         async with aclosing(source.live_items(progress.close_ns, progress.number)) as items:
             async for item in items:
-                if skip and item.kind is not BarSet:
-                    skip -= 1
+                if (same := next((event for event in given if _is_of(event, item)), None)) is not None:
+                    given.remove(same)
                     continue
                 if not source.is_live and not await self._may_publish(item, pace):
                     break
@@ -338,6 +400,12 @@ class MarketDataShell:
             await send_beat(self.bus, self.role, self.session, self.instance, facts)
 
 
+def _is_of(event: Event, item: Item) -> bool:
+    """Whether the event is the one that this item makes."""
+    fields = item.fields.items()
+    return type(event) is item.kind and all(getattr(event, name) == value for name, value in fields)
+
+
 def _check_dataset(source: Source, started: Started) -> None:
     """Whether the bars are still those that the session began with; a live venue has no others."""
     begun, here = started.dataset.get("hash"), source.manifest_view().get("hash")
@@ -352,11 +420,21 @@ def _check_dataset(source: Source, started: Started) -> None:
         )
 
 
+async def feed_session(bus: Bus, announced: Announced, settings: Settings, instance: str, stream_seq: int) -> None:
+    """Feed a session to its end, also where other programs publish under the numbers of its market data."""
+    while True:
+        try:
+            await MarketDataShell(bus, announced, settings, instance).run(stream_seq)
+        except NumberTaken:
+            continue
+        return
+
+
 async def serve(settings: Settings, *, only: str | None = None) -> None:
     """The market data service, until it is asked to stop."""
     instance = instance_name("market_data")
 
     async def run_session(bus: Bus, announced: Announced, stream_seq: int) -> None:
-        await MarketDataShell(bus, announced, settings, instance).run(stream_seq)
+        await feed_session(bus, announced, settings, instance, stream_seq)
 
     await Host(settings, "market_data", run_session, only=only).run(stop_on_signals())

@@ -41,6 +41,7 @@ _ORDER: Final = {name: at for at, name in enumerate(TABLES)}
 _ENDING: Final = (Stopped, JoinDeclined)
 _FEED: Final = (BarSet, FeedEnded)
 _ORDERED: Final = (*_FEED, Announced, Started, Stopped)
+_MAY_BE_REFUSED: Final = (*_FEED, Started)
 
 # What a value that does not fit its column raises.
 _UNFIT: Final = (ValueError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
@@ -162,7 +163,7 @@ class Packer:
             # No reader takes it for an event of a core, so it does not take the place of one.
             self._unreadable(stream_seq, subject, data, reason, event)
             return
-        if isinstance(event, _FEED) and (reason := self._refused(event)):
+        if isinstance(event, _MAY_BE_REFUSED) and (reason := self._refused(event)):
             self._unreadable(stream_seq, subject, data, reason, event)
             return
         if not self._is_new(event, stream_seq):
@@ -188,7 +189,7 @@ class Packer:
             event = read(subject, data)
         except MessageError:
             return
-        if isinstance(event, _FEED) and self._refused(event):
+        if isinstance(event, _MAY_BE_REFUSED) and self._refused(event):
             return
         if self._is_new(event, stream_seq):
             if isinstance(event, _ORDERED):
@@ -196,7 +197,7 @@ class Packer:
             self._count(event, stream_seq, 0, events=0)
 
     def _refused(self, event: Event) -> str:
-        """Why an event of the feed that has the next number cannot follow; "" when it can, or has another number."""
+        """Why an event that has the next number cannot follow; "" when it can, or has another number."""
         bars = self.bars.get(event.session)
         if bars is None or event.seq != self.sequences.last(event.session, event.source) + 1:
             return ""

@@ -29,7 +29,14 @@ from live_runner.services.runtime.config.settings import NatsSettings
 from live_runner.services.runtime.nats.bulk_reader import BulkReader
 from live_runner.services.runtime.nats.connection import Connection, open_connection
 from live_runner.services.runtime.nats.consumers import CONSUMERS_MAX, Consumers
-from live_runner.services.runtime.nats.publisher import WRONG_LAST_SEQUENCE, Guard, Publisher, check_size, refusal
+from live_runner.services.runtime.nats.publisher import (
+    GUARD_SUBJECT,
+    WRONG_LAST_SEQUENCE,
+    Guard,
+    Publisher,
+    check_size,
+    refusal,
+)
 from live_runner.services.runtime.nats.reader import Handler, Message, Reader
 
 __all__ = ["Bus", "LogState"]
@@ -236,6 +243,16 @@ class Bus:
         except _FAILURES as error:
             raise self._refused(f"Message {stream_seq} of the stream cannot be read", error) from error
         return Message(stream_seq, found.subject or "", found.data or b"", 0)
+
+    async def is_guarded(self, stream_seq: int, subject: str) -> bool:
+        """Whether the message at this place was published on condition of a message on ``subject`` (Guard)."""
+        try:
+            found = await self._jetstream.get_msg(subjects.STREAM, stream_seq)
+        except NotFoundError:
+            return False
+        except _FAILURES as error:
+            raise self._refused(f"Message {stream_seq} of the stream cannot be read", error) from error
+        return (found.headers or {}).get(GUARD_SUBJECT) == subject
 
     async def last_seq_of(self, subject: str) -> int:
         """Stream sequence of the last message on one subject, whatever it holds; 0 when there is none."""

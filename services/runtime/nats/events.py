@@ -10,14 +10,14 @@ from typing import Final
 
 import msgspec
 
-from live_runner.contracts import codec
+from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import MessageError
-from live_runner.contracts.messages import Event
+from live_runner.contracts.messages import Event, Started
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
 
-__all__ = ["canonical_event_of", "event_of", "last_event", "pass_over"]
+__all__ = ["canonical_event_of", "event_of", "last_event", "manifest_of", "pass_over"]
 
 LOGGED_MAX: Final = 1_000
 """Messages passed over that one process logs."""
@@ -56,6 +56,24 @@ async def last_event[E: Event](bus: Bus, subject: str, kind: type[E]) -> tuple[i
     finally:
         await reader.close()
     return found
+
+
+async def manifest_of(bus: Bus, session: str) -> Started | None:
+    """The manifest of a session, None when it has not started; a later one is somebody else's."""
+    subject = subjects.event_subject("session.started", session)
+    if await bus.last_message(subject) is None:
+        return None
+    reader = await bus.reader([subject])
+    try:
+        async for message in reader:
+            event = event_of(message)
+            if isinstance(event, Started):
+                return event
+            if message.pending == 0:
+                break
+    finally:
+        await reader.close()
+    return None
 
 
 def _event(stream_seq: int, subject: str, data: bytes) -> Event | None:

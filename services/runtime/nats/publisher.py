@@ -24,6 +24,7 @@ from live_runner.services.runtime.nats.connection import Connection, header_bloc
 
 __all__ = [
     "ACK_TIMEOUT_S",
+    "GUARD_SUBJECT",
     "WINDOW",
     "WRONG_LAST_SEQUENCE",
     "Guard",
@@ -38,6 +39,8 @@ WINDOW: Final = IN_FLIGHT_MAX
 ACK_TIMEOUT_S: Final = 10.0
 WRONG_LAST_SEQUENCE: Final = 10071
 """The server's error code for a condition that no longer holds."""
+GUARD_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence-Subject"
+"""The header that names the subject of a guard."""
 _NO_ROOM: Final = (10023, 10047, 10077)
 """Insufficient resources, insufficient storage, store failed (a size limit reached, or a disk that is full)."""
 
@@ -56,7 +59,7 @@ class Guard(msgspec.Struct, frozen=True):
         """The header that makes the server check it."""
         return {
             "Nats-Expected-Last-Subject-Sequence": str(self.seq),
-            "Nats-Expected-Last-Subject-Sequence-Subject": self.subject,
+            GUARD_SUBJECT: self.subject,
         }
 
 

@@ -51,7 +51,7 @@ from live_runner.contracts.messages import (
 from live_runner.contracts.sequence import Sequences, Tail, Verdict
 from live_runner.services.runtime.config.masking import masked_values
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event, pass_over
+from live_runner.services.runtime.nats.events import canonical_event_of, event_of, last_event, manifest_of, pass_over
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
@@ -198,11 +198,11 @@ class CoreShell:
 
     async def _check_manifest(self, start_seq: int) -> None:
         """Refuse what another engine recorded: neither its snapshot nor its events are for these rules to read."""
-        started = await last_event(self.bus, subjects.event_subject("session.started", self.session), Started)
+        started = await manifest_of(self.bus, self.session)
         if started is None:
             return
         try:
-            self.check(started[1])
+            self.check(started)
         except VersionMismatch:
             await self._read_notes(start_seq)
             raise
