@@ -23,18 +23,20 @@ TIME_END_NS: Final = 2**62
 
 
 class Row:
-    """Stands for a struct of C."""
+    """Stands for a struct of C. No defaults in the class: the interpreter reads a field that hides one much slower."""
 
-    symbol = 0
-    open_ns = 0
-    close_ns = 0
-    open = high = low = close = volume = 0.0
-    late = False
-    number = 0
-    rows = 0
-    row = 0
     if TYPE_CHECKING:
         opens_ns: Any
+
+    def __init__(self) -> None:
+        self.symbol = 0
+        self.open_ns = 0
+        self.close_ns = 0
+        self.open = self.high = self.low = self.close = self.volume = 0.0
+        self.late = False
+        self.number = 0
+        self.rows = 0
+        self.row = 0
 
 
 class Columns:
