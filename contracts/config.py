@@ -25,11 +25,13 @@ from live_runner.contracts.time import time_ns
 __all__ = [
     "Account",
     "Config",
+    "Execution",
     "Fees",
     "Fills",
     "Limits",
     "Market",
     "MarketRules",
+    "Queries",
     "StrategyChoice",
     "check",
     "check_rules",
@@ -183,6 +185,33 @@ class Limits(_Section, frozen=True):
     join_timeout_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
 
 
+class Queries(_Section, frozen=True):
+    """How often a real venue is asked what became of an order: soon, then ever less often."""
+
+    first_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
+    """From the first query to the second."""
+    factor: Annotated[float, Meta(ge=1, le=10)] = 2.0
+    max_s: Annotated[float, Meta(ge=0.1, le=3600)] = 60.0
+
+
+class Execution(_Section, frozen=True):
+    """Orders at a real venue (stages live_small and live). Times have defaults, decisions have none."""
+
+    send_window_s: Annotated[float, Meta(ge=0.1, le=60)] = 2.0
+    """After its request an order may leave for so long; later it is not sent."""
+    recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 3000
+    """For how long the venue takes an order that was sent."""
+    fill_grace_s: Annotated[float, Meta(ge=0.1, le=600)] = 5.0
+    """How long the trades of a quantity that is filled are waited for, before it is booked at the order's average price."""
+    query: Queries = Queries()
+    max_resend_age_s: Annotated[float, Meta(ge=0.1, le=86_400)] | None = None
+    """An entry which the venue never had is sent again while it is no older; None is one bar."""
+    history_window_s: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None
+    """For how long the venue knows an order that has ended; None where it does not forget."""
+    late_decision: Literal["send", "deny"] | None = None
+    """Opens and adds of a decision that comes after the next bar; None denies them."""
+
+
 class Config(_Section, frozen=True):
     """One session."""
 
@@ -193,6 +222,8 @@ class Config(_Section, frozen=True):
     fills: Fills = Fills()
     fees: Fees = Fees()
     limits: Limits = Limits()
+    execution: Execution | UnsetType = UNSET
+    """In the manifest of stages that send orders, and where it is given."""
 
 
 def check(config: Config) -> None:

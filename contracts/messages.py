@@ -731,6 +731,35 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     """How it came: ``send``, ``cancel``, ``query``, ``listing`` or ``stream``."""
     parent: str = ""
     """Client order id of the trigger order that became this one; "" for every other order."""
+    meaning: str = ""
+    """Of a rejection: what the venue's code says, by the venue's table, where a rule depends on it; "" otherwise.
+
+    ``duplicate``: an order with this client id stands there already. ``no_position``: there is nothing to close.
+    """
+
+
+class Corrected(Event, frozen=True, kw_only=False, tag="order.corrected"):
+    """A trade replaces a fill that was booked at the order's average price, because the trade was not known yet.
+
+    The quantity stays as it was booked; ``amount`` is what the account gains by the true price and fee, in the settle
+    currency, booked now. Trips that were closed against the fill are not rewritten.
+    """
+
+    order_id: str
+    fill_id: str
+    """The venue's id of the trade."""
+    intent_id: str
+    symbol: str
+    leg: str
+    side: str
+    quantity: str
+    price_before: str
+    price: str
+    fee_before: str
+    fee: str
+    fee_currency: str
+    liquidity: str
+    amount: str
 
 
 class Theoretical(Event, frozen=True, kw_only=False, tag="order.theoretical"):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from live_runner.contracts.config import Account, Config, Fees, Fills, Limits, Market, StrategyChoice
+from live_runner.contracts.config import Account, Config, Execution, Fees, Fills, Limits, Market, StrategyChoice
 from live_runner.contracts.messages import (
     BarSet,
     Command,
@@ -50,6 +50,7 @@ class Driver:
         fees: dict[str, Any] | None = None,
         limits: dict[str, Any] | None = None,
         market: dict[str, Any] | None = None,
+        execution: dict[str, Any] | None = None,
         hashing: bool = True,
     ) -> None:
         self.config = Config(
@@ -60,6 +61,7 @@ class Driver:
             fills=Fills(**(fills or {})),
             fees=Fees(**{"maker": "0", "taker": "0", **(fees or {})}),
             limits=Limits(**(limits or {})),
+            **({} if execution is None else {"execution": Execution(**execution)}),
         )
         rules = {"venue": "sim", "quote": "USDT", "settle": "USDT", "tick_size": "0.01", "lot_size": "0.001"}
         self.started = Started(

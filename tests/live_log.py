@@ -35,6 +35,8 @@ from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.strategy.core.host import StrategyCore
 
 TICK = Decimal("0.1")
+TOO_LATE_NS = 10_000_000_000
+"""After its request an order cannot arrive any more."""
 
 
 class LiveLog:
@@ -156,12 +158,6 @@ class LiveLog:
                 order,
                 status,
                 filled=str(self.filled[client]),
-                last_quantity=trade.quantity,
-                last_price=trade.price,
-                fill_id=trade.id,
-                fee=trade.fee,
-                fee_currency=trade.fee_currency,
-                liquidity=trade.liquidity,
                 trades=[trade],
                 via="stream",
             )
@@ -180,7 +176,8 @@ class LiveLog:
     def _look_up(self, client: str, symbol: str) -> None:
         order = self.open.get(client)
         if order is None:
-            self._put(self._shell(Report, client_order_id=client, symbol=symbol, status="absent", via="query"))
+            proof = {"complete": True, "asked_ns": self.now_ns + TOO_LATE_NS}
+            self._put(self._shell(Report, client_order_id=client, symbol=symbol, status="absent", via="query", **proof))
             return
         if order.kind == "market":
             self._report(order, "accepted", via="query", asked_ns=self.now_ns)

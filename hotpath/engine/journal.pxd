@@ -44,6 +44,8 @@ cdef class Journal(Sink):
     @cython.locals(market=Market, state=State, worth=int128, adverse=int128, rate=int64_t, scale=int128)
     cdef int theoretical(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     @cython.locals(market=Market)
+    cdef int corrected(self, Order order, object trade, int64_t lots, int64_t before, int64_t ticks, int128 fee_before, int128 fee, bint maker, int128 gain) except -1
+    @cython.locals(market=Market)
     cdef int cancel_requested(self, Order order) except -1
     @cython.locals(market=Market)
     cdef int ended(self, Order order, str reason, bint retrying) except -1

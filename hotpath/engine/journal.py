@@ -18,6 +18,7 @@ from live_runner.contracts.messages import (
     Accepted,
     Cancelled,
     CancelRequested,
+    Corrected,
     Decided,
     Denied,
     Event,
@@ -36,6 +37,7 @@ from live_runner.contracts.messages import (
     Stopped,
     Submitted,
     Theoretical,
+    Trade,
     Unknown,
 )
 from live_runner.contracts.numbering import FIRST_HASH, step_hash
@@ -71,6 +73,7 @@ EXECUTED_V: Final = Executed.VERSION
 DECIDED_V: Final = Decided.VERSION
 STOPPED_V: Final = Stopped.VERSION
 THEORETICAL_V: Final = Theoretical.VERSION
+CORRECTED_V: Final = Corrected.VERSION
 
 
 class Amount:
@@ -241,8 +244,8 @@ class Journal(Sink):
                 units_text(market.lot_grid, lots),
                 units_text(market.grid, ticks),
                 money_text(ledger.filled_notional),
-                money_text(ledger.filled_fee),
-                market.instrument.settle,
+                self.state.foreign_fee or money_text(ledger.filled_fee),
+                self.state.foreign_currency or market.instrument.settle,
                 "maker" if maker else "taker",
                 money_text(ledger.filled_realised),
                 units_text(market.grid, reference),
@@ -293,6 +296,48 @@ class Journal(Sink):
                 seq=state.seq,
                 cause=self.cause,
                 event_ns=at_ns,
+            )
+        )
+
+    def corrected(
+        self,
+        order: Order,
+        trade: Trade,
+        lots: int,
+        before: int,
+        ticks: int,
+        fee_before: int,
+        fee: int,
+        maker: bool,
+        gain: int,
+    ) -> None:
+        """A trade replaces what was booked at the order's average price."""
+        market = self.state.markets[order.symbol]
+        settle = market.instrument.settle
+        is_foreign = trade.fee != "" and trade.fee_currency not in ("", settle)
+        self.add(
+            Corrected(
+                order_name(order),
+                trade.id,
+                intent_name(order),
+                market.symbol,
+                SIDES[order.side],
+                "buy" if order.buy else "sell",
+                units_text(market.lot_grid, lots),
+                units_text(market.grid, before),
+                units_text(market.grid, ticks),
+                money_text(fee_before),
+                trade.fee if is_foreign else money_text(fee),
+                trade.fee_currency if is_foreign else settle,
+                "maker" if maker else "taker",
+                money_text(gain + fee_before - fee),
+                v=CORRECTED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=trade.at_ns,
             )
         )
 
@@ -493,6 +538,7 @@ class Journal(Sink):
                 trading_word(state),
                 "",
                 state_hash,
+                dict(state.foreign_fees),
                 v=SETTLED_V,
                 id=name,
                 session=self.name,

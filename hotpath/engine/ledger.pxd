@@ -57,6 +57,7 @@ cdef class Ledger:
     @cython.locals(product=int128, paid=int128)
     cpdef int128 fund(self, Position position, Leg leg, int64_t ticks, int128 rate, int128 scale) except *
     cdef int pay(self, int128 paid) except -1
+    cdef int correct(self, Leg leg, int128 gain, int128 fee_before, bint was_maker, int128 fee, bint maker) except -1
     cpdef int mark_at(self, Position position, int64_t ticks) except -1
     @cython.locals(value=int128, notional=int128, worth=int128)
     cdef int revalue(self, Position position, int64_t ticks) except -1

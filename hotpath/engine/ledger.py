@@ -298,6 +298,21 @@ class Ledger:
         self.funding = amount(self.funding + paid)
         self.cash = amount(self.cash + paid)
 
+    def correct(self, leg: Leg, gain: int, fee_before: int, was_maker: bool, fee: int, maker: bool) -> None:
+        """A fill had another price and fee than it was booked with: ``gain`` is what the price changes."""
+        check_given(leg)
+        if was_maker:
+            self.fees_maker = amount(plus(self.fees_maker, -fee_before))
+        else:
+            self.fees_taker = amount(plus(self.fees_taker, -fee_before))
+        if maker:
+            self.fees_maker = amount(plus(self.fees_maker, fee))
+        else:
+            self.fees_taker = amount(plus(self.fees_taker, fee))
+        leg.realised = plus(leg.realised, gain)
+        self.realised = amount(plus(self.realised, gain))
+        self.cash = amount(plus(plus(self.cash, gain), fee_before - fee))
+
     # -- value ----------------------------------------------------------------------------------
 
     def mark_at(self, position: Position, ticks: int) -> None:

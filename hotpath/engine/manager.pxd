@@ -46,7 +46,7 @@ cdef class Manager:
     cdef int reject(self, Order order, str code, str message, bint retryable) except -1
     @cython.locals(state=State, notice=Notice)
     cdef int deny(self, int64_t close_ns, int number, int index, int side, str intent_id, str symbol, str leg, int action, str action_text, str reason, str message, Order order) except -1
-    @cython.locals(state=State, market=Market, leg=Leg, rate=int64_t, scale=int128, notice=Notice)
+    @cython.locals(state=State, market=Market, leg=Leg, was_open=bint, rate=int64_t, scale=int128, notice=Notice)
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns, str fill_id, bint fee_given, int128 fee) except -1
     cdef int cancelled(self, Order order, str reason) except -1
     cdef int expired(self, Order order, str reason) except -1
@@ -61,6 +61,8 @@ cdef class Manager:
     cdef int retry(self, int64_t due_ns, Order order) except -1
     @cython.locals(state=State, waiting=list, due=list, retry=Retry, order=Order, market=Market, leg=Leg, why=str)
     cdef int retry_due(self) except -1
+    @cython.locals(retry=Retry)
+    cpdef list timers(self)
     cdef str leg_block(self, Leg leg)
     @cython.locals(state=State, intent=str, market=Market, leg=str, message=str)
     cdef int give_up(self, Order order, str code, str why) except -1

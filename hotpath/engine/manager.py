@@ -235,6 +235,7 @@ class Manager:
         state = self.state
         market = state.markets[order.symbol]
         leg = market.leg(order.side)
+        was_open = order.state < FILLED
         rate = state.maker_rate if maker else state.taker_rate
         scale = state.maker_scale if maker else state.taker_scale
         if not leg.changed:
@@ -249,6 +250,8 @@ class Manager:
         order.filled += lots
         order.fills += 1
         apply_report(order, REPORT_FILLED if order.filled == order.quantity else REPORT_PARTLY_FILLED)
+        if not was_open and order.filled == order.quantity:
+            order.state = FILLED  # it had not ended otherwise, as was thought
         order.pending = None
         state.fills += 1
         state.moved = True
@@ -267,7 +270,7 @@ class Manager:
             notice.fee = state.ledger.filled_fee
             notice.realised = state.ledger.filled_realised
             notice.slippage = state.ledger.filled_slippage
-        if order.state >= FILLED:
+        if was_open and order.state >= FILLED:
             self.forget(order)
 
     def cancelled(self, order: Order, reason: str) -> None:
@@ -351,7 +354,7 @@ class Manager:
             market = state.markets[order.symbol]
             leg = market.leg(order.side)
             if order.reduce:
-                order.quantity = min(order.quantity, leg.quantity)
+                order.quantity = min(order.quantity, market.closable(order.side))
                 why = "" if order.quantity else "no_position"
             else:
                 why = trading_reason(state) or self.leg_block(leg)
@@ -359,6 +362,10 @@ class Manager:
                 self.give_up(order, "attempt_dropped", why)
             else:
                 self.request(order)
+
+    def timers(self) -> list[Any]:
+        """Names and times of the attempts that wait."""
+        return [(f"retry {order_name(retry.order)}", retry.due_ns) for retry in self.retries]
 
     def leg_block(self, leg: Leg) -> str:
         """Why opens and adds of a leg are held back: ``leg_blocked``, ``backoff`` or nothing."""

@@ -92,7 +92,7 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
         "cancel_requested": "cancel_requested",
         "cancel_refused": "accepted",
         "unknown": "unknown",
-        "absent": KEPT,  # the venue had it: one answer to the contrary proves nothing
+        "absent": "unknown",  # the venue had it: asked once more, and lost when that is proven
     },
     "partly_filled": {
         "submitted": "partly_filled",
@@ -101,11 +101,11 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
         "filled": "filled",
         "cancelled": "cancelled",
         "expired": "expired",
-        "rejected": KEPT,  # what has filled was not refused
+        "rejected": "rejected",  # the rest of it; what has filled stays
         "cancel_requested": "cancel_requested",
         "cancel_refused": "partly_filled",
         "unknown": "unknown",
-        "absent": KEPT,
+        "absent": "unknown",
     },
     "cancel_requested": {
         "submitted": "cancel_requested",
@@ -118,7 +118,7 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
         "cancel_requested": "cancel_requested",
         "cancel_refused": "unknown",  # gone or still there: only a query shows
         "unknown": "unknown",  # the cancel is not confirmed
-        "absent": KEPT,
+        "absent": "unknown",
     },
     "unknown": {
         "submitted": "unknown",

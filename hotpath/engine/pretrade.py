@@ -429,6 +429,11 @@ class PreTrade:
 
     def exit_lots(self, asked: Asked, market: Market, held: int) -> int:
         """The whole leg, or a part of it: never more than there is, never rounded up. 0 where it is denied."""
+        if not self.state.simulated and (asked.action != CLOSE or asked.style > MARKET):
+            held = market.closable(asked.side)  # what other closes may still fill is theirs
+            if held == 0:
+                self.deny("close_pending", f"Orders that close the {SIDES[asked.side]} leg are not over yet")
+                return 0
         if asked.action == CLOSE:
             return held
         if asked.by_float or asked.quantity is not None:

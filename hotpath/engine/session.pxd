@@ -36,6 +36,7 @@ cdef class Session:
     cdef Py_ssize_t due_at
     cdef int64_t due_set
     cdef int64_t settled_fills          # fills up to the last close
+    cdef bint is_late
     @cython.locals(times="const int64_t[::1]", number=int64_t, sets=int64_t, pause_at=int64_t)
     cpdef play(self, Host host, object grid, int64_t length_ns, int64_t warmup_sets, list due, object progress, object sink)
     @cython.locals(row=Py_ssize_t)
@@ -61,6 +62,9 @@ cdef class Session:
     cpdef int carry_out(self, list intents) except -1
     @cython.locals(order=Order)
     cdef int place(self, Asked asked) except -1
+    cdef int place_at_venue(self, Asked asked, Order order) except -1
+    @cython.locals(state=State)
+    cpdef int carry_out_late(self, list intents, object behind) except -1
     @cython.locals(order=Order, found=Order)
     cdef int cancel(self, Asked asked) except -1
     @cython.locals(market=Market, intent_id=str, symbol=str, leg=str, action=str)
@@ -70,6 +74,7 @@ cdef class Session:
     cdef int flatten(self, object command) except -1
     cpdef report(self, object report)
     cpdef timer(self, int64_t due_ns)
+    cpdef list timers(self)
     @cython.locals(state=State, ledger=Ledger, market=Market, open_legs=int)
     cpdef dict summary(self)
     @cython.locals(state=State, market=Market)

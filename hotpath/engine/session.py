@@ -32,7 +32,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
     from live_runner.hotpath.engine.columns import unfit
     from live_runner.hotpath.engine.host import Host
-    from live_runner.hotpath.engine.orders import new_order, order_name
+    from live_runner.hotpath.engine.orders import Order, new_order, order_name
     from live_runner.hotpath.engine.pretrade import Asked
     from live_runner.hotpath.engine.python_money import money_text
     from live_runner.hotpath.engine.state import Market, new_funding
@@ -74,6 +74,8 @@ class Session:
         self.due_set = -1
         self.set_cause = ""
         self.settled_fills = 0
+        self.is_late = False
+        """The decision that is carried out came after the next bar (real venues only)."""
 
     # -- a backtest -------------------------------------------------------------------------------
 
@@ -261,6 +263,21 @@ class Session:
 
     # -- a decision -----------------------------------------------------------------------------
 
+    def carry_out_late(self, intents: list[Asked], behind: int) -> None:
+        """A decision that comes after the next bar: closes go on, entries as the configuration says."""
+        state = self.state
+        state.seq += 1
+        state.sink.incident(
+            state.now_ns,
+            "warning",
+            "late_decision",
+            f"The decision on the close {state.close_ns} came after the next bar",
+            {"close_ns": state.close_ns, "sets_waiting": behind, "now_ns": state.now_ns},
+        )
+        self.is_late = True
+        self.carry_out(intents)
+        self.is_late = False
+
     def carry_out(self, intents: list[Asked]) -> None:
         """Every intent of one decision: closes and cancels first, then the others, each in the order given."""
         state = self.state
@@ -293,8 +310,21 @@ class Session:
             order = self.pretrade.order_of(asked)
             if order is None:
                 self.deny(asked, self.pretrade.reason, self.pretrade.message)
-            else:
+            elif self.state.simulated:
                 self.manager.request(order)
+            else:
+                self.place_at_venue(asked, order)
+
+    def place_at_venue(self, asked: Asked, order: Order) -> None:
+        """An order of a real venue: a whole close goes with the other closes of its leg, a late entry by configuration."""
+        if not order.reduce and self.is_late and self.venue.denies_late:
+            self.deny(asked, "late_decision", "The next bar had come before this decision")
+        elif order.reduce and self.venue.is_closing(order.symbol, order.side):
+            self.deny(asked, "close_pending", f"The {SIDES[asked.side]} leg is being closed already")
+        elif asked.action == CLOSE and order.kind == MARKET:
+            self.venue.close(order)
+        else:
+            self.manager.request(order)
 
     def cancel(self, asked: Asked) -> None:
         """Take an order of the leg off the book."""
@@ -338,8 +368,10 @@ class Session:
             return
         if command.command in ("kill", "flatten"):
             self.manager.cancel_entries(command.command)
-        if command.command == "flatten":
+        if command.command == "flatten" and self.state.simulated:
             self.flatten(command)
+        elif command.command == "flatten":
+            self.venue.flatten(command.id)
 
     def flatten(self, command: Command) -> None:
         """A market close for every leg that is open, or about to be by an order that cannot be recalled."""
@@ -383,6 +415,11 @@ class Session:
         self.state.advance(due_ns)
         self.manager.expire()
         self.manager.retry_due()
+        self.reports.timer()
+
+    def timers(self) -> list[tuple[str, int]]:
+        """Names and times of what is due, in nanoseconds: to be set again by a process that takes over."""
+        return self.manager.timers() + self.venue.timers()
 
     # -- results and snapshots ------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, of_whole, ticks_at, times, whole
 from live_runner.hotpath.engine.notices cimport Notice, begin_notice
 from live_runner.hotpath.engine.orders cimport Order, Policy
-from live_runner.hotpath.engine.words cimport CLOSE, MARKET, TRADING_OPEN
+from live_runner.hotpath.engine.words cimport CLOSE, MARKET, STOP, TAKE_PROFIT, TRADING_OPEN
 
 @cython.final
 cdef class FundingDue:
@@ -50,6 +50,8 @@ cdef class Market(Position):
     cdef bint closes_whole_leg(self, int side) except -1
     @cython.locals(order=Order, at=Py_ssize_t)
     cdef bint has_entry(self, int side) except -1
+    @cython.locals(order=Order, at=Py_ssize_t, lots=int64_t)
+    cdef int64_t closable(self, int side) except -1
 
 cdef class Sink:
     cdef int requested(self, Order order) except -1
@@ -66,6 +68,7 @@ cdef class Sink:
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
     cdef int theoretical(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
+    cdef int corrected(self, Order order, object trade, int64_t lots, int64_t before, int64_t ticks, int128 fee_before, int128 fee, bint maker, int128 gain) except -1
     cdef int executed(self, int64_t requested, int64_t denied) except -1
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1
@@ -93,6 +96,8 @@ cdef class State:
     cdef public int64_t close_ns, set_number    # of the last bar set
     cdef public int trading
     cdef public str trading_author, trading_reason
+    cdef readonly dict foreign_fees
+    cdef str foreign_fee, foreign_currency     # of the fill that is being booked, "" where it is in the settle currency
     cdef public bint moved                     # money or a mark changed since the last settlement
     cdef public bint journals, notes, notes_updates, has_notices
     cdef public int changes           # legs marked as changed

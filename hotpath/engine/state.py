@@ -12,7 +12,7 @@ from live_runner.contracts.config import Config, check_rules
 from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import ConfigError, DataError, OurFault
 from live_runner.contracts.manifest import config_of
-from live_runner.contracts.messages import Instrument, Started
+from live_runner.contracts.messages import Instrument, Started, Trade
 from live_runner.contracts.vocabulary import LOT_METHODS
 from live_runner.hotpath import fixed, normalize
 from live_runner.hotpath.constants import AMOUNT_END
@@ -24,7 +24,7 @@ from live_runner.hotpath.engine.orders import Order, Policy
 if not cython.compiled:
     from live_runner.hotpath.engine.notices import Notice, begin_notice
     from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at, whole
-    from live_runner.hotpath.engine.words import CLOSE, MARKET, TRADING_OPEN
+    from live_runner.hotpath.engine.words import CLOSE, MARKET, STOP, TAKE_PROFIT, TRADING_OPEN
 
 __all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REPORT_IT", "SENDING_STAGES", "Market", "Sink", "State"]
 
@@ -209,6 +209,15 @@ class Market(Position):
                 return True
         return False
 
+    def closable(self, side: int) -> int:
+        """Lots of the leg that no open close may still fill. Stops and targets are not counted: they never add to it."""
+        lots = self.leg(side).quantity
+        for at in range(len(self.open_orders)):
+            order = self.open_orders[at]
+            if order.side == side and order.reduce and order.kind not in (STOP, TAKE_PROFIT):
+                lots -= order.quantity - order.filled
+        return max(lots, 0)
+
     def has_entry(self, side: int) -> bool:
         """Whether an order is open that enlarges the leg."""
         for at in range(len(self.open_orders)):
@@ -284,6 +293,21 @@ class Sink:
         """The paper venue's model fills an order that a real venue has."""
         raise NotImplementedError
 
+    def corrected(
+        self,
+        order: Order,
+        trade: Trade,
+        lots: int,
+        before: int,
+        ticks: int,
+        fee_before: int,
+        fee: int,
+        maker: bool,
+        gain: int,
+    ) -> None:
+        """A trade replaces what was booked at the order's average price; ``gain`` is what its price alone changes."""
+        raise NotImplementedError
+
     def executed(self, requested: int, denied: int) -> None:
         """The last effect of a decision that named intents is recorded."""
         raise NotImplementedError
@@ -320,6 +344,7 @@ class State:
     index: Any
     orders: list[Any]
     notices: list[Any]
+    foreign_fees: dict[str, str]
     sink: Any
 
     def __init__(self, started: Started, columns: Columns) -> None:
@@ -377,6 +402,10 @@ class State:
         self.trading = TRADING_OPEN
         self.trading_author = ""
         self.trading_reason = ""
+        self.foreign_fees = {}
+        """Fees charged in other currencies than the settle currency, as decimal text by currency."""
+        self.foreign_fee = ""
+        self.foreign_currency = ""
         self.moved = False
         self.changes = 0
         self.backoffs = 0

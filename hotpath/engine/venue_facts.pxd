@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.money cimport of_whole, units_text
+from live_runner.hotpath.engine.at_venue cimport AtVenue
 from live_runner.hotpath.engine.orders cimport Order
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
@@ -15,9 +16,9 @@ cdef class VenueFacts:
     cdef RemoteVenue venue
     cdef dict incomes, differences
     cpdef fold(self, object event)
-    @cython.locals(order=Order)
+    @cython.locals(at=AtVenue, order=Order)
     cdef owned(self, object owned)
-    @cython.locals(order=Order)
+    @cython.locals(at=AtVenue)
     cdef stream_gap(self, object gap)
     @cython.locals(market=Market, amount=int128, side=int, lots=int64_t, leg=Leg)
     cdef income(self, object income)

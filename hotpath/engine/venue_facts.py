@@ -17,7 +17,6 @@ from live_runner.contracts.vocabulary import SIDES
 from live_runner.hotpath import fixed
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.orders import Order
     from live_runner.hotpath.engine.python_money import of_whole, units_text
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
@@ -61,18 +60,19 @@ class VenueFacts:
         """Another process goes on: what the one before may have sent is unknown, and the rest is asked for."""
         if owned.role != "execution" or owned.epoch < 2:
             return
-        order: Order
-        for order in list(self.state.orders):
+        for at in list(self.venue.open.values()):
+            order = at.order
             if order.state in (REQUESTED, SUBMITTED):
+                # The one before may have sent it until the moment at which it lost the session.
+                at.sent_ns = max(at.sent_ns, owned.event_ns)
                 self.venue.query_unknown(order, "restart")
             else:
-                self.state.sink.query(order)
+                self.venue.ask(at)
 
     def stream_gap(self, gap: StreamGap) -> None:
         """What happened to the open orders meanwhile may have passed unseen: the venue is asked for each."""
-        order: Order
-        for order in list(self.state.orders):
-            self.state.sink.query(order)
+        for at in list(self.venue.open.values()):
+            self.venue.ask(at)
 
     # -- income -----------------------------------------------------------------------------------
 
@@ -179,11 +179,15 @@ class VenueFacts:
     # -- snapshots --------------------------------------------------------------------------------
 
     def row(self) -> list[Any]:
-        """Plain data for a snapshot, the model's own orders included."""
-        return [list(self.incomes), self.differences, self.venue.theory.row()]
+        """Plain data for a snapshot: the model's own orders, what is still to be done and foreign fees included."""
+        return [
+            list(self.incomes), self.differences, self.venue.theory.row(), self.venue.plans(), self.state.foreign_fees,
+        ]  # fmt: skip
 
     def restore(self, row: list[Any]) -> None:
         """Go on from a snapshot."""
         self.incomes = dict.fromkeys(row[0])
         self.differences = row[1]
         self.venue.theory.restore(row[2])
+        self.venue.restore_plans(row[3])
+        self.state.foreign_fees.update(row[4])

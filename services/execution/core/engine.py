@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.core import Effect
+from live_runner.contracts.core import Effect, SetTimer
 from live_runner.contracts.errors import OurFault, SnapshotLayout
 from live_runner.contracts.messages import (
     AccountReported,
@@ -32,6 +32,7 @@ from live_runner.contracts.messages import (
     StreamGap,
     Timer,
 )
+from live_runner.contracts.timeframe import duration_ns
 from live_runner.hotpath.engine.pretrade import asked_of
 from live_runner.hotpath.engine.session import Session
 from live_runner.hotpath.engine.state import REPORT_IT
@@ -63,6 +64,7 @@ class ExecutionCore:
         self._decisions = 0
         self._read_ahead = 0
         self._hash_every = 0
+        self._bar_ns = 0
 
     @property
     def seq(self) -> int:
@@ -124,6 +126,7 @@ class ExecutionCore:
         self._session = session
         self._read_ahead = session.state.config.limits.read_ahead
         self._hash_every = session.state.config.limits.state_hash_every
+        self._bar_ns = duration_ns(session.state.config.market.timeframe)
         return session
 
     def _bars(self, session: Session, bars: BarSet) -> None:
@@ -162,9 +165,11 @@ class ExecutionCore:
         self._decisions += 1
         if decided.intents:
             state = session.state
-            session.carry_out(
-                [asked_of(intent, decided.close_ns, at, state) for at, intent in enumerate(decided.intents, 1)]
-            )
+            asked = [asked_of(intent, decided.close_ns, at, state) for at, intent in enumerate(decided.intents, 1)]
+            if not state.simulated and (self._queue or state.now_ns >= decided.close_ns + self._bar_ns):
+                session.carry_out_late(asked, len(self._queue))
+            else:
+                session.carry_out(asked)
         self._awaited = 0
         if self._queue:
             self._settle(session, self._queue.popleft())
@@ -179,6 +184,12 @@ class ExecutionCore:
         session.journal.stopped(self._ended or "finished", summary, state_hash)
 
     # -- state ----------------------------------------------------------------------------------
+
+    def timers(self) -> list[SetTimer]:
+        """Timers of the state, for a process that takes over: those of a session with a real venue."""
+        if self._session is None or self._session.state.simulated:
+            return []
+        return [SetTimer(name=name, due_ns=due_ns) for name, due_ns in self._session.timers()]
 
     def snapshot(self) -> bytes:
         """The whole state as MessagePack: equal states give equal bytes."""

@@ -43,15 +43,16 @@ def test_open_orders_can_be_filled_and_cancelled_whatever_was_heard_before(state
 
 
 def test_only_an_unknown_order_can_be_proven_absent() -> None:
-    """O12: a resend needs proven absence, and absence is asked for only while the fate is unknown."""
+    """O12: a resend needs proven absence; what the venue has had is asked for once more before it is lost."""
     assert next_state("unknown", "absent") == "requested"
-    for state in STATES:
-        if state != "unknown":
-            assert next_state(state, "absent") == KEPT
+    for state in ("accepted", "partly_filled", "cancel_requested"):
+        assert next_state(state, "absent") == "unknown"
+    for state in ("requested", "submitted", *CLOSED):
+        assert next_state(state, "absent") == KEPT
 
 
-def test_what_has_filled_is_not_rejected() -> None:
-    assert next_state("partly_filled", "rejected") == KEPT
+def test_what_has_filled_stays_when_the_rest_is_rejected() -> None:
+    assert next_state("partly_filled", "rejected") == "rejected"
 
 
 def test_cancel_that_is_not_confirmed_leaves_the_order_unknown() -> None:

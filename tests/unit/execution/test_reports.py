@@ -23,6 +23,16 @@ from live_runner.contracts.policy import ExecutionPolicy
 LIMIT: dict[str, Any] = {"style": "limit", "limit_price": "100", "time_to_live_ns": 60_000_000_000}
 
 
+def trade(quantity: str, price: str, identity: str = "t1") -> dict[str, str]:
+    """The fields of a report that name one trade."""
+    return {"last_quantity": quantity, "last_price": price, "fill_id": identity}
+
+
+def proof(core: Any, after_s: float = 60.0) -> dict[str, Any]:
+    """The fields of an answer that was asked for when the order could no longer arrive."""
+    return {"complete": True, "asked_ns": core.close_ns + int(after_s * 1e9), "via": "query"}
+
+
 def live(driver: Any, quantity: str = "4", **fields: Any) -> tuple[Any, str]:
     """A live core with one order under way, and its client order id."""
     core = driver(stage="live", policy=fields.pop("policy", None))
@@ -67,15 +77,15 @@ def test_one_fill_is_booked_once_however_often_it_is_told(driver: Any) -> None:
 
 
 def test_older_report_after_a_newer_one_fills_nothing(driver: Any) -> None:
-    """O15: the total counts; the fill that was skipped is part of the newer total."""
+    """O15: each trade counts once, in whichever order the reports come."""
     core, client = live(driver)
-    core.report(client, "partly_filled", filled="3", last_quantity="2", last_price="100")
-    core.report(client, "partly_filled", filled="1", last_quantity="1", last_price="100")
+    core.report(client, "partly_filled", filled="3", **trade("2", "100", "t2"))
+    core.report(client, "partly_filled", filled="1", **trade("1", "100", "t1"))
     core.report(client, "accepted", venue_order_id="v1")
 
-    assert [fill.quantity for fill in core.of(Filled)] == ["3"]
-    core.report(client, "filled", filled="4", last_price="100")
-    assert [fill.quantity for fill in core.of(Filled)] == ["3", "1"]
+    assert [(fill.fill_id, fill.quantity) for fill in core.of(Filled)] == [("t2", "2"), ("t1", "1")]
+    core.report(client, "filled", filled="4", **trade("1", "100", "t3"))
+    assert [fill.quantity for fill in core.of(Filled)] == ["2", "1", "1"]
 
 
 def test_fill_without_a_price_is_asked_for_and_not_guessed(driver: Any) -> None:
@@ -83,9 +93,10 @@ def test_fill_without_a_price_is_asked_for_and_not_guessed(driver: Any) -> None:
     core, client = live(driver)
     effects = core.report(client, "filled", filled="4")
 
-    assert [type(effect) for effect in effects] == [Unknown, QueryOrder]
+    assert [type(effect) for effect in effects] == [SetTimer, QueryOrder, SetTimer, Unknown]
+    core.timer(effects[0].name, effects[0].due_ns)
     assert core.of(Filled) == []
-    core.report(client, "filled", filled="4", last_price="100")
+    core.report(client, "filled", filled="4", **trade("4", "100"))
     assert core.last(Filled).quantity == "4"
 
 
@@ -93,7 +104,7 @@ def test_missing_answer_blocks_the_leg_until_the_venue_has_told(driver: Any) -> 
     """O11, O12, P08: nothing else is sent for that leg, and the other leg is free."""
     core, client = live(driver)
     effects = core.report(client, "unknown", message="timeout")
-    assert [type(effect) for effect in effects] == [Unknown, QueryOrder]
+    assert [type(effect) for effect in effects] == [Unknown, QueryOrder, SetTimer]
     core.bar()
     core.decide(
         core.intent("open", quantity="1", style="market"), core.intent("open", "short", quantity="1", style="market")
@@ -111,7 +122,7 @@ def test_proven_absence_sends_the_very_same_request_again(driver: Any) -> None:
     core, client = live(driver)
     first = next(effect for effect in core.seen if isinstance(effect, SendOrder)).order
     core.report(client, "unknown")
-    effects = core.report(client, "absent")
+    effects = core.report(client, "absent", **proof(core))
 
     assert [type(effect) for effect in effects] == [SendOrder]
     again = effects[0].order
@@ -124,7 +135,7 @@ def test_proven_absence_behind_a_stop_sends_no_entry(driver: Any) -> None:
     core, client = live(driver)
     core.report(client, "unknown")
     core.command("stop")
-    effects = core.report(client, "absent")
+    effects = core.report(client, "absent", **proof(core))
 
     assert [type(effect) for effect in effects] == [Cancelled]
 
@@ -145,7 +156,7 @@ def test_timeout_becomes_a_market_order_only_when_confirmed_and_permitted(driver
     core.bar()
     assert [type(effect).__name__ for effect in core.seen if isinstance(effect, CancelOrder)] == ["CancelOrder"]
     assert len(core.of(Requested)) == 1
-    core.report(client, "cancelled", filled="1", last_price="100")
+    core.report(client, "cancelled", filled="1", **trade("1", "100"))
 
     orders = core.of(Requested)[1:]
     assert [(order.kind, order.quantity, order.attempt) for order in orders] == (
@@ -186,7 +197,7 @@ def test_filled_while_being_cancelled_is_filled(driver: Any) -> None:
     core, client = live(driver, fallback=["timeout"], **LIMIT)
     core.report(client, "accepted", venue_order_id="v1")
     core.bar()
-    core.report(client, "filled", filled="4", last_price="99.5")
+    core.report(client, "filled", filled="4", **trade("4", "99.5"))
 
     assert (core.last(Filled).price, len(core.of(Requested))) == ("99.5", 1)
 
@@ -207,7 +218,7 @@ def test_report_after_the_end_is_kept(driver: Any, status: str) -> None:
     """O15: never changes a closed order."""
     core, client = live(driver)
     core.report(client, "cancelled")
-    effects = core.report(client, status, filled="4", last_price="100")
+    effects = core.report(client, status)
 
     assert [effect.code for effect in effects] == ["report_kept"]
     assert "closed" in effects[0].message
@@ -218,7 +229,7 @@ def test_report_after_the_end_is_kept(driver: Any, status: str) -> None:
 def test_cancel_that_comes_with_the_last_fill_is_a_fill(driver: Any) -> None:
     """O04."""
     core, client = live(driver)
-    core.report(client, "cancelled", filled="4", last_price="100")
+    core.report(client, "cancelled", filled="4", **trade("4", "100"))
 
     assert (core.last(Filled).status, core.of(Cancelled)) == ("filled", [])
 
@@ -331,7 +342,7 @@ def test_attempt_is_dropped_while_another_order_of_its_leg_is_unknown(driver: An
 def test_close_that_waits_for_its_next_attempt_outlives_a_kill(driver: Any) -> None:
     """S01, O13."""
     core, client = live(driver)
-    core.report(client, "filled", filled="4", last_price="100")
+    core.report(client, "filled", filled="4", **trade("4", "100"))
     core.bar()
     core.decide(core.intent("close"))
     close = core.last(Requested)
@@ -351,20 +362,19 @@ def test_report_whose_quantity_cannot_be_read_is_kept(driver: Any) -> None:
     assert core.of(Filled) == []
 
 
-def test_report_that_closes_more_than_there_is_is_kept(driver: Any) -> None:
-    """L02: two parts were asked for, and the first took more than the second left."""
+def test_two_parts_never_close_more_than_there_is(driver: Any) -> None:
+    """L02, O22: what the first may still fill is left to it."""
     core, client = live(driver)
-    core.report(client, "filled", filled="4", last_price="100")
+    core.report(client, "filled", filled="4", **trade("4", "100"))
     core.bar()
-    core.decide(core.intent("partial_close", quantity="3"), core.intent("partial_close", quantity="3"))
+    core.decide(*[core.intent("partial_close", quantity="3") for _ in range(3)])
     first, second = core.of(Requested)[1:]
-    core.report(first.client_order_id, "filled", filled="3", last_price="101")
-    effects = core.report(second.client_order_id, "filled", filled="3", last_price="101")
+    core.report(first.client_order_id, "filled", filled="3", **trade("3", "101", "t2"))
+    core.report(second.client_order_id, "filled", filled="1", **trade("1", "101", "t3"))
 
-    assert [effect.code for effect in effects] == ["report_kept"]
-    assert "more than there is" in effects[0].message
+    assert (first.quantity, second.quantity, core.last(Denied).reason) == ("3", "1", "close_pending")
     core.bar()
-    assert core.position() == "1"
+    assert core.position() == "0"
 
 
 def test_filled_without_a_quantity_is_asked_for(driver: Any) -> None:
@@ -372,14 +382,14 @@ def test_filled_without_a_quantity_is_asked_for(driver: Any) -> None:
     core, client = live(driver)
     effects = core.report(client, "filled")
 
-    assert [type(effect) for effect in effects] == [Unknown, QueryOrder]
+    assert [type(effect) for effect in effects] == [Unknown, QueryOrder, SetTimer]
     assert effects[0].reason == "filled_without_quantity"
 
 
 def test_order_that_is_found_again_with_a_part_filled_is_partly_filled(driver: Any) -> None:
     """O11, O12."""
     core, client = live(driver)
-    core.report(client, "partly_filled", filled="1", last_price="100")
+    core.report(client, "partly_filled", filled="1", **trade("1", "100"))
     core.report(client, "unknown", message="timeout")
     core.report(client, "accepted", venue_order_id="v1")
     core.bar()
@@ -391,7 +401,7 @@ def test_order_that_is_found_again_with_a_part_filled_is_partly_filled(driver: A
 def test_close_is_tried_again_until_it_is_done(driver: Any) -> None:
     """O13: whatever the number of attempts, and behind a stop."""
     core, client = live(driver)
-    core.report(client, "filled", filled="4", last_price="100")
+    core.report(client, "filled", filled="4", **trade("4", "100"))
     core.bar()
     core.decide(core.intent("close"))
     core.command("kill")
@@ -400,7 +410,7 @@ def test_close_is_tried_again_until_it_is_done(driver: Any) -> None:
         assert (order.attempt, order.action, order.reduce_only) == (attempt, "close", True)
         timer = core.report(order.client_order_id, "rejected", code="429", message="", retryable=True)[-1]
         core.timer(timer.name, timer.due_ns)
-    core.report(core.last(Requested).client_order_id, "filled", filled="4", last_price="101")
+    core.report(core.last(Requested).client_order_id, "filled", filled="4", **trade("4", "101", "t2"))
     core.bar()
 
     assert core.position() == "0"
@@ -422,6 +432,6 @@ def test_ids_differ_between_attempts_and_are_the_same_after_a_restart(driver: An
 def test_fee_of_the_venue_is_booked_as_it_is(driver: Any) -> None:
     """X09: fees come from the fills."""
     core, client = live(driver)
-    core.report(client, "filled", filled="4", last_price="100", fee="0.123", fee_currency="USDT")
+    core.report(client, "filled", filled="4", **trade("4", "100"), fee="0.123", fee_currency="USDT")
 
     assert core.last(Filled).fee == "0.123"

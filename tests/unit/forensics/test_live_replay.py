@@ -69,7 +69,7 @@ def test_an_input_that_is_doubled_is_named_and_changes_nothing(log: list[Event],
 @pytest.mark.parametrize(
     ("kind", "changes"),
     [
-        (Report, {"last_price": "1"}),
+        (Report, {"trades": []}),
         (Income, {"amount": "123"}),
         (Owned, {"epoch": 1}),
         (AccountReported, {"positions": []}),

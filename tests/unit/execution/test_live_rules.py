@@ -1,0 +1,444 @@
+"""What the execution core does with a real venue's late, missing, doubled and contradicting answers.
+
+Each test is one row of what such cores get wrong; the right values are worked out by hand. Money: 10,000 of equity, fees
+of the venue, one lot of 0.001, a tick of 0.01.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
+from live_runner.contracts.messages import (
+    Accepted,
+    Cancelled,
+    CancelRequested,
+    Corrected,
+    Denied,
+    Expired,
+    Filled,
+    Incident,
+    Rejected,
+    Requested,
+    Trade,
+    Unknown,
+)
+from live_runner.services.execution.core.engine import ExecutionCore
+
+MINUTE = 60_000_000_000
+SECOND = 1_000_000_000
+RESTING: dict[str, Any] = {"style": "limit", "limit_price": "99"}
+
+
+def trade(identity: str, quantity: str, price: str, fee: str = "", currency: str = "USDT") -> Trade:
+    return Trade(identity, quantity, price, MINUTE, fee, currency if fee else "", "taker")
+
+
+def opened(driver: Any, quantity: str = "4", **fields: Any) -> tuple[Any, str]:
+    """A live core with one open under way, and the order's client id."""
+    core = driver(stage="live", **fields.pop("setup", {}))
+    core.bar()
+    core.open(quantity, **fields)
+    return core, core.last(Requested).client_order_id
+
+
+def held(driver: Any, quantity: str = "2", **setup: Any) -> Any:
+    """A live core that holds a long of a quantity, bought at 100 without a fee."""
+    core, client = opened(driver, quantity, setup=setup)
+    core.report(client, "filled", filled=quantity, trades=[trade("entry", quantity, "100")])
+    core.bar()
+    return core
+
+
+def proof(core: Any, after_ns: int = MINUTE) -> dict[str, Any]:
+    return {"complete": True, "asked_ns": core.close_ns + after_ns, "via": "query"}
+
+
+def kinds(effects: list[Any], *wanted: type[Any]) -> list[type[Any]]:
+    """Types of the effects, timers left out unless they are asked for."""
+    return [type(effect) for effect in effects if not isinstance(effect, SetTimer) or SetTimer in wanted]
+
+
+def fire(core: Any, name: str) -> list[Any]:
+    """Let the newest timer of that beginning fire."""
+    timer = next(timer for timer in reversed(core.of(SetTimer)) if timer.name.startswith(name))
+    return core.timer(timer.name, timer.due_ns)
+
+
+def restarted(core: Any) -> Any:
+    """The same session in a core that was restored from its snapshot."""
+    fresh = ExecutionCore("s1")
+    fresh.restore(core.core.snapshot())
+    assert fresh.state_hash() == core.core.state_hash()
+    core.core = fresh
+    return core
+
+
+# -- fills (A, B, D, S) -------------------------------------------------------------------------
+
+
+def test_trade_that_was_lost_is_asked_for_and_booked_at_its_own_price(driver: Any) -> None:
+    """A, O10: 2 at 100 were lost on the way; the total of the next report shows it."""
+    core, client = opened(driver)
+    effects = core.report(client, "partly_filled", filled="4", trades=[trade("t2", "2", "110", "0.11")])
+    assert kinds(effects) == [Filled, QueryOrder]
+    both = [trade("t1", "2", "100", "0.10"), trade("t2", "2", "110", "0.11")]
+    core.report(client, "filled", filled="4", trades=both, via="query", complete=True)
+    core.bar()
+
+    assert [(fill.fill_id, fill.quantity, fill.price, fill.fee) for fill in core.of(Filled)] == [
+        ("t2", "2", "110", "0.11"),
+        ("t1", "2", "100", "0.1"),
+    ]
+    assert (core.settled.fees, core.settled.legs[0].average, core.settled.cash) == ("0.21", "105", "9999.79")
+
+
+def test_quantity_whose_trades_never_come_is_booked_at_the_average_and_corrected_by_them(driver: Any) -> None:
+    """A: 4 at a cost of 420 less 2 at 110 are 2 at 100; the trades say 2 at 99 and a fee."""
+    core, client = opened(driver)
+    core.report(client, "filled", filled="4", cost="420", trades=[trade("t2", "2", "110")])
+    assert [fill.price for fill in core.of(Filled)] == ["110"]
+    fire(core, "fills")
+    assert [(fill.quantity, fill.price, fill.status) for fill in core.of(Filled)] == [
+        ("2", "110", "partly_filled"),
+        ("2", "100", "filled"),
+    ]
+    core = restarted(core)
+    core.report(client, "filled", filled="4", trades=[trade("t1", "2", "99", "0.4")])
+    core.report(client, "filled", filled="4", trades=[trade("t1", "2", "99", "0.4")])
+    core.bar()
+
+    corrected = core.of(Corrected)
+    assert [(c.fill_id, c.quantity, c.price_before, c.price, c.fee_before, c.fee, c.amount) for c in corrected] == [
+        ("t1", "2", "100", "99", "0", "0.4", "1.6")
+    ]
+    assert len(core.of(Filled)) == 2
+    # Cash: 10,000 and 2 gained by the price, less a fee of 0.4; open lots stay as they were booked.
+    assert (core.settled.realised, core.settled.fees, core.settled.cash) == ("2", "0.4", "10001.6")
+
+
+def test_fee_in_another_currency_is_counted_by_currency_and_never_converted(driver: Any) -> None:
+    """B: 0.0003 BNB are not 0.2 USDT."""
+    core, client = opened(driver, setup={"fees": {"taker": "0.0005"}})
+    core.report(client, "filled", filled="4", trades=[trade("t1", "4", "100", "0.0003", "BNB")])
+    core.bar()
+
+    assert (core.last(Filled).fee, core.last(Filled).fee_currency) == ("0.0003", "BNB")
+    assert (core.settled.fees, core.settled.cash, core.settled.foreign_fees) == ("0", "10000", {"BNB": "0.0003"})
+    assert restarted(core).report(client, "accepted")[0].code == "report_kept"
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "expired", "rejected"])
+def test_trade_after_the_end_is_money_and_is_booked_once(driver: Any, ending: str) -> None:
+    """D, O23."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "accepted", venue_order_id="v1")
+    core.report(client, ending, filled="0")
+    core = restarted(core)
+    for _ in range(2):
+        core.report(client, "partly_filled", filled="1", trades=[trade("g", "1", "99")])
+    core.bar()
+
+    assert [(fill.quantity, fill.price) for fill in core.of(Filled)] == [("1", "99")]
+    assert (core.position(), core.last(Incident).code) == ("1", "report_kept")
+    assert [incident.code for incident in core.of(Incident)].count("fill_after_end") == 1
+
+
+def test_quantity_that_shows_after_the_end_is_asked_for(driver: Any) -> None:
+    """D, O23: a total without its trades."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "cancelled", filled="0")
+    effects = core.report(client, "cancelled", filled="1", last_price="99")
+    assert kinds(effects) == [QueryOrder]
+    fire(core, "fills")
+    core.bar()
+
+    assert (core.last(Filled).quantity, core.last(Filled).price, core.position()) == ("1", "99", "1")
+
+
+def test_rest_of_a_partly_filled_order_can_be_rejected(driver: Any) -> None:
+    """S."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "partly_filled", filled="1", trades=[trade("t1", "1", "99")])
+    core.report(client, "rejected", filled="1", code="-2019")
+    core.bar()
+
+    assert (core.last(Rejected).code, core.settled.pending, core.position()) == ("-2019", [], "1")
+
+
+def test_end_waits_for_the_fills_before_it(driver: Any) -> None:
+    """O05: a fallback buys only what is certainly not filled."""
+    core, client = opened(driver, fallback=["timeout"], time_to_live_ns=MINUTE, **RESTING)
+    core.report(client, "accepted", venue_order_id="v1")
+    core.bar()
+    effects = core.report(client, "cancelled", filled="3", cost="297")
+    assert kinds(effects) == [QueryOrder, Unknown]
+    assert len(core.of(Requested)) == 1
+    core.report(client, "cancelled", filled="3", trades=[trade("t1", "3", "99")], via="query")
+
+    assert [(order.kind, order.quantity) for order in core.of(Requested)] == [("limit", "4"), ("market", "1")]
+
+
+# -- what is not known (E, F, J, K, N, O) -------------------------------------------------------
+
+
+def test_queries_are_spaced_ever_further_apart(driver: Any) -> None:
+    """E: 1, 2, 4 ... 60 seconds."""
+    core, client = opened(driver)
+    asked = []
+    now = core.close_ns
+    for _ in range(600):
+        now += SECOND
+        effects = core.report(client, "unknown", at_ns=now)
+        for timer in [timer for timer in core.of(SetTimer) if timer.due_ns == now]:
+            effects += core.timer(timer.name, now)
+        asked += [now for effect in effects if isinstance(effect, QueryOrder)]
+    waits = [(after - before) // SECOND for before, after in zip(asked, asked[1:], strict=False)]
+
+    assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert len(core.of(Unknown)) == 1
+
+
+@pytest.mark.parametrize("meaning", ["", "duplicate"])
+def test_rejected_resend_is_asked_for_and_not_believed(driver: Any, meaning: str) -> None:
+    """F, O19: the first copy stands at the venue."""
+    core, client = opened(driver)
+    core.report(client, "unknown")
+    assert kinds(core.report(client, "absent", **proof(core))) == [SendOrder]
+    effects = core.report(client, "rejected", code="-4116", meaning=meaning, at_ns=core.close_ns + 2 * MINUTE)
+    assert kinds(effects) == [Unknown, QueryOrder]
+    core.report(client, "filled", filled="4", trades=[trade("t1", "4", "100")], via="query")
+    core.bar()
+
+    assert (core.of(Rejected), core.position()) == ([], "4")
+
+
+def test_rejection_of_a_resend_holds_once_the_order_is_proven_absent(driver: Any) -> None:
+    core, client = opened(driver)
+    core.report(client, "unknown")
+    core.report(client, "absent", **proof(core))
+    core.report(client, "rejected", code="-2019", message="Margin is insufficient", at_ns=core.close_ns + MINUTE)
+    core.report(client, "absent", **proof(core, 3 * MINUTE))
+
+    assert (core.last(Rejected).code, core.last(Rejected).message) == ("-2019", "Margin is insufficient")
+    assert len([effect for effect in core.seen if isinstance(effect, SendOrder)]) == 2
+
+
+@pytest.mark.parametrize("missing", [{"complete": False}, {"asked_ns": 0}, {"asked_ns": MINUTE * 2 + 4 * SECOND}])
+def test_absence_without_proof_sends_nothing(driver: Any, missing: dict[str, Any]) -> None:
+    """O12: incomplete, without its time, or from before the order could no longer arrive (2 s and 3 s after sending)."""
+    core, client = opened(driver)
+    core.report(client, "unknown")
+    effects = core.report(client, "absent", **{**proof(core), **missing})
+
+    assert kinds(effects) == []
+    assert kinds(core.report(client, "absent", **proof(core, 5 * SECOND))) == [SendOrder]
+
+
+def test_order_that_was_unknown_when_its_time_ran_out_is_asked_for_first(driver: Any) -> None:
+    """K: no cancel goes out for an order nobody knows; it goes when the order is found."""
+    core, client = opened(driver, time_to_live_ns=MINUTE, fallback=["timeout"], **RESTING)
+    core.report(client, "unknown")
+    effects = core.bar()
+    assert CancelOrder not in kinds(effects)
+    effects = core.report(client, "accepted", venue_order_id="v1")
+
+    assert kinds(effects) == [Accepted, CancelOrder]
+    assert len(core.of(CancelRequested)) == 1
+    core.report(client, "cancelled")
+    assert core.last(Requested).kind == "market"
+
+
+def test_old_entry_that_never_arrived_is_not_sent_late(driver: Any) -> None:
+    """N, P13: thirty bars later; a close is sent whatever its age."""
+    core, client = opened(driver)
+    core.report(client, "unknown")
+    for _ in range(30):
+        core.bar()
+        core.decide()
+    effects = core.report(client, "absent", at_ns=core.close_ns, **proof(core))
+    assert [(type(effect), effect.reason) for effect in effects] == [(Cancelled, "resend_age")]
+
+    core = held(driver)
+    core.decide(core.intent("close"))
+    client = core.last(Requested).client_order_id
+    core.report(client, "unknown")
+    for _ in range(30):
+        core.bar()
+        core.decide()
+    assert kinds(core.report(client, "absent", at_ns=core.close_ns, **proof(core))) == [SendOrder]
+
+
+def test_order_that_the_venue_lost_ends_when_its_absence_is_proven(driver: Any) -> None:
+    """O: asked once more with its trades, then over."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "accepted", venue_order_id="v1")
+    effects = core.report(client, "absent", **proof(core))
+    assert kinds(effects) == [Unknown, QueryOrder]
+    effects = core.report(client, "absent", at_ns=core.close_ns + 2 * MINUTE, **proof(core, 2 * MINUTE))
+
+    assert [(type(effect), effect.reason) for effect in effects] == [(Cancelled, "lost")]
+
+
+def test_order_beyond_the_memory_of_the_venue_blocks_its_leg(driver: Any) -> None:
+    """P14: its absence proves nothing."""
+    config = {"execution": {"history_window_s": 3600.0}}
+    core, client = opened(driver, setup=config)
+    core.report(client, "unknown")
+    core.report(client, "absent", **proof(core, 2 * 60 * MINUTE))
+    core.bar()
+
+    assert core.last(Incident).code == "history_window"
+    assert (core.settled.pending[0].status, core.settled.legs[0].blocked) == ("unknown", "leg_blocked")
+    assert len([effect for effect in core.seen if isinstance(effect, SendOrder)]) == 1
+
+
+# -- quantities and ends (M, P) -----------------------------------------------------------------
+
+
+def test_order_that_the_venue_cut_ends_at_the_venues_quantity(driver: Any) -> None:
+    """P, O20: 1.5 of 2, called filled; the leg is free at once."""
+    core = held(driver)
+    core.decide(core.intent("close"))
+    client = core.last(Requested).client_order_id
+    core.report(client, "filled", filled="1.5", quantity="1.5", trades=[trade("t2", "1.5", "100")])
+    core.bar()
+
+    assert (core.last(Cancelled).reason, core.last(Cancelled).filled) == ("quantity_changed", "1.5")
+    assert (core.settled.pending, core.position()) == ([], "0.5")
+    core.decide(core.intent("close"))
+    assert core.last(Requested).quantity == "0.5"
+
+
+@pytest.mark.parametrize(("permitted", "orders"), [("reject", 2), ("timeout", 1)])
+def test_post_only_that_the_venue_expires_was_rejected(driver: Any, permitted: str, orders: int) -> None:
+    """M, O21."""
+    core, client = opened(driver, style="post_only", limit_price="99", fallback=[permitted])
+    core.report(client, "accepted", venue_order_id="v1")
+    core.report(client, "expired", code="GTX")
+
+    assert (core.last(Rejected).code, len(core.of(Requested))) == ("GTX", orders)
+
+
+def test_immediate_order_that_the_venue_expires_is_no_timeout(driver: Any) -> None:
+    core, client = opened(driver, style="ioc", limit_price="99", fallback=["timeout", "reject"])
+    core.report(client, "expired", filled="1", trades=[trade("t1", "1", "99")])
+
+    assert (core.last(Cancelled).reason, core.last(Cancelled).filled, len(core.of(Requested))) == ("ioc", "1", 1)
+
+
+def test_limit_that_the_venue_expires_before_its_time_is_no_timeout(driver: Any) -> None:
+    core, client = opened(driver, time_to_live_ns=10 * MINUTE, fallback=["timeout"], **RESTING)
+    core.report(client, "expired", code="maintenance")
+
+    assert (core.last(Expired).reason, core.last(Expired).retrying, len(core.of(Requested))) == ("maintenance", False, 1)
+
+
+# -- closing (L, Q, R) --------------------------------------------------------------------------
+
+
+def test_flatten_closes_what_is_held_and_what_a_late_fill_adds(driver: Any) -> None:
+    """L, O22: 2 held, a resting add of 3 that fills 1 while it is being cancelled."""
+    core = held(driver)
+    core.decide(core.intent("add", quantity="3", **RESTING))
+    add = core.last(Requested).client_order_id
+    core.report(add, "accepted", venue_order_id="v2")
+    effects = core.command("flatten")
+    assert kinds(effects) == [CancelRequested, CancelOrder, Requested, SendOrder]
+    close = core.last(Requested)
+    assert (close.quantity, close.reduce_only) == ("2", True)
+    core.report(add, "cancelled", filled="1", trades=[trade("t2", "1", "99")])
+    assert core.last(Requested).quantity == "1"
+    core.report(close.client_order_id, "filled", filled="2", trades=[trade("t3", "2", "98")])
+    core.report(core.last(Requested).client_order_id, "filled", filled="1", trades=[trade("t4", "1", "98")])
+    core.bar()
+
+    assert (core.position(), core.settled.pending) == ("0", [])
+    assert sum(Decimal(order.quantity) for order in core.of(Requested) if order.reduce_only) == 3
+
+
+def test_close_leaves_to_an_unknown_close_what_it_may_still_fill(driver: Any) -> None:
+    """Q, O22: 1 of 2 may be closing already."""
+    core = held(driver)
+    core.decide(core.intent("partial_close", quantity="1"))
+    part = core.last(Requested).client_order_id
+    core.report(part, "unknown")
+    core.bar()
+    core.decide(core.intent("close"))
+    close = core.last(Requested)
+    assert close.quantity == "1"
+    core.report(close.client_order_id, "filled", filled="1", trades=[trade("t2", "1", "100")])
+    assert len(core.of(Requested)) == 3
+    core = restarted(core)
+    core.report(part, "cancelled", via="query")
+
+    rest = core.last(Requested)
+    assert (rest.quantity, rest.attempt, rest.intent_id) == ("1", 2, close.intent_id)
+    core.report(rest.client_order_id, "filled", filled="1", trades=[trade("t3", "1", "100")])
+    core.bar()
+    assert core.position() == "0"
+
+
+def test_whole_close_cancels_a_resting_close_and_books_what_it_still_fills(driver: Any) -> None:
+    """R: the limit fills while its cancel is on its way; nothing is closed twice."""
+    core = held(driver)
+    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="101"))
+    limit = core.last(Requested).client_order_id
+    core.report(limit, "accepted", venue_order_id="v2")
+    core.bar()
+    effects = core.decide(core.intent("close"))
+    assert kinds(effects)[:2] == [CancelRequested, CancelOrder]
+    close = core.last(Requested)
+    assert (close.quantity, core.of(CancelRequested)[-1].reason) == ("1", "closing")
+    core.report(close.client_order_id, "filled", filled="1", trades=[trade("t2", "1", "100")])
+    core.report(limit, "filled", filled="1", trades=[trade("t3", "1", "101")])
+    core.bar()
+
+    assert (core.position(), core.settled.pending, len(core.of(Requested))) == ("0", [], 3)
+    assert core.settled.realised == "1"
+
+
+def test_rejected_close_is_not_tried_in_another_way(driver: Any) -> None:
+    """What waits for it is dropped by name."""
+    core = held(driver)
+    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="101"))
+    limit = core.last(Requested).client_order_id
+    core.report(limit, "accepted", venue_order_id="v2")
+    core.bar()
+    core.decide(core.intent("close"))
+    core.report(core.last(Requested).client_order_id, "rejected", code="-2022")
+    core.report(limit, "cancelled")
+
+    assert (core.last(Denied).reason, len(core.of(Requested))) == ("rejected", 3)
+
+
+# -- late decisions, timers (I) ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("setting", "entries"), [({}, 0), ({"late_decision": "deny"}, 0), ({"late_decision": "send"}, 1)])
+def test_late_decision_is_named_and_its_entries_go_by_configuration(
+    driver: Any, setting: dict[str, Any], entries: int
+) -> None:
+    """I, O25."""
+    core = held(driver, execution=setting)
+    late = [core.intent("close"), core.intent("open", "short", quantity="1", style="market")]
+    core.bars({core.symbols[0]: (100.0, 100.0, 100.0, 100.0)})
+    core.number -= 1
+    core.decide(*late)
+
+    assert [incident.code for incident in core.of(Incident)] == ["late_decision"]
+    requested = [(order.action, order.leg) for order in core.of(Requested)[1:]]
+    assert requested == [("close", "long"), ("open", "short")][: 1 + entries]
+    assert [denied.reason for denied in core.of(Denied)] == ["late_decision"] * (1 - entries)
+
+
+def test_timers_of_a_snapshot_are_known_to_who_takes_over(driver: Any) -> None:
+    core, client = opened(driver, time_to_live_ns=MINUTE, **RESTING)
+    core.report(client, "unknown")
+    set_before = {(timer.name, timer.due_ns) for timer in core.of(SetTimer)}
+    core = restarted(core)
+
+    assert {(timer.name, timer.due_ns) for timer in core.core.timers()} == set_before
