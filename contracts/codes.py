@@ -71,6 +71,10 @@ DENIALS: Final = {
         "The symbol's last bar came late, and entries on late bars are not permitted.",
         "`market.late_bars: trade` permits them.",
     ),
+    "late_decision": Code(
+        "The decision came after the next bar, and `execution.late_decision` does not send its opens and adds.",
+        "Let the strategy decide faster, or set `execution.late_decision: send`.",
+    ),
     "leg_blocked": Code(
         "It is not known yet what became of an order on this leg.",
         "Wait: the venue is asked about the order (`order.unknown` names it).",
@@ -106,6 +110,10 @@ DENIALS: Final = {
         "The price is outside the market's limits, or zero at its precision.",
         "Compare with `view.instrument(symbol)`: tick size, minimum and maximum.",
     ),
+    "rejected": Code(
+        "The close that this one waits for was rejected by the venue.",
+        "Look at the rejection, and close again.",
+    ),
     "spot_short": Code(
         "An open of the short leg of a spot market.", "Sell short on a perpetual, or trade the long leg only."
     ),
@@ -129,6 +137,10 @@ REJECTIONS: Final = {
         "The account lacks the initial margin of an open or add.",
         "Ask for less, close something first, or start with more equity.",
     ),
+    "post_only": Code(
+        "The venue took a post-only order and expired it at once: it would have been filled as taker.",
+        "Give a price further away, or permit `fallback=['reject']`.",
+    ),
     "post_only_would_cross": Code(
         "A post-only order would have taken liquidity at the last close.",
         "Quote further away, or permit `fallback=['reject']`.",
@@ -137,13 +149,34 @@ REJECTIONS: Final = {
 """``code`` of ``order.rejected`` at the paper venue. A real venue's codes are its own."""
 
 ENDINGS: Final = {
-    "fill_without_price": Code(
-        "A report has a fill without its price.", "None: the venue is asked about the order, by its client order id."
+    "absent": Code(
+        "The venue does not know an order that it had; it is asked once more, with the trades.",
+        "None: the answer ends the order or finds it.",
+    ),
+    "absent_unproven": Code(
+        "The venue does not know the order, by an answer that proves nothing: incomplete, or asked for too early.",
+        "None: the venue is asked again.",
+    ),
+    "closing": Code(
+        "A close of the whole leg takes the place of this resting one.",
+        "None.",
+    ),
+    "duplicate": Code(
+        "The venue has an order with this id already: it is asked what became of it.",
+        "None.",
     ),
     "filled_without_quantity": Code(
         "A report says filled without how much.", "None: the venue is asked about the order, by its client order id."
     ),
+    "fills_missing": Code(
+        "The venue counts more as filled than it has named trades: the trades are asked for before the order ends.",
+        "None; after `execution.fill_grace_s` the rest is booked at the average price.",
+    ),
     "flatten": Code("An operator's `flatten` took the resting entry off the book.", "`live-runner resume SESSION`."),
+    "history_window": Code(
+        "The order is older than what the venue remembers, so its absence proves nothing.",
+        "Look the order up at the venue, then end the session or close the leg by hand.",
+    ),
     "intent": Code("The strategy's cancel, which gave no reason of its own.", "None."),
     "ioc": Code("What an `ioc` order (immediate or cancel) could not fill at once.", "Ask again, or at another limit."),
     "kill": Code("An operator's `kill` took the resting entry off the book.", "`live-runner resume SESSION`."),
@@ -152,9 +185,25 @@ ENDINGS: Final = {
         "The account's margin was used up: the symbol's orders left the book and its legs were closed.",
         "Use less leverage; `account.liquidated` has the numbers.",
     ),
+    "lost": Code(
+        "The venue had the order and proved that it has it no more.",
+        "Look at the venue's own record of it; its fills are booked.",
+    ),
     "oco": Code("The other order of the bracket was filled (one cancels the other).", "None."),
     "one_way_conflict": Code(
         "The other leg has been opened, and the position mode is one_way.", "Decide on one leg, or use the hedge mode."
+    ),
+    "quantity_changed": Code(
+        "The venue filled the order at a smaller quantity of its own (what it could reduce, or no self-trade).",
+        "Look at the position; the rest can be asked for again.",
+    ),
+    "rejected_resend": Code(
+        "The venue rejected a request that was sent twice: the first copy may stand, so it is asked.",
+        "None.",
+    ),
+    "resend_age": Code(
+        "The venue never had the order, and it is older than `execution.max_resend_age_s`.",
+        "None; the next decision can ask for it again.",
     ),
     "restart": Code(
         "Another process goes on with the session, and the one before it may have sent the order, or not.",
@@ -189,10 +238,22 @@ INCIDENTS: Final = {
         "A fallback to a market order was permitted and is held back; `reason` in the details says why.",
         "See the reason, and the denial that follows.",
     ),
+    "fill_after_end": Code(
+        "A trade of an order came after the order had ended; it is booked.",
+        "None; often: look at the connection to the venue.",
+    ),
+    "history_window": Code(
+        "An order is older than what the venue remembers: its absence proves nothing, and its leg stays blocked.",
+        "Look the order up at the venue, then end the session or close the leg by hand.",
+    ),
     "income_not_booked": Code(
         "An entry of the venue's ledger is not funding of a market of the session in its settle currency: it is not "
         "booked.",
         "Compare the account with the venue's own record.",
+    ),
+    "late_decision": Code(
+        "A decision came after the next bar; its closes are sent, its opens and adds go by `execution.late_decision`.",
+        "Let the strategy decide faster, or use a longer timeframe.",
     ),
     "no_rows": Code(
         "An event is stored in the log only: its values do not fit the tables.",

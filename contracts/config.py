@@ -202,10 +202,10 @@ class Execution(_Section, frozen=True):
     recv_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 3000
     """For how long the venue takes an order that was sent."""
     fill_grace_s: Annotated[float, Meta(ge=0.1, le=600)] = 5.0
-    """How long the trades of a quantity that is filled are waited for, before it is booked at the order's average price."""
+    """How long the trades of a quantity that is filled are waited for; then it is booked at the average price."""
     query: Queries = Queries()
     max_resend_age_s: Annotated[float, Meta(ge=0.1, le=86_400)] | None = None
-    """An entry which the venue never had is sent again while it is no older; None is one bar."""
+    """An entry that never reached the venue is sent again up to this age; None stands for one bar."""
     history_window_s: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None
     """For how long the venue knows an order that has ended; None where it does not forget."""
     late_decision: Literal["send", "deny"] | None = None

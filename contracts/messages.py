@@ -30,6 +30,7 @@ __all__ = [
     "Cancelled",
     "Command",
     "Continuation",
+    "Corrected",
     "Decided",
     "Denied",
     "Event",

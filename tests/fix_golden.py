@@ -83,6 +83,17 @@ _CONFIG = {
 }
 _EXECUTION = "execution"
 
+_CORRECTED = m.Corrected(
+    _ORDER_ID, "87654321", _INTENT_ID, _SYMBOL, "long", "buy", "0.004", price_before="41990.5", price="41990.4",
+    fee_before="0.083981", fee="0.0335923", fee_currency="USDT", liquidity="maker", amount="0.0507887",
+    **_core(_EXECUTION, 16),
+)  # fmt: skip
+_THEORETICAL = m.Theoretical(
+    _ORDER_ID, _INTENT_ID, _SYMBOL, "long", "buy", "open", "post_only", quantity="0.004", price="41990.5",
+    fee="0.0335924", liquidity="maker", reference_price="41990.5", slippage="0", remaining="0.006",
+    **_core(_EXECUTION, 15),
+)  # fmt: skip
+
 _SAMPLES: list[m.Event] = [
     m.Announced(
         stage="paper",
@@ -327,26 +338,12 @@ _SAMPLES: list[m.Event] = [
         complete=True,
         via="query",
         parent=_HASH,
+        meaning="duplicate",
         v=2,
         **_core("execution.shell", 4),
     ),
-    m.Theoretical(
-        order_id=_ORDER_ID,
-        intent_id=_INTENT_ID,
-        symbol=_SYMBOL,
-        leg="long",
-        side="buy",
-        action="open",
-        kind="post_only",
-        quantity="0.004",
-        price="41990.5",
-        fee="0.0335924",
-        liquidity="maker",
-        reference_price="41990.5",
-        slippage="0",
-        remaining="0.006",
-        **_core(_EXECUTION, 15),
-    ),
+    _CORRECTED,
+    _THEORETICAL,
     m.AccountReported(
         positions=[m.VenuePosition(_SYMBOL, "long", "0.01", "41990.5", "42001.5", "10", "cross")],
         positions_complete=True,

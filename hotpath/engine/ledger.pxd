@@ -52,6 +52,7 @@ cdef class Ledger:
     cdef int book(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t adverse, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee, int128 realised) except -1
     @cython.locals(missing=int128)
     cdef int end_at_zero(self, bint maker) except -1
+    cdef int charge(self, int128 fee, bint maker) except -1
     cdef int128 gain_of(self, Position position, int sign, int128 worth, int128 cost) except *
     cdef int128 fee_of(self, Position position, int64_t lots, int64_t ticks, int64_t rate, int128 scale) except *
     @cython.locals(product=int128, paid=int128)

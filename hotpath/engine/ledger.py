@@ -252,10 +252,7 @@ class Ledger:
         self.filled_fee = fee
         self.filled_realised = realised
         self.filled_slippage = slippage
-        if maker:
-            self.fees_maker = amount(plus(self.fees_maker, fee))
-        else:
-            self.fees_taker = amount(plus(self.fees_taker, fee))
+        self.charge(fee, maker)
         self.realised = amount(plus(self.realised, realised))
         self.slippage = amount(self.slippage + slippage)
         self.turnover = amount(self.turnover + notional)
@@ -268,11 +265,15 @@ class Ledger:
         """A flat account has less than nothing: what is missing is the venue's, by the fee of the last fill."""
         missing = self.cash
         self.filled_fee = amount(plus(self.filled_fee, missing))
-        if maker:
-            self.fees_maker = amount(plus(self.fees_maker, missing))
-        else:
-            self.fees_taker = amount(plus(self.fees_taker, missing))
+        self.charge(missing, maker)
         self.cash = 0
+
+    def charge(self, fee: int, maker: bool) -> None:
+        """A fee into its total."""
+        if maker:
+            self.fees_maker = amount(plus(self.fees_maker, fee))
+        else:
+            self.fees_taker = amount(plus(self.fees_taker, fee))
 
     def gain_of(self, position: Position, sign: int, worth: int, cost: int) -> int:
         """What lots worth ``worth`` (lots times ticks) have gained over their cost, in money."""
@@ -301,14 +302,8 @@ class Ledger:
     def correct(self, leg: Leg, gain: int, fee_before: int, was_maker: bool, fee: int, maker: bool) -> None:
         """A fill had another price and fee than it was booked with: ``gain`` is what the price changes."""
         check_given(leg)
-        if was_maker:
-            self.fees_maker = amount(plus(self.fees_maker, -fee_before))
-        else:
-            self.fees_taker = amount(plus(self.fees_taker, -fee_before))
-        if maker:
-            self.fees_maker = amount(plus(self.fees_maker, fee))
-        else:
-            self.fees_taker = amount(plus(self.fees_taker, fee))
+        self.charge(-fee_before, was_maker)
+        self.charge(fee, maker)
         leg.realised = plus(leg.realised, gain)
         self.realised = amount(plus(self.realised, gain))
         self.cash = amount(plus(plus(self.cash, gain), fee_before - fee))
@@ -436,11 +431,7 @@ class Ledger:
 
     def legs(self) -> list[Leg]:
         """The legs of all instruments, long before short."""
-        legs = []
-        for position in self.positions:
-            legs.append(position.long)
-            legs.append(position.short)
-        return legs
+        return [leg for position in self.positions for leg in (position.long, position.short)]
 
 
 def new_lot(quantity: int, ticks: int, cost: int, opened_ns: int, order: Any) -> Lot:

@@ -23,6 +23,7 @@ cdef class Gateway(Venue):
     cdef int cancel(self, Order order, str reason) except -1
     cdef int expire(self, Order order) except -1
     cdef bint is_irrevocable(self, Order order) except -1
+    cdef int flatten(self, str command_id) except -1
 
 @cython.final
 cdef class Retry:

@@ -84,6 +84,10 @@ class Gateway(Venue):
         """Whether it is too late to cancel: a market order on its way to the next open."""
         raise NotImplementedError
 
+    def flatten(self, command_id: str) -> None:
+        """Close every leg at the market; the orders are numbered after the command."""
+        raise NotImplementedError
+
 
 class Retry:
     """An attempt that waits for its spacing."""

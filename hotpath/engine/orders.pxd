@@ -1,6 +1,6 @@
 cimport cython
 from libc.stdint cimport int64_t
-from live_runner.hotpath.engine.words cimport FILLED, LONG, LONG_PART, NO_PART, REQUESTED
+from live_runner.hotpath.engine.words cimport CLOSE, FILLED, LONG, LONG_PART, MARKET, NO_PART, REQUESTED
 
 cdef bytes TABLE
 cdef enum:
@@ -42,6 +42,8 @@ cdef class Order:
 
 @cython.locals(order=Order)
 cdef Order new_order(str session, int64_t close_ns, int number, int attempt, int symbol, int side, int action, int kind, int64_t quantity, int64_t price, int64_t reference, bint reduce, str reason)
+@cython.locals(order=Order)
+cdef Order flatten_order(str session, int symbol, int side, int64_t lots, int64_t reference, str intent_id, Policy policy)
 @cython.locals(following=Order)
 cdef Order next_attempt(Order order, int kind, int64_t price, int64_t reference, bint waits)
 cdef str intent_name(Order order)

@@ -19,7 +19,7 @@ from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.vocabulary import CLOSED_STATES, FALLBACKS, KINDS, OPEN_STATES, ORDER_STATES, PARTS, STYLES
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.words import FILLED, LONG, LONG_PART, NO_PART, REQUESTED
+    from live_runner.hotpath.engine.words import CLOSE, FILLED, LONG, LONG_PART, MARKET, NO_PART, REQUESTED
 
 __all__ = [
     "CLOSED",
@@ -330,6 +330,16 @@ def new_order(
     order.client_text = None
     order.pending = None
     order.view = None
+    return order
+
+
+def flatten_order(
+    session: str, symbol: int, side: int, lots: int, reference: int, intent_id: str, policy: Policy
+) -> Order:
+    """A market close that an operator asked for."""
+    order = new_order(session, 0, 0, 1, symbol, side, CLOSE, MARKET, lots, 0, reference, True, "flatten")
+    order.intent_text = intent_id
+    order.policy = policy
     return order
 
 

@@ -7,7 +7,7 @@ from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.margin cimport Margin
 from live_runner.hotpath.engine.money cimport money_text, ticks_at, units_text
-from live_runner.hotpath.engine.orders cimport Order, new_order
+from live_runner.hotpath.engine.orders cimport Order, flatten_order, new_order
 from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State
 from live_runner.hotpath.engine.words cimport (
     CLOSE, LIQUIDATION, LONG_PART, MARKET, POST_ONLY, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART,
@@ -30,6 +30,8 @@ cdef class Paper(Gateway):
     cdef int cancel(self, Order order, str reason) except -1
     cdef int expire(self, Order order) except -1
     cdef bint is_irrevocable(self, Order order) except -1
+    @cython.locals(market=Market, side=int, lots=int64_t, order=Order, number=int, state=State)
+    cdef int flatten(self, str command_id) except -1
     @cython.locals(market=Market)
     cdef int take_off(self, Order order) except -1
     cdef int mark_busy(self, Market market) except -1

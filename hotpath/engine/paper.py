@@ -29,7 +29,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.book import takes_at_once
     from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.manager import Manager
-    from live_runner.hotpath.engine.orders import Order, new_order
+    from live_runner.hotpath.engine.orders import Order, flatten_order, new_order
     from live_runner.hotpath.engine.python_money import money_text, ticks_at, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.words import (
@@ -116,6 +116,26 @@ class Paper(Gateway):
     def is_irrevocable(self, order: Order) -> bool:
         """Whether an order takes at once: it belongs to the open that follows its decision."""
         return takes_at_once(order.kind) and order.fills == 0 and not order.waits
+
+    def flatten(self, command_id: str) -> None:
+        """A market close for every leg that is open, or about to be by an order that cannot be recalled."""
+        number = 0
+        for market in self.state.markets:
+            for side in range(2):
+                lots = market.leg(side).quantity
+                for order in market.open_orders:
+                    if order.side == side and not order.reduce:
+                        lots += order.quantity - order.filled
+                if lots == 0 or market.closes_whole_leg(side):
+                    continue
+                number += 1
+                state = self.state
+                intent_id = f"{command_id}/{number}"
+                order = flatten_order(
+                    state.name, market.index, side, lots, market.close_ticks(), intent_id, state.policy
+                )
+                order.at_next_open = True
+                self.manager.request(order)
 
     def take_off(self, order: Order) -> None:
         """The order leaves the book."""

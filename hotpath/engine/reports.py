@@ -9,8 +9,9 @@ Absence is proven only by a complete answer that was asked for when the order co
 order that may stand already is not believed before the venue was asked. A report that fits no row of the table, or is
 not about an order of ours, becomes an incident and changes nothing; reconciliation reads it from the log.
 
-A price between two ticks (a venue's average) is taken to the nearest tick. A fee in the settle currency is booked as the
-venue names it, one in another currency stands in the fill and is not the account's; otherwise the configured rate applies.
+A price between two ticks (a venue's average) is taken to the nearest tick. A fee in the settle currency is booked as
+the venue names it, one in another currency stands in the fill and is not the account's; without one the configured rate
+applies.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ class Reports:
             self.incident(
                 trade.at_ns,
                 "fill_after_end",
-                f"Trade {trade.id} filled {trade.quantity} of {order_name(order)} after the order had ended; it is booked",
+                f"Trade {trade.id} filled {trade.quantity} of {order_name(order)} after its end; it is booked",
                 order,
             )
         if not order.reduce and state.trading == TRADING_FLATTENING:
@@ -274,7 +275,7 @@ class Reports:
                 unit = market.grid.mantissa * market.lot_grid.mantissa * size * 10**decimals
                 worth = mantissa * scale * 10**size_decimals
                 return half_even(worth - at.worth * unit, lots * unit)
-            return market.grid.nearest(at.last_price) if at.last_price else 0
+            return int(market.grid.nearest(at.last_price)) if at.last_price else 0
         except ValueError:
             return 0
 
@@ -299,7 +300,7 @@ class Reports:
         elif status == "rejected" and self.may_stand(at, report):
             at.refusal = None if report.meaning == "duplicate" else [report.code, report.message, report.retryable]
             at.seen = at.seen or report.meaning == "duplicate"
-            self.venue.query_unknown(order, report.meaning or "rejected_resend")
+            self.venue.query_unknown(order, "duplicate" if report.meaning == "duplicate" else "rejected_resend")
         elif status in ENDS:
             self.ends(at, report)
         elif status in ("accepted", "partly_filled"):
@@ -334,7 +335,7 @@ class Reports:
         at.ending = None
         self.resolve(order)
         if status == "filled":
-            # The venue's own quantity was smaller: it cut the order to what could be reduced, or prevented a self-trade.
+            # The venue's own quantity is smaller: it cut the order to what it could reduce, or prevented a self-trade.
             self.manager.cancelled(order, "quantity_changed")
         elif status == "cancelled":
             self.manager.cancelled(order, order.cancel_reason or code or "venue")
@@ -384,8 +385,7 @@ class Reports:
         order = at.order
         age_ns = report.asked_ns - at.sent_ns
         if not report.complete or report.asked_ns == 0 or age_ns < self.venue.expiry_ns:
-            if order.state == UNKNOWN or at.seen:
-                self.venue.query_unknown(order, "absent_unproven")
+            self.venue.query_unknown(order, "absent_unproven")
         elif 0 <= self.venue.history_ns < age_ns:
             self.forgotten(at, report)
         elif order.state != UNKNOWN:
@@ -399,14 +399,13 @@ class Reports:
     def forgotten(self, at: AtVenue, report: Report) -> None:
         """The order is older than what the venue remembers: no answer proves anything, and the leg stays blocked."""
         order = at.order
-        if order.state != UNKNOWN:
-            self.manager.mark_unknown(order, "history_window")
         if not at.forgotten:
             at.forgotten = True
+            self.venue.query_unknown(order, "history_window")
             self.incident(
                 report.event_ns,
                 "history_window",
-                f"{order_name(order)} is older than what the venue remembers: its absence is no proof, "
+                f"{order_name(order)} is older than what the venue remembers: its absence proves nothing, "
                 f"and its leg stays blocked",
                 order,
             )

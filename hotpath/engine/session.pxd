@@ -10,7 +10,7 @@ from live_runner.hotpath.engine.journal cimport Journal
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.money cimport money_text, of_whole, whole
-from live_runner.hotpath.engine.orders cimport Order, Policy, new_order, order_name
+from live_runner.hotpath.engine.orders cimport Order, Policy, order_name
 from live_runner.hotpath.engine.paper cimport Paper
 from live_runner.hotpath.engine.pretrade cimport Asked, PreTrade
 from live_runner.hotpath.engine.reports cimport Reports
@@ -70,8 +70,6 @@ cdef class Session:
     @cython.locals(market=Market, intent_id=str, symbol=str, leg=str, action=str)
     cdef int deny(self, Asked asked, str reason, str message) except -1
     cpdef obey(self, object command)
-    @cython.locals(market=Market, side=int, lots=int64_t, order=Order, number=int)
-    cdef int flatten(self, object command) except -1
     cpdef report(self, object report)
     cpdef timer(self, int64_t due_ns)
     cpdef list timers(self)

@@ -32,7 +32,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.backoff import restored_backoff
     from live_runner.hotpath.engine.columns import unfit
     from live_runner.hotpath.engine.host import Host
-    from live_runner.hotpath.engine.orders import Order, new_order, order_name
+    from live_runner.hotpath.engine.orders import Order, order_name
     from live_runner.hotpath.engine.pretrade import Asked
     from live_runner.hotpath.engine.python_money import money_text
     from live_runner.hotpath.engine.state import Market, new_funding
@@ -316,7 +316,7 @@ class Session:
                 self.place_at_venue(asked, order)
 
     def place_at_venue(self, asked: Asked, order: Order) -> None:
-        """An order of a real venue: a whole close goes with the other closes of its leg, a late entry by configuration."""
+        """For a real venue: a whole close minds the other closes of its leg, a late entry the configuration."""
         if not order.reduce and self.is_late and self.venue.denies_late:
             self.deny(asked, "late_decision", "The next bar had come before this decision")
         elif order.reduce and self.venue.is_closing(order.symbol, order.side):
@@ -368,42 +368,8 @@ class Session:
             return
         if command.command in ("kill", "flatten"):
             self.manager.cancel_entries(command.command)
-        if command.command == "flatten" and self.state.simulated:
-            self.flatten(command)
-        elif command.command == "flatten":
-            self.venue.flatten(command.id)
-
-    def flatten(self, command: Command) -> None:
-        """A market close for every leg that is open, or about to be by an order that cannot be recalled."""
-        number = 0
-        for market in self.state.markets:
-            for side in range(2):
-                lots = market.leg(side).quantity
-                for order in market.open_orders:
-                    if order.side == side and not order.reduce:
-                        lots += order.quantity - order.filled
-                if lots == 0 or market.closes_whole_leg(side):
-                    continue
-                number += 1
-                order = new_order(
-                    self.state.name,
-                    0,
-                    0,
-                    1,
-                    market.index,
-                    side,
-                    CLOSE,
-                    MARKET,
-                    lots,
-                    0,
-                    market.close_ticks(),
-                    True,
-                    "flatten",
-                )
-                order.intent_text = f"{command.id}/{number}"
-                order.policy = self.state.policy
-                order.at_next_open = True
-                self.manager.request(order)
+        if command.command == "flatten":
+            self.manager.gateway.flatten(command.id)
 
     def report(self, report: Report) -> None:
         """A real venue's word about an order."""

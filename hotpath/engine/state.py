@@ -210,7 +210,7 @@ class Market(Position):
         return False
 
     def closable(self, side: int) -> int:
-        """Lots of the leg that no open close may still fill. Stops and targets are not counted: they never add to it."""
+        """Lots of the leg that no open close may still fill; stops and targets do not count."""
         lots = self.leg(side).quantity
         for at in range(len(self.open_orders)):
             order = self.open_orders[at]

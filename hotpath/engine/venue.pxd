@@ -4,13 +4,13 @@ from live_runner.hotpath.engine.at_venue cimport AtVenue, at_venue, owed_lots
 from live_runner.hotpath.engine.ledger cimport Leg
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.orders cimport (
-    Order, Policy, apply_report, client_name, new_order, next_attempt, order_name,
+    Order, Policy, apply_report, client_name, flatten_order, next_attempt, order_name,
 )
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport (
-    CLOSE, FILLED, MARKET, REPORT_ABSENT, REPORT_CANCEL_REQUESTED, STOP, TAKE_PROFIT, TRADING_OPEN, UNKNOWN,
+    FILLED, MARKET, REPORT_ABSENT, REPORT_CANCEL_REQUESTED, STOP, TAKE_PROFIT, TRADING_OPEN, UNKNOWN,
 )
 
 cdef class RemoteVenue(Gateway):
@@ -41,15 +41,14 @@ cdef class RemoteVenue(Gateway):
     cdef int send_again(self, AtVenue at) except -1
     @cython.locals(market=Market, other=Order, leg=Leg, lots=int64_t)
     cdef close(self, Order order)
-    @cython.locals(order=Order)
     cdef bint is_closing(self, int symbol, int side) except -1
     @cython.locals(order=Order, waiting=list, market=Market, leg=Leg, lots=int64_t)
     cdef release(self)
     @cython.locals(order=Order, waiting=list)
     cdef int drop_waiting(self, int symbol, int side) except -1
     @cython.locals(market=Market, side=int)
-    cdef int flatten(self, object command_id) except -1
-    @cython.locals(leg=Leg, order=Order)
+    cdef int flatten(self, str command_id) except -1
+    @cython.locals(leg=Leg, state=State)
     cdef flatten_leg(self, Market market, int side)
     @cython.locals(at=AtVenue, name=str)
     cpdef list timers(self)

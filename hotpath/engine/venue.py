@@ -17,17 +17,23 @@ from live_runner.contracts.config import Execution
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.hotpath.engine.at_venue import at_venue_row, restored_at_venue
 from live_runner.hotpath.engine.manager import Gateway
-from live_runner.hotpath.engine.orders import Policy, order_row, restored_order, wait_ns
+from live_runner.hotpath.engine.orders import order_row, restored_order, wait_ns
 from live_runner.hotpath.engine.theory import Theory
 
 if not cython.compiled:
     from live_runner.hotpath.engine.at_venue import AtVenue, at_venue, owed_lots
     from live_runner.hotpath.engine.manager import Manager
-    from live_runner.hotpath.engine.orders import Order, apply_report, client_name, new_order, next_attempt, order_name
+    from live_runner.hotpath.engine.orders import (
+        Order,
+        apply_report,
+        client_name,
+        flatten_order,
+        next_attempt,
+        order_name,
+    )
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.trading_state import trading_reason
     from live_runner.hotpath.engine.words import (
-        CLOSE,
         FILLED,
         MARKET,
         REPORT_ABSENT,
@@ -180,7 +186,7 @@ class RemoteVenue(Gateway):
     # -- closing ----------------------------------------------------------------------------------
 
     def close(self, order: Order) -> None:
-        """Close a whole leg at the market: resting closes are cancelled, and what they may still fill is left to them."""
+        """Close a whole leg: resting closes are cancelled, and what they may still fill is left to them."""
         market = self.state.markets[order.symbol]
         for other in list(market.open_orders):
             if other.side == order.side and other.reduce and not other.cancel_reason and rests(other):
@@ -197,10 +203,7 @@ class RemoteVenue(Gateway):
 
     def is_closing(self, symbol: int, side: int) -> bool:
         """Whether a whole close of the leg waits."""
-        for order in self.waiting:
-            if order.symbol == symbol and order.side == side:
-                return True
-        return False
+        return any(order.symbol == symbol and order.side == side for order in self.waiting)
 
     def release(self) -> None:
         """Send what waits for other closes of its leg, as far as they have ended."""
@@ -248,24 +251,10 @@ class RemoteVenue(Gateway):
         if leg.quantity == 0 or self.is_closing(market.index, side):
             return
         self.flattened += 1
-        order = new_order(
-            self.state.name,
-            0,
-            0,
-            1,
-            market.index,
-            side,
-            CLOSE,
-            MARKET,
-            leg.quantity,
-            0,
-            market.close_ticks(),
-            True,
-            "flatten",
-        )
-        order.intent_text = f"{self.flatten_id}/{self.flattened}"
-        order.policy = self.state.policy
-        self.close(order)
+        state = self.state
+        intent_id = f"{self.flatten_id}/{self.flattened}"
+        reference = market.close_ticks()
+        self.close(flatten_order(state.name, market.index, side, leg.quantity, reference, intent_id, state.policy))
 
     # -- timers and snapshots ---------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from live_runner.hotpath.engine.orders cimport Order
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.venue cimport RemoteVenue
-from live_runner.hotpath.engine.words cimport REQUESTED, SUBMITTED
+from live_runner.hotpath.engine.words cimport CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
 @cython.final
 cdef class VenueFacts:

@@ -20,7 +20,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.python_money import of_whole, units_text
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
-    from live_runner.hotpath.engine.words import REQUESTED, SUBMITTED
+    from live_runner.hotpath.engine.words import CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
 __all__ = ["INCOMES_KEPT_MAX", "VenueFacts"]
 
@@ -62,8 +62,8 @@ class VenueFacts:
             return
         for at in list(self.venue.open.values()):
             order = at.order
-            if order.state in (REQUESTED, SUBMITTED):
-                # The one before may have sent it until the moment at which it lost the session.
+            if order.state in (REQUESTED, SUBMITTED, CANCEL_REQUESTED):
+                # The one before may have sent it, or its cancel, until the moment at which it lost the session.
                 at.sent_ns = max(at.sent_ns, owned.event_ns)
                 self.venue.query_unknown(order, "restart")
             else:

@@ -164,6 +164,8 @@ class Script:
         if draw.chance(90):
             fields["venue_order_id"] = f"v{client[:6]}"
         at_ns = max(self._now_ns + draw.below(30_000_000_000) - 2_000_000_000, 0)
+        if status == "absent" and draw.chance(80):
+            fields |= {"complete": True, "asked_ns": at_ns, "via": "query"}
         return Report(
             client_order_id=client,
             symbol=order.symbol,

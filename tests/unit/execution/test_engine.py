@@ -212,7 +212,9 @@ def test_strategy_is_told_of_fills_by_the_same_events_in_every_stage(driver: Any
         core.bar(*FLAT)
         core.open()
     paper.bar(*FLAT)
-    live.report(live.of(Requested)[0].client_order_id, "filled", filled="1", last_quantity="1", last_price="100", fill_id="t1")
+    live.report(
+        live.of(Requested)[0].client_order_id, "filled", filled="1", last_quantity="1", last_price="100", fill_id="t1"
+    )
 
     left, right = paper.last(Filled), live.last(Filled)
     for name in ("order_id", "intent_id", "quantity", "price", "fee", "realised", "leg_quantity", "status"):

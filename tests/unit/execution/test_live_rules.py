@@ -1,12 +1,13 @@
 """What the execution core does with a real venue's late, missing, doubled and contradicting answers.
 
-Each test is one row of what such cores get wrong; the right values are worked out by hand. Money: 10,000 of equity, fees
-of the venue, one lot of 0.001, a tick of 0.01.
+Each test is one row of what such cores get wrong; the right values are worked out by hand. Money: 10,000 of equity,
+fees of the venue, one lot of 0.001, a tick of 0.01.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from live_runner.contracts.messages import (
     Expired,
     Filled,
     Incident,
+    Owned,
     Rejected,
     Requested,
     Trade,
@@ -66,6 +68,13 @@ def fire(core: Any, name: str) -> list[Any]:
     """Let the newest timer of that beginning fire."""
     timer = next(timer for timer in reversed(core.of(SetTimer)) if timer.name.startswith(name))
     return core.timer(timer.name, timer.due_ns)
+
+
+def takeover(core: Any) -> list[Any]:
+    """Another process goes on with the session."""
+    envelope = core.envelope("execution.shell", core.close_ns)
+    effects: list[Any] = core.feed(Owned(**envelope, role="execution", instance="two", epoch=2))
+    return effects
 
 
 def restarted(core: Any) -> Any:
@@ -196,7 +205,7 @@ def test_queries_are_spaced_ever_further_apart(driver: Any) -> None:
         for timer in [timer for timer in core.of(SetTimer) if timer.due_ns == now]:
             effects += core.timer(timer.name, now)
         asked += [now for effect in effects if isinstance(effect, QueryOrder)]
-    waits = [(after - before) // SECOND for before, after in zip(asked, asked[1:], strict=False)]
+    waits = [(after - before) // SECOND for before, after in pairwise(asked)]
 
     assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert len(core.of(Unknown)) == 1
@@ -229,7 +238,7 @@ def test_rejection_of_a_resend_holds_once_the_order_is_proven_absent(driver: Any
 
 @pytest.mark.parametrize("missing", [{"complete": False}, {"asked_ns": 0}, {"asked_ns": MINUTE * 2 + 4 * SECOND}])
 def test_absence_without_proof_sends_nothing(driver: Any, missing: dict[str, Any]) -> None:
-    """O12: incomplete, without its time, or from before the order could no longer arrive (2 s and 3 s after sending)."""
+    """O12: incomplete, without its time, or asked for while the order could still arrive (2 s and 3 s)."""
     core, client = opened(driver)
     core.report(client, "unknown")
     effects = core.report(client, "absent", **{**proof(core), **missing})
@@ -296,6 +305,28 @@ def test_order_beyond_the_memory_of_the_venue_blocks_its_leg(driver: Any) -> Non
     assert len([effect for effect in core.seen if isinstance(effect, SendOrder)]) == 1
 
 
+def test_cancel_that_a_restart_lost_is_asked_again(driver: Any) -> None:
+    """The process before may have died between the cancel's record and its call."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "accepted", venue_order_id="v1")
+    core.bar()
+    core.decide(core.intent("cancel", order_id=core.last(Requested).order_id))
+    effects = takeover(core)
+    assert kinds(effects) == [Unknown, QueryOrder]
+    effects = core.report(client, "accepted", via="query", asked_ns=core.close_ns + MINUTE)
+
+    assert kinds(effects) == [Accepted, CancelOrder]
+
+
+def test_order_that_was_cancelled_before_it_left_ends_after_a_restart(driver: Any) -> None:
+    core, client = opened(driver, **RESTING)
+    core.command("kill")
+    takeover(core)
+    effects = core.report(client, "absent", at_ns=core.close_ns + MINUTE, **proof(core))
+
+    assert [(type(effect), effect.reason) for effect in effects] == [(Cancelled, "kill")]
+
+
 # -- quantities and ends (M, P) -----------------------------------------------------------------
 
 
@@ -334,7 +365,11 @@ def test_limit_that_the_venue_expires_before_its_time_is_no_timeout(driver: Any)
     core, client = opened(driver, time_to_live_ns=10 * MINUTE, fallback=["timeout"], **RESTING)
     core.report(client, "expired", code="maintenance")
 
-    assert (core.last(Expired).reason, core.last(Expired).retrying, len(core.of(Requested))) == ("maintenance", False, 1)
+    assert (core.last(Expired).reason, core.last(Expired).retrying, len(core.of(Requested))) == (
+        "maintenance",
+        False,
+        1,
+    )
 
 
 # -- closing (L, Q, R) --------------------------------------------------------------------------
@@ -418,7 +453,9 @@ def test_rejected_close_is_not_tried_in_another_way(driver: Any) -> None:
 # -- late decisions, timers (I) ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("setting", "entries"), [({}, 0), ({"late_decision": "deny"}, 0), ({"late_decision": "send"}, 1)])
+@pytest.mark.parametrize(
+    ("setting", "entries"), [({}, 0), ({"late_decision": "deny"}, 0), ({"late_decision": "send"}, 1)]
+)
 def test_late_decision_is_named_and_its_entries_go_by_configuration(
     driver: Any, setting: dict[str, Any], entries: int
 ) -> None:
