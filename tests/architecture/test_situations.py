@@ -14,7 +14,9 @@ IDS = {
     *(f"S{number:02}" for number in (1, 2, 3, 6)),
     *(f"D{number:02}" for number in range(1, 7)),
     *(f"X{number:02}" for number in range(1, 16)),
-    *("O16", "P10", "P11", "P12", "R01", "R02", "R07"),
+    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 10, 12, 14, 15, 16, 19, 20, 21, 22, 23, 25)),
+    *("P13", "P14"),
+    *("P10", "P11", "P12", "R01", "R02", "R07"),
 }
 ROW = re.compile(r"^\| ([A-Z]\d\d) \|.*\|(.*)\|$", flags=re.MULTILINE)
 
