@@ -214,7 +214,7 @@ class Reports:
         market = state.markets[order.symbol]
         ledger = state.ledger
         before = at.provisional[0]
-        taken = min(part, before[0])
+        taken: int = min(part, before[0])
         fee_before = half_even(int(before[2]) * taken, before[0])
         fee_after = fee_before
         if trade.fee != "" and trade.fee_currency in ("", market.instrument.settle):

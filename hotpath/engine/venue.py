@@ -242,8 +242,7 @@ class RemoteVenue(Gateway):
         self.flattened = 0
         for market in self.state.markets:
             for side in range(2):
-                if not market.closes_whole_leg(side):
-                    self.flatten_leg(market, side)
+                self.flatten_leg(market, side)
 
     def flatten_leg(self, market: Market, side: int) -> None:
         """A market close of what the leg holds."""

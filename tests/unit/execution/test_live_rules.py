@@ -395,6 +395,22 @@ def test_flatten_closes_what_is_held_and_what_a_late_fill_adds(driver: Any) -> N
     assert sum(Decimal(order.quantity) for order in core.of(Requested) if order.reduce_only) == 3
 
 
+def test_flatten_closes_what_a_close_under_way_leaves(driver: Any) -> None:
+    """S02, O22: an add of 1 fills after the close of the 2 that were held was sent."""
+    core = held(driver)
+    core.decide(core.intent("add", quantity="1", style="market"), core.intent("close"))
+    close, add = core.of(Requested)[1:]
+    core.report(add.client_order_id, "filled", filled="1", trades=[trade("t2", "1", "100")])
+    core.command("flatten")
+    rest = core.last(Requested)
+    assert (close.quantity, rest.quantity, rest.reason) == ("2", "1", "flatten")
+    core.report(close.client_order_id, "filled", filled="2", trades=[trade("t3", "2", "100")])
+    core.report(rest.client_order_id, "filled", filled="1", trades=[trade("t4", "1", "100")])
+    core.bar()
+
+    assert (core.position(), len(core.of(Requested))) == ("0", 4)
+
+
 def test_close_leaves_to_an_unknown_close_what_it_may_still_fill(driver: Any) -> None:
     """Q, O22: 1 of 2 may be closing already."""
     core = held(driver)
