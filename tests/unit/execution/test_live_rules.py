@@ -67,7 +67,8 @@ def kinds(effects: list[Any], *wanted: type[Any]) -> list[type[Any]]:
 def fire(core: Any, name: str) -> list[Any]:
     """Let the newest timer of that beginning fire."""
     timer = next(timer for timer in reversed(core.of(SetTimer)) if timer.name.startswith(name))
-    return core.timer(timer.name, timer.due_ns)
+    effects: list[Any] = core.timer(timer.name, timer.due_ns)
+    return effects
 
 
 def takeover(core: Any) -> list[Any]:
