@@ -16,7 +16,7 @@ from session_world import ENGINE, make_world
 
 from live_runner.contracts import codec, manifest, subjects
 from live_runner.contracts.config import Limits, StrategyChoice
-from live_runner.contracts.errors import BusUnavailable
+from live_runner.contracts.errors import BusUnavailable, OwnershipLost
 from live_runner.contracts.ids import CORE_ROLES
 from live_runner.contracts.messages import Announced, Event, Joined, Started
 from live_runner.services.backtest.session import begin
@@ -125,13 +125,13 @@ class Player:
         await publisher.close()
 
     async def keep(self, bus: Bus, role: str) -> None:
-        """Run a role to its end, as a service does: taken again when the stream has refused something."""
+        """Run a role to its end, as a service does: taken again after a refusal, and after another owner."""
         place = (await bus.log_state()).first_seq
         for _ in range(ATTEMPTS_MAX):
             try:
                 await self.run(bus, role, place)
                 return
-            except BusUnavailable:
+            except (BusUnavailable, OwnershipLost):
                 if bus.lost.done():
                     raise
                 self.refusals.next_process(role)

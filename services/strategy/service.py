@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any, Final, TextIO
 
@@ -50,6 +50,8 @@ from live_runner.services.strategy.watchdog import BusyFlag
 __all__ = ["StrategyService", "serve"]
 
 WATCH_EVERY_S: Final = 0.1
+ANSWER_AFTER_S: Final = 0.3
+"""After so long in strategy code the service answers for a child that it is alive: the child itself cannot."""
 LOST_WAIT_S: Final = 1.0
 """How long after the child this process may notice that NATS is away."""
 _OF_OTHERS: Final = (AlreadyOwned.exit_code, BusUnavailable.exit_code)
@@ -149,7 +151,7 @@ class StrategyService:
         while True:
             # A process that stands by would otherwise start a child at each look, only to see it refused.
             await refuse_if_alive(bus, announced.session, "strategy")
-            code, hung = await self._run_child(announced.session, stream_seq, trouble, timeout_s)
+            code, hung = await self._run_child(bus, announced.session, stream_seq, trouble, timeout_s)
             if code == 0 and await self._is_over(bus, announced):
                 return
             if code == OurFault.exit_code and await self._has_reported(bus, announced.session):
@@ -201,7 +203,9 @@ class StrategyService:
         last = await last_event(bus, subjects.event_subject("strategy.decided", session), Decided)
         return 0 if last is None else last[1].seq
 
-    async def _run_child(self, session: str, stream_seq: int, trouble: str, timeout_s: float) -> tuple[int, bool]:
+    async def _run_child(
+        self, bus: Bus, session: str, stream_seq: int, trouble: str, timeout_s: float
+    ) -> tuple[int, bool]:
         from live_runner.services.runtime.embedded import launch
 
         busy = BusyFlag.create()
@@ -222,10 +226,17 @@ class StrategyService:
         os.close(login)
         outputs = [asyncio.create_task(output) for output in self._outputs(process, session)]
         hung = False
+        answering = AsyncExitStack()
         try:
-            ended = asyncio.ensure_future(process.wait())
+            ended, was_answering = asyncio.ensure_future(process.wait()), False
             while not ended.done():
                 await asyncio.wait([ended], timeout=WATCH_EVERY_S)
+                is_answering = busy.busy_s() > ANSWER_AFTER_S and not ended.done()
+                if is_answering != was_answering:
+                    await answering.aclose()
+                    if is_answering:
+                        answering.push_async_callback(await bus.on(subjects.liveness("strategy", session), _alive))
+                    was_answering = is_answering
                 if busy.busy_s() > timeout_s and not ended.done():
                     hung = True
                     process.kill()
@@ -243,6 +254,8 @@ class StrategyService:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+            if not bus.lost.done():
+                await answering.aclose()
             await asyncio.wait(outputs, timeout=OUTPUT_WAIT_S)
             for output in outputs:
                 output.cancel()
@@ -301,6 +314,11 @@ class StrategyService:
                 await bus.publish(ownership.note(Incident, severity="fatal", code="strategy_given_up", message=message))
                 return
             await asyncio.sleep(COMMAND_RETRY_S)
+
+
+async def _alive(_subject: str, _data: bytes) -> bytes:
+    """The answer for a child that is in strategy code."""
+    return instance_name("strategy").encode()
 
 
 def _write(ours: TextIO, data: bytes) -> None:

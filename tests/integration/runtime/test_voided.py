@@ -389,31 +389,59 @@ def test_a_feed_that_left_a_gap_behind_what_is_void_goes_on_with_the_next_number
     play(bus_factory, work)
 
 
+@pytest.fixture
+def take_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has another process own a role right before its fourth output is published, as when it was paused there."""
+    publish = Publisher.publish_bytes
+
+    def plan(role: str) -> None:
+        source = f"{role}.shell.2"
+        owned = Owned(role, "another", 2, id=f"test/{source}/1", session="test", source=source, seq=1, event_ns=0)
+        waiting = [codec.stamp(codec.encode(owned), 1)]
+
+        async def publish_bytes(publisher: Publisher, subject: str, canonical: bytes) -> None:
+            head = codec.head(canonical)
+            if waiting and (head.source, head.seq) == (role, 4):
+                publisher._connection.publish_direct(subjects.of(owned).encode(), waiting.pop(), b"", b"")
+            await publish(publisher, subject, canonical)
+
+        monkeypatch.setattr(Publisher, "publish_bytes", publish_bytes)
+
+    return plan
+
+
 @pytest.mark.parametrize("role", ["execution", "strategy"])
 def test_a_role_that_is_taken_over_in_the_middle_of_a_window_leaves_no_hole(
-    bus_factory: BusFactory, player: Player, monkeypatch: pytest.MonkeyPatch, role: str
+    bus_factory: BusFactory, player: Player, take_over: Callable[[str], None], role: str
 ) -> None:
     """All that the old owner sends after the new one's first event is refused: nothing is void, and nothing doubled."""
-    publish = Publisher.publish_bytes
-    source = f"{role}.shell.2"
-    owned = Owned(role, "another", 2, id=f"test/{source}/1", session="test", source=source, seq=1, event_ns=0)
-
-    async def publish_bytes(publisher: Publisher, subject: str, canonical: bytes) -> None:
-        head = codec.head(canonical)
-        if (head.source, head.seq) == (role, 4):
-            taken_over = codec.stamp(codec.encode(owned), 1)
-            publisher._connection.publish_direct(subjects.of(owned).encode(), taken_over, b"", b"")
-        await publish(publisher, subject, canonical)
 
     async def work(bus: Bus) -> None:
         undisturbed = await player.play(bus)
         await player.prepare(bus, role, undisturbed)
-        with monkeypatch.context() as patched:
-            patched.setattr(Publisher, "publish_bytes", publish_bytes)
-            with pytest.raises(OwnershipLost, match="has another owner now"):
-                await player.run(bus, role, 1)
+        take_over(role)
+        with pytest.raises(OwnershipLost, match="has another owner now"):
+            await player.run(bus, role, 1)
         assert of_role(await read_log(bus), role)[-1].seq == 3
         await player.keep(bus, role)
         assert check(await read_log(bus), undisturbed) == []
+
+    play(bus_factory, work)
+
+
+@pytest.mark.parametrize("role", CORE_ROLES)
+def test_a_role_that_is_taken_over_and_back_changes_nothing(
+    bus_factory: BusFactory, player: Player, take_over: Callable[[str], None], role: str
+) -> None:
+    """While all others run: the log has no incident, and each event once."""
+
+    async def work(bus: Bus) -> None:
+        undisturbed = await player.play(bus)
+        take_over(role)
+        log = await player.play(bus)
+        assert check_played(log, undisturbed) == []
+        epochs = [event.epoch for event in events(log) if isinstance(event, Owned) and event.role == role]
+        assert epochs == [1, 2, 3]
+        assert not [event for event in events(log) if isinstance(event, Incident)]
 
     play(bus_factory, work)

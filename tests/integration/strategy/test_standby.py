@@ -10,9 +10,12 @@ import pytest
 from announcements import announced
 from fix_nats import BusFactory
 from fix_terminal import CONFIG
+from session_world import ENGINE, make_world
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.messages import Event, Owned
+from live_runner.contracts.config import StrategyChoice
+from live_runner.contracts.messages import Announced, Event, Owned
+from live_runner.services.backtest.session import begin
 from live_runner.services.cli.loaded_config import load_config
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.service.ownership import AlreadyOwned, Ownership, refuse_if_alive
@@ -84,6 +87,57 @@ def test_a_session_that_nobody_starts_has_no_process_until_somebody_does(
                 await asyncio.gather(running, return_exceptions=True)
 
     assert asyncio.run(run()) == 2
+
+
+SLOW = """
+import time
+
+from live_runner.strategies.base import Strategy
+
+
+class Slow(Strategy):
+    def observe(self, bar):
+        {mark}.touch()
+        while not {done}.exists():
+            time.sleep(0.02)
+
+    def on_bar(self, bar, view):
+        return []
+"""
+
+
+def test_a_strategy_that_takes_long_for_a_decision_keeps_its_role(bus_factory: BusFactory, tmp_path: Path) -> None:
+    """Its process answers nobody meanwhile; one that stands by would take the role, be as slow, and lose it again."""
+    mark, done = (f"__import__('pathlib').Path({str(tmp_path / name)!r})" for name in ("mark", "done"))
+    (tmp_path / "slow.py").write_text(SLOW.format(mark=mark, done=done))
+    choice = StrategyChoice(path=str(tmp_path / "slow.py"))
+    world = make_world(choice, market_seed=7, session="mine", bars=10, symbols=["BTC/USDT:USDT"])
+    announced, started = begin(world.config, world.source, world.strategy_class, world.facts_and_items()[0], ENGINE)
+    assert isinstance(announced, Announced)
+    settings = Settings(home=tmp_path, nats_url=bus_factory.url)
+
+    async def run() -> None:
+        async with bus_factory() as bus, asyncio.timeout(DEADLINE_S):
+            seq = await bus.publish(announced)
+            running = asyncio.create_task(StrategyService(settings, log_to_file=True).run_session(bus, announced, seq))
+            try:
+                await instances(bus_factory, 1)
+                await bus.publish(started)
+                await bus.publish(world.market()[0])
+                while not (tmp_path / "mark").exists():  # noqa: ASYNC110  # a process is watched from outside
+                    await asyncio.sleep(0.02)
+                for _ in range(2):
+                    with pytest.raises(AlreadyOwned):
+                        await refuse_if_alive(bus, "mine", "strategy")
+                (tmp_path / "done").touch()
+                with pytest.raises(AlreadyOwned):
+                    await refuse_if_alive(bus, "mine", "strategy")
+            finally:
+                (tmp_path / "done").touch()
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())
 
 
 async def instances(bus_factory: BusFactory, wanted: int) -> list[str]:
