@@ -92,7 +92,7 @@ class Terminal:
         async def wait() -> None:
             async with asyncio.timeout(LIMIT_S):
                 while process.poll() is None:
-                    settings = find(Settings.from_environment({}, home=self.home))
+                    settings = find(Settings.from_environment(self.environment, home=self.home))
                     if settings.nats_url is not None:
                         bus = await Bus.connect(settings.nats, wait_s=LIMIT_S)
                         break
@@ -153,11 +153,16 @@ def direct_children(pid: int) -> list[int]:
     return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
 
 
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    made = Terminal(tmp_path)
+def new_terminal(folder: Path) -> Iterator[Terminal]:
+    """One in this folder; what it has started is ended after its use."""
+    made = Terminal(folder)
     yield made
     for process in made.started:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    yield from new_terminal(tmp_path)

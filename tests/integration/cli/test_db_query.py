@@ -71,27 +71,26 @@ TRIES = [
 ]
 
 
-def content(dsn: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(dsn) as connection:
-        tables = connection.execute("select relname from pg_class where relname in ('event', 'mine')").fetchall()
-        roles = connection.execute("select count(*) from pg_roles where rolname = 'mine'").fetchall()
-        return [*tables, *roles, *connection.execute("select session, state from sessions").fetchall()]
+def content(connection: psycopg.Connection) -> list[tuple[object, ...]]:
+    tables = connection.execute("select relname from pg_class where relname in ('event', 'mine')").fetchall()
+    roles = connection.execute("select count(*) from pg_roles where rolname = 'mine'").fetchall()
+    return [*tables, *roles, *connection.execute("select session, state from sessions").fetchall()]
 
 
 def test_no_statement_changes_or_reads_anything_else(dsn: str) -> None:
-    """Each try is refused, or has no effect and shows nothing of the server."""
+    """Each try is refused, or has no effect and shows nothing of the server; it ends no other connection either."""
     database.migrate(dsn)
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("insert into sessions (session, state) values ('kept', 'started')")
-    before = content(dsn)
+        before = content(connection)
 
-    for statement in TRIES:
-        try:
-            _, found = _rows(dsn, statement)
-        except DataError:
-            found = []
-        assert "root:" not in str(found), statement
-        assert content(dsn) == before, statement
+        for statement in TRIES:
+            try:
+                _, found = _rows(dsn, statement)
+            except DataError:
+                found = []
+            assert "root:" not in str(found), statement
+            assert content(connection) == before, statement
     assert not Path("/tmp/live_runner_was_here").exists()
 
 
@@ -128,10 +127,10 @@ def test_names_are_printed_without_rows(dsn: str) -> None:
 
 
 def test_values_and_names_are_printed_as_they_are(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Brackets are no markup, names between colons no pictures, and a terminal obeys nothing of it."""
-    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+    monkeypatch.setenv("TIMESCALE_DSN", postgres_dsn)
     query = "select '[red]a[/red] [/x] :smile:' as \"[/b]\", 'b' || chr(27) || '[2J' as c"
 
     assert invoke(["db", "query", query]) == 0
@@ -144,9 +143,9 @@ def test_values_and_names_are_printed_as_they_are(
 
 
 def test_two_columns_of_one_name_are_no_object(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+    monkeypatch.setenv("TIMESCALE_DSN", postgres_dsn)
 
     assert invoke(["db", "query", "select 1 as a, 2 as a", "--json"]) == DataError.exit_code
     assert "two columns of the name a" in capsys.readouterr().err
@@ -154,10 +153,10 @@ def test_two_columns_of_one_name_are_no_object(
 
 @pytest.mark.parametrize("arguments", [["db", "query", "select '\udcff'"], ["replay", "\udcff"], ["bundle", "\udcff"]])
 def test_an_argument_that_is_no_text_is_named(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    database.migrate(dsn)
-    monkeypatch.setenv("TIMESCALE_DSN", dsn)
+    database.migrate(postgres_dsn)
+    monkeypatch.setenv("TIMESCALE_DSN", postgres_dsn)
 
     assert invoke(arguments) == ConfigError.exit_code
     err = capsys.readouterr().err

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fix_terminal import CONFIG, LIMIT_S, OUTLASTS_EVERYTHING, Terminal
+from fix_terminal import CONFIG, LIMIT_S, OUTLASTS_EVERYTHING, Terminal, new_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +23,30 @@ class Undecided(EmaCross):
 """
 
 
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    """Two sessions were killed under way in its data folder, and every run of them since has ended with the reason."""
+    for terminal in new_terminal(tmp_path_factory.mktemp("dead")):
+        configs = [undecided(terminal, session) for session in ("alpha", "gamma")]
+        under_way = [terminal.begin("run", config, "--stage", "paper", "--speed", "12000") for config in configs]
+        for run, session in zip(under_way, ("alpha", "gamma"), strict=True):
+            terminal.until_logged("order.filled", 1, run, session)
+        for run in under_way:
+            run.kill()
+            run.communicate()
+        (terminal.folder / "flag").touch()
+        for config in (configs[0], configs[0], configs[1]):
+            code, _, err = terminal.do("run", config, "--stage", "paper")
+            assert code == 70, err
+            assert f"The session {Path(config).stem} cannot go on: " in err.splitlines()[-1]
+            assert f"live-runner end {Path(config).stem}" in err.splitlines()[-1]
+        yield terminal
+
+
 def test_a_session_that_cannot_go_on_is_named_and_closed_by_end(terminal: Terminal) -> None:
-    flag = terminal.folder / "flag"
-    config = undecided(terminal, flag)
-    dead = killed(terminal, config, flag, runs=2)
+    dead = terminal.status()
+    assert dead["state"] == "dead"
+    assert "Replaying the log" in dead["why"]
 
     code, _, err = terminal.do("end", "alpha", "--reason", "beyond repair", "--author", "me")
     assert code == 0, err
@@ -34,50 +54,31 @@ def test_a_session_that_cannot_go_on_is_named_and_closed_by_end(terminal: Termin
     assert (closed["state"], closed["stop_reason"], closed["why"]) == ("stopped", "closed by me: beyond repair", None)
     assert closed["events"] > dead["events"]
 
-    assert terminal.do("run", config, "--stage", "paper")[0] == 66
-    flag.unlink()
+    assert terminal.do("run", str(terminal.folder / "alpha.yaml"), "--stage", "paper")[0] == 66
+    (terminal.folder / "flag").unlink()
     code, out, err = terminal.do("replay", "alpha", "--json")
     assert (code, json.loads(out)["differences"]) == (0, 0), err
 
 
 def test_one_is_closed_beside_a_session_that_runs(terminal: Terminal) -> None:
-    flag = terminal.folder / "flag"
-    killed(terminal, undecided(terminal, flag), flag, runs=1)
     beside = terminal.folder / "beside.yaml"
     beside.write_text((CONFIG % OUTLASTS_EVERYTHING).replace("alpha", "beta"))
     other = terminal.begin("run", str(beside), "--stage", "paper", "--speed", "6000")
     terminal.until_logged("market.bar_set", 10, other, "beta")
+    assert terminal.status("gamma")["state"] == "dead"
 
-    code, _, err = terminal.do("end", "alpha", "--reason", "beyond repair", "--author", "me")
+    code, _, err = terminal.do("end", "gamma", "--reason", "beyond repair", "--author", "me")
     assert code == 0, err
-    terminal.wait(lambda: terminal.status()["state"] == "stopped")
+    terminal.wait(lambda: terminal.status("gamma")["state"] == "stopped")
     assert terminal.do("end", "beta", "--reason", "enough")[0] == 0
     _, err = other.communicate(timeout=LIMIT_S)
     assert other.returncode == 0, err
 
 
-def killed(terminal: Terminal, config: str, flag: Path, *, runs: int) -> dict[str, Any]:
-    """The status of a session whose run was killed under way, and of which every run since ended with the reason."""
-    first = terminal.begin("run", config, "--stage", "paper", "--speed", "12000")
-    terminal.until_logged("order.filled", 1, first)
-    first.kill()
-    first.communicate()
-    flag.touch()
-    for _ in range(runs):
-        code, _, err = terminal.do("run", config, "--stage", "paper")
-        assert code == 70, err
-        assert "The session alpha cannot go on: " in err.splitlines()[-1]
-        assert "live-runner end alpha" in err.splitlines()[-1]
-    dead = terminal.status()
-    assert dead["state"] == "dead"
-    assert "Replaying the log" in dead["why"]
-    return dead
-
-
-def undecided(terminal: Terminal, flag: Path) -> str:
-    """Configuration of a strategy that decides nothing as soon as ``flag`` is there."""
-    (terminal.folder / "undecided.py").write_text(STRATEGY.format(flag=str(flag)))
-    path = terminal.folder / "undecided.yaml"
+def undecided(terminal: Terminal, session: str) -> str:
+    """Configuration of a strategy that decides nothing as soon as the file ``flag`` is there."""
+    (terminal.folder / "undecided.py").write_text(STRATEGY.format(flag=str(terminal.folder / "flag")))
+    path = terminal.folder / f"{session}.yaml"
     text = (CONFIG % OUTLASTS_EVERYTHING).replace("module: live_runner.strategies.ema_cross", "path: undecided.py")
-    path.write_text(text)
+    path.write_text(text.replace("alpha", session))
     return str(path)

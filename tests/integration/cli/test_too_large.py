@@ -23,7 +23,7 @@ def test_a_decision_that_is_too_large_ends_its_own_session_alone(terminal: Termi
     limit = "max_payload: 262144\n"  # well under that many intents, and over everything else
     terminal.environment["NATS_URL"] = start_server("small", limit + jetstream(terminal.folder / "store")).url
     other = terminal.begin("run", terminal.config(OUTLASTS_EVERYTHING), "--stage", "paper", "--speed", "6000")
-    terminal.until(lambda: terminal.status().get("sets", 0) > 10, other)
+    terminal.until_logged("market.bar_set", 10, other)
     (terminal.folder / "verbose.py").write_text(STRATEGY)
     config = terminal.folder / "verbose.yaml"
     text = (CONFIG % 100).replace("module: live_runner.strategies.ema_cross", "path: verbose.py")

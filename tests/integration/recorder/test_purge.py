@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import batched
 
 import msgspec
 import pytest
@@ -12,6 +13,9 @@ from fix_recorder import DEADLINE_S, Numbered, bar_sets, publish, recording, sto
 from live_runner.contracts import messages as m
 from live_runner.services.runtime.nats.bus import SNAPSHOT_BUCKET, Bus
 from live_runner.services.runtime.postgres import archive
+
+AT_ONCE = 50
+"""Snapshots that are stored side by side."""
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +81,9 @@ def test_snapshots_of_ended_sessions_are_dropped_over_200_sessions(
 
     async def run() -> tuple[list[str], int]:
         async with bus_factory() as bus:
-            for name in (*(f"{session}/{role}/9" for session in sessions for role in ("execution", "strategy")), *live):
-                await bus.put_object(name, name.encode() * 100)
+            ended = [f"{session}/{role}/9" for session in sessions for role in ("execution", "strategy")]
+            for names in batched([*ended, *live], AT_ONCE):
+                await asyncio.gather(*(bus.put_object(name, name.encode() * 100) for name in names))
             await bus.delete_object(live[0])
             assert len(await bus.object_names()) == 2 * len(sessions) + 3
             async with recording(bus, postgres_dsn) as running:
