@@ -1,0 +1,68 @@
+"""Search worlds, or the engine with faults planted in it.
+
+python -m tests.model 8                     every world to that depth, side by side
+python -m tests.model 6 "entry and add"     one of them
+python -m tests.model faults                the shortest way to each planted fault (LIVE_RUNNER_HOTPATH=reference)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from model.search import described, search
+from model.worlds import WORLDS
+
+
+def explored(name: str, depth: int) -> tuple[str, int]:
+    """What was visited of a world, with every broken rule; and the number of those."""
+    world, first = WORLDS[name]()
+    began = time.process_time()
+    result = search(world, first, depth)
+    took = time.process_time() - began
+    lines = [
+        f"{name}: {result.states:,} states within {depth} steps{' (all there are)' if result.whole else ''}, by depth"
+        f" {result.visited}; {result.transitions:,} transitions, {result.engine_states:,} states and"
+        f" {result.engine_steps:,} steps of the core; {took:.0f} s, {result.transitions / took:,.0f} transitions/s"
+    ]
+    for finding in result.findings:
+        lines += described(world, first, finding)
+    return "\n".join(lines), len(result.findings)
+
+
+def explore(names: list[str], depth: int) -> int:
+    """Search worlds side by side and print what was visited; the number of broken rules."""
+    broken = 0
+    with ProcessPoolExecutor() as pool:
+        for text, findings in pool.map(explored, names, repeat(depth)):
+            print(text, flush=True)
+            broken += findings
+    return broken
+
+
+def find_planted(names: list[str]) -> int:
+    """Plant every fault and print the shortest way to it; the number of those that were not found."""
+    from model.faults import FAULTS, planted  # the interpreted engine only
+
+    missed = 0
+    for name in names or FAULTS:
+        fault = FAULTS[name]
+        with planted(fault):
+            world, first = WORLDS[fault.world]()
+            result = search(world, first, 5, stop_at_first=True)
+            print(f"planted: {name} ({fault.world}, {result.states:,} states)")
+            missed += not result.findings
+            for finding in result.findings:
+                print("\n".join(described(world, first, finding)), flush=True)
+    return missed
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "faults":
+        sys.exit(find_planted(sys.argv[2:]))
+    sys.exit(explore(sys.argv[2:] or list(WORLDS), int(sys.argv[1])))

@@ -1,0 +1,182 @@
+"""Every world within a number of steps, each once; and how one that must not be was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from model.engine import Outcome, Reported
+from model.world import REST_STEPS_MAX, BrokenRuleError, Move, State, Step, World
+
+__all__ = ["Finding", "Result", "described", "search"]
+
+
+class Finding(NamedTuple):
+    """A broken rule and the shortest way to it: steps, then those of coming to rest."""
+
+    broken: BrokenRuleError
+    steps: list[Step]
+    resting: list[Step]
+
+
+class Result(NamedTuple):
+    """What was visited: worlds by the number of steps to them, and what was found."""
+
+    visited: list[int]
+    transitions: int
+    engine_states: int
+    engine_steps: int
+    whole: bool
+    findings: list[Finding]
+
+    @property
+    def states(self) -> int:
+        """Worlds that were visited."""
+        return sum(self.visited)
+
+
+def search(world: World, first: State, depth: int, *, stop_at_first: bool = False) -> Result:
+    """Breadth first: every world within so many steps, and from each the way to rest."""
+    seen: dict[State, State | None] = {first: None}
+    at_rest: set[State] = set()
+    frontier = [first]
+    visited = [1]
+    transitions = 0
+    findings: dict[str, Finding] = {}
+
+    def add(state: State, step: Step | None, broken: BrokenRuleError, resting: list[Step]) -> bool:
+        if broken.kind not in findings:
+            steps = way(world, seen, state) + ([step] if step else [])
+            findings[broken.kind] = Finding(broken, steps, resting)
+        return stop_at_first
+
+    def result(whole: bool) -> Result:
+        engine = world.engine
+        return Result(visited, transitions, len(engine.snapshots), engine.misses, whole, list(findings.values()))
+
+    for _ in range(depth):
+        following = []
+        for state in frontier:
+            for step in world.steps(state):
+                transitions += 1
+                try:
+                    after = world.after(state, step)
+                except BrokenRuleError as broken:
+                    if add(state, step, broken, []):
+                        return result(False)
+                    continue
+                if after in seen:
+                    continue
+                seen[after] = state
+                resting: list[Step] = []
+                try:
+                    transitions += rest(world, after, at_rest, resting)
+                except BrokenRuleError as broken:
+                    if add(after, None, broken, resting):
+                        return result(False)
+                    continue
+                following.append(after)
+        frontier = following
+        if not frontier:
+            break
+        visited.append(len(frontier))
+    return result(not frontier)
+
+
+def rest(world: World, state: State, at_rest: set[State], steps: list[Step]) -> int:
+    """Let everything arrive and end, and check what is left; the number of steps taken."""
+    on_the_way = []
+    while state not in at_rest:
+        on_the_way.append(state)
+        step = world.next_to_rest(state)
+        if step is None:
+            world.check_rest(state)
+            step = world.probe(state)
+            if step is None:
+                break
+        steps.append(step)
+        if len(steps) > REST_STEPS_MAX:
+            raise BrokenRuleError("never comes to rest", f"{REST_STEPS_MAX} steps later something is still under way")
+        state = world.after(state, step)
+    at_rest.update(on_the_way)
+    return len(steps)
+
+
+def way(world: World, seen: dict[State, State | None], state: State) -> list[Step]:
+    """The steps from the first world to this one."""
+    states = [state]
+    while (before := seen[states[-1]]) is not None:
+        states.append(before)
+    states.reverse()
+    steps = []
+    for before, after in pairwise(states):
+        steps.append(next(step for step in world.steps(before) if leads(world, before, step) == after))
+    return steps
+
+
+def leads(world: World, state: State, step: Step) -> State | None:
+    """The world after a step, None where there is none."""
+    try:
+        return world.after(state, step)
+    except BrokenRuleError:
+        return None
+
+
+def described(world: World, first: State, finding: Finding) -> Iterator[str]:
+    """A finding, step by step: what happened, and what the core did."""
+    state = first
+    yield f"{finding.broken}, after {len(finding.steps)} steps"
+    for number, step in enumerate(finding.steps + finding.resting, 1):
+        if number == len(finding.steps) + 1:
+            yield "  then, with nothing more going wrong:"
+        try:
+            state = world.after(state, step)
+        except BrokenRuleError as broken:
+            yield f"  {number:2}  {worded(step)}"
+            yield from (f"        core: {outcome}" for outcome in map(worded_effect, world.outcomes) if outcome)
+            yield f"        {broken}"
+            return
+        yield f"  {number:2}  {worded(step)}"
+        yield from (f"        core: {outcome}" for outcome in map(worded_effect, world.outcomes) if outcome)
+    yield f"      the venue holds {state.venue.position}: {orders_of(state)}"
+
+
+def orders_of(state: State) -> str:
+    """What the venue has of each order."""
+    rows = (f"{order.client} {order.status} {order.filled} of {order.quantity}" for order in state.venue.orders)
+    return ", ".join(rows) or "no order"
+
+
+def worded(step: Step) -> str:
+    """A step as a reader follows it."""
+    verb, subject = step
+    if isinstance(subject, Move):
+        return f"{verb}: {subject.name}"
+    if verb == "fill":
+        return f"fill: {subject[1]} of {subject[0]} at the venue"
+    if verb == "timer":
+        return f"timer: {subject[1]} at {subject[0]} s"
+    if verb in ("restart", "listing"):
+        return {"restart": "restart: another process goes on", "listing": "the stream is back: trades are listed"}[verb]
+    if verb == "duplicate" and not isinstance(subject[0], Reported):
+        return f"duplicate: the {subject[0]} of {subject[1]} reaches the venue twice, the second answer comes back"
+    if isinstance(subject[0], Reported):
+        return f"{verb}: {worded_report(subject[0])}" + (" is lost" if verb in ("drop", "unknown") else "")
+    if verb == "unknown":
+        return f"unknown: no answer to the {subject[0]} of {subject[1]}"
+    if verb in ("arrive", "lose"):
+        return f"{verb}: the late request of {subject[0]}" + (" never arrives" if verb == "lose" else "")
+    return f"{verb}: {subject[1]} reaches the venue"
+
+
+def worded_report(report: Reported) -> str:
+    """A report in a few words."""
+    trades = "".join(f", trade {name}: {lots} at {price}" for name, lots, price in report.trades)
+    asked = f", asked at {report.asked} s" if report.asked else ""
+    return f"'{report.status}' of {report.client} by {report.via}, filled {report.filled}{trades}{asked}"
+
+
+def worded_effect(outcome: Outcome) -> str:
+    """An effect in a few words."""
+    return f"{outcome.what} {outcome.client} {' '.join(map(str, outcome.detail))}".strip()

@@ -1,0 +1,121 @@
+"""The worlds that are searched: what is held, what has been asked for, and what may be asked for besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fix_execution import Driver
+from model.engine import SECOND_NS, Engine, intent
+from model.venue import EMPTY
+from model.world import Move, Rules, State, World, decision
+
+from live_runner.contracts.messages import Intent, Requested, Trade
+
+__all__ = ["WORLDS", "long_run"]
+
+type Making = Callable[[], tuple[World, State]]
+
+SOON_S, LATER_S = 1, 10
+"""From the first query to the second: while a request may still arrive, or when its absence is proven."""
+TIME_TO_LIVE_NS = 20 * SECOND_NS
+
+
+def start(query_s: int) -> Driver:
+    """A session at a venue whose smallest lot and tick are 1."""
+    rules = {"venue": "sim", "quote": "USDT", "settle": "USDT", "tick_size": "1", "lot_size": "1"}
+    driver = Driver(stage="live", hashing=False, instrument=rules, execution={"query": {"first_s": query_s}})
+    driver.bar()
+    return driver
+
+
+def holding(lots: int, query_s: int) -> Driver:
+    """A session that holds a long leg."""
+    driver = start(query_s)
+    driver.decide(intent("held", "open", quantity=str(lots), style="market"))
+    client = driver.last(Requested).client_order_id
+    trade = Trade("held.t1", str(lots), "100", driver.close_ns)
+    driver.report(client, "filled", filled=str(lots), trades=[trade])
+    driver.bar()
+    return driver
+
+
+def make(driver: Driver, rules: Rules, held: int, *intents: Intent) -> tuple[World, State]:
+    """The world right after a decision."""
+    effects = driver.decide(*intents)
+    engine = Engine(driver)
+    now = driver.close_ns // SECOND_NS
+    world = World(engine, rules, held)
+    state = State(engine.number(driver.core), EMPTY._replace(position=held), (), (), (), (), (), now, (), 1, 0, False)
+    return world, world.take(state, engine.outcomes_of(effects))
+
+
+def entry_and_add() -> tuple[World, State]:
+    """A limit with a time to live and a market order instead of it, and a second entry at the market."""
+    rules = Rules(moves=(decision("cancel the limit", intent("c", "cancel", order_id="limit/1")),))
+    return make(
+        start(LATER_S), rules, 0,
+        intent("limit", "open", quantity="2", style="limit", limit_price="99", time_to_live_ns=TIME_TO_LIVE_NS,
+               fallback=["timeout"]),
+        intent("market", "open", quantity="1", style="market"),
+    )  # fmt: skip
+
+
+def close_and_partial_close() -> tuple[World, State]:
+    """A part of a leg is being closed, then the whole leg."""
+    rules = Rules(moves=(decision("close", intent("close", "close"), closes=True),))
+    return make(holding(3, LATER_S), rules, 3, intent("part", "partial_close", quantity="1"))
+
+
+def resting_close_and_close() -> tuple[World, State]:
+    """A limit rests to close a part of a leg, then the whole leg is closed at the market."""
+    rules = Rules(moves=(decision("close", intent("close", "close"), closes=True),))
+    resting = intent("part", "partial_close", quantity="1", style="limit", limit_price="101")
+    return make(holding(2, SOON_S), rules, 2, resting)
+
+
+def entry_and_flatten() -> tuple[World, State]:
+    """An entry at a limit, and the operator has everything closed."""
+    rules = Rules(moves=(Move("flatten", 0, (("command", "flatten"),), closes=True),))
+    resting = intent("more", "add", quantity="2", style="limit", limit_price="99")
+    return make(holding(1, SOON_S), rules, 1, resting)
+
+
+def entry_of_totals() -> tuple[World, State]:
+    """A limit and a market order at a venue that answers with totals only; trades come by the stream."""
+    rules = Rules(names_trades=False, cancel_names_total=False)
+    rules = rules._replace(moves=(decision("cancel the limit", intent("c", "cancel", order_id="limit/1")),))
+    return make(
+        start(SOON_S), rules, 0,
+        intent("limit", "open", quantity="2", style="limit", limit_price="99"),
+        intent("market", "open", quantity="1", style="market"),
+    )  # fmt: skip
+
+
+def long_run() -> tuple[World, State]:
+    """Everything that may be asked for on one leg, each once, in any order; for runs that are drawn."""
+    limit = {"style": "limit", "limit_price": "99"}
+    moves = (
+        decision("open", intent("open", "open", quantity="2", style="market")),
+        decision("open at a limit", intent("limit", "open", quantity="3", time_to_live_ns=TIME_TO_LIVE_NS,
+                                           fallback=["timeout"], **limit)),
+        decision("add", intent("add", "add", quantity="1", style="market")),
+        decision("add at a limit", intent("more", "add", quantity="2", **limit)),
+        decision("cancel the limit", intent("c1", "cancel", order_id="limit/1")),
+        decision("cancel the add", intent("c2", "cancel", order_id="more/1")),
+        decision("close a part", intent("part", "partial_close", quantity="1")),
+        decision("close a part at a limit", intent("resting", "partial_close", quantity="2", style="limit",
+                                                   limit_price="101")),
+        decision("close", intent("close", "close")),
+        decision("close again", intent("again", "close")),
+        Move("flatten", 0, (("command", "flatten"),), closes=True),
+    )  # fmt: skip
+    return make(holding(3, SOON_S), Rules(moves, doubles=4, restarts=3), 3)
+
+
+WORLDS: dict[str, Making] = {
+    "entry and add": entry_and_add,
+    "close and partial close": close_and_partial_close,
+    "resting close and close": resting_close_and_close,
+    "entry and flatten": entry_and_flatten,
+    "entry of totals": entry_of_totals,
+}
