@@ -15,7 +15,7 @@ from live_runner.hotpath.engine.words cimport (
     ADD, CANCEL, CLOSE, DELEGATE_NOTIONAL, MARKET, OPEN, PARTIAL_CLOSE, SHORT, STOP, TAKE_PROFIT, TRADING_OPEN,
 )
 
-cdef tuple ACTIONS, KINDS, SIDES, STYLES, TRADING_STATES
+cdef tuple ACTIONS, DONE_TO_IT, KINDS, SIDES, STYLES
 cdef double NOTIONAL_END
 
 @cython.final

@@ -15,7 +15,7 @@ import cython
 
 from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.messages import Intent
-from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, SIZINGS, STYLES, TRADING_STATES
+from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, SIZINGS, STYLES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.constants import EXACT_END, MONEY_DECIMALS
 from live_runner.hotpath.engine.orders import FALLBACK_BITS, WAIT_NS_MAX, Policy
@@ -52,6 +52,9 @@ if not cython.compiled:
     )
 
 __all__ = ["Asked", "PreTrade", "asked_of"]
+
+DONE_TO_IT: Final = ("opened", "stopped", "killed", "flattened")
+"""What an operator did to a session, by its trading state."""
 
 NOTIONAL_END: Final = 10.0 ** (MONEY_DECIMALS + 15)
 """Money of an order stays below this, so that sums over a thousand of them still fit an account (below 2**100)."""
@@ -529,7 +532,7 @@ class PreTrade:
         if state.trading != TRADING_OPEN:
             self.deny(
                 trading_reason(state),
-                f"{state.trading_author} has {TRADING_STATES[state.trading]} this session: {state.trading_reason}",
+                f"{state.trading_author} has {DONE_TO_IT[state.trading]} this session: {state.trading_reason}",
             )
             return False
         if leg.unresolved:

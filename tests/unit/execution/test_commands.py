@@ -127,6 +127,16 @@ def test_flatten_also_closes_what_a_market_order_is_about_to_open(driver: Any) -
     assert core.settled.exposure == "0"
 
 
+@pytest.mark.parametrize(("command", "done"), [("stop", "stopped"), ("kill", "killed"), ("flatten", "flattened")])
+def test_an_entry_after_a_command_is_refused_with_who_did_what(driver: Any, command: str, done: str) -> None:
+    core = driver()
+    core.bar()
+    core.command(command, author="me@host", reason="news")
+    core.open()
+
+    assert core.last(Denied).message == f"me@host has {done} this session: news"
+
+
 def test_flatten_does_not_close_twice(driver: Any) -> None:
     core = driver()
     core.held()
