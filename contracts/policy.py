@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from live_runner.contracts.errors import StrategyError
 
@@ -50,6 +52,15 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Seconds that the block lasts; None until an open or add of the leg fills."""
     open_rounding: str = "down"
     """``down`` or ``nearest``: how opens and adds meet the lot size. Closes always round down."""
+
+    def __post_init__(self) -> None:
+        """A member of an enumeration becomes its text: the engine takes nothing else."""
+        for name in ("add_style", "open_rounding"):
+            if isinstance(value := getattr(self, name), StrEnum):
+                force_setattr(self, name, str(value))
+        if isinstance(self.fallback, tuple | list) and any(isinstance(reason, StrEnum) for reason in self.fallback):
+            texts = (str(reason) if isinstance(reason, StrEnum) else reason for reason in self.fallback)
+            force_setattr(self, "fallback", tuple(texts))
 
 
 def check_policy(policy: ExecutionPolicy) -> None:

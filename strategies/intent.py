@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.policy import ExecutionPolicy, check_policy, is_encodable
@@ -55,20 +56,28 @@ class Draft(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def __post_init__(self) -> None:
         """StrategyError for a value that no recorded intent can have: the call that made the draft is refused."""
         for name in _TEXTS:
-            _check_text(name, getattr(self, name))
+            self._take_text(name, getattr(self, name))
         for name in _OPTIONAL_TEXTS:
             if (value := getattr(self, name)) is not None:
-                _check_text(name, value)
+                self._take_text(name, value)
         if not isinstance(self.fallback, tuple | list):
             raise _refused("fallback", self.fallback, "a list of reasons")
         if len(self.fallback) > FALLBACKS_MAX:
             raise StrategyError(f"An intent has {len(self.fallback)} fallbacks", remedy=f"Give {FALLBACKS_MAX} at most")
         for reason in self.fallback:
             _check_text("fallback", reason)
+        if any(type(reason) is not str for reason in self.fallback):
+            force_setattr(self, "fallback", tuple(map(str, self.fallback)))
         if (lives_ns := self.time_to_live_ns) is not None and not (type(lives_ns) is int and abs(lives_ns) < 2**63):
             raise _refused("time_to_live_ns", lives_ns, "whole nanoseconds within 64 bits")
         if self.policy is not None:
             check_policy(self.policy)
+
+    def _take_text(self, name: str, value: object) -> None:
+        """A member of an enumeration becomes its text: the engine takes nothing else."""
+        _check_text(name, value)
+        if type(value) is not str:
+            force_setattr(self, name, str(value))
 
 
 TEXT_LENGTH_MAX: Final = 10_000

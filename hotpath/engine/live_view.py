@@ -384,10 +384,10 @@ class LiveView:
 
     def leg(self, symbol: str, side: str) -> LiveLeg:
         """The leg; flat when there is no position."""
-        place = self.places.get(symbol)
-        if place is None:
+        place, which = self.places.get(symbol), SIDE_PLACES.get(side)
+        if place is None or which is None:
             return FLAT
-        leg = self.shown_legs[2 * place + (side != "long")] if side == "long" or side == "short" else None
+        leg = self.shown_legs[2 * place + which]
         return FLAT if leg is None else leg
 
     def pending(self, symbol: str) -> tuple[LiveOrder, ...]:
@@ -403,12 +403,12 @@ class LiveView:
 
     def backoff(self, symbol: str, side: str) -> Any:
         """The leg's rejections in a row."""
-        place = self.places.get(symbol)
-        if place is None or side not in SIDES:
+        place, which = self.places.get(symbol), SIDE_PLACES.get(side)
+        if place is None or which is None:
             return self.no_backoff
         if self.complete:
             return self.shown_backoffs.get((symbol, side), self.no_backoff)
-        return show_backoff(self, 2 * place + SIDES.index(side))
+        return show_backoff(self, 2 * place + which)
 
     def orders_of(self, symbol: str) -> tuple[LiveOrder, ...]:
         """The symbol's orders as they are now."""
@@ -559,4 +559,6 @@ def described(name: str, fields: tuple[str, ...], values: tuple[Any, ...]) -> st
     return f"{name}({', '.join([f'{field}={value!r}' for field, value in zip(fields, values, strict=True)])})"
 
 
+SIDE_PLACES: Final = {side: place for place, side in enumerate(SIDES)}
+"""A dictionary, so that a side that cannot be a key raises, as it does in ``View``."""
 FLAT: Final = live_leg(0.0, None, (), 0.0, "")

@@ -57,6 +57,13 @@ class Witness(Strategy[Given, Mark]):
         return [[len(set(some)), [one == other for one in some for other in some]]
                 for some in (bars, legs, lots, orders, self.fills)]
 
+    def odd(self, ask, key):
+        """What is answered to a key that nothing has, or the class of the error."""
+        try:
+            return repr(ask(key))
+        except Exception as error:
+            return type(error).__name__
+
     def on_bar(self, bar, view):
         self.kept.append((bar, view, view.legs, view.orders))
         old = self.kept[-5:][0]
@@ -72,6 +79,9 @@ class Witness(Strategy[Given, Mark]):
         lines += [repr(view), repr(view == old[1]), repr(view == "view"), repr(self.equals(bar, old[0], view, old[1]))]
         lines += [repr(old[1].equity), repr(dict(old[1].orders)), repr(dict(old[3])), repr(old[1].now_ns)]
         lines += [repr({key: leg.quantity for key, leg in old[2].items() if leg.lots})]
+        asks = (lambda key: view.leg(symbol, key), lambda key: view.leg(key, "long"), view.pending, view.instrument,
+                lambda key: view.backoff(symbol, key), lambda key: view.backoff(key, "long"))
+        lines += [self.odd(ask, key) for ask in asks for key in ("Long", None, 5, (), [], {}, {1})]
         lines += self.told
         self.told = []
         at = len(self.kept)

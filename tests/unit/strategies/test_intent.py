@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -105,3 +106,34 @@ def test_a_value_that_no_recorded_intent_can_have_is_refused_where_it_is_given(w
 
     with pytest.raises(StrategyError):
         intent.open(**given)
+
+
+class Word(StrEnum):
+    """Words of a strategy's own."""
+
+    SYMBOL = BTC
+    LONG = "long"
+    STYLE = "limit"
+    PRICE = "100.5"
+    REASON = "reject"
+    ROUNDING = "nearest"
+
+
+def test_members_of_an_enumeration_become_their_text() -> None:
+    """The compiled engine takes text and nothing that derives from it."""
+    policy = ExecutionPolicy(add_style=Word.STYLE, fallback=(Word.REASON,), open_rounding=Word.ROUNDING)
+    draft = intent.open(
+        Word.SYMBOL,
+        Word.LONG,  # type: ignore[arg-type]  # a word of the same text, as strategies write it
+        1,
+        style=Word.STYLE,  # type: ignore[arg-type]  # the same
+        limit_price=Word.PRICE,
+        fallback=[Word.REASON, "timeout"],
+        reason=Word.REASON,
+        policy=policy,
+    )
+
+    given = [draft.symbol, draft.leg, draft.style, draft.limit_price, draft.reason, *draft.fallback]
+    given += [policy.add_style, policy.open_rounding, *policy.fallback]
+    assert [type(text) for text in given] == [str] * len(given)
+    assert given == [BTC, "long", "limit", "100.5", "reject", "reject", "timeout", "limit", "nearest", "reject"]
