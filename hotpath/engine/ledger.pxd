@@ -88,3 +88,4 @@ cdef list lot_rows(Leg leg)
 cdef str realised_text(Leg leg)
 @cython.locals(cost=int128)
 cdef restore_leg(Leg leg, list rows, object realised, bint by_money)
+cdef bint is_flat(Position position) noexcept

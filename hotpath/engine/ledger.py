@@ -258,7 +258,7 @@ class Ledger:
         self.turnover = amount(self.turnover + notional)
         self.cash = amount(plus(plus(self.cash, realised), -fee))
         self.revalue(position, position.mark)
-        if self.ends_at_zero and self.cash < 0 and self.exposure == 0:
+        if self.ends_at_zero and self.cash < 0 and self.exposure == 0 and is_flat(position):
             self.end_at_zero(maker)
 
     def end_at_zero(self, maker: bool) -> None:
@@ -432,6 +432,11 @@ class Ledger:
     def legs(self) -> list[Leg]:
         """The legs of all instruments, long before short."""
         return [leg for position in self.positions for leg in (position.long, position.short)]
+
+
+def is_flat(position: Position) -> bool:
+    """Whether nothing is held; before the first mark a position has no exposure whatever it holds."""
+    return position.long.quantity == 0 and position.short.quantity == 0
 
 
 def new_lot(quantity: int, ticks: int, cost: int, opened_ns: int, order: Any) -> Lot:

@@ -309,3 +309,23 @@ def test_funding_is_paid_at_the_mark_as_it_is_given_else_at_the_open(
     core.bars({core.symbols[0]: (0.582, 0.59, 0.57, 0.585)}, funding=[due])
 
     assert (core.last(FundingPaid).mark, core.last(FundingPaid).amount) == (shown, paid)
+
+
+def test_an_entry_pays_its_fee_also_where_its_market_has_had_no_mark_yet(driver: Any) -> None:
+    """A is liquidated first, in the same set: less is left than the 40 that the entry of B costs."""
+    a, b = "AAA/USDT:USDT", "BBB/USDT:USDT"
+    core = driver(
+        symbols=(a, b),
+        account={"equity": "1000", "leverage": "50", "maintenance_margin": "0.005"},
+        fees={"taker": "0.001"},
+    )
+    flat = (100.0, 100.0, 100.0, 100.0)
+    core.bars({a: flat, b: flat})
+    core.decide(
+        core.intent("open", quantity="100", style="market", symbol=a),
+        core.intent("open", quantity="400", style="market", symbol=b),
+    )
+    core.bars({a: (100.0, 100.0, 50.0, 50.0), b: flat})
+
+    entry = next(fill for fill in core.of(Filled) if fill.symbol == b)
+    assert (entry.quantity, entry.fee) == ("400", "40")
