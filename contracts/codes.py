@@ -43,8 +43,8 @@ DENIALS: Final = {
     "bad_price": Code(
         "A limit, stop or target is not a positive price, would trigger at once, or stands on an order that cannot "
         "carry it.",
-        "Put a long's stop below and its target above the entry, a short's the other way round; only an open or add "
-        "carries them.",
+        "Put a long's stop below and its target above the entry (of a `protect`: the last close), a short's the other "
+        "way round; only an open, add or `protect` carries them.",
     ),
     "bad_quantity": Code(
         "The quantity or notional is not a positive decimal number, or its sizing is not known.",
@@ -79,6 +79,11 @@ DENIALS: Final = {
         "It is not known yet what became of an order on this leg.",
         "Wait: the venue is asked about the order (`order.unknown` names it).",
     ),
+    "leg_is_protected": Code(
+        "The leg has a stop or target of its own, by `protect`: an entry with another one is refused, and one that "
+        "fills now gets none.",
+        "Move the leg's own with `intent.protect`; it covers what is added.",
+    ),
     "missing_limit_price": Code("A limit or post-only order has no price.", "Give `limit_price`."),
     "missing_order_style": Code(
         "An open or add has no known order style, neither of its own nor from the policy.",
@@ -92,7 +97,8 @@ DENIALS: Final = {
     ),
     "negative": Code("A price or an amount is negative.", "Give a positive one; the side comes from leg and action."),
     "no_position": Code(
-        "An add, partial close or close of a leg that is flat, or a retried close that has nothing left to close.",
+        "An add, partial close, close or `protect` of a leg that is flat, or a retried close that has nothing left to "
+        "close.",
         "Look at `view.leg(symbol, side).is_open` first.",
     ),
     "no_price": Code("The symbol has had no bar yet.", "Decide on a symbol after its first bar."),
@@ -102,6 +108,9 @@ DENIALS: Final = {
     "not_flat": Code(
         "An open of a leg that is open already.", "Use `add` to enlarge it; one position per symbol and side."
     ),
+    "not_protected": Code(
+        "A `protect` without prices, of a leg that has neither a stop nor a target.", "None: nothing stands."
+    ),
     "one_way_conflict": Code(
         "The other leg is open or being opened, and the position mode is one_way.",
         "Close the other leg in the same decision, or use the hedge mode.",
@@ -109,6 +118,10 @@ DENIALS: Final = {
     "price_out_of_range": Code(
         "The price is outside the market's limits, or zero at its precision.",
         "Compare with `view.instrument(symbol)`: tick size, minimum and maximum.",
+    ),
+    "protection_not_supported": Code(
+        "The orders of this stage go to a venue, where the runner places no stop and no target.",
+        "Leave them out; on paper and in backtests they are simulated.",
     ),
     "rejected": Code(
         "The close that this one waits for was rejected by the venue.",
@@ -193,6 +206,7 @@ ENDINGS: Final = {
     "one_way_conflict": Code(
         "The other leg has been opened, and the position mode is one_way.", "Decide on one leg, or use the hedge mode."
     ),
+    "protect": Code("A `protect` of the leg has replaced this stop or target.", "None."),
     "quantity_changed": Code(
         "The venue filled the order at a smaller quantity of its own (what it could reduce, or no self-trade).",
         "Look at the position; the rest can be asked for again.",
@@ -213,6 +227,10 @@ ENDINGS: Final = {
     "timeout": Code(
         "The order's time to live ran out, and the venue is asked to cancel it.",
         "Give it more time, or permit `fallback=['timeout']`.",
+    ),
+    "unprotected": Code(
+        "A `protect` without prices: the leg stands without a stop and a target.",
+        "`intent.protect` with prices, or entries with their own.",
     ),
     "venue": Code("The venue cancelled the order and gave no reason.", "Look at the venue's own record of it."),
 }

@@ -217,7 +217,7 @@ class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     leg: str
     """``long`` or ``short``: the position meant, not the side of the order."""
     action: str
-    """``open``, ``add``, ``partial_close``, ``close``, ``cancel``, ``sync_state`` or ``hold``."""
+    """``open``, ``add``, ``partial_close``, ``close``, ``cancel``, ``sync_state``, ``hold`` or ``protect``."""
     quantity: str | None = None
     fraction: str | None = None
     sizing: str = "explicit"

@@ -20,6 +20,7 @@ __all__ = [
     "OPEN_STATES",
     "ORDER_STATES",
     "PARTS",
+    "PROTECTION",
     "SIDES",
     "SIZINGS",
     "STYLES",
@@ -35,7 +36,9 @@ ENTRIES: Final = ("open", "add")
 EXITS: Final = ("partial_close", "close")
 WITHOUT_ORDER: Final = ("cancel", "sync_state", "hold")
 """Actions that request no order."""
-ACTIONS: Final = (*ENTRIES, *EXITS, *WITHOUT_ORDER)
+PROTECTION: Final = ("protect",)
+"""Actions that set, move or remove the stop and the target of a leg."""
+ACTIONS: Final = (*ENTRIES, *EXITS, *WITHOUT_ORDER, *PROTECTION)
 
 STYLES: Final = ("market", "limit", "post_only", "ioc")
 """Order styles that an intent may ask for; ``ioc`` (immediate or cancel) takes what it can at once and never rests."""

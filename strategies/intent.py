@@ -1,4 +1,4 @@
-"""Intents of a strategy: ``intent.open(...)``, ``add``, ``partial_close``, ``close``, ``cancel``,
+"""Intents of a strategy: ``intent.open(...)``, ``add``, ``partial_close``, ``close``, ``protect``, ``cancel``,
 ``sync_state`` and ``hold``.
 
 Each makes a frozen ``Draft``; the host numbers it and it becomes the recorded intent. The runner
@@ -26,7 +26,7 @@ from live_runner.contracts.errors import StrategyError
 from live_runner.contracts.policy import ExecutionPolicy, check_policy, is_encodable
 from live_runner.strategies.numbers import Number, number_text
 
-__all__ = ["Draft", "Side", "Style", "add", "cancel", "close", "hold", "open", "partial_close", "sync_state"]
+__all__ = ["Draft", "Side", "Style", "add", "cancel", "close", "hold", "open", "partial_close", "protect", "sync_state"]
 
 type Side = Literal["long", "short"]
 type Style = Literal["market", "limit", "post_only", "ioc"]
@@ -236,6 +236,30 @@ def close(
         close_semantics="sync_if_absent" if sync_if_absent else "strict",
         reason=reason,
         policy=policy,
+    )
+
+
+def protect(
+    symbol: str,
+    leg: Side,
+    *,
+    stop_loss: Number | None = None,
+    take_profit: Number | None = None,
+    reason: str = "",
+) -> Draft:
+    """Have this stop and this target stand for the whole leg, from the next open on; None for none.
+
+    The first ``protect`` of a leg cancels the stops and targets of its entries. What stands covers what the leg holds,
+    whatever is added or closed, and ends when the leg is flat. Each further one replaces what it does not repeat;
+    without prices the leg is left without a stop and a target.
+    """
+    return Draft(
+        symbol=symbol,
+        leg=leg,
+        action="protect",
+        stop_loss=_text(stop_loss),
+        take_profit=_text(take_profit),
+        reason=reason,
     )
 
 

@@ -65,6 +65,8 @@ class WilfulParameters(Parameters, frozen=True, kw_only=True):
     selects: bool = False
     delegates: bool = False
     """Some entries leave their size to the runner."""
+    protects: bool = False
+    """Some intents set, move or remove the stop and target of a leg."""
 
 
 class WilfulState(LegState):
@@ -148,6 +150,8 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
         self._fail("on_order_update", update.at_ns)
 
     def _draft(self, bar: Bar, view: View, side: Any) -> Draft:
+        if self.parameters.protects and self._draw(4) == 0:
+            return self._protection(bar, side)
         kind = self._draw(10)
         quantity = self._quantity(bar)
         leg = view.leg(bar.symbol, side)
@@ -192,6 +196,17 @@ class Wilful(Strategy[WilfulParameters, WilfulState]):
             policy=policy,
         )
         return draft
+
+    def _protection(self, bar: Bar, side: Any) -> Draft:
+        sign = 1.0 if side == "long" else -1.0
+        which = self._draw(8)
+        return intent.protect(
+            bar.symbol,
+            side,
+            stop_loss=bar.close * (1 - sign * 0.001 * (self._draw(5) or -1)) if which in (1, 2, 3, 4) else None,
+            take_profit=bar.close * (1 + sign * 0.001 * (1 + self._draw(5))) if which in (3, 4, 5, 6) else None,
+            reason="cover",
+        )
 
     def _style(self) -> Any:
         return _STYLES[self._draw(len(_STYLES))]

@@ -4,7 +4,7 @@ from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.ledger cimport Position
 from live_runner.hotpath.engine.lists cimport drop_last
 from live_runner.hotpath.engine.money cimport count64, floor_of, is_exact, times
-from live_runner.hotpath.engine.orders cimport Order
+from live_runner.hotpath.engine.orders cimport Order, out_of_order, out_of_range
 from live_runner.hotpath.engine.words cimport *  # a new order style needs no line here
 
 cdef class Venue:
@@ -31,6 +31,8 @@ cdef class Book:
     # be filled at the next open, waits for a bar in time, or has to be noted as rested.
     cdef int64_t rise, fall
     cdef bint immediate, waiting, fresh
+    cdef bint is_inside         # a bar's way from its open to its extremes goes on
+    cdef int64_t entered_long, entered_short    # lots that entries have added on it
     cpdef int add(self, Order order) except -1
     cpdef int remove(self, Order order) except -1
     cpdef int tie(self, Order order, Order other) except -1
@@ -71,8 +73,6 @@ cdef class Book:
     cdef int rest(self) except -1
 
 cdef bint takes_at_once(int kind) noexcept
-cdef object out_of_range(Order order)
-cdef object out_of_order(Order order)
 cdef bint goes_up(Order order) noexcept
 cdef int group_of(Order order) noexcept
 @cython.locals(group=int, other_group=int)

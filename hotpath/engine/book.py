@@ -10,7 +10,8 @@ the account, which the venue looks for. docs/fills.md has the rule with worked b
 A limit fills at its price, or at the open where that is better. What rested is a maker; a plain limit that is
 marketable at its first open is a taker. A stop becomes a market order when the bar trades through its trigger, or at
 the open beyond it. The bracket of an entry is added with each of its fills. Nothing reduces past the position; a leg
-that goes flat cancels what only reduces it. Participation bounds what one order takes of one bar.
+that goes flat cancels what only reduces it. Participation bounds what one order takes of one bar. The target of a whole
+leg leaves what entries have added inside a bar to the next one.
 
 An ioc (immediate or cancel) order takes part in one open only. It fills there, as a taker and without slippage, where
 its limit allows that; what is left of it is cancelled.
@@ -20,12 +21,13 @@ Most bars reach no order. So the book keeps the lowest price of a rise and the h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import cython
 
-from live_runner.contracts.errors import LedgerOverflow, OurFault
+from live_runner.contracts.errors import LedgerOverflow
 from live_runner.hotpath.constants import UNITS_END
+from live_runner.hotpath.engine.orders import CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.orders import Order
 if not cython.compiled:
+    from live_runner.hotpath.engine.orders import out_of_order, out_of_range
     from live_runner.hotpath.engine.python_lists import drop_last
     from live_runner.hotpath.engine.python_money import count64, floor_of, is_exact, times
     from live_runner.hotpath.engine.words import (
@@ -48,8 +51,6 @@ if not cython.compiled:
     )
 
 __all__ = ["Book", "CallbackVenue", "Venue"]
-
-CHECK: Final = "Check prices, quantities and the market's grid"
 
 
 class Venue:
@@ -122,6 +123,9 @@ class Book:
         self.count = 0
         self.open = 0
         self.cap = -1
+        self.is_inside = False
+        self.entered_long = 0
+        self.entered_short = 0
         self.sweep()
 
     # -- orders ---------------------------------------------------------------------------------
@@ -229,6 +233,9 @@ class Book:
     def cross_inside(self, venue: Venue, position: Position, high: int, low: int, close: int, at_ns: int) -> None:
         """The way of the price inside the bar: the worse extreme, back, the other one, the close (docs/fills.md)."""
         self.walking = True
+        self.is_inside = True
+        self.entered_long = 0
+        self.entered_short = 0
         count = self.count
         up = position.short.quantity > position.long.quantity
         first = high if up else low
@@ -239,6 +246,7 @@ class Book:
             and self.walk(venue, position, count, not up, second, at_ns)
         ):
             venue.moves(position, second, close, at_ns)
+        self.is_inside = False
         self.sweep()
 
     def walk(self, venue: Venue, position: Position, count: int, up: bool, end: int, at_ns: int) -> bool:
@@ -341,6 +349,8 @@ class Book:
                 lots = 0
             elif held < lots:
                 lots = held
+            if order.whole and order.kind == TAKE_PROFIT and self.is_inside:
+                lots = min(lots, held - (self.entered_short if order.side else self.entered_long))
         elif self.one_way and (position.long.quantity if order.side else position.short.quantity):
             self.drop(venue, order, ONE_WAY_CONFLICT)
             lots = 0
@@ -356,6 +366,10 @@ class Book:
                     self.drop(venue, other, OCO)
                 if held == 0:
                     self.drop_exits(venue, order.side)
+            elif order.side:
+                self.entered_short += lots
+            else:
+                self.entered_long += lots
 
     def drop_exits(self, venue: Venue, side: int) -> None:
         """The leg is flat: nothing is left that its exits could close."""
@@ -434,20 +448,6 @@ class Book:
 def takes_at_once(kind: int) -> bool:
     """Whether orders of the kind take part in one open, or in the close that they were decided on, and never rest."""
     return kind in (MARKET, IOC)
-
-
-def out_of_range(order: Order) -> LedgerOverflow:
-    """The error of an order that the account could not book."""
-    return LedgerOverflow(
-        f"An order of {order.quantity} lots at {order.price} ticks is out of the book's range", remedy=CHECK
-    )
-
-
-def out_of_order(order: Order) -> OurFault:
-    """The error of an order that is none."""
-    return OurFault(
-        f"An order of {order.quantity - order.filled} lots at {order.price} ticks reached the book", remedy=CHECK
-    )
 
 
 def goes_up(order: Order) -> bool:

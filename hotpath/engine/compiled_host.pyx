@@ -43,6 +43,7 @@ from live_runner.hotpath.engine.words cimport (
     NOTICE_FILLED,
     NOTICE_REJECTED,
     OPEN,
+    PROTECT,
 )
 
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
@@ -214,7 +215,7 @@ cdef class CompiledHost(Decisions):
             if (
                 given.symbol != symbol
                 or not 0 <= given.leg <= 1
-                or not OPEN <= given.action <= CLOSE
+                or not (OPEN <= given.action <= CLOSE or given.action == PROTECT)
                 or not 0 <= given.reason < len(self.strategy.reasons)
             ):
                 raise StrategyError(
@@ -256,6 +257,8 @@ cdef class CompiledHost(Decisions):
             asked.unknown_style = KINDS[given.style] if 0 <= given.style < len(KINDS) else str(given.style)
         asked.float_quantity = given.quantity
         asked.float_price = given.limit_price
+        asked.stop_loss = fixed.float_text(given.stop_loss) if given.stop_loss else None
+        asked.take_profit = fixed.float_text(given.take_profit) if given.take_profit else None
         asked.has_time_to_live = given.time_to_live_ns >= 0
         asked.time_to_live_ns = given.time_to_live_ns
         asked.reason = self.strategy.reasons[given.reason]
@@ -286,9 +289,11 @@ cdef class CompiledHost(Decisions):
             symbol=self.strategy.symbols[asked.symbol],
             leg=SIDES[asked.side],
             action=ACTIONS[asked.action],
-            quantity=None if asked.action == CLOSE else fixed.float_text(asked.float_quantity),
+            quantity=None if asked.action >= CLOSE else fixed.float_text(asked.float_quantity),
             style=KINDS[asked.style] if asked.style >= 0 else asked.unknown_style,
             limit_price=fixed.float_text(asked.float_price) if has_price else None,
+            take_profit=asked.take_profit,
+            stop_loss=asked.stop_loss,
             time_to_live_ns=asked.time_to_live_ns if asked.has_time_to_live else None,
             reason=asked.reason,
             bar_open_ns=self.columns.bars[asked.symbol].open_ns,
@@ -331,7 +336,7 @@ cdef class CompiledHost(Decisions):
         fill.quantity = to_float(market.lot_grid, notice.lots)
         fill.price = to_float(market.grid, notice.ticks)
         fill.filled = to_float(market.lot_grid, notice.filled)
-        fill.remaining = to_float(market.lot_grid, order.quantity - notice.filled)
+        fill.remaining = to_float(market.lot_grid, notice.remaining)
         fill.leg_quantity = to_float(market.lot_grid, notice.leg_lots)
         fill.is_done = notice.state == FILLED
         fill.at_ns = notice.at_ns

@@ -9,7 +9,6 @@ from live_runner.hotpath.engine.words cimport (
     ADD,
     CANCEL,
     HOLD,
-    INTENT_ACTED,
     INTENT_OPEN,
     INTENT_WITHOUT_ORDER,
     LEG_PUT_BACK,
@@ -18,6 +17,7 @@ from live_runner.hotpath.engine.words cimport (
     NOTICE_BLOCKED,
     NOTICE_FILLED,
     OPEN,
+    PROTECT,
     SYNC_STATE,
 )
 

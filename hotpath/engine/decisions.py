@@ -29,7 +29,6 @@ if not cython.compiled:
         ADD,
         CANCEL,
         HOLD,
-        INTENT_ACTED,
         INTENT_OPEN,
         INTENT_WITHOUT_ORDER,
         LEG_PUT_BACK,
@@ -38,6 +37,7 @@ if not cython.compiled:
         NOTICE_BLOCKED,
         NOTICE_FILLED,
         OPEN,
+        PROTECT,
         SYNC_STATE,
     )
 
@@ -148,7 +148,7 @@ class Decisions(Host):
             if group is None or group.close_ns != self.close_ns:
                 group = new_group(self.close_ns, number, history.version, before)
                 self.add_group(history, group)
-            group.add(number, INTENT_WITHOUT_ORDER if action in (CANCEL, SYNC_STATE) else INTENT_OPEN)
+            group.add(number, INTENT_WITHOUT_ORDER if action in (CANCEL, SYNC_STATE, PROTECT) else INTENT_OPEN)
 
     def add_group(self, history: LegHistory, group: Group) -> None:
         """Keep a group; those of another version cannot be put back any more."""
@@ -256,7 +256,7 @@ class Decisions(Host):
         group = None
         if notice.order is None or notice.order.part < LONG_PART:
             group = self.group_of(history, notice.close_ns, notice.number)
-        if group is not None and group.outcome_of(notice.number) != INTENT_ACTED:
+        if group is not None and group.waits_for(notice.number, notice.kind):
             group.put(notice.number, outcome(notice.kind, notice.filled > 0, notice.retrying))
             notice.group = group
             if group.first_notice < 0:

@@ -29,6 +29,8 @@ cdef class Group:
     cpdef int add(self, int number, int outcome) except -1
     cdef int outcome_of(self, int number) except -1
     cdef int put(self, int number, int outcome) except -1
+    @cython.locals(what=int)
+    cdef bint waits_for(self, int number, int kind) except -1
     cpdef bint holds(self, int64_t close_ns, int number) except -1
     @cython.locals(at=Py_ssize_t, what=int, is_open=bint)
     cpdef int verdict(self) except -1

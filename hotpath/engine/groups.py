@@ -18,8 +18,9 @@ the intent that it belongs to, the second what the intents of one leg and call m
     any open         no                       wait
     all void         no                       put back
 
-Whether a further try follows is a fact of the event (``retrying``); nothing is predicted here. A cancel or a
-``sync_state`` that is not denied by the next close has acted; a ``hold`` asks for nothing and counts for nothing.
+Whether a further try follows is a fact of the event (``retrying``); nothing is predicted here. A cancel, a
+``sync_state`` or a ``protect`` that is not denied by the next close has acted, whatever becomes of its orders; a
+``hold`` asks for nothing and counts for nothing.
 """
 
 from __future__ import annotations
@@ -96,6 +97,13 @@ class Group:
         """Whether the intent is one of the group's."""
         return self.close_ns == close_ns and self.outcome_of(number) != INTENT_ABSENT
 
+    def waits_for(self, number: int, kind: int) -> bool:
+        """Whether the outcome of an intent depends on this event."""
+        what = self.outcome_of(number)
+        if what == INTENT_WITHOUT_ORDER:
+            return kind in (NOTICE_DENIED, NOTICE_BLOCKED)
+        return what != INTENT_ACTED
+
     def verdict(self) -> int:
         """The verdict of the intents together on the leg's state: the second table."""
         if self.filled_since:
@@ -114,7 +122,7 @@ class Group:
         return LEG_WAITS if is_open else LEG_PUT_BACK
 
     def end_without_order(self) -> None:
-        """A cancel or sync_state that nobody denied was carried out."""
+        """A cancel, sync_state or protect that nobody denied was carried out."""
         if self.first_outcome == INTENT_WITHOUT_ORDER:
             self.first_outcome = INTENT_ACTED
         if self.others is not None:

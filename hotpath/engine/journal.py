@@ -739,8 +739,8 @@ def entry_name(lot: HeldLot) -> str:
 
 
 def parent_name(order: Order) -> str:
-    """The entry that a stop or target protects, "" for every other order."""
-    if order.part == STOP_PART or order.part == TARGET_PART:
+    """The entry that a stop or target protects, "" for every other order and for those of a whole leg."""
+    if (order.part == STOP_PART or order.part == TARGET_PART) and not order.whole:
         return f"{intent_name(order)}/{order.named_attempt}"
     return ""
 

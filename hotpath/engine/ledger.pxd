@@ -23,7 +23,7 @@ cdef class Leg:
     cdef readonly int128 cost, realised
     cdef bint changed
     cdef readonly Backoff backoff
-    cdef readonly int unresolved
+    cdef readonly int unresolved, covered
 
 cdef class Position:
     cdef readonly int128 multiplier, divisor, value, notional
@@ -48,7 +48,7 @@ cdef class Ledger:
     cpdef int increase(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t reference, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee, int64_t at_ns, object order) except -1
     @cython.locals(lot=Lot, realised=int128, share=int128, gain=int128, left=int64_t, taken=int64_t)
     cpdef int reduce(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t reference, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee) except -1
-    @cython.locals(product=int128, notional=int128, slippage=int128)
+    @cython.locals(product=int128, notional=int128, slippage=int128, is_flat=bint)
     cdef int book(self, Position position, Leg leg, int64_t lots, int64_t ticks, int64_t adverse, int64_t rate, int128 scale, bint maker, bint fee_given, int128 fee, int128 realised) except -1
     @cython.locals(missing=int128)
     cdef int end_at_zero(self, bint maker) except -1
@@ -88,4 +88,3 @@ cdef list lot_rows(Leg leg)
 cdef str realised_text(Leg leg)
 @cython.locals(cost=int128)
 cdef restore_leg(Leg leg, list rows, object realised, bint by_money)
-cdef bint is_flat(Position position) noexcept

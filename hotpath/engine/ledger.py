@@ -62,7 +62,7 @@ class Lot:
 class Leg:
     """One side of one instrument: its lots, oldest first, and their sums.
 
-    ``changed``, ``backoff`` and ``unresolved`` (orders whose fate is unknown) belong to the order manager.
+    ``changed``, ``backoff``, ``unresolved`` and ``covered`` (orders of unknown fate, for all of it) are the manager's.
     """
 
     def __init__(self, sign: int) -> None:
@@ -74,6 +74,7 @@ class Leg:
         self.changed = False
         self.backoff: Backoff | None = None
         self.unresolved = 0
+        self.covered = 0
 
 
 class Position:
@@ -258,7 +259,8 @@ class Ledger:
         self.turnover = amount(self.turnover + notional)
         self.cash = amount(plus(plus(self.cash, realised), -fee))
         self.revalue(position, position.mark)
-        if self.ends_at_zero and self.cash < 0 and self.exposure == 0 and is_flat(position):
+        is_flat = position.long.quantity == 0 and position.short.quantity == 0  # exposure is 0 without a mark, too
+        if self.ends_at_zero and self.cash < 0 and self.exposure == 0 and is_flat:
             self.end_at_zero(maker)
 
     def end_at_zero(self, maker: bool) -> None:
@@ -432,11 +434,6 @@ class Ledger:
     def legs(self) -> list[Leg]:
         """The legs of all instruments, long before short."""
         return [leg for position in self.positions for leg in (position.long, position.short)]
-
-
-def is_flat(position: Position) -> bool:
-    """Whether nothing is held; before the first mark a position has no exposure whatever it holds."""
-    return position.long.quantity == 0 and position.short.quantity == 0
 
 
 def new_lot(quantity: int, ticks: int, cost: int, opened_ns: int, order: Any) -> Lot:

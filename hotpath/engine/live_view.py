@@ -268,7 +268,7 @@ class LiveFill:
     @property
     def remaining(self) -> float:
         """Of the order."""
-        return to_float(self.market.lot_grid, self.order.quantity - self.notice.filled)
+        return to_float(self.market.lot_grid, self.notice.remaining)
 
     @property
     def is_done(self) -> bool:

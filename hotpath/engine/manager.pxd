@@ -10,6 +10,7 @@ from live_runner.hotpath.engine.orders cimport (
 )
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.trading_state cimport trading_reason
+from live_runner.hotpath.engine.whole_legs cimport cover, follow
 from live_runner.hotpath.engine.words cimport (
     CANCELLED, EXPIRED, FALLBACK_REJECT, FALLBACK_TIMEOUT, FILLED, MARKET, NOTICE_ACCEPTED, NOTICE_CANCEL_REQUESTED,
     NOTICE_CANCELLED, NOTICE_DENIED, NOTICE_EXPIRED, NOTICE_FILLED, NOTICE_REJECTED, NOTICE_REQUESTED,

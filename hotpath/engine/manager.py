@@ -36,6 +36,7 @@ if not cython.compiled:
     )
     from live_runner.hotpath.engine.state import State
     from live_runner.hotpath.engine.trading_state import trading_reason
+    from live_runner.hotpath.engine.whole_legs import cover, follow
     from live_runner.hotpath.engine.words import (
         CANCELLED,
         FALLBACK_REJECT,
@@ -123,6 +124,7 @@ class Manager:
         state.orders.append(order)
         market = state.markets[order.symbol]
         market.open_orders.append(order)
+        cover(market, order, 1)
         if order.expires_ns >= 0 and (self.next_expiry < 0 or order.expires_ns < self.next_expiry):
             self.next_expiry = order.expires_ns
         state.seq += 1
@@ -253,6 +255,7 @@ class Manager:
                 state.backoffs -= 1
         order.filled += lots
         order.fills += 1
+        follow(market, order.side)
         apply_report(order, REPORT_FILLED if order.filled == order.quantity else REPORT_PARTLY_FILLED)
         if not was_open and order.filled == order.quantity:
             order.state = FILLED  # it had not ended otherwise, as was thought
@@ -312,6 +315,7 @@ class Manager:
         market = self.state.markets[order.symbol]
         take_out(self.state.orders, order)
         take_out(market.open_orders, order)
+        cover(market, order, -1)
 
     # -- what follows by permission -------------------------------------------------------------
 
@@ -483,6 +487,7 @@ class Manager:
             state.orders.append(order)
             market = state.markets[order.symbol]
             market.open_orders.append(order)
+            cover(market, order, 1)
         self.retries = [
             Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]
         ]

@@ -6,7 +6,7 @@ from live_runner.hotpath.engine.orders cimport Order
 @cython.final
 cdef class Notice:
     cdef readonly int kind, symbol, side, action, number, state
-    cdef readonly int64_t close_ns, lots, ticks, reference, filled, leg_lots, fill_number, at_ns
+    cdef readonly int64_t close_ns, lots, ticks, reference, filled, remaining, leg_lots, fill_number, at_ns
     cdef int128 notional, fee, realised, slippage
     cdef readonly bint maker, retrying
     cdef readonly Order order

@@ -28,6 +28,7 @@ class Notice:
     ticks: int
     reference: int
     filled: int
+    remaining: int
     leg_lots: int
     fill_number: int
     at_ns: int
@@ -78,6 +79,7 @@ def begin_notice(
     notice.ticks = 0
     notice.reference = 0
     notice.filled = 0
+    notice.remaining = 0
     notice.leg_lots = 0
     notice.fill_number = 0
     notice.notional = 0

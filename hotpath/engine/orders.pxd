@@ -30,6 +30,7 @@ cdef class Order:
     cdef readonly bint timed_out            # it is being taken off because its time has run out
     cdef readonly str venue_order_id
     cdef readonly int64_t venue_number      # at the paper venue
+    cdef readonly bint whole                # the stop or target of the whole leg: its quantity follows the leg's
     # The paper book.
     cdef readonly bint gone, waits, rested, triggered, at_next_open
     cdef readonly int64_t used
@@ -58,3 +59,5 @@ cdef restore_rest(Order order, list row)
 cdef bint apply_report(Order order, int report) except -1
 @cython.locals(at=Py_ssize_t)
 cdef int take_out(list orders, Order order) except -1
+cdef object out_of_range(Order order)
+cdef object out_of_order(Order order)

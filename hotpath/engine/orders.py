@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import cython
 
+from live_runner.contracts.errors import LedgerOverflow, OurFault
 from live_runner.contracts.ids import client_order_id
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.vocabulary import CLOSED_STATES, FALLBACKS, KINDS, OPEN_STATES, ORDER_STATES, PARTS, STYLES
@@ -139,6 +140,7 @@ TRANSITIONS: Final[dict[str, dict[str, str]]] = {
     "rejected": dict.fromkeys(REPORTS, KEPT),
 }
 
+CHECK: Final = "Check prices, quantities and the market's grid"
 WAIT_NS_MAX: Final = 2**62 - 1
 """The longest wait that is counted, 146 years: a longer one ends there."""
 
@@ -200,7 +202,8 @@ class Order:
 
     Quantities are lots, prices ticks (0: none), times nanoseconds (-1: none). ``close_ns`` and ``number`` name the
     intent: the decision's close and its number there. ``stop`` and ``target`` are the triggers of the bracket that is
-    created with its fills. ``reference`` is the close that the decision saw.
+    created with its fills. ``reference`` is the close that the decision saw. ``whole``: the stop or target of the whole
+    leg, whose quantity follows the leg's.
     """
 
     session: str
@@ -247,6 +250,7 @@ class Order:
     client_text: str | None
     pending: Any
     view: Any
+    whole: bool
 
     @property
     def is_entry(self) -> bool:
@@ -330,6 +334,7 @@ def new_order(
     order.client_text = None
     order.pending = None
     order.view = None
+    order.whole = False
     return order
 
 
@@ -415,7 +420,7 @@ _ROW: Final = (
 _REST: Final = (
     "named_attempt", "part", "part_number", "state", "filled", "fills", "stop", "target", "expires_ns", "fallback",
     "asked", "cancel_reason", "venue_order_id", "venue_number", "gone", "waits", "rested", "triggered",
-    "at_next_open", "request_seq", "request_ns", "timed_out",
+    "at_next_open", "request_seq", "request_ns", "timed_out", "whole",
 )  # fmt: skip
 
 
@@ -449,7 +454,7 @@ def restore_rest(order: Order, row: list[Any]) -> None:
         order.named_attempt, order.part, order.part_number, order.state, order.filled, order.fills, order.stop,
         order.target, order.expires_ns, order.fallback, order.asked, order.cancel_reason, order.venue_order_id,
         order.venue_number, order.gone, order.waits, order.rested, order.triggered, order.at_next_open,
-        order.request_seq, order.request_ns, order.timed_out,
+        order.request_seq, order.request_ns, order.timed_out, order.whole,
     ) = row  # fmt: skip
 
 
@@ -459,3 +464,17 @@ def take_out(orders: list[Order], order: Order) -> None:
     while orders[at] is not order:
         at -= 1
     del orders[at]
+
+
+def out_of_range(order: Order) -> LedgerOverflow:
+    """The error of an order that the account could not book."""
+    return LedgerOverflow(
+        f"An order of {order.quantity} lots at {order.price} ticks is out of the book's range", remedy=CHECK
+    )
+
+
+def out_of_order(order: Order) -> OurFault:
+    """The error of an order that is none."""
+    return OurFault(
+        f"An order of {order.quantity - order.filled} lots at {order.price} ticks reached the book", remedy=CHECK
+    )

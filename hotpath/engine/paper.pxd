@@ -7,13 +7,13 @@ from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.margin cimport Margin
 from live_runner.hotpath.engine.money cimport money_text, ticks_at, units_text
-from live_runner.hotpath.engine.orders cimport Order, flatten_order, new_order
+from live_runner.hotpath.engine.orders cimport Order, flatten_order, intent_name, new_order
 from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State
 from live_runner.hotpath.engine.words cimport (
     CLOSE, LIQUIDATION, LONG_PART, MARKET, POST_ONLY, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART,
 )
 
-cdef tuple END_REASONS, SIDES
+cdef tuple ACTIONS, END_REASONS, SIDES
 
 cdef class Paper(Gateway):
     cdef State state
@@ -36,6 +36,7 @@ cdef class Paper(Gateway):
     cdef int take_off(self, Order order) except -1
     cdef int mark_busy(self, Market market) except -1
     cdef int number(self, Order order) except -1
+    @cython.locals(market=Market, leg=Leg)
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int cancelled(self, Order order, int why) except -1
     @cython.locals(market=Market)
@@ -43,6 +44,8 @@ cdef class Paper(Gateway):
     cdef bint is_in_danger(self, Market market, int64_t opened, int64_t high, int64_t low) noexcept
     @cython.locals(market=Market, stop=Order, target=Order)
     cdef int create_bracket(self, Order entry, int64_t lots) except -1
+    @cython.locals(market=Market, leg=str, message=str)
+    cdef int refuse_bracket(self, Order entry) except -1
     @cython.locals(order=Order)
     cdef Order child(self, Order entry, int kind, int part, int64_t lots, int64_t ticks)
     @cython.locals(market=Market, order=Order)

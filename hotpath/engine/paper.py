@@ -19,7 +19,7 @@ from typing import Any
 import cython
 
 from live_runner.contracts.errors import OurFault
-from live_runner.contracts.vocabulary import END_REASONS, SIDES
+from live_runner.contracts.vocabulary import ACTIONS, END_REASONS, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.manager import Gateway
 from live_runner.hotpath.engine.margin import Margin
@@ -29,7 +29,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.book import takes_at_once
     from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.manager import Manager
-    from live_runner.hotpath.engine.orders import Order, flatten_order, new_order
+    from live_runner.hotpath.engine.orders import Order, flatten_order, intent_name, new_order
     from live_runner.hotpath.engine.python_money import money_text, ticks_at, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.words import (
@@ -157,10 +157,15 @@ class Paper(Gateway):
     # -- what the book calls --------------------------------------------------------------------
 
     def fill(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:
-        """One fill, and the bracket of an entry's."""
+        """One fill, and the bracket of an entry's, unless a stop or target of the whole leg covers it."""
         self.manager.fill(order, lots, ticks, reference, maker, at_ns, None, False, 0)
         if order.stop or order.target:
-            self.create_bracket(order, lots)
+            market = self.state.markets[order.symbol]
+            leg = market.leg(order.side)
+            if leg.covered:
+                self.refuse_bracket(order)
+            else:
+                self.create_bracket(order, lots)
 
     def cancelled(self, order: Order, why: int) -> None:
         """The book has dropped the order."""
@@ -179,6 +184,28 @@ class Paper(Gateway):
             market.book.add(target)
         if stop is not None and target is not None:
             market.book.tie(stop, target)
+
+    def refuse_bracket(self, entry: Order) -> None:
+        """An entry of a leg that has a stop or target of its own is filled: it gets none besides."""
+        entry.stop = 0
+        entry.target = 0
+        market = self.state.markets[entry.symbol]
+        leg = SIDES[entry.side]
+        message = f"The {leg} leg of {market.symbol} has a stop or target of its own, which covers this fill"
+        self.manager.deny(
+            entry.close_ns,
+            entry.number,
+            entry.symbol,
+            entry.side,
+            intent_name(entry),
+            market.symbol,
+            leg,
+            entry.action,
+            ACTIONS[entry.action],
+            "leg_is_protected",
+            message,
+            entry,
+        )
 
     def child(self, entry: Order, kind: int, part: int, lots: int, ticks: int) -> Order:
         """A stop or target of an entry."""

@@ -42,8 +42,11 @@ cdef bint is_positive(str text) except -1
 cdef class PreTrade:
     cdef State state
     cdef readonly str reason, message
+    cdef readonly int64_t stop, target
     @cython.locals(state=State, market=Market, policy=Policy, leg=Leg, entry=bint, held=int64_t, closing=bint, style=int, price=int64_t, stop=int64_t, target=int64_t, reference=int64_t, lots=int64_t, expires_ns=int64_t, order=Order)
     cdef Order order_of(self, Asked asked)
+    @cython.locals(market=Market, leg=Leg)
+    cdef bint check_protection(self, Asked asked) except -1
     cdef Order deny(self, str reason, str message)
     @cython.locals(given=str)
     cdef bint check_size(self, Asked asked, bint entry) except -1

@@ -170,12 +170,17 @@ def place_of(words: tuple[str, ...], word: str) -> int:
 
 
 class PreTrade:
-    """The checks over one session. ``reason`` and ``message``: why the last intent was denied, "" when it was not."""
+    """The checks over one session. ``reason`` and ``message``: why the last intent was denied, "" when it was not.
+
+    ``stop`` and ``target`` are those of the last ``protect``, in ticks, 0 for none.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.reason = ""
         self.message = ""
+        self.stop = 0
+        self.target = 0
 
     def order_of(self, asked: Asked) -> Order | None:
         """The order of an open, add, partial close or close; None when it is denied."""
@@ -209,11 +214,19 @@ class PreTrade:
             target = self.trigger(asked, asked.take_profit, "take_profit", market)
             if target <= 0:
                 return None
+        if (stop or target) and not state.simulated:
+            return self.deny("protection_not_supported", "A stop or target of an order is not placed at a venue")
         reference = market.close_ticks()
         if not self.check_side(asked, price if price else reference, stop, target):
             return None
         if not self.check_position(asked, market, held, closing):
             return None
+        if leg.covered and not closing and (stop or target):
+            return self.deny(
+                "leg_is_protected",
+                f"The {SIDES[asked.side]} leg of {market.symbol} has a stop or target of its own, which covers what is "
+                "added to it",
+            )
         if entry:
             lots = self.entry_lots(asked, market, policy, price if price else reference)
         else:
@@ -258,6 +271,31 @@ class PreTrade:
             order.asked = asked.quantity
         order.waits = state.is_late(market)
         return order
+
+    def check_protection(self, asked: Asked) -> bool:
+        """Whether a leg can have the stop and target of a ``protect``; ``stop`` and ``target`` are their ticks then."""
+        self.reason = ""
+        self.stop = 0
+        self.target = 0
+        market = self.state.markets[asked.symbol]
+        if self.state.columns.bars[asked.symbol].number == 0:
+            self.deny("no_price", f"{market.symbol} has had no bar yet")
+            return False
+        if asked.stop_loss is not None:
+            self.stop = self.price_ticks(asked.stop_loss, "stop_loss", market)
+            if self.stop <= 0:
+                return False
+        if asked.take_profit is not None:
+            self.target = self.price_ticks(asked.take_profit, "take_profit", market)
+            if self.target <= 0:
+                return False
+        if not self.state.simulated:
+            self.deny("protection_not_supported", "A stop or target of a leg is not placed at a venue")
+            return False
+        leg = market.leg(asked.side)
+        return self.check_side(asked, market.close_ticks(), self.stop, self.target) and self.check_position(
+            asked, market, leg.quantity, False
+        )
 
     def deny(self, reason: str, message: str) -> Order | None:
         """Nothing comes of the intent, for a reason."""

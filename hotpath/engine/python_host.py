@@ -235,7 +235,7 @@ class PythonHost(PythonDecisions):
             action=ACTIONS[notice.action],
             status=UPDATE_STATUSES[notice.kind],
             filled=to_float(market.lot_grid, notice.filled) if ended else 0.0,
-            remaining=to_float(market.lot_grid, order.quantity - notice.filled) if ended else 0.0,
+            remaining=to_float(market.lot_grid, notice.remaining) if ended else 0.0,
             reason=order.reason if notice.kind == NOTICE_REQUESTED else notice.reason,
             restored=bool(restored),
             intent_id=intent_name(order),

@@ -13,12 +13,13 @@ from live_runner.hotpath.engine.money cimport money_text, of_whole, whole
 from live_runner.hotpath.engine.orders cimport Order, Policy, order_name
 from live_runner.hotpath.engine.paper cimport Paper
 from live_runner.hotpath.engine.pretrade cimport Asked, PreTrade
+from live_runner.hotpath.engine.protection cimport Protection
 from live_runner.hotpath.engine.reports cimport Reports
 from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State, new_funding
 from live_runner.hotpath.engine.trading_state cimport move_trading, trading_reason
 from live_runner.hotpath.engine.venue cimport RemoteVenue
 from live_runner.hotpath.engine.venue_facts cimport VenueFacts
-from live_runner.hotpath.engine.words cimport CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
+from live_runner.hotpath.engine.words cimport CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, PROTECT, SYNC_STATE
 
 @cython.final
 cdef class Session:
@@ -30,6 +31,7 @@ cdef class Session:
     cdef readonly Reports reports
     cdef readonly VenueFacts facts
     cdef readonly PreTrade pretrade
+    cdef readonly Protection protection
     cdef readonly Journal journal
     cdef public str set_cause           # id of the bar set being played, for messages
     cdef list due

@@ -23,6 +23,7 @@ from live_runner.hotpath.engine.journal import Journal
 from live_runner.hotpath.engine.manager import Manager
 from live_runner.hotpath.engine.paper import Paper
 from live_runner.hotpath.engine.pretrade import PreTrade
+from live_runner.hotpath.engine.protection import Protection
 from live_runner.hotpath.engine.reports import Reports
 from live_runner.hotpath.engine.state import State
 from live_runner.hotpath.engine.venue import RemoteVenue
@@ -37,7 +38,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.python_money import money_text
     from live_runner.hotpath.engine.state import Market, new_funding
     from live_runner.hotpath.engine.trading_state import move_trading
-    from live_runner.hotpath.engine.words import CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, SYNC_STATE
+    from live_runner.hotpath.engine.words import CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, PROTECT, SYNC_STATE
 
 __all__ = ["PAUSE_SETS", "Session"]
 
@@ -64,6 +65,7 @@ class Session:
         self.reports = Reports(self.state, self.manager, self.venue)
         self.facts = VenueFacts(self.state, self.venue)
         self.pretrade = PreTrade(self.state)
+        self.protection = Protection(self.state, self.manager, self.paper)
         self.journal: Any = None
         if journals:
             self.journal = Journal(self.state, hashing)
@@ -306,6 +308,9 @@ class Session:
             self.deny(asked, "unknown_leg", f"'{asked.message.leg}' is not a valid leg: long or short")
         elif asked.action == CANCEL:
             self.cancel(asked)
+        elif asked.action == PROTECT:
+            if not self.protection.carry_out(asked, self.pretrade):
+                self.deny(asked, self.pretrade.reason, self.pretrade.message)
         elif asked.action != HOLD and asked.action != SYNC_STATE:
             order = self.pretrade.order_of(asked)
             if order is None:
@@ -450,11 +455,7 @@ class Session:
     def leg_row(self, market: Market, side: int) -> list[Any]:
         """Plain data of one leg, its lots apart."""
         leg = market.leg(side)
-        return [
-            bool(leg.changed),
-            leg.unresolved,
-            leg.backoff.row() if leg.backoff is not None else None,
-        ]
+        return [bool(leg.changed), leg.unresolved, leg.backoff.row() if leg.backoff is not None else None]
 
     def restore(self, row: dict[str, Any]) -> None:
         """Take over a state that ``row`` gave, on a fresh session."""

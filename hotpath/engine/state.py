@@ -483,6 +483,7 @@ class State:
         self.spare = None
         begin_notice(notice, kind, order, order.symbol, order.side, order.action, order.close_ns, order.number, at_ns)
         notice.filled = order.filled
+        notice.remaining = order.quantity - order.filled
         notice.state = order.state
         self.notices.append(notice)
         self.has_notices = True

@@ -74,6 +74,8 @@ ctypedef struct asked_t:
     int reason
     double quantity  # of a close there is none
     double limit_price
+    double stop_loss  # of a protect; 0.0 for none
+    double take_profit
     int64_t time_to_live_ns  # -1 when none was given
     bint blocked
 
@@ -172,6 +174,8 @@ cdef class Desk:
     cdef void add(self, int symbol, int leg, double quantity, int reason) noexcept nogil
     cdef void partial_close(self, int symbol, int leg, double quantity, int reason) noexcept nogil
     cdef void close(self, int symbol, int leg, int reason) noexcept nogil
+    # The stop and the target of the whole leg, 0.0 for none.
+    cdef void protect(self, int symbol, int leg, double stop_loss, double take_profit, int reason) noexcept nogil
 
     cdef inline void begin(self, int64_t now_ns) noexcept nogil:
         # The next close: nothing asked yet.

@@ -166,6 +166,14 @@ cdef class Desk:
     cdef void close(self, int symbol, int leg, int reason) noexcept nogil:
         self.ask(symbol, leg, CLOSE, UNNAMED, 0.0, reason)
 
+    cdef void protect(self, int symbol, int leg, double stop_loss, double take_profit, int reason) noexcept nogil:
+        cdef asked_t *asked = self.ask(symbol, leg, PROTECT, UNNAMED, 0.0, reason)
+        if not isfinite(stop_loss) or not isfinite(take_profit):
+            self.status = GIVE_UP
+        elif asked != NULL:
+            asked.stop_loss = stop_loss
+            asked.take_profit = take_profit
+
 
 cdef class CompiledStrategy:
     """Base of every compiled strategy: ``__init__`` takes what a Python strategy takes.

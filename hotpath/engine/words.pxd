@@ -11,6 +11,7 @@ cdef enum:
     CANCEL = 4
     SYNC_STATE = 5
     HOLD = 6
+    PROTECT = 7
 cdef enum:
     MARKET = 0
     LIMIT = 1

@@ -17,6 +17,7 @@ CLOSE: Final = 3
 CANCEL: Final = 4
 SYNC_STATE: Final = 5
 HOLD: Final = 6
+PROTECT: Final = 7
 
 MARKET: Final = 0
 LIMIT: Final = 1

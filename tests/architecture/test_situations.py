@@ -9,7 +9,7 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 PAGE = TESTS / "README.md"
 IDS = {
-    *(f"I{number:02}" for number in range(1, 14)),
+    *(f"I{number:02}" for number in range(1, 15)),
     *(f"L{number:02}" for number in range(1, 5)),
     *(f"S{number:02}" for number in (1, 2, 3, 6)),
     *(f"D{number:02}" for number in range(1, 7)),

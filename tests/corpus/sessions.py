@@ -12,6 +12,7 @@ extremes-00     ticks, lots, contracts, prices, volumes and rates far from any m
 shipped-00      the strategies that come with the house
 late-00         bars that came late, under each setting of market.late_bars
 commands-00     stop, kill, flatten, resume and abort
+protect-00      stops and targets of whole legs
 live-00         the execution core alone in a live stage, with reports and timers of a venue (live.py)
 fuzz-0          any of these but live, for ``python -m tests.corpus fuzz``
 """
@@ -272,6 +273,19 @@ def _ioc(draw: Draw, number: int) -> _Plan:
     )
 
 
+def _protect(draw: Draw, number: int) -> _Plan:
+    mode, market, participation = list(product(_MODES, _MARKET_FILLS, (None, "0.001", "0.05")))[number]
+    return _Plan(
+        account={"position_mode": mode},
+        fills={"market": market, "participation": participation},
+        shapes={"moves_bp": draw.one_of((12, 25))},
+        wilful={"protects": True, "ask_percent": draw.one_of((30, 50)), "max_failures": 0},
+        late_percent=draw.one_of((0, 0, 15)),
+        market={"late_bars": "trade"},
+        bars=draw.one_of((60, 90, 120)),
+    )
+
+
 def _live(draw: Draw, number: int) -> _Plan:
     return _Plan(live=True, bars=draw.one_of((60, 90, 120)), symbols=draw.within(1, 3), funding_percent=0)
 
@@ -295,6 +309,7 @@ GROUPS: Final[dict[str, tuple[int, Callable[[Draw, int], _Plan]]]] = {
     "late": (24, _late),
     "commands": (20, _commands),
     "ioc": (8, _ioc),
+    "protect": (12, _protect),
     "live": (40, _live),
 }
 """Group to number of sessions and what it decides."""

@@ -1,6 +1,6 @@
 """A corpus of other bytes is the corpus of another engine: its number is raised in the same commit.
 
-``engines.json`` holds, by engine number, a digest of what its 408 sessions led to. Which players can play a session
+``engines.json`` holds, by engine number, a digest of what its 420 sessions led to. Which players can play a session
 does not belong to it. What to do when a rule changes: docs/versions.md.
 """
 

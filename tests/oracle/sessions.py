@@ -12,7 +12,8 @@ from typing import Any
 
 from corpus.draws import Draw
 from fix_execution import MINUTE_NS, Driver
-from oracle.simulator import Ask, Contract, Fill, Funding, Market, Rules, Simulator
+from oracle.market import Ask, Contract, Fill, Funding, Market, Rules
+from oracle.simulator import Simulator
 
 from live_runner.contracts.messages import Cancelled, Denied, Filled, FundingRate, Intent, Liquidated, Rejected, Settled
 
@@ -114,6 +115,7 @@ class Session:
             {symbol: Contract(*map(Fraction, sizes)) for symbol, sizes in self.sizes.items()},
         )
         self.closing: set[str] = set()
+        self.protections: set[str] = set()
         self.compared: Counter[str] = Counter(sessions=1)
         self.seen = 0
 
@@ -146,16 +148,16 @@ class Session:
         """On either side of the close."""
         return None if kind == "market" else self.near(market, market.close, self.draw.one_of((-1, 1)))
 
-    def entry(self, market: Market, leg: str, number: int, *, adds: bool) -> Drawn:
-        """An open or an add."""
+    def entry(self, market: Market, leg: str, number: int, *, adds: bool, bare: bool) -> Drawn:
+        """An open or an add; ``bare``: without a stop and a target of its own."""
         draw, sign = self.draw, 1 if leg == "long" else -1
         kind = draw.one_of(("market", "limit", "limit", "ioc", "post_only"))
         price = self.limit_price(market, kind)
         known = market.close if price is None else price
         stop = self.near(market, known, -sign) if draw.chance(60) else None
         target = self.near(market, known, sign) if draw.chance(50) else None
-        stop = None if stop == known else stop
-        target = None if target == known else target
+        stop = None if stop == known or bare else stop
+        target = None if target == known or bare else target
         ask = Ask(
             key=self.key(number), symbol=market.symbol, leg=leg, kind=kind, quantity=self.quantity(market),
             price=price, stop=stop, target=target,
@@ -176,12 +178,30 @@ class Session:
             self.closing.add(ask.key)
         return Drawn(market.symbol, "close" if whole else "partial_close", ask, leg)
 
+    def protection(self, market: Market, leg: str, number: int, gone: set[str]) -> Drawn | None:
+        """A stop, a target, both or neither for the whole leg; None where there is nothing to take off."""
+        draw, sign, prices = self.draw, 1 if leg == "long" else -1, {}
+        for kind, way in (("stop", -sign), ("take_profit", sign)):
+            standing = [o.price for o in market.orders if o.leg == leg and o.kind == kind and o.key not in gone]
+            price = draw.one_of(standing) if standing and draw.chance(30) else self.near(market, market.close, way)
+            if draw.chance(60) and price is not None and (price - market.close) * way > 0:
+                prices[kind] = price
+        stands = any(o.leg == leg and o.kind in PARTS and o.key not in gone for o in market.orders)
+        if not prices and not stands:
+            return None
+        ask = Ask(
+            key=self.key(number), symbol=market.symbol, leg=leg, kind="protect",
+            stop=prices.get("stop"), target=prices.get("take_profit"),
+        )  # fmt: skip
+        self.protections.add(ask.key)
+        return Drawn(market.symbol, "protect", ask, leg)
+
     def key(self, number: int) -> str:
         """Of an intent of the last close."""
         return f"s1/{self.engine.close_ns}/{number}/1"
 
     def decision(self, traded: set[str]) -> list[Drawn]:
-        """Intents that the engine carries out: cancels, then exits, then entries."""
+        """Intents that the engine carries out: cancels, then exits, then stops and targets of legs, then entries."""
         draw = self.draw
         cancels: list[Drawn] = []
         exits: list[Drawn] = []
@@ -201,6 +221,16 @@ class Session:
                 number += 1
                 exits.append(self.exit(market, leg, number))
                 exiting[market.symbol, leg] = exits[-1]
+        protected = {(m.symbol, o.leg) for m in self.oracle.markets.values() for o in m.orders if o.whole}
+        protections: list[Drawn] = []
+        for market, leg in wanted:
+            exits_at_once = self.oracle.rules.at_close and (market.symbol, leg) in exiting
+            if market.held(leg) and not exits_at_once and draw.chance(15):
+                protection = self.protection(market, leg, number + 1, gone)
+                if protection is not None:
+                    number += 1
+                    protections.append(protection)
+                    protected.add((market.symbol, leg))
         for market, leg in wanted:
             other = "short" if leg == "long" else "long"
             blocked = self.oracle.rules.one_way and (
@@ -218,8 +248,8 @@ class Session:
                     continue  # it may leave the leg flat, or not
                 adds = leaving.action != "close" or leaving.ask.kind != "market"
             number += 1
-            entries.append(self.entry(market, leg, number, adds=adds))
-        return [*cancels, *exits, *entries]
+            entries.append(self.entry(market, leg, number, adds=adds, bare=(market.symbol, leg) in protected))
+        return [*cancels, *exits, *protections, *entries]
 
     # -- playing ----------------------------------------------------------------------------------
 
@@ -261,7 +291,12 @@ class Session:
         for one in drawn:
             if one.cancels:
                 self.oracle.cancel(one.symbol, one.cancels)
-        self.oracle.ask([one.ask for one in drawn if one.ask is not None])
+        asks = [one.ask for one in drawn if one.ask is not None]
+        self.oracle.ask([ask for ask in asks if ask.closes])
+        for ask in asks:
+            if ask.kind == "protect":
+                self.oracle.protect(ask.symbol, ask.leg, ask.key, ask.stop, ask.target)
+        self.oracle.ask([ask for ask in asks if not ask.closes and ask.kind != "protect"])
         self.compare_fills()
 
     def intent(self, number: int, drawn: Drawn) -> Intent:
@@ -280,7 +315,8 @@ class Session:
                 "take_profit": ask.target,
             }
             fields = {name: text_of(value) for name, value in values.items() if value is not None}
-            fields["style"] = ask.kind
+            if ask.kind != "protect":
+                fields["style"] = ask.kind
         return Intent(id=identity, symbol=drawn.symbol, leg=drawn.leg, action=drawn.action, **fields)
 
     # -- comparing --------------------------------------------------------------------------------
@@ -306,7 +342,10 @@ class Session:
         same(ends, [(symbol, price) for _, symbol, price in self.oracle.liquidations], where)
         rejected = [event.order_id for event in events if isinstance(event, Rejected)]
         same(rejected, self.oracle.rejected, where)
-        same([event.message for event in events if isinstance(event, Denied)], [], where)
+        denied = [(event.reason, event.order_id) for event in events if isinstance(event, Denied)]
+        same(denied, [("leg_is_protected", key) for key in self.oracle.bare], where)
+        self.compared["bare"] += len(denied)
+        self.compared["whole"] += sum(f"{fill.intent_id}/1" in self.protections for fill in got)
         self.compared["fills"] += len(got)
         self.compared["liquidations"] += len(ends)
         self.compared["rejected"] += len(rejected)
@@ -315,6 +354,7 @@ class Session:
             self.compared[fill.kind] += 1
         self.oracle.liquidations.clear()
         self.oracle.rejected.clear()
+        self.oracle.bare.clear()
 
     @staticmethod
     def row(fill: Filled) -> tuple[Any, ...]:
@@ -332,9 +372,9 @@ class Session:
         """The account and the open orders at a close."""
         settled: Settled = self.engine.settled
         where = f"{self.name}, bar {self.oracle.bar}"
-        resting = [order for market in self.oracle.markets.values() for order in market.orders]
-        expected_ids = sorted(self.order_id(order.key) for order in resting)
-        same(sorted(row.order_id for row in settled.pending), expected_ids, where)
+        resting = [(market, order) for market in self.oracle.markets.values() for order in market.orders]
+        expected_rows = sorted((self.order_id(order.key), market.left(order)) for market, order in resting)
+        same(sorted((row.order_id, Fraction(row.remaining)) for row in settled.pending), expected_rows, where)
         expected = {
             "equity": self.oracle.equity(),
             "cash": self.oracle.cash,

@@ -6,167 +6,18 @@ adds everything up anew whenever it is asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 
-__all__ = ["Ask", "Contract", "Fill", "Funding", "Market", "Order", "Rules", "Simulator"]
+from oracle.market import AT_ONCE, LEGS, ZERO, Ask, Contract, Fill, Lot, Market, Order, Rules, booked
 
-ZERO = Fraction(0)
-LEGS = ("long", "short")
-AT_ONCE = ("market", "ioc")
-
-
-def booked(amount: Fraction) -> Fraction:
-    """An amount of money as it is booked: rounded once to 1e-12, a half to the even one."""
-    return Fraction(round(amount * 10**12), 10**12)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What a session's configuration says. Shares are fractions; ``participation`` None takes any amount."""
-
-    equity: Fraction
-    leverage: Fraction
-    maintenance: Fraction
-    maker: Fraction = ZERO
-    taker: Fraction = ZERO
-    slippage: Fraction = ZERO
-    participation: Fraction | None = None
-    lots: str = "lifo"
-    one_way: bool = False
-    through: bool = False
-    at_close: bool = False
-
-
-@dataclass(frozen=True)
-class Contract:
-    """Tick, lot and size of one symbol's contract."""
-
-    tick: Fraction
-    lot: Fraction
-    size: Fraction
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """One order that a decision asks for. ``closes`` without ``quantity`` means the whole leg."""
-
-    key: str
-    symbol: str
-    leg: str
-    kind: str
-    closes: bool = False
-    quantity: Fraction | None = None
-    price: Fraction | None = None
-    stop: Fraction | None = None
-    target: Fraction | None = None
-
-
-@dataclass(eq=False)
-class Order:
-    """An order on the book. ``taken`` is what it had of the bar that goes on, ``twin`` the order that it cancels."""
-
-    key: str
-    leg: str
-    kind: str
-    quantity: Fraction
-    price: Fraction | None
-    closes: bool
-    reference: Fraction
-    stop: Fraction | None = None
-    target: Fraction | None = None
-    filled: Fraction = ZERO
-    taken: Fraction = ZERO
-    fills: int = 0
-    rested: bool = False
-    triggered: bool = False
-    twin: Order | None = None
-
-    @property
-    def buys(self) -> bool:
-        """Entries of a long and exits of a short buy."""
-        return (self.leg == "long") != self.closes
-
-    @property
-    def left(self) -> Fraction:
-        """What is not filled yet."""
-        return self.quantity - self.filled
-
-    @property
-    def at_once(self) -> bool:
-        """Whether it takes the next price that there is."""
-        return self.kind in AT_ONCE or self.triggered
-
-    @property
-    def above(self) -> bool:
-        """Whether a rise of the price comes to it: a buy stop, or a limit to sell."""
-        return self.buys == (self.kind == "stop")
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Who goes first at one price."""
-        kinds = {"stop": 0, "take_profit": 1}
-        return kinds.get(self.kind, 2 if self.closes else 3), LEGS.index(self.leg)
-
-
-@dataclass(frozen=True)
-class Fill:
-    """One fill, as it is compared."""
-
-    bar: int
-    symbol: str
-    key: str
-    leg: str
-    quantity: Fraction
-    price: Fraction
-    fee: Fraction
-    maker: bool
-    realised: Fraction
-
-
-@dataclass(frozen=True)
-class Funding:
-    """A rate that is due: at the open of the next bar or before it, or inside that bar."""
-
-    inside: bool
-    rate: Fraction
-    mark: Fraction | None
-
-
-@dataclass
-class Lot:
-    """An open piece of a leg: what it cost a unit, and in money (``lots: average``)."""
-
-    quantity: Fraction
-    price: Fraction
-    cost: Fraction
-
-
-@dataclass
-class Market:
-    """One symbol."""
-
-    symbol: str
-    contract: Contract
-    orders: list[Order] = field(default_factory=list)
-    lots: dict[str, list[Lot]] = field(default_factory=lambda: {leg: [] for leg in LEGS})
-    due: list[Funding] = field(default_factory=list)
-    mark: Fraction = ZERO
-    close: Fraction = ZERO
-    cap: Fraction | None = None
-
-    def held(self, leg: str) -> Fraction:
-        """The open quantity of a leg."""
-        return sum((lot.quantity for lot in self.lots[leg]), ZERO)
-
-    def ticks(self, start: Fraction, end: Fraction) -> list[Fraction]:
-        """Every price from one to another, both included."""
-        step = self.contract.tick if end >= start else -self.contract.tick
-        return [start + step * number for number in range(int((end - start) / step) + 1)]
+__all__ = ["Simulator"]
 
 
 class Simulator:
-    """One session. ``fills``, ``liquidations`` (bar, symbol, price) and ``rejected`` (keys) are what happened."""
+    """One session. ``fills``, ``liquidations`` (bar, symbol, price), ``rejected``, ``bare`` (keys) are what happened.
+
+    ``bare`` are entries whose fills get no stop and target of their own, because the leg has one.
+    """
 
     def __init__(self, rules: Rules, contracts: dict[str, Contract]) -> None:
         self.rules = rules
@@ -179,6 +30,7 @@ class Simulator:
         self.fills: list[Fill] = []
         self.liquidations: list[tuple[int, str, Fraction]] = []
         self.rejected: list[str] = []
+        self.bare: list[str] = []
 
     def value(self, market: Market, price: Fraction) -> Fraction:
         """What the symbol's legs have gained over their cost at a price."""
@@ -263,6 +115,23 @@ class Simulator:
                 return
         raise KeyError(key)
 
+    def protect(self, symbol: str, leg: str, key: str, stop: Fraction | None, target: Fraction | None) -> None:
+        """The stop and target of the whole leg: what is not repeated goes, what is missing comes."""
+        market = self.markets[symbol]
+        wanted = {"stop": stop, "take_profit": target}
+        for order in list(market.orders):
+            if order.leg == leg and order.kind in wanted:
+                if order.whole and order.price == wanted[order.kind]:
+                    del wanted[order.kind]
+                else:
+                    self.drop(market, order)
+        for kind, price in wanted.items():
+            if price is not None:
+                market.orders.append(Order(f"{key} {kind} 1", leg, kind, ZERO, price, True, market.close, whole=True))
+        both = [order for order in market.orders if order.leg == leg and order.whole]
+        if len(both) == 2:
+            both[0].twin, both[1].twin = both[1], both[0]
+
     def play(self, bars: dict[str, tuple[Fraction, Fraction, Fraction, Fraction, Fraction]]) -> None:
         """One set: open, high, low, close and volume of each symbol that has a bar."""
         self.bar += 1
@@ -282,6 +151,7 @@ class Simulator:
         if any(market.lots.values()) and self.is_used_up(market, open_):
             self.liquidate(market, market.ticks(market.mark, open_))
         self.play_open(market, open_)
+        market.entered = dict.fromkeys(LEGS, ZERO)  # what the open has filled takes part
         rises_first = market.held("short") > market.held("long")
         first, second = (high, low) if rises_first else (low, high)
         was_there = list(market.orders)
@@ -293,6 +163,7 @@ class Simulator:
             self.go(market, second, close)
         self.pay(market, open_, inside=True)
         market.due.clear()
+        market.entered = dict.fromkeys(LEGS, ZERO)
         for order in market.orders:
             order.rested, order.taken = True, ZERO
         market.mark = close
@@ -316,7 +187,7 @@ class Simulator:
         crossed = [order for order in was_there if not order.at_once and self.is_reached(order, open_)]
         for order in sorted(crossed, key=lambda order: (order.rank, self.distance(order))):
             if order in market.orders:
-                self.meet(market, order, open_, maker=order.rested or order.kind != "limit")
+                self.meet(market, order, open_, maker=order.rested or order.kind != "limit", opening=True)
 
     def walk(self, market: Market, was_there: list[Order], open_: Fraction, turn: Fraction, *, rising: bool) -> bool:
         """One way of the price from the open; False when the account was liquidated on it."""
@@ -357,13 +228,13 @@ class Simulator:
         assert order.price is not None
         return order.price if order.above else -order.price
 
-    def meet(self, market: Market, order: Order, price: Fraction, *, maker: bool) -> None:
+    def meet(self, market: Market, order: Order, price: Fraction, *, maker: bool, opening: bool = False) -> None:
         """The price has come to a resting order."""
         if order.kind == "stop":
             order.triggered = True
             self.take(market, order, self.slipped(market, order, price), maker=False)
         else:
-            self.take(market, order, price, maker=maker)
+            self.take(market, order, price, maker=maker, opening=opening)
 
     def take_at_once(self, market: Market, order: Order, price: Fraction) -> None:
         """A market order, a triggered stop or an ioc order at the price that follows."""
@@ -381,11 +252,14 @@ class Simulator:
             return -(-price * (1 + self.rules.slippage) // tick) * tick
         return max(price * (1 - self.rules.slippage) // tick * tick, tick)
 
-    def take(self, market: Market, order: Order, price: Fraction, *, maker: bool) -> None:
+    def take(self, market: Market, order: Order, price: Fraction, *, maker: bool, opening: bool = False) -> None:
         """Fill what volume, position and mode allow, and what follows from it."""
-        quantity = order.left if market.cap is None else min(order.left, market.cap - order.taken)
+        left = market.left(order)
+        quantity = left if market.cap is None else min(left, market.cap - order.taken)
         if order.closes:
             quantity = min(quantity, market.held(order.leg))
+            if order.whole and order.kind == "take_profit" and not opening:
+                quantity = min(quantity, market.held(order.leg) - market.entered[order.leg])
             if not market.held(order.leg):
                 self.drop(market, order)
         elif self.rules.one_way and market.held("short" if order.leg == "long" else "long"):
@@ -396,22 +270,26 @@ class Simulator:
         order.taken += quantity
         order.filled += quantity
         order.fills += 1
-        twin = order.twin
-        if not order.left:
+        twin, done = order.twin, quantity == left
+        if done:
             market.orders.remove(order)
         self.fill(market, order, quantity, price, self.rules.maker if maker else self.rules.taker, maker=maker)
         if order.closes:
             flat = not market.held(order.leg)
-            if twin is not None and (flat or not order.left):
+            if twin is not None and (flat or done):
                 self.drop(market, twin)
             for other in list(market.orders):
                 if flat and other.closes and other.leg == order.leg:
                     self.drop(market, other)
         else:
-            self.protect(market, order, quantity)
+            market.entered[order.leg] += quantity
+            self.add_bracket(market, order, quantity)
 
-    def protect(self, market: Market, entry: Order, quantity: Fraction) -> None:
-        """The bracket of an entry's fill."""
+    def add_bracket(self, market: Market, entry: Order, quantity: Fraction) -> None:
+        """The bracket of an entry's fill, unless the leg has a stop or target of its own."""
+        if (entry.stop or entry.target) and any(order.whole and order.leg == entry.leg for order in market.orders):
+            entry.stop = entry.target = None
+            self.bare.append(entry.key)
         made = []
         for kind, price in (("stop", entry.stop), ("take_profit", entry.target)):
             if price is not None:

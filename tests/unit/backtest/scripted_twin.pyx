@@ -85,6 +85,8 @@ cdef class Scripted(CompiledStrategy):
             desk.add(symbol, leg, quantity, row.reason)
         elif row.action == "partial_close":
             desk.partial_close(symbol, leg, quantity, row.reason)
+        elif row.action == "protect":
+            desk.protect(symbol, leg, float(row.stop_loss), float(row.take_profit), row.reason)
         else:
             desk.close(symbol, leg, row.reason)
 

@@ -19,7 +19,7 @@ from session_world import ENGINE, World
 
 from live_runner.contracts.config import Account, Fills, StrategyChoice
 from live_runner.contracts.errors import StrategyError
-from live_runner.contracts.messages import Decided, Event
+from live_runner.contracts.messages import Decided, Event, Requested
 from live_runner.contracts.vocabulary import STYLES
 from live_runner.hotpath.engine.decisions import INTENTS_PER_CALL_MAX
 from live_runner.hotpath.engine.host import GaveUpError
@@ -35,7 +35,7 @@ import msgspec
 from live_runner.strategies.base import *
 
 SIDES = ("long", "short")
-ACTIONS = ("open", "add", "partial_close", "close")
+ACTIONS = ("open", "add", "partial_close", "close", "cancel", "sync_state", "hold", "protect")
 KINDS = ("market", "limit", "post_only", "stop", "take_profit", "ioc")
 SEEN = []
 
@@ -47,6 +47,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     style: str = "market"
     quantity: str = "0"  # a float as text: parameters are finite
     limit_price: str = "0"
+    stop_loss: str = "0"
+    take_profit: str = "0"
     time_to_live_ns: int = -1
     reason: int = 1
     wrong_leg: int | None = None
@@ -92,6 +94,11 @@ class Scripted(Strategy[Script, Asked]):
             )
         if row.action == "close":
             return intent.close(row.symbol, row.leg, reason="scripted")
+        if row.action == "protect":
+            return intent.protect(
+                row.symbol, row.leg, stop_loss=float(row.stop_loss) or None,
+                take_profit=float(row.take_profit) or None, reason="scripted",
+            )
         return getattr(intent, row.action)(row.symbol, row.leg, quantity=float(row.quantity), reason="scripted")
 
     def on_fill(self, fill, view):
@@ -167,7 +174,11 @@ def drawn(draw: random.Random, world: World) -> list[dict[str, Any]]:
                     "leg": draw.choice(["long", "short"]),
                     "quantity": draw.choice([0.0, -1.0, 1e-9, 1e7, *[50.0 / price, 171.3 / price, 400.0 / price] * 4]),
                 }
-                action = draw.choice(["open", "open", "add", "partial_close", "close"])
+                action = draw.choice(["open", "open", "add", "partial_close", "close", *["protect"] * 3])
+                if action == "protect":
+                    way = draw.choice([0.001, 0.001, -0.001]) * (1 if fields["leg"] == "long" else -1)
+                    fields["stop_loss"] = draw.choice([price * (1 - way), 0.0])
+                    fields["take_profit"] = draw.choice([*[price * (1 + way), 0.0] * 3, -1.0])
                 if action == "open":
                     fields["style"] = draw.choice([*STYLES, "stop"])
                     fields["limit_price"] = draw.choice([price * 0.999, price * 1.001, price, -1.0])
@@ -198,6 +209,8 @@ def test_both_twins_see_and_lead_to_the_same(
     assert events == expected
     assert seen == twin.SEEN
     assert {"bar", "fill", "rejection"} <= {entry[0] for entry in seen}
+    protections = [order for order in events if isinstance(order, Requested) and order.kind in ("stop", "take_profit")]
+    assert protections
     assert any(entry[6] for entry in seen if entry[0] in (0, 1)) == (participation is not None)
     assert any(event.blocked for event in events if isinstance(event, Decided))
 
@@ -281,6 +294,8 @@ def test_a_call_that_gives_up_leaves_the_session_to_the_python_strategy(
         {"action": "open", "quantity": float("nan")},
         {"action": "add", "quantity": float("inf")},
         {"action": "open", "quantity": 1.0, "style": "limit", "limit_price": float("nan")},
+        {"action": "protect", "stop_loss": float("nan")},
+        {"action": "protect", "take_profit": float("inf")},
         {"action": "whole_lots", "quantity": 1e300},
         {"action": "whole_lots", "quantity": float("nan")},
     ],

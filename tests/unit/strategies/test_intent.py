@@ -68,6 +68,13 @@ def test_exits_and_the_rest_say_what_their_name_says() -> None:
     assert intent.close(BTC, "long", sync_if_absent=True).close_semantics == "sync_if_absent"
     assert intent.close(BTC, "long").close_semantics == "strict"
     assert intent.cancel(BTC, "long", "o1").order_id == "o1"
+    protect = intent.protect(BTC, "long", stop_loss=99.5, reason="trail")
+    assert (protect.action, protect.stop_loss, protect.take_profit, protect.reason) == (
+        "protect",
+        "99.5",
+        None,
+        "trail",
+    )
     assert intent.sync_state(BTC, "long").action == "sync_state"
     assert intent.hold(BTC, "long", reason="quiet").action == "hold"
 

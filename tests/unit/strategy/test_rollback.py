@@ -249,6 +249,26 @@ def test_a_cancel_that_was_carried_out_keeps_what_was_written_with_it() -> None:
     assert strategy.leg(BTC, "long").asked == 9
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_protect_keeps_what_was_written_with_it_unless_it_is_refused(refused: bool) -> None:
+    """I14: that its stop is cancelled later, with nothing filled, takes nothing back."""
+    stream, strategy = begin()
+
+    def cover(bar: Bar, view: View) -> list[Draft]:
+        strategy.leg(BTC, "long").trail = 95.0
+        return [intent.protect(BTC, "long", stop_loss=95)]
+
+    strategy.script.append(cover)
+    (one,) = stream.step().intents
+    stream.fold(stream.refused(one, "no_position") if refused else stream.requested(one, kind="stop"))
+    if not refused:
+        stream.fold(stream.finished(Cancelled, one))
+    stream.step()
+
+    assert strategy.leg(BTC, "long").trail == (0.0 if refused else 95.0)
+    assert [news.restored for news in strategy.told] == [refused]
+
+
 def test_a_hold_neither_keeps_nor_restores_anything() -> None:
     """I01"""
     stream, strategy = begin()
