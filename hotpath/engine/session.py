@@ -269,13 +269,10 @@ class Session:
         """A decision that comes after the next bar: closes go on, entries as the configuration says."""
         state = self.state
         state.seq += 1
-        state.sink.incident(
-            state.now_ns,
-            "warning",
-            "late_decision",
-            f"The decision on the close {state.close_ns} came after the next bar",
-            {"close_ns": state.close_ns, "sets_waiting": behind, "now_ns": state.now_ns},
-        )
+        if state.journals:
+            message = f"The decision on the close {state.close_ns} came after the next bar"
+            details = {"close_ns": state.close_ns, "sets_waiting": behind, "now_ns": state.now_ns}
+            state.sink.incident(state.now_ns, "warning", "late_decision", message, details)
         self.is_late = True
         self.carry_out(intents)
         self.is_late = False
