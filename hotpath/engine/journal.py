@@ -255,6 +255,7 @@ class Journal(Sink):
                 ORDER_STATES[order.state],
                 order.reason,
                 units_text(market.lot_grid, market.leg(order.side).quantity),
+                bool(self.state.provisional),
                 v=FILLED_V,
                 id=self.event_name(),
                 session=self.name,

@@ -24,6 +24,7 @@ cdef class Gateway(Venue):
     cdef int cancel(self, Order order, str reason) except -1
     cdef int expire(self, Order order) except -1
     cdef bint is_irrevocable(self, Order order) except -1
+    cdef int highest_attempt(self, Order order) except -1
     cdef int flatten(self, str command_id) except -1
 
 @cython.final
@@ -44,7 +45,7 @@ cdef class Manager:
     cdef int accept(self, Order order) except -1
     @cython.locals(state=State)
     cdef int submitted(self, Order order, int64_t at_ns) except -1
-    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, policy=Policy, permitted=bint, tries_again=bint, retrying=bint, notice=Notice, failures=int, following=Order, detail=str)
+    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, policy=Policy, taken_off=bint, permitted=bint, tries_again=bint, retrying=bint, notice=Notice, failures=int, following=Order, detail=str)
     cdef int reject(self, Order order, str code, str message, bint retryable) except -1
     @cython.locals(state=State, notice=Notice)
     cdef int deny(self, int64_t close_ns, int number, int index, int side, str intent_id, str symbol, str leg, int action, str action_text, str reason, str message, Order order) except -1
@@ -60,6 +61,12 @@ cdef class Manager:
     cdef bint is_blocked(self, Order order, bint held_back) noexcept
     @cython.locals(market=Market, following=Order)
     cdef int fall_back(self, Order order, int why, bint held_back) except -1
+    @cython.locals(highest=int, retry=Retry)
+    cdef int number(self, Order following, Order order) except -1
+    @cython.locals(waiting=list, retry=Retry, order=Order)
+    cdef int drop_resting(self, int symbol, int side) except -1
+    @cython.locals(retry=Retry)
+    cdef bint is_retrying(self, int symbol, int side) except -1
     cdef int retry(self, int64_t due_ns, Order order) except -1
     @cython.locals(state=State, waiting=list, due=list, retry=Retry, order=Order, market=Market, leg=Leg, why=str)
     cdef int retry_due(self) except -1

@@ -85,6 +85,10 @@ class Gateway(Venue):
         """Whether it is too late to cancel: a market order on its way to the next open."""
         raise NotImplementedError
 
+    def highest_attempt(self, order: Order) -> int:
+        """The highest number that an attempt at the order's intent has."""
+        return order.attempt
+
     def flatten(self, command_id: str) -> None:
         """Close every leg at the market; the orders are numbered after the command."""
         raise NotImplementedError
@@ -164,8 +168,11 @@ class Manager:
         state.rejected += 1
         state.count_failure(state.rejections, code, f"{market.symbol} {SIDES[order.side]}: {message or code}")
         policy = order.policy if order.policy is not None else state.policy
-        permitted = self.may_fall_back(order, FALLBACK_REJECT)
-        tries_again = not permitted and retryable and (order.reduce or order.attempt < policy.attempts)
+        taken_off = order.cancel_reason != "" and not order.timed_out
+        permitted = not taken_off and self.may_fall_back(order, FALLBACK_REJECT)
+        tries_again = (
+            retryable and not permitted and not taken_off and (order.reduce or order.attempt < policy.attempts)
+        )
         retrying = tries_again or (permitted and not self.is_blocked(order, held_back))
         state.seq += 1
         if state.journals:
@@ -187,9 +194,11 @@ class Manager:
                 failures, policy.max_failures, policy.backoff_ns, state.event_id(), detail, state.now_ns
             )
             state.change(market, order.side)
-        self.fall_back(order, FALLBACK_REJECT, held_back)
+        if not taken_off:
+            self.fall_back(order, FALLBACK_REJECT, held_back)
         if tries_again:
             following = next_attempt(order, order.kind, order.price, market.close_ticks(), state.is_late(market))
+            self.number(following, order)
             self.retry(state.now_ns + policy.retry_spacing_ns, following)
 
     def deny(
@@ -340,7 +349,35 @@ class Manager:
             market = self.state.markets[order.symbol]
             following = next_attempt(order, MARKET, 0, market.close_ticks(), self.state.is_late(market))
             following.fallback = 0
+            self.number(following, order)
             self.request(following)
+
+    def number(self, following: Order, order: Order) -> None:
+        """Name an attempt after all others at its intent: a part of a close may have been sent since."""
+        highest = self.gateway.highest_attempt(order)
+        for retry in self.retries:
+            if intent_name(retry.order) == intent_name(order):
+                highest = max(highest, retry.order.attempt)
+        following.attempt = highest + 1
+        following.named_attempt = highest + 1
+
+    def drop_resting(self, symbol: int, side: int) -> None:
+        """The whole leg is closed at the market: no limit that would close a part of it is tried again."""
+        waiting = self.retries
+        self.retries = []
+        for retry in waiting:
+            order = retry.order
+            if order.symbol == symbol and order.side == side and order.reduce and order.kind != MARKET:
+                self.give_up(order, "attempt_dropped", "closing")
+            else:
+                self.retries.append(retry)
+
+    def is_retrying(self, symbol: int, side: int) -> bool:
+        """Whether a close of the leg waits to be tried again."""
+        for retry in self.retries:
+            if retry.order.symbol == symbol and retry.order.side == side and retry.order.reduce:
+                return True
+        return False
 
     def retry(self, due_ns: int, order: Order) -> None:
         """Request an attempt when its spacing has passed; a simulated venue rejects for good, so there is none."""

@@ -257,7 +257,9 @@ class Reports:
             return
         if order.state == UNKNOWN:
             self.manager.resolve(order, -1)
+        state.provisional = True
         self.manager.fill(order, lots, ticks, order.reference, False, state.now_ns, None, False, 0)
+        state.provisional = False
         at.provisional.append([lots, ticks, str(whole(state.ledger.filled_fee)), False])
         at.worth += lots * ticks
         if not order.reduce and state.trading == TRADING_FLATTENING:
@@ -341,7 +343,7 @@ class Reports:
             self.manager.cancelled(order, order.cancel_reason or code or "venue")
         elif status == "rejected" or (order.kind == POST_ONLY and not self.is_due(order)):
             self.manager.reject(order, code or "post_only", message, retryable)
-            if order.reduce:
+            if order.reduce and not retryable:
                 self.venue.drop_waiting(order.symbol, order.side)
         elif order.kind == IOC:
             self.manager.cancelled(order, "ioc")

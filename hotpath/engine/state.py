@@ -406,6 +406,7 @@ class State:
         """Fees charged in other currencies than the settle currency, as decimal text by currency."""
         self.foreign_fee = ""
         self.foreign_currency = ""
+        self.provisional = False
         self.moved = False
         self.changes = 0
         self.backoffs = 0

@@ -4,7 +4,7 @@ from live_runner.hotpath.engine.at_venue cimport AtVenue, at_venue, owed_lots
 from live_runner.hotpath.engine.ledger cimport Leg
 from live_runner.hotpath.engine.manager cimport Gateway, Manager
 from live_runner.hotpath.engine.orders cimport (
-    Order, Policy, apply_report, client_name, flatten_order, next_attempt, order_name,
+    Order, Policy, apply_report, client_name, flatten_order, intent_name, next_attempt, order_name,
 )
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
@@ -30,6 +30,8 @@ cdef class RemoteVenue(Gateway):
     cdef int cancel_again(self, Order order) except -1
     cdef int expire(self, Order order) except -1
     cdef bint is_irrevocable(self, Order order) except -1
+    @cython.locals(name=str, highest=int, at=AtVenue, other=Order)
+    cdef int highest_attempt(self, Order order) except -1
     @cython.locals(at=AtVenue, order=Order)
     cdef int sweep(self) except -1
     @cython.locals(state=State)
@@ -41,6 +43,8 @@ cdef class RemoteVenue(Gateway):
     cdef int send_again(self, AtVenue at) except -1
     @cython.locals(market=Market, other=Order, leg=Leg, lots=int64_t)
     cdef close(self, Order order)
+    @cython.locals(rest=Order)
+    cdef int request_part(self, Order order, int64_t held) except -1
     cdef bint is_closing(self, int symbol, int side) except -1
     @cython.locals(order=Order, waiting=list, market=Market, leg=Leg, lots=int64_t)
     cdef release(self)

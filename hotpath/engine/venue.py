@@ -28,6 +28,7 @@ if not cython.compiled:
         apply_report,
         client_name,
         flatten_order,
+        intent_name,
         next_attempt,
         order_name,
     )
@@ -121,6 +122,18 @@ class RemoteVenue(Gateway):
         """A market order at a venue fills before a cancel could reach it."""
         return order.kind == MARKET
 
+    def highest_attempt(self, order: Order) -> int:
+        """The highest number that an attempt at the order's intent has, those that wait included."""
+        name = intent_name(order)
+        highest = order.attempt
+        for at in [*self.open.values(), *self.closed.values()]:
+            if intent_name(at.order) == name:
+                highest = max(highest, at.order.attempt)
+        for other in self.waiting:
+            if intent_name(other) == name:
+                highest = max(highest, other.attempt)
+        return highest
+
     def sweep(self) -> None:
         """Put the orders that have ended aside."""
         for client in list(self.open):
@@ -191,14 +204,21 @@ class RemoteVenue(Gateway):
         for other in list(market.open_orders):
             if other.side == order.side and other.reduce and not other.cancel_reason and rests(other):
                 self.manager.cancel(other, "closing")
+        self.manager.drop_resting(order.symbol, order.side)
         lots = market.closable(order.side)
         leg = market.leg(order.side)
         if lots == 0:
             self.waiting.append(order)
             return
         order.quantity = lots
-        if lots < leg.quantity:
-            self.waiting.append(next_attempt(order, MARKET, 0, order.reference, False))
+        self.request_part(order, leg.quantity)
+
+    def request_part(self, order: Order, held: int) -> None:
+        """Send a close; what it leaves of the leg waits."""
+        if order.quantity < held:
+            rest = next_attempt(order, MARKET, 0, order.reference, False)
+            self.manager.number(rest, order)
+            self.waiting.append(rest)
         self.manager.request(order)
 
     def is_closing(self, symbol: int, side: int) -> bool:
@@ -217,14 +237,12 @@ class RemoteVenue(Gateway):
             lots = market.closable(order.side)
             if leg.quantity == 0:
                 continue  # the others have closed it
-            if lots == 0:
+            if lots == 0 or self.manager.is_retrying(order.symbol, order.side):
                 self.waiting.append(order)
                 continue
             order.quantity = lots
             order.reference = market.close_ticks()
-            if lots < leg.quantity:
-                self.waiting.append(next_attempt(order, MARKET, 0, order.reference, False))
-            self.manager.request(order)
+            self.request_part(order, leg.quantity)
 
     def drop_waiting(self, symbol: int, side: int) -> None:
         """A close of the leg was refused: what waits for it is not tried instead."""

@@ -116,6 +116,7 @@ def test_quantity_whose_trades_never_come_is_booked_at_the_average_and_corrected
         ("2", "110", "partly_filled"),
         ("2", "100", "filled"),
     ]
+    assert [fill.provisional for fill in core.of(Filled)] == [False, True]
     core = restarted(core)
     core.report(client, "filled", filled="4", trades=[trade("t1", "2", "99", "0.4")])
     core.report(client, "filled", filled="4", trades=[trade("t1", "2", "99", "0.4")])
@@ -410,6 +411,70 @@ def test_flatten_closes_what_a_close_under_way_leaves(driver: Any) -> None:
     core.bar()
 
     assert (core.position(), len(core.of(Requested))) == ("0", 4)
+
+
+def test_no_two_parts_of_a_close_have_one_name_and_none_is_dropped(driver: Any) -> None:
+    """O22: the first part is refused for now, after the rest of the close was sent."""
+    core = held(driver)
+    core.decide(core.intent("partial_close", quantity="1"))
+    part = core.last(Requested).client_order_id
+    core.bar()
+    core.decide(core.intent("close"))
+    first = core.last(Requested).client_order_id
+    core.report(part, "cancelled", code="venue")
+    second = core.last(Requested).client_order_id
+    core.report(first, "rejected", code="busy", retryable=True)
+    core.report(second, "filled", filled="1", trades=[trade("t2", "1", "100")])
+    due = core.last(SetTimer)
+    core.timer(due.name, due.due_ns)
+    third = core.last(Requested).client_order_id
+    core.report(third, "filled", filled="1", trades=[trade("t3", "1", "100")])
+    core.bar()
+
+    assert len({part, first, second, third}) == 4
+    assert (core.position(), core.settled.pending) == ("0", [])
+
+
+def test_flatten_goes_on_when_a_part_of_it_is_refused_for_now(driver: Any) -> None:
+    """S02: what waits for a resting close is not dropped."""
+    core = held(driver)
+    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="110"))
+    resting = core.last(Requested).client_order_id
+    core.report(resting, "accepted", venue_order_id="v2")
+    core.command("flatten")
+    core.report(core.last(Requested).client_order_id, "rejected", code="busy", retryable=True)
+    due = core.last(SetTimer)
+    core.report(resting, "cancelled")
+    core.timer(due.name, due.due_ns)
+    for number, order in enumerate(core.of(Requested)[3:]):
+        core.report(order.client_order_id, "filled", filled="1", trades=[trade(f"c{number}", "1", "100")])
+    core.bar()
+
+    assert (core.position(), core.settled.pending) == ("0", [])
+
+
+@pytest.mark.parametrize("is_refused_first", [True, False])
+def test_limit_that_a_close_takes_off_is_not_tried_again(driver: Any, is_refused_first: bool) -> None:
+    """R: refused for now, before or after the whole leg is closed."""
+    core = held(driver)
+    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="110"))
+    resting = core.last(Requested).client_order_id
+    core.bar()
+    if is_refused_first:
+        core.report(resting, "rejected", code="busy", retryable=True)
+    core.decide(core.intent("close"))
+    if not is_refused_first:
+        core.report(resting, "rejected", code="busy", retryable=True)
+    for timer in core.of(SetTimer):
+        core.timer(timer.name, timer.due_ns)
+    for number, order in enumerate(core.of(Requested)[2:]):
+        core.report(
+            order.client_order_id, "filled", filled=order.quantity, trades=[trade(f"c{number}", order.quantity, "100")]
+        )
+    core.bar()
+
+    assert (core.position(), core.settled.pending) == ("0", [])
+    assert {order.kind for order in core.of(Requested)[2:]} == {"market"}
 
 
 def test_close_leaves_to_an_unknown_close_what_it_may_still_fill(driver: Any) -> None:
