@@ -57,6 +57,9 @@ DENIALS: Final = {
         "An order that closes the whole leg is under way already.",
         "Wait for it, or cancel it first; a market close is taken beside a resting limit close.",
     ),
+    "closing": Code(
+        "A limit that would close a part of the leg is not tried again: the whole leg is being closed.", "None."
+    ),
     "entries_stopped": Code(
         "An operator has stopped the session: no opens, adds or fallbacks.", "`live-runner resume SESSION` lifts it."
     ),

@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff, after_rejection
-from live_runner.hotpath.engine.book cimport Venue
+from live_runner.hotpath.engine.gateway cimport Gateway, Retry
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.orders cimport (
@@ -18,19 +18,6 @@ from live_runner.hotpath.engine.words cimport (
     REPORT_EXPIRED, REPORT_FILLED, REPORT_PARTLY_FILLED, REPORT_REJECTED, REPORT_SUBMITTED, REPORT_UNKNOWN,
     TRADING_OPEN,
 )
-
-cdef class Gateway(Venue):
-    cdef int submit(self, Order order) except -1
-    cdef int cancel(self, Order order, str reason) except -1
-    cdef int expire(self, Order order) except -1
-    cdef bint is_irrevocable(self, Order order) except -1
-    cdef int highest_attempt(self, Order order) except -1
-    cdef int flatten(self, str command_id) except -1
-
-@cython.final
-cdef class Retry:
-    cdef int64_t due_ns
-    cdef Order order
 
 @cython.final
 cdef class Manager:

@@ -17,11 +17,11 @@ import msgspec
 
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.vocabulary import ACTIONS, SIDES
-from live_runner.hotpath.engine.book import Venue
 from live_runner.hotpath.engine.orders import Policy
 
 if not cython.compiled:
     from live_runner.hotpath.engine.backoff import after_rejection
+    from live_runner.hotpath.engine.gateway import Retry
     from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.notices import new_notice
     from live_runner.hotpath.engine.orders import (
@@ -63,43 +63,7 @@ if not cython.compiled:
         TRADING_OPEN,
     )
 
-__all__ = ["Gateway", "Manager"]
-
-
-class Gateway(Venue):
-    """Where orders go."""
-
-    def submit(self, order: Order) -> None:
-        """Hand over an order whose request has been recorded."""
-        raise NotImplementedError
-
-    def cancel(self, order: Order, reason: str) -> None:
-        """Take an order off the book."""
-        raise NotImplementedError
-
-    def expire(self, order: Order) -> None:
-        """Take an order off the book because its time has run out."""
-        raise NotImplementedError
-
-    def is_irrevocable(self, order: Order) -> bool:
-        """Whether it is too late to cancel: a market order on its way to the next open."""
-        raise NotImplementedError
-
-    def highest_attempt(self, order: Order) -> int:
-        """The highest number that an attempt at the order's intent has."""
-        return order.attempt
-
-    def flatten(self, command_id: str) -> None:
-        """Close every leg at the market; the orders are numbered after the command."""
-        raise NotImplementedError
-
-
-class Retry:
-    """An attempt that waits for its spacing."""
-
-    def __init__(self, due_ns: int, order: Order) -> None:
-        self.due_ns = due_ns
-        self.order = order
+__all__ = ["Manager"]
 
 
 class Manager:
@@ -358,8 +322,7 @@ class Manager:
         for retry in self.retries:
             if intent_name(retry.order) == intent_name(order):
                 highest = max(highest, retry.order.attempt)
-        following.attempt = highest + 1
-        following.named_attempt = highest + 1
+        following.attempt = following.named_attempt = highest + 1
 
     def drop_resting(self, symbol: int, side: int) -> None:
         """The whole leg is closed at the market: no limit that would close a part of it is tried again."""

@@ -4,7 +4,8 @@ from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.book cimport Book, takes_at_once
 from live_runner.hotpath.engine.columns cimport Columns, bar_p
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
-from live_runner.hotpath.engine.manager cimport Gateway, Manager
+from live_runner.hotpath.engine.gateway cimport Gateway
+from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.margin cimport Margin
 from live_runner.hotpath.engine.money cimport money_text, ticks_at, units_text
 from live_runner.hotpath.engine.orders cimport Order, flatten_order, intent_name, new_order

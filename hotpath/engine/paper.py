@@ -21,7 +21,7 @@ import cython
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.vocabulary import ACTIONS, END_REASONS, SIDES
 from live_runner.hotpath import fixed
-from live_runner.hotpath.engine.manager import Gateway
+from live_runner.hotpath.engine.gateway import Gateway
 from live_runner.hotpath.engine.margin import Margin
 from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 

@@ -8,7 +8,8 @@ from live_runner.hotpath.engine.columns cimport Columns, unfit
 from live_runner.hotpath.engine.host cimport Host
 from live_runner.hotpath.engine.journal cimport Journal
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
-from live_runner.hotpath.engine.manager cimport Gateway, Manager
+from live_runner.hotpath.engine.gateway cimport Gateway
+from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.money cimport money_text, of_whole, whole
 from live_runner.hotpath.engine.orders cimport Order, Policy, order_name
 from live_runner.hotpath.engine.paper cimport Paper

@@ -2,7 +2,8 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.at_venue cimport AtVenue, at_venue, owed_lots
 from live_runner.hotpath.engine.ledger cimport Leg
-from live_runner.hotpath.engine.manager cimport Gateway, Manager
+from live_runner.hotpath.engine.gateway cimport Gateway
+from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.orders cimport (
     Order, Policy, apply_report, client_name, flatten_order, intent_name, next_attempt, order_name,
 )

@@ -16,7 +16,7 @@ import cython
 from live_runner.contracts.config import Execution
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.hotpath.engine.at_venue import at_venue_row, restored_at_venue
-from live_runner.hotpath.engine.manager import Gateway
+from live_runner.hotpath.engine.gateway import Gateway
 from live_runner.hotpath.engine.orders import order_row, restored_order, wait_ns
 from live_runner.hotpath.engine.theory import Theory
 

@@ -6,11 +6,11 @@ fees of the venue, one lot of 0.001, a tick of 0.01.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from live_core import MINUTE, RESTING, SECOND, fire, held, kinds, opened, proof, restarted, takeover, trade
 
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
 from live_runner.contracts.messages import (
@@ -22,70 +22,10 @@ from live_runner.contracts.messages import (
     Expired,
     Filled,
     Incident,
-    Owned,
     Rejected,
     Requested,
-    Trade,
     Unknown,
 )
-from live_runner.services.execution.core.engine import ExecutionCore
-
-MINUTE = 60_000_000_000
-SECOND = 1_000_000_000
-RESTING: dict[str, Any] = {"style": "limit", "limit_price": "99"}
-
-
-def trade(identity: str, quantity: str, price: str, fee: str = "", currency: str = "USDT") -> Trade:
-    return Trade(identity, quantity, price, MINUTE, fee, currency if fee else "", "taker")
-
-
-def opened(driver: Any, quantity: str = "4", **fields: Any) -> tuple[Any, str]:
-    """A live core with one open under way, and the order's client id."""
-    core = driver(stage="live", **fields.pop("setup", {}))
-    core.bar()
-    core.open(quantity, **fields)
-    return core, core.last(Requested).client_order_id
-
-
-def held(driver: Any, quantity: str = "2", **setup: Any) -> Any:
-    """A live core that holds a long of a quantity, bought at 100 without a fee."""
-    core, client = opened(driver, quantity, setup=setup)
-    core.report(client, "filled", filled=quantity, trades=[trade("entry", quantity, "100")])
-    core.bar()
-    return core
-
-
-def proof(core: Any, after_ns: int = MINUTE) -> dict[str, Any]:
-    return {"complete": True, "asked_ns": core.close_ns + after_ns, "via": "query"}
-
-
-def kinds(effects: list[Any], *wanted: type[Any]) -> list[type[Any]]:
-    """Types of the effects, timers left out unless they are asked for."""
-    return [type(effect) for effect in effects if not isinstance(effect, SetTimer) or SetTimer in wanted]
-
-
-def fire(core: Any, name: str) -> list[Any]:
-    """Let the newest timer of that beginning fire."""
-    timer = next(timer for timer in reversed(core.of(SetTimer)) if timer.name.startswith(name))
-    effects: list[Any] = core.timer(timer.name, timer.due_ns)
-    return effects
-
-
-def takeover(core: Any) -> list[Any]:
-    """Another process goes on with the session."""
-    envelope = core.envelope("execution.shell", core.close_ns)
-    effects: list[Any] = core.feed(Owned(**envelope, role="execution", instance="two", epoch=2))
-    return effects
-
-
-def restarted(core: Any) -> Any:
-    """The same session in a core that was restored from its snapshot."""
-    fresh = ExecutionCore("s1")
-    fresh.restore(core.core.snapshot())
-    assert fresh.state_hash() == core.core.state_hash()
-    core.core = fresh
-    return core
-
 
 # -- fills (A, B, D, S) -------------------------------------------------------------------------
 
@@ -372,164 +312,6 @@ def test_limit_that_the_venue_expires_before_its_time_is_no_timeout(driver: Any)
         False,
         1,
     )
-
-
-# -- closing (L, Q, R) --------------------------------------------------------------------------
-
-
-def test_flatten_closes_what_is_held_and_what_a_late_fill_adds(driver: Any) -> None:
-    """L, O22: 2 held, a resting add of 3 that fills 1 while it is being cancelled."""
-    core = held(driver)
-    core.decide(core.intent("add", quantity="3", **RESTING))
-    add = core.last(Requested).client_order_id
-    core.report(add, "accepted", venue_order_id="v2")
-    effects = core.command("flatten")
-    assert kinds(effects) == [CancelRequested, CancelOrder, Requested, SendOrder]
-    close = core.last(Requested)
-    assert (close.quantity, close.reduce_only) == ("2", True)
-    core.report(add, "cancelled", filled="1", trades=[trade("t2", "1", "99")])
-    assert core.last(Requested).quantity == "1"
-    core.report(close.client_order_id, "filled", filled="2", trades=[trade("t3", "2", "98")])
-    core.report(core.last(Requested).client_order_id, "filled", filled="1", trades=[trade("t4", "1", "98")])
-    core.bar()
-
-    assert (core.position(), core.settled.pending) == ("0", [])
-    assert sum(Decimal(order.quantity) for order in core.of(Requested) if order.reduce_only) == 3
-
-
-def test_flatten_closes_what_a_close_under_way_leaves(driver: Any) -> None:
-    """S02, O22: an add of 1 fills after the close of the 2 that were held was sent."""
-    core = held(driver)
-    core.decide(core.intent("add", quantity="1", style="market"), core.intent("close"))
-    close, add = core.of(Requested)[1:]
-    core.report(add.client_order_id, "filled", filled="1", trades=[trade("t2", "1", "100")])
-    core.command("flatten")
-    rest = core.last(Requested)
-    assert (close.quantity, rest.quantity, rest.reason) == ("2", "1", "flatten")
-    core.report(close.client_order_id, "filled", filled="2", trades=[trade("t3", "2", "100")])
-    core.report(rest.client_order_id, "filled", filled="1", trades=[trade("t4", "1", "100")])
-    core.bar()
-
-    assert (core.position(), len(core.of(Requested))) == ("0", 4)
-
-
-def test_no_two_parts_of_a_close_have_one_name_and_none_is_dropped(driver: Any) -> None:
-    """O22: the first part is refused for now, after the rest of the close was sent."""
-    core = held(driver)
-    core.decide(core.intent("partial_close", quantity="1"))
-    part = core.last(Requested).client_order_id
-    core.bar()
-    core.decide(core.intent("close"))
-    first = core.last(Requested).client_order_id
-    core.report(part, "cancelled", code="venue")
-    second = core.last(Requested).client_order_id
-    core.report(first, "rejected", code="busy", retryable=True)
-    core.report(second, "filled", filled="1", trades=[trade("t2", "1", "100")])
-    due = core.last(SetTimer)
-    core.timer(due.name, due.due_ns)
-    third = core.last(Requested).client_order_id
-    core.report(third, "filled", filled="1", trades=[trade("t3", "1", "100")])
-    core.bar()
-
-    assert len({part, first, second, third}) == 4
-    assert (core.position(), core.settled.pending) == ("0", [])
-
-
-def test_flatten_goes_on_when_a_part_of_it_is_refused_for_now(driver: Any) -> None:
-    """S02: what waits for a resting close is not dropped."""
-    core = held(driver)
-    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="110"))
-    resting = core.last(Requested).client_order_id
-    core.report(resting, "accepted", venue_order_id="v2")
-    core.command("flatten")
-    core.report(core.last(Requested).client_order_id, "rejected", code="busy", retryable=True)
-    due = core.last(SetTimer)
-    core.report(resting, "cancelled")
-    core.timer(due.name, due.due_ns)
-    for number, order in enumerate(core.of(Requested)[3:]):
-        core.report(order.client_order_id, "filled", filled="1", trades=[trade(f"c{number}", "1", "100")])
-    core.bar()
-
-    assert (core.position(), core.settled.pending) == ("0", [])
-
-
-@pytest.mark.parametrize("is_refused_first", [True, False])
-def test_limit_that_a_close_takes_off_is_not_tried_again(driver: Any, is_refused_first: bool) -> None:
-    """R: refused for now, before or after the whole leg is closed."""
-    core = held(driver)
-    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="110"))
-    resting = core.last(Requested).client_order_id
-    core.bar()
-    if is_refused_first:
-        core.report(resting, "rejected", code="busy", retryable=True)
-    core.decide(core.intent("close"))
-    if not is_refused_first:
-        core.report(resting, "rejected", code="busy", retryable=True)
-    for timer in core.of(SetTimer):
-        core.timer(timer.name, timer.due_ns)
-    for number, order in enumerate(core.of(Requested)[2:]):
-        core.report(
-            order.client_order_id, "filled", filled=order.quantity, trades=[trade(f"c{number}", order.quantity, "100")]
-        )
-    core.bar()
-
-    assert (core.position(), core.settled.pending) == ("0", [])
-    assert {order.kind for order in core.of(Requested)[2:]} == {"market"}
-
-
-def test_close_leaves_to_an_unknown_close_what_it_may_still_fill(driver: Any) -> None:
-    """Q, O22: 1 of 2 may be closing already."""
-    core = held(driver)
-    core.decide(core.intent("partial_close", quantity="1"))
-    part = core.last(Requested).client_order_id
-    core.report(part, "unknown")
-    core.bar()
-    core.decide(core.intent("close"))
-    close = core.last(Requested)
-    assert close.quantity == "1"
-    core.report(close.client_order_id, "filled", filled="1", trades=[trade("t2", "1", "100")])
-    assert len(core.of(Requested)) == 3
-    core = restarted(core)
-    core.report(part, "cancelled", via="query")
-
-    rest = core.last(Requested)
-    assert (rest.quantity, rest.attempt, rest.intent_id) == ("1", 2, close.intent_id)
-    core.report(rest.client_order_id, "filled", filled="1", trades=[trade("t3", "1", "100")])
-    core.bar()
-    assert core.position() == "0"
-
-
-def test_whole_close_cancels_a_resting_close_and_books_what_it_still_fills(driver: Any) -> None:
-    """R: the limit fills while its cancel is on its way; nothing is closed twice."""
-    core = held(driver)
-    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="101"))
-    limit = core.last(Requested).client_order_id
-    core.report(limit, "accepted", venue_order_id="v2")
-    core.bar()
-    effects = core.decide(core.intent("close"))
-    assert kinds(effects)[:2] == [CancelRequested, CancelOrder]
-    close = core.last(Requested)
-    assert (close.quantity, core.of(CancelRequested)[-1].reason) == ("1", "closing")
-    core.report(close.client_order_id, "filled", filled="1", trades=[trade("t2", "1", "100")])
-    core.report(limit, "filled", filled="1", trades=[trade("t3", "1", "101")])
-    core.bar()
-
-    assert (core.position(), core.settled.pending, len(core.of(Requested))) == ("0", [], 3)
-    assert core.settled.realised == "1"
-
-
-def test_rejected_close_is_not_tried_in_another_way(driver: Any) -> None:
-    """What waits for it is dropped by name."""
-    core = held(driver)
-    core.decide(core.intent("partial_close", quantity="1", style="limit", limit_price="101"))
-    limit = core.last(Requested).client_order_id
-    core.report(limit, "accepted", venue_order_id="v2")
-    core.bar()
-    core.decide(core.intent("close"))
-    core.report(core.last(Requested).client_order_id, "rejected", code="-2022")
-    core.report(limit, "cancelled")
-
-    assert (core.last(Denied).reason, len(core.of(Requested))) == ("rejected", 3)
 
 
 # -- late decisions, timers (I) ------------------------------------------------------------------
