@@ -156,7 +156,7 @@ def new_order(
     action = CLOSE if reduce else OPEN
     made = ["s", 1, number, 1, 0, leg, action, kind, lots, ticks, 100, reduce, ""]
     rest = [1, 0, 1, REQUESTED, 0, 0, stop, target, -1, 0, None, "", "", number]
-    flags = [False, waits, False, False, False, 0, 0, False]
+    flags = [False, waits, False, False, False, 0, 0, False, False]
     return restored_order([made, rest + flags, f"s/1/{number}", None], None)
 
 
