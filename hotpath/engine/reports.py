@@ -350,7 +350,7 @@ class Reports:
         elif self.is_due(order):
             self.manager.expired(order, code or "time_to_live")
         else:
-            order.fallback = 0  # the venue ended it before its time: that is no timeout of ours
+            order.fallback = 0  # the venue ended it early: it did not time out, so no fallback follows
             self.manager.expired(order, code or "venue")
 
     def is_due(self, order: Order) -> bool:
