@@ -24,6 +24,9 @@ __all__ = ["Process", "Program", "is_alive"]
 STOP_TIMEOUT_S: Final = 10.0
 """How long a child may take to end by itself before it is killed."""
 _POLL_S: Final = 0.02
+_STATE: Final = 0
+_THREADS: Final = 17
+"""Of what /proc/PID/stat says after the name (proc(5))."""
 TAIL_BYTES: Final = 4096
 _WHY: Final = re.compile(r"\b(FATAL|PANIC|FTL)\b")
 """Marks what ended PostgreSQL or NATS; PostgreSQL says after it that it is shut down."""
@@ -117,7 +120,10 @@ class Process:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this id runs; one that has ended and was not collected yet does not."""
+    """Whether a process with this id runs; one that has ended and was not collected yet does not.
+
+    While other threads of it are still ending, it holds its files and ports, and runs.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -125,10 +131,10 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return fields[_STATE] != "Z" or int(fields[_THREADS]) > 1
+    except (OSError, IndexError, ValueError):
         return True
-    return state != "Z"
 
 
 def wait_until_gone(pid: int, timeout_s: float) -> bool:
