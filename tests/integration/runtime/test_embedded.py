@@ -260,6 +260,27 @@ def test_any_path_that_the_file_system_takes_is_a_data_folder(tmp_path: Path) ->
         assert find(Settings(home=home)) == embedded.settings
 
 
+ENDS_ITS_MAIN_THREAD = """
+import ctypes, platform, sys, threading
+threading.Thread(target=sys.stdin.read, daemon=True).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+
+
+def test_a_process_runs_until_its_last_thread_has_ended() -> None:
+    """Until then it holds its files and ports; its main thread is a zombie meanwhile."""
+    with subprocess.Popen([sys.executable, "-c", ENDS_ITS_MAIN_THREAD], stdin=subprocess.PIPE) as process:
+        stat = Path(f"/proc/{process.pid}/stat")
+        deadline = time.monotonic() + GONE_LIMIT_S
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline
+        assert is_alive(process.pid)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert wait_until_gone(process.pid, GONE_LIMIT_S)
+        assert process.poll() == 0
+
+
 def test_a_server_that_was_started_again_is_found_and_its_store_is_locked(tmp_path: Path) -> None:
     server = start_nats(nats_folder(tmp_path))
     assert server.process is not None
