@@ -183,9 +183,10 @@ def exact_keys(kind: type[msgspec.Struct], key: str = "") -> Iterator[str]:
     bounds = bounds_of(kind)
     for name, hint in typing.get_type_hints(kind).items():
         path = f"{key}.{name}" if key else name
-        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-            yield from exact_keys(hint, path)
-        elif any(isinstance(bound, DecimalRange) for bound in bounds.get(name, ())):
+        for choice in typing.get_args(hint) or (hint,):
+            if isinstance(choice, type) and issubclass(choice, msgspec.Struct):
+                yield from exact_keys(choice, path)
+        if any(isinstance(bound, DecimalRange) for bound in bounds.get(name, ())):
             yield path
 
 

@@ -19,6 +19,7 @@ from live_runner.contracts.bounds import DecimalRange, Violation, nearest, viola
 from live_runner.contracts.decimals import DIGITS_MAX
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
+from live_runner.contracts.risk import Caps, Risk, reset_problems
 from live_runner.contracts.subjects import SESSION_PATTERN, check_session, symbol_token
 from live_runner.contracts.time import time_ns
 
@@ -224,6 +225,8 @@ class Config(_Section, frozen=True):
     limits: Limits = Limits()
     execution: Execution | UnsetType = UNSET
     """In the manifest of stages that send orders, and where it is given."""
+    caps: Caps | UnsetType = UNSET
+    risk: Risk | UnsetType = UNSET
 
 
 def check(config: Config) -> None:
@@ -254,6 +257,8 @@ def problems(config: Config) -> Iterator[Violation]:
     yield from _symbol_problems(config.market)
     yield from _time_problems(config.market)
     yield from _secret_problems(config.market.options, "market.options")
+    if not isinstance(config.risk, UnsetType):
+        yield from reset_problems(config.risk)
     for symbol, rules in config.market.instruments.items():
         key = f"market.instruments.{symbol}"
         if symbol not in config.market.symbols:

@@ -51,6 +51,8 @@ __all__ = [
     "JoinDeclined",
     "Joined",
     "Leg",
+    "LimitReset",
+    "LimitTripped",
     "Liquidated",
     "Lot",
     "Owned",
@@ -58,6 +60,8 @@ __all__ = [
     "Rejected",
     "Report",
     "Requested",
+    "RiskLevel",
+    "RiskLevels",
     "SetBar",
     "Settled",
     "Snapshot",
@@ -298,6 +302,19 @@ class Pending(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     expires_ns: int | None = None
     parent: str = ""
     """The entry order that this stop or target protects; "" for every other order."""
+
+
+class RiskLevel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How near a limit or a cap is: in money, basis points, seconds, or a number of things."""
+
+    name: str
+    value: str
+    limit: str
+    left: str
+    """The limit less the value; 0 or less where it is reached."""
+    tripped: bool = False
+    not_applied: str = ""
+    """Why the session cannot apply the limit, "" where it does."""
 
 
 class FeeRate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -887,6 +904,42 @@ class Settled(Event, frozen=True, kw_only=False, tag="account.settled"):
     state_hash: str = ""
     foreign_fees: dict[str, str] = {}
     """Fees charged so far in other currencies than the settle currency, by currency; in no other total."""
+
+
+class LimitTripped(Event, frozen=True, kw_only=False, tag="account.limit_tripped"):
+    """A risk limit has been reached. ``stop``, ``kill`` and ``flatten`` hold until it is reset."""
+
+    limit: str
+    """Its name in section ``risk`` of the configuration."""
+    value: str
+    most: str
+    """The limit, as it is configured."""
+    action: str
+    reset: str
+    until_ns: int | None = None
+    """The end of its cooldown."""
+    symbol: str = ""
+    leg: str = ""
+    order_id: str = ""
+    author: str = "risk"
+
+
+class LimitReset(Event, frozen=True, kw_only=False, tag="account.limit_reset"):
+    """A risk limit that had tripped is reset, and its count begins anew."""
+
+    limit: str
+    why: str
+    """``resume``, ``day``, ``cooldown`` or ``recovered``."""
+    author: str
+    """The operator, or ``risk``."""
+    action: str
+
+
+class RiskLevels(Event, frozen=True, kw_only=False, tag="account.risk"):
+    """How near every limit and cap is, before each ``account.settled`` of a session that has some."""
+
+    close_ns: int
+    levels: list[RiskLevel]
 
 
 class Executed(Event, frozen=True, kw_only=False, tag="account.executed"):

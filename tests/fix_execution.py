@@ -26,6 +26,7 @@ from live_runner.contracts.messages import (
     Timer,
 )
 from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.risk import Caps, Risk
 from live_runner.services.execution.core.engine import ExecutionCore
 
 MINUTE_NS = 60_000_000_000
@@ -51,6 +52,8 @@ class Driver:
         limits: dict[str, Any] | None = None,
         market: dict[str, Any] | None = None,
         execution: dict[str, Any] | None = None,
+        caps: dict[str, Any] | None = None,
+        risk: dict[str, Any] | None = None,
         hashing: bool = True,
     ) -> None:
         self.config = Config(
@@ -61,7 +64,9 @@ class Driver:
             fills=Fills(**(fills or {})),
             fees=Fees(**{"maker": "0", "taker": "0", **(fees or {})}),
             limits=Limits(**(limits or {})),
-            **({} if execution is None else {"execution": Execution(**execution)}),
+            execution=msgspec.UNSET if execution is None else Execution(**execution),
+            caps=msgspec.UNSET if caps is None else Caps(**caps),
+            risk=msgspec.UNSET if risk is None else msgspec.convert(risk, Risk),
         )
         rules = {"venue": "sim", "quote": "USDT", "settle": "USDT", "tick_size": "0.01", "lot_size": "0.001"}
         self.started = Started(

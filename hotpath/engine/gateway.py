@@ -9,6 +9,7 @@ from live_runner.hotpath.engine.book import Venue
 
 if not cython.compiled:
     from live_runner.hotpath.engine.orders import Order
+    from live_runner.hotpath.engine.state import Market
 
 __all__ = ["Gateway", "Retry"]
 
@@ -38,6 +39,10 @@ class Gateway(Venue):
 
     def flatten(self, command_id: str) -> None:
         """Close every leg at the market; the orders are numbered after the command."""
+        raise NotImplementedError
+
+    def close_leg(self, market: Market, side: int, intent_id: str) -> None:
+        """Close one leg at the market, by an intent that is not the strategy's."""
         raise NotImplementedError
 
 

@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff
 from live_runner.hotpath.engine.ledger cimport Ledger, Lot as HeldLot, Leg as Position
+from live_runner.hotpath.engine.limits cimport Limit
 from live_runner.hotpath.engine.money cimport money, money_text, times, units_text
 from live_runner.hotpath.engine.orders cimport Order, client_name, intent_name, order_name
 from live_runner.hotpath.engine.state cimport Market, Sink, State
@@ -57,6 +58,9 @@ cdef class Journal(Sink):
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
     cdef int funded(self, Market market, str leg, int64_t funding_ns, str rate, str mark, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
+    cdef int limit_tripped(self, Limit limit, str symbol, str leg, str order_id) except -1
+    cdef int limit_reset(self, Limit limit, str why, str author) except -1
+    cdef int risk_levels(self, list levels) except -1
     cdef int settled(self) except -1
     @cython.locals(state=State, ledger=Ledger, name=str)
     cpdef str settle(self, str state_hash)

@@ -28,11 +28,15 @@ from live_runner.contracts.messages import (
     FundingPaid,
     Incident,
     Leg,
+    LimitReset,
+    LimitTripped,
     Liquidated,
     Lot,
     Pending,
     Rejected,
     Requested,
+    RiskLevel,
+    RiskLevels,
     Settled,
     Stopped,
     Submitted,
@@ -49,6 +53,7 @@ from live_runner.hotpath.engine.state import Sink
 if not cython.compiled:
     from live_runner.hotpath.engine.ledger import Leg as Position
     from live_runner.hotpath.engine.ledger import Lot as HeldLot
+    from live_runner.hotpath.engine.limits import Limit
     from live_runner.hotpath.engine.orders import Order, client_name, intent_name, order_name
     from live_runner.hotpath.engine.python_money import money, money_text, times, units_text
     from live_runner.hotpath.engine.state import Market, State
@@ -74,6 +79,9 @@ DECIDED_V: Final = Decided.VERSION
 STOPPED_V: Final = Stopped.VERSION
 THEORETICAL_V: Final = Theoretical.VERSION
 CORRECTED_V: Final = Corrected.VERSION
+LIMIT_TRIPPED_V: Final = LimitTripped.VERSION
+LIMIT_RESET_V: Final = LimitReset.VERSION
+RISK_LEVELS_V: Final = RiskLevels.VERSION
 
 
 class Amount:
@@ -506,6 +514,63 @@ class Journal(Sink):
                 seq=self.state.seq,
                 cause=self.cause,
                 event_ns=at_ns,
+            )
+        )
+
+    def limit_tripped(self, limit: Limit, symbol: str, leg: str, order_id: str) -> None:
+        """A risk limit has been reached."""
+        self.add(
+            LimitTripped(
+                limit.name,
+                money_text(limit.value),
+                money_text(limit.most),
+                limit.action,
+                limit.reset,
+                limit.until_ns if limit.until_ns >= 0 else None,
+                symbol,
+                leg,
+                order_id,
+                v=LIMIT_TRIPPED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def limit_reset(self, limit: Limit, why: str, author: str) -> None:
+        """A risk limit that had tripped is reset."""
+        self.add(
+            LimitReset(
+                limit.name,
+                why,
+                author,
+                limit.action,
+                v=LIMIT_RESET_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.now_ns,
+            )
+        )
+
+    def risk_levels(self, levels: list[RiskLevel]) -> None:
+        """How near the limits and caps are."""
+        self.add(
+            RiskLevels(
+                self.state.close_ns,
+                levels,
+                v=RISK_LEVELS_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=self.state.close_ns,
             )
         )
 

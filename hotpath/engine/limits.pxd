@@ -6,7 +6,8 @@ from live_runner.hotpath.engine.money cimport of_whole, whole
 @cython.final
 cdef class Limit:
     cdef readonly str name, action, reset
-    cdef readonly int128 most, value
+    cdef readonly int128 most
+    cdef readonly int128 value
     cdef readonly int trading
     cdef readonly int64_t cooldown_ns, until_ns
     cdef readonly bint tripped
@@ -23,6 +24,7 @@ cdef class Equity:
     cdef readonly int64_t day
     @cython.locals(day=int64_t, new_day=bint)
     cpdef bint mark(self, int64_t now_ns, int128 equity) except -1
+    cpdef int64_t next_day_ns(self) noexcept
     cpdef int128 loss_of_day(self) noexcept
     cpdef int128 loss(self) noexcept
     cpdef int128 below_peak(self) noexcept

@@ -106,6 +106,10 @@ class Equity:
             self.peak = equity
         return new_day
 
+    def next_day_ns(self) -> int:
+        """The first time that belongs to the next day."""
+        return (self.day + 1) * DAY_NS + 1
+
     def loss_of_day(self) -> int:
         """What the day has lost, negative for a gain."""
         return self.day_start - self.last
@@ -150,5 +154,5 @@ def units_of(value: Any) -> int:
 
 def limit_of(name: str, given: Any, most: Any) -> Limit:
     """A limit from its part of the configuration."""
-    cooldown_s = given.cooldown_s
-    return Limit(name, units_of(most), given.action, given.reset, 0 if cooldown_s is None else int(cooldown_s * SECOND_NS))
+    cooldown_ns = 0 if given.cooldown_s is None else round(given.cooldown_s * SECOND_NS)
+    return Limit(name, units_of(most), given.action, given.reset, cooldown_ns)

@@ -2,12 +2,14 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.backoff cimport Backoff, after_rejection
+from live_runner.hotpath.engine.caps cimport Caps
 from live_runner.hotpath.engine.gateway cimport Gateway, Retry
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.orders cimport (
     Order, Policy, apply_report, intent_name, next_attempt, order_name, order_row, restored_order, take_out,
 )
+from live_runner.hotpath.engine.risk cimport Risk
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.whole_legs cimport cover, follow
@@ -22,6 +24,8 @@ from live_runner.hotpath.engine.words cimport (
 @cython.final
 cdef class Manager:
     cdef State state
+    cdef readonly Risk risk
+    cdef readonly Caps caps
     cdef Gateway gateway
     cdef list retries
     cdef int64_t next_expiry
@@ -45,9 +49,10 @@ cdef class Manager:
     @cython.locals(market=Market)
     cdef int forget(self, Order order) except -1
     cdef bint may_fall_back(self, Order order, int why) noexcept
-    cdef bint is_blocked(self, Order order, bint held_back) noexcept
-    @cython.locals(market=Market, following=Order)
-    cdef int fall_back(self, Order order, int why, bint held_back) except -1
+    @cython.locals(why=str)
+    cdef str block(self, Order order, bint held_back, bint unresolved)
+    @cython.locals(market=Market, following=Order, block=str)
+    cdef fall_back(self, Order order, int why, bint held_back)
     @cython.locals(highest=int, retry=Retry)
     cdef int number(self, Order following, Order order) except -1
     @cython.locals(waiting=list, retry=Retry, order=Order)
@@ -55,11 +60,10 @@ cdef class Manager:
     @cython.locals(retry=Retry)
     cdef bint is_retrying(self, int symbol, int side) except -1
     cdef int retry(self, int64_t due_ns, Order order) except -1
-    @cython.locals(state=State, waiting=list, due=list, retry=Retry, order=Order, market=Market, leg=Leg, why=str)
+    @cython.locals(state=State, waiting=list, due=list, retry=Retry, order=Order, market=Market, leg=Leg, why=str, held_back=bint)
     cdef int retry_due(self) except -1
     @cython.locals(retry=Retry)
     cpdef list timers(self)
-    cdef str leg_block(self, Leg leg)
     @cython.locals(state=State, intent=str, market=Market, leg=str, message=str)
     cdef int give_up(self, Order order, str code, str why) except -1
     @cython.locals(state=State, order=Order)
@@ -72,8 +76,4 @@ cdef class Manager:
     cdef int mark_unknown(self, Order order, str reason) except -1
     @cython.locals(market=Market, leg=Leg)
     cdef int resolve(self, Order order, int change) except -1
-    @cython.locals(retry=Retry)
-    cpdef dict row(self)
-    @cython.locals(state=State, order=Order, market=Market)
-    cpdef restore(self, dict row)
     cdef Policy policy_of(self, list stored)

@@ -17,12 +17,13 @@ import msgspec
 
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.vocabulary import ACTIONS, SIDES
+from live_runner.hotpath.engine.caps import Caps
 from live_runner.hotpath.engine.orders import Policy
+from live_runner.hotpath.engine.risk import Risk
 
 if not cython.compiled:
     from live_runner.hotpath.engine.backoff import after_rejection
     from live_runner.hotpath.engine.gateway import Retry
-    from live_runner.hotpath.engine.ledger import Leg
     from live_runner.hotpath.engine.notices import new_notice
     from live_runner.hotpath.engine.orders import (
         Order,
@@ -30,8 +31,6 @@ if not cython.compiled:
         intent_name,
         next_attempt,
         order_name,
-        order_row,
-        restored_order,
         take_out,
     )
     from live_runner.hotpath.engine.state import State
@@ -60,7 +59,6 @@ if not cython.compiled:
         REPORT_REJECTED,
         REPORT_SUBMITTED,
         REPORT_UNKNOWN,
-        TRADING_OPEN,
     )
 
 __all__ = ["Manager"]
@@ -74,6 +72,8 @@ class Manager:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.risk = Risk(state)
+        self.caps = Caps(state)
         self.gateway = None
         self.retries = []
         self.next_expiry = -1
@@ -89,6 +89,8 @@ class Manager:
         """One more open order."""
         state = self.state
         state.requested += 1
+        self.caps.requested()
+        self.risk.requested()
         state.orders.append(order)
         market = state.markets[order.symbol]
         market.open_orders.append(order)
@@ -137,7 +139,7 @@ class Manager:
         tries_again = (
             retryable and not permitted and not taken_off and (order.reduce or order.attempt < policy.attempts)
         )
-        retrying = tries_again or (permitted and not self.is_blocked(order, held_back))
+        retrying = tries_again or (permitted and not self.block(order, held_back, False))
         state.seq += 1
         if state.journals:
             state.sink.rejected(order, code, message, retryable, retrying)
@@ -195,6 +197,8 @@ class Manager:
             notice.message = message
             state.notices.append(notice)
             state.has_notices = True
+        if self.risk.on:
+            self.risk.refused(reason, symbol, leg)
 
     # -- fills and ends -------------------------------------------------------------------------
 
@@ -252,6 +256,8 @@ class Manager:
             notice.slippage = state.ledger.filled_slippage
         if was_open and order.state >= FILLED:
             self.forget(order)
+        if self.risk.on:
+            self.risk.filled(order, market, leg)
 
     def cancelled(self, order: Order, reason: str) -> None:
         """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
@@ -270,7 +276,7 @@ class Manager:
         leg = market.leg(order.side)
         held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
         retrying = (
-            for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT) and not self.is_blocked(order, held_back)
+            for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT) and not self.block(order, held_back, False)
         )
         state.seq += 1
         if state.journals:
@@ -296,9 +302,18 @@ class Manager:
         """Whether one market order for the remainder is permitted for that reason."""
         return (order.fallback & why) != 0 and order.kind != MARKET and order.filled < order.quantity
 
-    def is_blocked(self, order: Order, held_back: bool) -> bool:
-        """Whether the trading state or the leg's backoff blocks a further attempt: entries only."""
-        return not order.reduce and (held_back or self.state.trading != TRADING_OPEN)
+    def block(self, order: Order, held_back: bool, unresolved: bool) -> str:
+        """Why a further attempt at an entry is held back: trading state, leg, backoff or cap; "" where it is not."""
+        if order.reduce:
+            return ""
+        why = trading_reason(self.state)
+        if not why and unresolved:
+            why = "leg_blocked"
+        if not why and held_back:
+            why = "backoff"
+        if not why and not self.caps.permit(order):
+            why = self.caps.reason
+        return why
 
     def fall_back(self, order: Order, why: int, held_back: bool) -> None:
         """One market order for the remainder, where that reason is permitted.
@@ -306,9 +321,10 @@ class Manager:
         ``held_back``: the leg was in backoff before this very event.
         """
         if not self.may_fall_back(order, why):
-            pass
-        elif self.is_blocked(order, held_back):
-            self.give_up(order, "fallback_blocked", trading_reason(self.state) or "backoff")
+            return
+        block = self.block(order, held_back, False)
+        if block:
+            self.give_up(order, "fallback_blocked", block)
         else:
             market = self.state.markets[order.symbol]
             following = next_attempt(order, MARKET, 0, market.close_ticks(), self.state.is_late(market))
@@ -365,7 +381,8 @@ class Manager:
                 order.quantity = min(order.quantity, market.closable(order.side))
                 why = "" if order.quantity else "no_position"
             else:
-                why = trading_reason(state) or self.leg_block(leg)
+                held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
+                why = self.block(order, held_back, leg.unresolved > 0)
             if why:
                 self.give_up(order, "attempt_dropped", why)
             else:
@@ -374,14 +391,6 @@ class Manager:
     def timers(self) -> list[Any]:
         """Names and times of the attempts that wait."""
         return [(f"retry {order_name(retry.order)}", retry.due_ns) for retry in self.retries]
-
-    def leg_block(self, leg: Leg) -> str:
-        """Why opens and adds of a leg are held back: ``leg_blocked``, ``backoff`` or nothing."""
-        if leg.unresolved:
-            return "leg_blocked"
-        if leg.backoff is not None and leg.backoff.blocks(self.state.now_ns):
-            return "backoff"
-        return ""
 
     def give_up(self, order: Order, code: str, why: str) -> None:
         """An order that would have been tried once more is not: operator and strategy are informed."""
@@ -468,30 +477,6 @@ class Manager:
         leg = market.leg(order.side)
         leg.unresolved += change
         self.state.change(market, order.side)
-
-    # -- snapshots ------------------------------------------------------------------------------
-
-    def row(self) -> dict[str, Any]:
-        """Plain data for a snapshot."""
-        return {
-            "orders": [order_row(order) for order in self.state.orders],
-            "retries": [[retry.due_ns, order_row(retry.order)] for retry in self.retries],
-            "next_expiry": self.next_expiry,
-        }
-
-    def restore(self, row: dict[str, Any]) -> None:
-        """Go on from a snapshot."""
-        state = self.state
-        for stored in row["orders"]:
-            order = restored_order(stored, self.policy_of(stored))
-            state.orders.append(order)
-            market = state.markets[order.symbol]
-            market.open_orders.append(order)
-            cover(market, order, 1)
-        self.retries = [
-            Retry(due_ns, restored_order(stored, self.policy_of(stored))) for due_ns, stored in row["retries"]
-        ]
-        self.next_expiry = row["next_expiry"]
 
     def policy_of(self, stored: list[Any]) -> Policy:
         """The policy of a stored order: its intent's own, or the strategy's."""

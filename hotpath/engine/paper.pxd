@@ -33,6 +33,10 @@ cdef class Paper(Gateway):
     cdef bint is_irrevocable(self, Order order) except -1
     @cython.locals(market=Market, side=int, lots=int64_t, order=Order, number=int, state=State)
     cdef int flatten(self, str command_id) except -1
+    @cython.locals(leg=Leg)
+    cdef int close_leg(self, Market market, int side, str intent_id) except -1
+    @cython.locals(state=State, order=Order)
+    cdef int close_at_open(self, Market market, int side, int64_t lots, str intent_id) except -1
     @cython.locals(market=Market)
     cdef int take_off(self, Order order) except -1
     cdef int mark_busy(self, Market market) except -1

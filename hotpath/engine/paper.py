@@ -129,13 +129,20 @@ class Paper(Gateway):
                 if lots == 0 or market.closes_whole_leg(side):
                     continue
                 number += 1
-                state = self.state
-                intent_id = f"{command_id}/{number}"
-                order = flatten_order(
-                    state.name, market.index, side, lots, market.close_ticks(), intent_id, state.policy
-                )
-                order.at_next_open = True
-                self.manager.request(order)
+                self.close_at_open(market, side, lots, f"{command_id}/{number}")
+
+    def close_leg(self, market: Market, side: int, intent_id: str) -> None:
+        """At the next open, unless the leg is flat or being closed."""
+        leg = market.leg(side)
+        if leg.quantity and not market.closes_whole_leg(side):
+            self.close_at_open(market, side, leg.quantity, intent_id)
+
+    def close_at_open(self, market: Market, side: int, lots: int, intent_id: str) -> None:
+        """A market close that waits for the next open, whatever the fill model says of closes."""
+        state = self.state
+        order = flatten_order(state.name, market.index, side, lots, market.close_ticks(), intent_id, state.policy)
+        order.at_next_open = True
+        self.manager.request(order)
 
     def take_off(self, order: Order) -> None:
         """The order leaves the book."""

@@ -2,8 +2,9 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
-from live_runner.hotpath.engine.backoff cimport Backoff, restored_backoff
+from live_runner.hotpath.engine.backoff cimport Backoff
 from live_runner.hotpath.engine.book cimport Book
+from live_runner.hotpath.engine.caps cimport Caps
 from live_runner.hotpath.engine.columns cimport Columns, unfit
 from live_runner.hotpath.engine.host cimport Host
 from live_runner.hotpath.engine.journal cimport Journal
@@ -15,8 +16,12 @@ from live_runner.hotpath.engine.orders cimport Order, Policy, order_name
 from live_runner.hotpath.engine.paper cimport Paper
 from live_runner.hotpath.engine.pretrade cimport Asked, PreTrade
 from live_runner.hotpath.engine.protection cimport Protection
+from live_runner.hotpath.engine.levels cimport levels_of
 from live_runner.hotpath.engine.reports cimport Reports
+from live_runner.hotpath.engine.risk cimport Risk
+from live_runner.hotpath.engine.snapshots cimport manager_row, market_row, restore_manager, restore_market
 from live_runner.hotpath.engine.state cimport FundingDue, Market, Sink, State, new_funding
+from live_runner.hotpath.engine.summary cimport summary_of
 from live_runner.hotpath.engine.trading_state cimport move_trading, trading_reason
 from live_runner.hotpath.engine.venue cimport RemoteVenue
 from live_runner.hotpath.engine.venue_facts cimport VenueFacts
@@ -33,6 +38,8 @@ cdef class Session:
     cdef readonly VenueFacts facts
     cdef readonly PreTrade pretrade
     cdef readonly Protection protection
+    cdef readonly Risk risk
+    cdef readonly Caps caps
     cdef readonly Journal journal
     cdef public str set_cause           # id of the bar set being played, for messages
     cdef list due
@@ -57,6 +64,10 @@ cdef class Session:
     cpdef put_bar(self, object symbol, int64_t open_ns, int64_t close_ns, double open, double high, double low, double close, double volume, bint late, bint tradable)
     cpdef int end_set(self) except -1
     cpdef bint end(self) except -1
+    cdef int watch(self) except -1
+    @cython.locals(risk=Risk, legs=list, symbol=int, side=int)
+    cdef int act(self) except -1
+    cdef int name_levels(self) except -1
     @cython.locals(market=Market, side=int, leg=Leg, backoff=Backoff)
     cdef int end_backoffs(self) except -1
     @cython.locals(market=Market)
@@ -74,17 +85,12 @@ cdef class Session:
     cdef int deny(self, Asked asked, str reason, str message) except -1
     cpdef obey(self, object command)
     cpdef report(self, object report)
+    cpdef fact(self, object event)
     cpdef timer(self, int64_t due_ns)
     cpdef list timers(self)
-    @cython.locals(state=State, ledger=Ledger, market=Market, open_legs=int)
     cpdef dict summary(self)
     @cython.locals(state=State, market=Market)
     cpdef dict row(self)
-    @cython.locals(due=FundingDue, order=Order)
-    cdef dict market_row(self, Market market)
-    @cython.locals(leg=Leg)
-    cdef list leg_row(self, Market market, int side)
-    @cython.locals(state=State)
+    cdef dict rows_of_some(self)
+    @cython.locals(state=State, at=int)
     cpdef restore(self, dict row)
-    @cython.locals(at=int, place=Py_ssize_t, other=Py_ssize_t, order=Order, side=int, leg=Leg)
-    cdef int restore_market(self, Market market, dict row) except -1

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import cython
 
-from live_runner.contracts.messages import Command, Report, Started
+from live_runner.contracts.messages import Command, Event, Report, Started
 from live_runner.contracts.vocabulary import ACTIONS, SIDES
 from live_runner.hotpath.engine.columns import Columns
 from live_runner.hotpath.engine.journal import Journal
@@ -30,13 +30,14 @@ from live_runner.hotpath.engine.venue import RemoteVenue
 from live_runner.hotpath.engine.venue_facts import VenueFacts
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.backoff import restored_backoff
     from live_runner.hotpath.engine.columns import unfit
     from live_runner.hotpath.engine.host import Host
+    from live_runner.hotpath.engine.levels import levels_of
     from live_runner.hotpath.engine.orders import Order, order_name
     from live_runner.hotpath.engine.pretrade import Asked
-    from live_runner.hotpath.engine.python_money import money_text
-    from live_runner.hotpath.engine.state import Market, new_funding
+    from live_runner.hotpath.engine.snapshots import manager_row, market_row, restore_manager, restore_market
+    from live_runner.hotpath.engine.state import new_funding
+    from live_runner.hotpath.engine.summary import summary_of
     from live_runner.hotpath.engine.trading_state import move_trading
     from live_runner.hotpath.engine.words import CANCEL, CLOSE, HOLD, MARKET, PARTIAL_CLOSE, PROTECT, SYNC_STATE
 
@@ -66,6 +67,8 @@ class Session:
         self.facts = VenueFacts(self.state, self.venue)
         self.pretrade = PreTrade(self.state)
         self.protection = Protection(self.state, self.manager, self.paper)
+        self.risk = self.manager.risk
+        self.caps = self.manager.caps
         self.journal: Any = None
         if journals:
             self.journal = Journal(self.state, hashing)
@@ -237,13 +240,48 @@ class Session:
             self.state.moved = False
             self.state.ledger.settle()
         self.settled_fills = self.state.fills
+        self.watch()
+        self.name_levels()
 
     def end(self) -> bool:
         """Settle the account once more where something was filled after the last close; whether it was."""
         if self.state.fills == self.settled_fills:
             return False
         self.state.ledger.settle()
+        self.name_levels()
         return True
+
+    # -- limits -----------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Evaluate the risk limits, and carry out what those that have tripped ask for."""
+        if self.risk.on:
+            self.risk.evaluate()
+            self.act()
+            if not self.state.simulated:
+                self.risk.set_timer()
+
+    def act(self) -> None:
+        """Orders off the book and closes, for the limits that have tripped during this input."""
+        risk = self.risk
+        if risk.kills:
+            self.manager.cancel_entries(risk.kills)
+            risk.kills = ""
+        if risk.flattens:
+            self.manager.gateway.flatten(risk.flattens)
+            risk.flattens = ""
+        legs = risk.legs
+        if legs:
+            risk.legs = []
+            for symbol, side, event_id in legs:
+                self.manager.gateway.close_leg(self.state.markets[symbol], side, f"{event_id}/1")
+
+    def name_levels(self) -> None:
+        """An event that says how near every limit and cap is, where there are some."""
+        if self.risk.on or self.caps.on:
+            self.state.seq += 1
+            if self.state.journals:
+                self.journal.risk_levels(levels_of(self.risk, self.caps))
 
     def end_backoffs(self) -> None:
         """Backoffs whose time has run out show as a change of their leg, once."""
@@ -294,6 +332,7 @@ class Session:
             state.seq += 1
             if state.journals:
                 state.sink.executed(state.requested - requested, state.denied - denied)
+            self.act()
 
     def place(self, asked: Asked) -> None:
         """One intent: requested, denied, cancelled, or nothing to do."""
@@ -312,6 +351,8 @@ class Session:
             order = self.pretrade.order_of(asked)
             if order is None:
                 self.deny(asked, self.pretrade.reason, self.pretrade.message)
+            elif not self.caps.permit(order):
+                self.deny(asked, self.caps.reason, self.caps.message)
             elif self.state.simulated:
                 self.manager.request(order)
             else:
@@ -368,6 +409,8 @@ class Session:
         """An accepted operator command, at its place in the log; others are not execution's matter."""
         if not move_trading(self.state, command.command, command.author, command.reason):
             return
+        if self.risk.on:
+            self.risk.obey(command.command)
         if command.command in ("kill", "flatten"):
             self.manager.cancel_entries(command.command)
         if command.command == "flatten":
@@ -377,6 +420,12 @@ class Session:
         """A real venue's word about an order."""
         self.state.advance(report.event_ns)
         self.reports.fold(report)
+        self.watch()
+
+    def fact(self, event: Event) -> None:
+        """Something else that a real venue, its stream or a new owner says."""
+        self.facts.fold(event)
+        self.watch()
 
     def timer(self, due_ns: int) -> None:
         """A timer has fired."""
@@ -384,43 +433,17 @@ class Session:
         self.manager.expire()
         self.manager.retry_due()
         self.reports.timer()
+        self.watch()
 
     def timers(self) -> list[tuple[str, int]]:
         """Names and times of what is due, in nanoseconds: to be set again by a process that takes over."""
-        return self.manager.timers() + self.venue.timers()
+        return self.manager.timers() + self.venue.timers() + self.risk.timers()
 
     # -- results and snapshots ------------------------------------------------------------------
 
     def summary(self) -> dict[str, Any]:
         """The session in numbers: counts, and money as decimal text."""
-        state = self.state
-        ledger = state.ledger
-        open_legs = 0
-        for market in state.markets:
-            open_legs += (market.long.quantity > 0) + (market.short.quantity > 0)
-        return {
-            "intents": state.intents,
-            "orders": state.requested,
-            "fills": state.fills,
-            "refused": state.denied,
-            "rejected": state.rejected,
-            "realised": money_text(ledger.realised),
-            "unrealised": money_text(ledger.unrealised),
-            "equity": money_text(ledger.cash + ledger.unrealised),
-            "cash": money_text(ledger.cash),
-            "fees": money_text(ledger.fees_maker + ledger.fees_taker),
-            "fees_maker": money_text(ledger.fees_maker),
-            "fees_taker": money_text(ledger.fees_taker),
-            "funding": money_text(ledger.funding),
-            "slippage": money_text(ledger.slippage),
-            "turnover": money_text(ledger.turnover),
-            "drawdown_realised": money_text(ledger.drawdown_realised),
-            "drawdown_equity": money_text(ledger.drawdown_equity),
-            "trades": ledger.trades,
-            "margin_calls": ledger.margin_calls,
-            "open_legs": open_legs,
-            "liquidations": state.liquidations,
-        }
+        return summary_of(self.state)
 
     def row(self) -> dict[str, Any]:
         """Plain data for a snapshot, taken between two inputs."""
@@ -433,26 +456,21 @@ class Session:
                 state.intents, state.requested, state.fills, state.rejected, state.denied, state.numbered,
                 state.liquidations, self.settled_fills,
             ],
-            "markets": [self.market_row(market) for market in state.markets],
+            "markets": [market_row(state, market) for market in state.markets],
             "ledger": state.ledger.state(),
-            "manager": self.manager.row(),
+            "manager": manager_row(self.manager),
             "reports": self.reports.row(),
             "journal": self.journal.row() if self.journal is not None else None,
-        } | ({} if state.simulated else {"facts": self.facts.row()})  # fmt: skip
+        } | self.rows_of_some()  # fmt: skip
 
-    def market_row(self, market: Market) -> dict[str, Any]:
-        """Plain data of one symbol, its lots apart."""
-        return {
-            "bar": self.columns.row(market.index),
-            "funding": [[due.funding_ns, due.rate, due.mark] for due in market.funding],
-            "book": market.book.listed(),
-            "legs": [self.leg_row(market, side) for side in range(2)],
-        }
-
-    def leg_row(self, market: Market, side: int) -> list[Any]:
-        """Plain data of one leg, its lots apart."""
-        leg = market.leg(side)
-        return [bool(leg.changed), leg.unresolved, leg.backoff.row() if leg.backoff is not None else None]
+    def rows_of_some(self) -> dict[str, Any]:
+        """Plain data of what only some sessions have."""
+        rows: dict[str, Any] = {} if self.state.simulated else {"facts": self.facts.row()}
+        if self.risk.on:
+            rows["risk"] = self.risk.row()
+        if self.caps.on:
+            rows["caps"] = self.caps.row()
+        return rows
 
     def restore(self, row: dict[str, Any]) -> None:
         """Take over a state that ``row`` gave, on a fresh session."""
@@ -465,32 +483,17 @@ class Session:
             state.liquidations, self.settled_fills,
         ) = row["counts"]  # fmt: skip
         state.ledger.restore(row["ledger"])
-        self.manager.restore(row["manager"])
+        restore_manager(self.manager, row["manager"])
         for at in range(len(state.markets)):
-            self.restore_market(state.markets[at], row["markets"][at])
+            restore_market(state, state.markets[at], row["markets"][at])
+            self.paper.mark_busy(state.markets[at])
         self.reports.restore(row["reports"])
         if not state.simulated:
             self.facts.restore(row["facts"])
-        state.moved = (
-            True  # what moved since the last settlement is not in the snapshot; settling once more changes nothing
-        )
+        if self.risk.on:
+            self.risk.restore(row["risk"])
+        if self.caps.on:
+            self.caps.restore(row["caps"])
+        state.moved = True  # whether it did is not in the snapshot; settling once more changes nothing
         if self.journal is not None:
             self.journal.restore(row["journal"])
-
-    def restore_market(self, market: Market, row: dict[str, Any]) -> None:
-        """One symbol from a snapshot; its lots and the open orders are there already."""
-        at = market.index
-        self.columns.restore(at, row["bar"])
-        for funding_ns, rate, mark in row["funding"]:
-            market.funding.append(new_funding(funding_ns, rate, mark))
-            market.funding_count += 1
-        market.book.restore(row["book"], {order_name(order): order for order in market.open_orders})
-        for side in range(2):
-            leg = market.leg(side)
-            changed, leg.unresolved, backoff = row["legs"][side]
-            if changed:
-                self.state.change(market, side)
-            if backoff is not None:
-                leg.backoff = restored_backoff(backoff)
-                self.state.backoffs += 1
-        self.paper.mark_busy(market)

@@ -5,6 +5,7 @@ from live_runner.hotpath.compiled.normalize cimport Normalizer
 from live_runner.hotpath.engine.book cimport Book
 from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
+from live_runner.hotpath.engine.limits cimport Limit
 from live_runner.hotpath.engine.money cimport divide, money_float, money_text, mul, of_whole, ticks_at, times, whole
 from live_runner.hotpath.engine.notices cimport Notice, begin_notice
 from live_runner.hotpath.engine.orders cimport Order, Policy
@@ -67,6 +68,8 @@ cdef class Sink:
     cdef int funded(self, Market market, str leg, int64_t funding_ns, str rate, str mark, int64_t lots, int128 amount) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
+    cdef int limit_tripped(self, Limit limit, str symbol, str leg, str order_id) except -1
+    cdef int limit_reset(self, Limit limit, str why, str author) except -1
     cdef int theoretical(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns) except -1
     cdef int corrected(self, Order order, object trade, int64_t lots, int64_t before, int64_t ticks, int128 fee_before, int128 fee, bint maker, int128 gain) except -1
     cdef int executed(self, int64_t requested, int64_t denied) except -1

@@ -22,6 +22,7 @@ from live_runner.hotpath.engine.ledger import Ledger, Position
 from live_runner.hotpath.engine.orders import Order, Policy
 
 if not cython.compiled:
+    from live_runner.hotpath.engine.limits import Limit
     from live_runner.hotpath.engine.notices import Notice, begin_notice
     from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at, whole
     from live_runner.hotpath.engine.words import CLOSE, MARKET, STOP, TAKE_PROFIT, TRADING_OPEN
@@ -287,6 +288,14 @@ class Sink:
 
     def settled(self) -> None:
         """The account at one close."""
+        raise NotImplementedError
+
+    def limit_tripped(self, limit: Limit, symbol: str, leg: str, order_id: str) -> None:
+        """A risk limit has been reached."""
+        raise NotImplementedError
+
+    def limit_reset(self, limit: Limit, why: str, author: str) -> None:
+        """A risk limit that had tripped is reset."""
         raise NotImplementedError
 
     def theoretical(self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int) -> None:

@@ -53,6 +53,8 @@ cdef class RemoteVenue(Gateway):
     cdef int drop_waiting(self, int symbol, int side) except -1
     @cython.locals(market=Market, side=int)
     cdef int flatten(self, str command_id) except -1
+    @cython.locals(leg=Leg, state=State, reference=int64_t)
+    cdef int close_leg(self, Market market, int side, str intent_id) except -1
     @cython.locals(leg=Leg, state=State)
     cdef flatten_leg(self, Market market, int side)
     @cython.locals(at=AtVenue, name=str)

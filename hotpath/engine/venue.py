@@ -268,10 +268,15 @@ class RemoteVenue(Gateway):
         if leg.quantity == 0 or self.is_closing(market.index, side):
             return
         self.flattened += 1
-        state = self.state
-        intent_id = f"{self.flatten_id}/{self.flattened}"
-        reference = market.close_ticks()
-        self.close(flatten_order(state.name, market.index, side, leg.quantity, reference, intent_id, state.policy))
+        self.close_leg(market, side, f"{self.flatten_id}/{self.flattened}")
+
+    def close_leg(self, market: Market, side: int, intent_id: str) -> None:
+        """A market close of what the leg holds, unless it is being closed."""
+        leg = market.leg(side)
+        if leg.quantity and not self.is_closing(market.index, side):
+            state = self.state
+            reference = market.close_ticks()
+            self.close(flatten_order(state.name, market.index, side, leg.quantity, reference, intent_id, state.policy))
 
     # -- timers and snapshots ---------------------------------------------------------------------
 

@@ -245,7 +245,7 @@ def _fold_fact(session: Session, event: Report | Timer | Owned | StreamGap | Inc
     elif isinstance(event, Timer):
         session.timer(event.due_ns)
     else:
-        session.facts.fold(event)
+        session.fact(event)
 
 
 def _put(session: Session, bars: BarSet, *, tradable: bool) -> None:
