@@ -76,7 +76,7 @@ class CountLimit(Trip, frozen=True, kw_only=True):
 
 
 class EntrySlippageLimit(_Section, frozen=True):
-    """One fill of an open or add, worse than the price of its decision by so much."""
+    """One fill of an open or add, worse by so much than its limit, or the close that its decision saw."""
 
     limit_bp: Annotated[str, _BASIS_POINTS]
     action: Literal["stop", "kill", "flatten", "notify", "close_leg"]

@@ -74,12 +74,12 @@ class Caps:
                 count += 1
         if 0 <= self.open_orders <= count:
             self.reason = "open_orders_cap"
-            self.message = f"{count} orders are open, caps.open_orders is {self.open_orders}"
+            self.message = f"Open orders: {count}, caps.open_orders is {self.open_orders}"
             return False
         count = self.in_last_minute()
         if 0 <= self.per_minute <= count:
             self.reason = "order_rate_cap"
-            self.message = f"{count} orders were requested within a minute, caps.orders_per_minute is {self.per_minute}"
+            self.message = f"Orders within a minute: {count}, caps.orders_per_minute is {self.per_minute}"
             return False
         return True
 

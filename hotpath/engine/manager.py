@@ -257,7 +257,7 @@ class Manager:
         if was_open and order.state >= FILLED:
             self.forget(order)
         if self.risk.on:
-            self.risk.filled(order, market, leg)
+            self.risk.filled(order, market, leg, ticks)
 
     def cancelled(self, order: Order, reason: str) -> None:
         """The order is certainly off the book; a cancel for its time may be followed by its fallback."""

@@ -31,10 +31,11 @@ cdef class Risk:
     cdef int configure(self, object given) except -1
     @cython.locals(limit=Limit)
     cdef Limit add(self, str name, object given, str key)
-    @cython.locals(state=State, now_ns=int64_t, before=int128, new_day=bint, limit=Limit)
     cdef int evaluate(self) except -1
-    @cython.locals(ledger=Ledger, key=int)
-    cdef int filled(self, Order order, Market market, Leg leg) except -1
+    @cython.locals(state=State, now_ns=int64_t, before=int128, new_day=bint, limit=Limit)
+    cdef int evaluate_at(self, int128 equity) except -1
+    @cython.locals(ledger=Ledger, key=int, wanted=object)
+    cdef int filled(self, Order order, Market market, Leg leg, int64_t ticks) except -1
     cdef int end_trade(self, object result, Market market, Order order) except -1
     @cython.locals(now_ns=int64_t, rank=Py_ssize_t)
     cdef int slipped(self, Order order, Market market, object slippage) except -1

@@ -37,7 +37,7 @@ ACCOUNT: Final = "risk:"
 ONE: Final = 10**12
 """One of anything in the units of a limit."""
 BASIS_POINT: Final = 10**16
-"""A quotient of money in basis points, in the units of a limit."""
+"""A share in basis points, in the units of a limit."""
 PER_NS: Final = 1000
 TOO_SMALL: Final = frozenset({"below_min_amount", "below_min_notional", "amount_rounds_to_zero"})
 """Refusals that the limit ``minimum_size`` counts."""
@@ -102,11 +102,15 @@ class Risk:
     # -- evaluation -------------------------------------------------------------------------------
 
     def evaluate(self) -> None:
-        """Take the account as it is now: what is over ends, what reaches its limit trips."""
+        """Take the account as it is now, at the last marks."""
+        self.evaluate_at(self.state.equity())
+
+    def evaluate_at(self, equity: int) -> None:
+        """Take the account with that equity: what is over ends, what reaches its limit trips."""
         state = self.state
         now_ns = state.now_ns
         before = self.equity.last
-        new_day = self.equity.mark(now_ns, state.equity())
+        new_day = self.equity.mark(now_ns, equity)
         if self.stale_data is not None:
             self.stale_data.value = self.oldest_bar() * PER_NS
         if self.naked_leg is not None:
@@ -126,8 +130,8 @@ class Risk:
             key = min(self.naked, key=self.naked.__getitem__)
             self.trip(self.naked_leg, state.markets[key // 2].symbol, SIDES[key % 2], "")
 
-    def filled(self, order: Order, market: Market, leg: Leg) -> None:
-        """One fill has been booked."""
+    def filled(self, order: Order, market: Market, leg: Leg, ticks: int) -> None:
+        """One fill has been booked. Its own symbol is valued at its price: the last mark may be of long ago."""
         ledger = self.state.ledger
         key = order.symbol * 2 + order.side
         result = self.results.get(key, 0) + whole(ledger.filled_realised) - whole(ledger.filled_fee)
@@ -136,9 +140,10 @@ class Risk:
             self.end_trade(result, market, order)
         else:
             self.results[key] = result
-        if not order.reduce and ledger.filled_notional > 0:
-            self.slipped(order, market, whole(ledger.filled_slippage) * BASIS_POINT // whole(ledger.filled_notional))
-        self.evaluate()
+        if not order.reduce:
+            wanted = order.price if order.price else order.reference
+            self.slipped(order, market, leg.sign * (ticks - wanted) * BASIS_POINT // wanted)
+        self.evaluate_at(self.state.equity() - market.value + ledger.unrealised_at(market, ticks))
 
     def end_trade(self, result: int, market: Market, order: Order) -> None:
         """A leg is flat: its fills have brought this much after fees, funding apart."""
@@ -147,7 +152,7 @@ class Risk:
             self.trip(self.loss_streak, market.symbol, SIDES[order.side], order_name(order))
 
     def slipped(self, order: Order, market: Market, slippage: int) -> None:
-        """An entry has filled this many basis points worse than its reference, negative for better."""
+        """An entry has filled so many basis points worse than its limit or the close of its decision."""
         now_ns = self.state.now_ns
         if self.entry_slippage is not None and self.entry_slippage.trips(of_whole(slippage), now_ns):
             self.trip(self.entry_slippage, market.symbol, SIDES[order.side], order_name(order))
@@ -236,10 +241,13 @@ class Risk:
             self.equity.peak = max(equity, self.equity.last)
         elif limit is self.loss_streak:
             self.losses = 0
+            limit.value = of_whole(0)
         elif limit is self.p95_slippage:
             self.slippages.clear()
+            limit.value = of_whole(0)
         elif limit is self.minimum_size:
             self.too_small = 0
+            limit.value = of_whole(0)
         state = self.state
         state.seq += 1
         if state.journals:

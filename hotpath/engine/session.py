@@ -226,8 +226,8 @@ class Session:
                 self.paper.run_bar(market)
             return
         self.venue.theory.run_bar(market)
+        state.ledger.mark_at(market, market.close_ticks())
         if market.long.quantity or market.short.quantity:
-            state.ledger.mark_at(market, market.close_ticks())
             state.moved = True
 
     def end_set(self) -> None:

@@ -118,8 +118,10 @@ class ColumnsBacktest:
             raise
         sets = len(timeline) - timeline.warmup_sets
         state, session = self.engine.state, self._started.session
-        settles = self.engine.end()
         cause = event_id(session, "strategy", sets + 1)
+        if self._sink is not None:
+            self.engine.journal.cause = cause
+        settles = self.engine.end()
         reason = END_OF_RECORDING
         if self._sink is not None:
             last = self._coming[-1]
@@ -140,7 +142,6 @@ class ColumnsBacktest:
         if settles and self._sink is None:
             state.seq += 1
         elif settles:
-            self.engine.journal.cause = cause
             self.engine.journal.settle("")
             self._pass(self.engine.journal.out)
         stopped = Stopped(

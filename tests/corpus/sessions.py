@@ -13,6 +13,7 @@ shipped-00      the strategies that come with the house
 late-00         bars that came late, under each setting of market.late_bars
 commands-00     stop, kill, flatten, resume and abort
 protect-00      stops and targets of whole legs
+risk-00         caps and risk limits that refuse and trip, with every action and every reset
 live-00         the execution core alone in a live stage, with reports and timers of a venue (live.py)
 fuzz-0          any of these but live, for ``python -m tests.corpus fuzz``
 """
@@ -30,9 +31,12 @@ from corpus import markets
 from corpus.draws import Draw
 from corpus.markets import EXTREME, SYMBOLS, USUAL, Shape
 
+from msgspec import UNSET, convert
+
 from live_runner.contracts.config import Account, Config, Fees, Fills, Limits, Market, StrategyChoice
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.risk import Caps, Risk
 from live_runner.services.market_data.core.candles import Candles
 from live_runner.strategies import loader
 
@@ -84,6 +88,8 @@ class _Plan:
     fills: dict[str, Any] = field(default_factory=dict)
     fees: dict[str, Any] = field(default_factory=dict)
     market: dict[str, Any] = field(default_factory=dict)
+    risk: dict[str, Any] | None = None
+    caps: dict[str, Any] | None = None
     wilful: dict[str, Any] = field(default_factory=dict)
     on_error: str | None = None
     shapes: dict[str, Any] = field(default_factory=dict)
@@ -286,6 +292,51 @@ def _protect(draw: Draw, number: int) -> _Plan:
     )
 
 
+def _risk(draw: Draw, number: int) -> _Plan:
+    money = {
+        name: {"limit": draw.one_of(("2", "10", "45.5", "200")), **_trip(draw)}
+        for name in ("daily_loss", "drawdown", "trailing_drawdown")
+    }
+    limits: dict[str, Any] = {
+        **money,
+        "loss_streak": {"limit": draw.within(1, 4), **_trip(draw)},
+        "entry_slippage": {
+            "limit_bp": draw.one_of(("1", "5", "0.75")),
+            **draw.one_of(({"action": "close_leg", "reset": "each"}, _trip(draw))),
+        },
+        "p95_slippage": {"limit_bp": draw.one_of(("1", "3.5")), "fills": draw.within(1, 9), **_trip(draw)},
+        "minimum_size": {"limit": draw.within(1, 3), **_trip(draw)},
+        "stale_data": {"after_s": draw.one_of((60.0, 150.0)), **_trip(draw, "recovered")},
+        "spread": {"limit_bp": "5", **_trip(draw)},
+        "unprotected": {"after_s": 5.0, **_trip(draw)},
+    }
+    first = list(limits)[number % len(limits)]
+    caps: dict[str, Any] = {
+        "order_notional": draw.one_of(("50", "400")),
+        "leg_notional": draw.one_of(("100", "700")),
+        "symbol_notional": draw.one_of(("150", "900")),
+        "total_notional": draw.one_of(("300", "1500.25")),
+        "open_orders": draw.within(1, 4),
+        "orders_per_minute": draw.within(1, 3),
+    }
+    return _Plan(
+        risk={name: given for name, given in limits.items() if name == first or draw.chance(25)},
+        caps={name: cap for name, cap in caps.items() if draw.chance(25)} or None,
+        account={"equity": draw.one_of(("500", "1000"))},
+        commands=tuple(draw.one_of(_COMMANDS) for _ in range(draw.within(1, 6))) if number % 3 == 0 else (),
+        symbols=draw.within(1, 3),
+        shapes={"holes_percent": draw.one_of((0, 6))},
+        wilful={"ask_percent": draw.one_of((30, 50)), "protects": draw.chance(30)},
+        bars=draw.one_of((90, 120)),
+    )
+
+
+def _trip(draw: Draw, *more: str) -> dict[str, Any]:
+    reset = draw.one_of(("operator", "day", "cooldown", "cooldown", *more))
+    action = draw.one_of(("stop", "kill", "flatten", "notify"))
+    return {"action": action, "reset": reset, **({"cooldown_s": 600.0} if reset == "cooldown" else {})}
+
+
 def _live(draw: Draw, number: int) -> _Plan:
     return _Plan(live=True, bars=draw.one_of((60, 90, 120)), symbols=draw.within(1, 3), funding_percent=0)
 
@@ -310,6 +361,7 @@ GROUPS: Final[dict[str, tuple[int, Callable[[Draw, int], _Plan]]]] = {
     "commands": (20, _commands),
     "ioc": (8, _ioc),
     "protect": (12, _protect),
+    "risk": (40, _risk),
     "live": (40, _live),
 }
 """Group to number of sessions and what it decides."""
@@ -370,6 +422,8 @@ def _draw(name: str, draw: Draw, plan: _Plan) -> Session:
         }),
         fees=Fees(**{"maker": draw.one_of(("0.0002", "-0.00005")), **plan.fees}),
         limits=Limits(state_hash_every=50),
+        risk=UNSET if plan.risk is None else convert(plan.risk, Risk),
+        caps=UNSET if plan.caps is None else Caps(**plan.caps),
     )  # fmt: skip
     return Session(
         name=name,
