@@ -61,13 +61,15 @@ DENIALS: Final = {
         "A limit that would close a part of the leg is not tried again: the whole leg is being closed.", "None."
     ),
     "entries_stopped": Code(
-        "An operator has stopped the session: no opens, adds or fallbacks.", "`live-runner resume SESSION` lifts it."
+        "An operator or a risk limit has stopped the session: no opens, adds or fallbacks.",
+        "`live-runner resume SESSION` lifts it.",
     ),
     "flattening": Code(
-        "An operator has flattened the session: no opens, adds or fallbacks.", "`live-runner resume SESSION` lifts it."
+        "An operator or a risk limit has flattened the session: no opens, adds or fallbacks.",
+        "`live-runner resume SESSION` lifts it.",
     ),
     "killed": Code(
-        "An operator has killed the session's entries: no opens, adds or fallbacks.",
+        "An operator or a risk limit has killed the session's entries: no opens, adds or fallbacks.",
         "`live-runner resume SESSION` lifts it.",
     ),
     "late_bar": Code(
@@ -86,6 +88,10 @@ DENIALS: Final = {
         "The leg has a stop or target of its own, by `protect`: an entry with another one is refused, and one that "
         "fills now gets none.",
         "Move the leg's own with `intent.protect`; it covers what is added.",
+    ),
+    "leg_notional_cap": Code(
+        "The leg would be worth more than the cap, with what its entries may still fill.",
+        "Ask for less, or raise `caps.leg_notional`.",
     ),
     "missing_limit_price": Code("A limit or post-only order has no price.", "Give `limit_price`."),
     "missing_order_style": Code(
@@ -118,6 +124,18 @@ DENIALS: Final = {
         "The other leg is open or being opened, and the position mode is one_way.",
         "Close the other leg in the same decision, or use the hedge mode.",
     ),
+    "open_orders_cap": Code(
+        "As many orders are open as the cap permits.",
+        "Wait, or raise `caps.open_orders`.",
+    ),
+    "order_notional_cap": Code(
+        "The order is worth more than the cap.",
+        "Ask for less, or raise `caps.order_notional`.",
+    ),
+    "orders_per_minute_cap": Code(
+        "As many orders were requested within a minute as the cap permits.",
+        "Wait, or raise `caps.orders_per_minute`.",
+    ),
     "price_out_of_range": Code(
         "The price is outside the market's limits, or zero at its precision.",
         "Compare with `view.instrument(symbol)`: tick size, minimum and maximum.",
@@ -136,6 +154,14 @@ DENIALS: Final = {
     "strategy_error": Code(
         "Strategy code has raised before, and `strategy.on_error` is `manage_only`: opens and adds are held back.",
         "The incident `strategy_failed` has the traceback; mend the strategy and run a new session.",
+    ),
+    "symbol_notional_cap": Code(
+        "Both legs of the symbol would together be worth more than the cap.",
+        "Ask for less, or raise `caps.symbol_notional`.",
+    ),
+    "total_notional_cap": Code(
+        "All legs would together be worth more than the cap.",
+        "Ask for less, or raise `caps.total_notional`.",
     ),
     "unknown_action": Code("The intent's action is not known.", "Make intents with `strategies.intent`."),
     "unknown_leg": Code("The intent's leg is neither `long` nor `short`.", "Make intents with `strategies.intent`."),
@@ -177,9 +203,21 @@ ENDINGS: Final = {
         "A close of the whole leg takes the place of this resting one.",
         "None.",
     ),
+    "daily_loss": Code(
+        "The day's loss reached the risk limit `daily_loss`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.daily_loss.reset` says when the limit ends.",
+    ),
+    "drawdown": Code(
+        "The session's loss reached the risk limit `drawdown`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.drawdown.reset` says when the limit ends.",
+    ),
     "duplicate": Code(
         "The venue has an order with this id already: it is asked what became of it.",
         "None.",
+    ),
+    "entry_slippage": Code(
+        "The slippage of one entry fill reached the risk limit `entry_slippage`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.entry_slippage.reset` says when the limit ends.",
     ),
     "filled_without_quantity": Code(
         "A report says filled without how much.", "None: the venue is asked about the order, by its client order id."
@@ -201,13 +239,25 @@ ENDINGS: Final = {
         "The account's margin was used up: the symbol's orders left the book and its legs were closed.",
         "Use less leverage; `account.liquidated` has the numbers.",
     ),
+    "loss_streak": Code(
+        "The number of losing trades in a row reached the risk limit `loss_streak`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.loss_streak.reset` says when the limit ends.",
+    ),
     "lost": Code(
         "The venue had the order and proved that it has it no more.",
         "Look at the venue's own record of it; its fills are booked.",
     ),
+    "minimum_size": Code(
+        "The number of orders in a row that were too small reached the risk limit `minimum_size`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.minimum_size.reset` says when the limit ends.",
+    ),
     "oco": Code("The other order of the bracket was filled (one cancels the other).", "None."),
     "one_way_conflict": Code(
         "The other leg has been opened, and the position mode is one_way.", "Decide on one leg, or use the hedge mode."
+    ),
+    "p95_slippage": Code(
+        "The slippage of the worst entry fills reached the risk limit `p95_slippage`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.p95_slippage.reset` says when the limit ends.",
     ),
     "protect": Code("A `protect` of the leg has replaced this stop or target.", "None."),
     "quantity_changed": Code(
@@ -226,14 +276,26 @@ ENDINGS: Final = {
         "Another process goes on with the session, and the one before it may have sent the order, or not.",
         "None: the venue is asked about the order, by its client order id.",
     ),
+    "spread": Code(
+        "The spread reached the risk limit `spread`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.spread.reset` says when the limit ends.",
+    ),
+    "stale_data": Code(
+        "The age of the last bar reached the risk limit `stale_data`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.stale_data.reset` says when the limit ends.",
+    ),
     "time_to_live": Code("The order's time to live ran out.", "Give it more time, or permit `fallback=['timeout']`."),
     "timeout": Code(
         "The order's time to live ran out, and the venue is asked to cancel it.",
         "Give it more time, or permit `fallback=['timeout']`.",
     ),
+    "trailing_drawdown": Code(
+        "The fall from the highest equity reached the risk limit `trailing_drawdown`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.trailing_drawdown.reset` says when the limit ends.",
+    ),
     "unprotected": Code(
-        "A `protect` without prices: the leg stands without a stop and a target.",
-        "`intent.protect` with prices, or entries with their own.",
+        "The time of a leg without its stop reached the risk limit `unprotected`: the resting entry was taken off the book.",
+        "`account.limit_tripped` has the numbers; `risk.unprotected.reset` says when the limit ends.",
     ),
     "venue": Code("The venue cancelled the order and gave no reason.", "Look at the venue's own record of it."),
 }

@@ -93,6 +93,20 @@ _THEORETICAL = m.Theoretical(
     fee="0.0335924", liquidity="maker", reference_price="41990.5", slippage="0", remaining="0.006",
     **_core(_EXECUTION, 15),
 )  # fmt: skip
+_BACKOFF = BackoffState(
+    failures=2, blocked=True, blocked_until_ns=_CLOSE_NS + 900_000_000_000, event_id="demo/execution/9",
+    detail="-5022: Post only order would have crossed", at_ns=_CLOSE_NS,
+)  # fmt: skip
+_TRIPPED = m.LimitTripped(
+    "entry_slippage", value="12.5", most="10", action="stop", reset="cooldown", until_ns=_CLOSE_NS + 600,
+    symbol=_SYMBOL, leg="long", order_id=_ORDER_ID, author="risk:main", **_core(_EXECUTION, 17),
+)  # fmt: skip
+_RESET = m.LimitReset("entry_slippage", why="cooldown", author="risk", action="stop", **_core(_EXECUTION, 18))
+_INCIDENT = m.Incident(
+    "warning", "sequence_gap", "strategy skipped from 4 to 6", {"expected": 5, "seen": 6}, **_core("recorder.shell", 1)
+)
+_LEVEL = m.RiskLevel(name="daily_loss", value="50", limit="50", left="0", tripped=True, not_applied="-")
+_LEVELS = m.RiskLevels(_CLOSE_NS, [_LEVEL], **_core(_EXECUTION, 19))
 
 _SAMPLES: list[m.Event] = [
     m.Announced(
@@ -390,6 +404,9 @@ _SAMPLES: list[m.Event] = [
         **_core(_EXECUTION, 12),
     ),
     m.Liquidated(symbol=_SYMBOL, price="38000", equity="1.5", maintenance="1.9", **_core(_EXECUTION, 13)),
+    _TRIPPED,
+    _RESET,
+    _LEVELS,
     m.Settled(
         close_ns=_CLOSE_NS,
         legs=[
@@ -401,14 +418,7 @@ _SAMPLES: list[m.Event] = [
                 lots=[m.Lot("0.01", "41990.5", _CLOSE_NS, _ORDER_ID)],
                 realised="0",
                 blocked="backoff",
-                backoff=BackoffState(
-                    failures=2,
-                    blocked=True,
-                    blocked_until_ns=_CLOSE_NS + 900_000_000_000,
-                    event_id="demo/execution/9",
-                    detail="-5022: Post only order would have crossed",
-                    at_ns=_CLOSE_NS,
-                ),
+                backoff=_BACKOFF,
             )
         ],
         pending=[
@@ -458,13 +468,7 @@ _SAMPLES: list[m.Event] = [
         latency_ns=1_500_000,
         **_core("market_data.shell", 5, ""),
     ),
-    m.Incident(
-        severity="warning",
-        code="sequence_gap",
-        message="strategy skipped from 4 to 6",
-        details={"expected": 5, "seen": 6},
-        **_core("recorder.shell", 1),
-    ),
+    _INCIDENT,
 ]
 
 

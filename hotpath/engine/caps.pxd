@@ -19,7 +19,7 @@ cdef class Caps:
     cdef str reason, message
     @cython.locals(state=State, market=Market, asked=int128, total=int128, count=int64_t, other=Order)
     cdef bint permit(self, Order order) except -1
-    cdef bint refuse(self, str reason, str what, int128 cap) except -1
+    cdef bint refuse(self, str reason, str what) except -1
     cdef int requested(self) except -1
     @cython.locals(since_ns=int64_t, count=int64_t)
     cdef int64_t in_last_minute(self) except -1

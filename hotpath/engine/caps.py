@@ -52,41 +52,38 @@ class Caps:
         market = state.markets[order.symbol]
         asked = self.notional_of(order)
         if 0 <= self.order_notional < asked:
-            return self.refuse("order_notional_cap", f"The order is worth {money_text(asked)}", self.order_notional)
+            return self.refuse("order_notional_cap", f"The order is worth {money_text(asked)}")
         if self.leg_notional >= 0:
             total = self.of_leg(market, order.side, order) + asked
             if total > self.leg_notional:
                 what = f"The {SIDES[order.side]} leg of {market.symbol} would be worth {money_text(total)}"
-                return self.refuse("leg_notional_cap", what, self.leg_notional)
+                return self.refuse("leg_notional_cap", what)
         if self.symbol_notional >= 0:
             total = self.of_leg(market, 0, order) + self.of_leg(market, 1, order) + asked
             if total > self.symbol_notional:
                 what = f"Both legs of {market.symbol} together would be worth {money_text(total)}"
-                return self.refuse("symbol_notional_cap", what, self.symbol_notional)
+                return self.refuse("symbol_notional_cap", what)
         if self.total_notional >= 0:
             total = self.of_all(order) + asked
             if total > self.total_notional:
                 what = f"All legs together would be worth {money_text(total)}"
-                return self.refuse("total_notional_cap", what, self.total_notional)
+                return self.refuse("total_notional_cap", what)
         count = 0
         for other in state.orders:
             if other is not order:
                 count += 1
         if 0 <= self.open_orders <= count:
-            self.reason = "open_orders_cap"
-            self.message = f"Open orders: {count}, caps.open_orders is {self.open_orders}"
-            return False
+            return self.refuse("open_orders_cap", f"{count} other orders are open")
         count = self.in_last_minute()
         if 0 <= self.per_minute <= count:
-            self.reason = "order_rate_cap"
-            self.message = f"Orders within a minute: {count}, caps.orders_per_minute is {self.per_minute}"
-            return False
+            return self.refuse("orders_per_minute_cap", f"{count} others were requested within a minute")
         return True
 
-    def refuse(self, reason: str, what: str, cap: int) -> bool:
-        """A cap of money refuses the order."""
+    def refuse(self, reason: str, what: str) -> bool:
+        """A cap refuses the order."""
+        name = reason.removesuffix("_cap")
         self.reason = reason
-        self.message = f"{what}, caps.{reason.removesuffix('_cap')} is {money_text(cap)}"
+        self.message = f"{what}, caps.{name} is {getattr(self.state.config.caps, name)}"
         return False
 
     def requested(self) -> None:

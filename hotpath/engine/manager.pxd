@@ -49,6 +49,7 @@ cdef class Manager:
     @cython.locals(market=Market)
     cdef int forget(self, Order order) except -1
     cdef bint may_fall_back(self, Order order, int why) noexcept
+    cdef bint is_blocked(self, Order order, bint held_back) except -1
     @cython.locals(why=str)
     cdef str block(self, Order order, bint held_back, bint unresolved)
     @cython.locals(market=Market, following=Order, block=str)

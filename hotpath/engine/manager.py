@@ -139,7 +139,7 @@ class Manager:
         tries_again = (
             retryable and not permitted and not taken_off and (order.reduce or order.attempt < policy.attempts)
         )
-        retrying = tries_again or (permitted and not self.block(order, held_back, False))
+        retrying = tries_again or (permitted and not self.is_blocked(order, held_back))
         state.seq += 1
         if state.journals:
             state.sink.rejected(order, code, message, retryable, retrying)
@@ -276,7 +276,7 @@ class Manager:
         leg = market.leg(order.side)
         held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
         retrying = (
-            for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT) and not self.block(order, held_back, False)
+            for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT) and not self.is_blocked(order, held_back)
         )
         state.seq += 1
         if state.journals:
@@ -301,6 +301,10 @@ class Manager:
     def may_fall_back(self, order: Order, why: int) -> bool:
         """Whether one market order for the remainder is permitted for that reason."""
         return (order.fallback & why) != 0 and order.kind != MARKET and order.filled < order.quantity
+
+    def is_blocked(self, order: Order, held_back: bool) -> bool:
+        """Whether a further attempt at an entry is held back."""
+        return self.block(order, held_back, False) != ""
 
     def block(self, order: Order, held_back: bool, unresolved: bool) -> str:
         """Why a further attempt at an entry is held back: trading state, leg, backoff or cap; "" where it is not."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from live_runner.contracts import codes, errors
+from live_runner.contracts.risk import Risk
 from live_runner.contracts.vocabulary import END_REASONS
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def denials(sources: list[Source]) -> set[str]:
                 found |= tokens(node.value) if any(getattr(at, "id", "") == "why" for at in node.targets) else set()
             if isinstance(node, ast.FunctionDef) and node.name in ("leg_block", "why_blocked"):
                 found |= {t for each in ast.walk(node) if isinstance(each, ast.Return) for t in tokens(each.value)}
+    found |= literals(sources, f"{ENGINE}caps.py", "refuse", 0)
     normalization = "hotpath/reference/normalize.py"
     for name, place in (("_refusal", 0), ("_through", 3), ("_on_grid", 2)):
         found |= literals(sources, normalization, name, place)
@@ -81,6 +83,7 @@ def rejections(sources: list[Source]) -> set[str]:
 
 def endings(sources: list[Source]) -> set[str]:
     found = {*END_REASONS, "kill", "flatten"}  # session.py: cancel_entries(command.command)
+    found |= set(Risk.__struct_fields__)  # and cancel_entries(risk.kills)
     for name in ("cancel", "cancelled", "expired", "query_unknown"):
         found |= literals(sources, ENGINE, name)
     return found

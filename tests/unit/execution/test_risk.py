@@ -352,14 +352,15 @@ CAPS = {
         {"symbol_notional": "400"},
         "Both legs of AAA/USDT:USDT together would be worth 400.1, caps.symbol_notional is 400",
     ),
-    "total_notional_cap": ({"total_notional": "400"}, "All legs together would be worth 400.1, caps.total_notional is 400"),
+    "total_notional_cap": (
+        {"total_notional": "400"},
+        "All legs together would be worth 400.1, caps.total_notional is 400",
+    ),
 }
 
 
 @pytest.mark.parametrize("reason", CAPS)
-def test_a_cap_of_money_counts_what_is_held_what_may_fill_and_what_is_asked(
-    driver: type[Driver], reason: str
-) -> None:
+def test_a_cap_of_money_counts_what_is_held_what_may_fill_and_what_is_asked(driver: type[Driver], reason: str) -> None:
     """1 is held short and 1 long, an add of 1 rests at 100: the next one would be beyond by its 0.001 lots."""
     caps, message = CAPS[reason]
     core = driver(caps=caps)
@@ -385,7 +386,7 @@ def test_open_orders_are_counted_and_closes_go_out_all_the_same(driver: type[Dri
     core.bar()
     core.decide(*(core.intent("add", quantity="1", style="limit", limit_price=price) for price in ("90", "91")))
     assert [event.reason for event in core.of(Denied)] == ["open_orders_cap"]
-    assert core.last(Denied).message == "Open orders: 1, caps.open_orders is 1"
+    assert core.last(Denied).message == "1 other orders are open, caps.open_orders is 1"
     core.bar()
     core.decide(core.intent("close", style="market"))
     core.bar()
@@ -401,11 +402,11 @@ def test_orders_a_minute_are_counted_over_any_sixty_seconds(driver: type[Driver]
         core.intent("open", "short", quantity="1", style="limit", limit_price="110"),
         core.intent("open", "long", quantity="1", style="limit", limit_price="91"),
     )
-    assert [event.reason for event in core.of(Denied)] == ["order_rate_cap"]
+    assert [event.reason for event in core.of(Denied)] == ["orders_per_minute_cap"]
     core.bar()
     core.decide(core.intent("open", quantity="1", style="limit", limit_price="92"))
 
-    assert [event.reason for event in core.of(Denied)] == ["order_rate_cap"]
+    assert [event.reason for event in core.of(Denied)] == ["orders_per_minute_cap"]
     assert len(core.of(Requested)) == 3
 
 
