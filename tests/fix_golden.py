@@ -107,6 +107,7 @@ _INCIDENT = m.Incident(
 )
 _LEVEL = m.RiskLevel(name="daily_loss", value="50", limit="50", left="0", tripped=True, not_applied="-")
 _LEVELS = m.RiskLevels(_CLOSE_NS, [_LEVEL], **_core(_EXECUTION, 19))
+_OF_LIMITS = [_TRIPPED, _RESET, _LEVELS]
 
 _SAMPLES: list[m.Event] = [
     m.Announced(
@@ -404,9 +405,7 @@ _SAMPLES: list[m.Event] = [
         **_core(_EXECUTION, 12),
     ),
     m.Liquidated(symbol=_SYMBOL, price="38000", equity="1.5", maintenance="1.9", **_core(_EXECUTION, 13)),
-    _TRIPPED,
-    _RESET,
-    _LEVELS,
+    *_OF_LIMITS,
     m.Settled(
         close_ns=_CLOSE_NS,
         legs=[
