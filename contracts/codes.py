@@ -204,11 +204,11 @@ ENDINGS: Final = {
         "None.",
     ),
     "daily_loss": Code(
-        "The day's loss reached the risk limit `daily_loss`: the resting entry was taken off the book.",
+        "The day's loss reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.daily_loss.reset` says when the limit ends.",
     ),
     "drawdown": Code(
-        "The session's loss reached the risk limit `drawdown`: the resting entry was taken off the book.",
+        "The session's loss reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.drawdown.reset` says when the limit ends.",
     ),
     "duplicate": Code(
@@ -216,7 +216,7 @@ ENDINGS: Final = {
         "None.",
     ),
     "entry_slippage": Code(
-        "The slippage of one entry fill reached the risk limit `entry_slippage`: the resting entry was taken off the book.",
+        "The slippage of one entry fill reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.entry_slippage.reset` says when the limit ends.",
     ),
     "filled_without_quantity": Code(
@@ -240,7 +240,7 @@ ENDINGS: Final = {
         "Use less leverage; `account.liquidated` has the numbers.",
     ),
     "loss_streak": Code(
-        "The number of losing trades in a row reached the risk limit `loss_streak`: the resting entry was taken off the book.",
+        "The number of losing trades in a row reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.loss_streak.reset` says when the limit ends.",
     ),
     "lost": Code(
@@ -248,7 +248,7 @@ ENDINGS: Final = {
         "Look at the venue's own record of it; its fills are booked.",
     ),
     "minimum_size": Code(
-        "The number of orders in a row that were too small reached the risk limit `minimum_size`: the resting entry was taken off the book.",
+        "The number of orders in a row that were too small reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.minimum_size.reset` says when the limit ends.",
     ),
     "oco": Code("The other order of the bracket was filled (one cancels the other).", "None."),
@@ -256,7 +256,7 @@ ENDINGS: Final = {
         "The other leg has been opened, and the position mode is one_way.", "Decide on one leg, or use the hedge mode."
     ),
     "p95_slippage": Code(
-        "The slippage of the worst entry fills reached the risk limit `p95_slippage`: the resting entry was taken off the book.",
+        "The slippage of the worst entry fills reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.p95_slippage.reset` says when the limit ends.",
     ),
     "protect": Code("A `protect` of the leg has replaced this stop or target.", "None."),
@@ -277,11 +277,11 @@ ENDINGS: Final = {
         "None: the venue is asked about the order, by its client order id.",
     ),
     "spread": Code(
-        "The spread reached the risk limit `spread`: the resting entry was taken off the book.",
+        "The spread reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.spread.reset` says when the limit ends.",
     ),
     "stale_data": Code(
-        "The age of the last bar reached the risk limit `stale_data`: the resting entry was taken off the book.",
+        "The age of the last bar reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.stale_data.reset` says when the limit ends.",
     ),
     "time_to_live": Code("The order's time to live ran out.", "Give it more time, or permit `fallback=['timeout']`."),
@@ -290,11 +290,11 @@ ENDINGS: Final = {
         "Give it more time, or permit `fallback=['timeout']`.",
     ),
     "trailing_drawdown": Code(
-        "The fall from the highest equity reached the risk limit `trailing_drawdown`: the resting entry was taken off the book.",
+        "The fall from the highest equity reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.trailing_drawdown.reset` says when the limit ends.",
     ),
     "unprotected": Code(
-        "The time of a leg without its stop reached the risk limit `unprotected`: the resting entry was taken off the book.",
+        "The time of a leg without its stop reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.unprotected.reset` says when the limit ends.",
     ),
     "venue": Code("The venue cancelled the order and gave no reason.", "Look at the venue's own record of it."),

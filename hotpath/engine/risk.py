@@ -255,7 +255,7 @@ class Risk:
         self.apply()
 
     def obey(self, command: str) -> None:
-        """A command has moved the trading state. An operator's ``resume`` resets what has tripped, an account's does not."""
+        """A command has moved the trading state. An operator's ``resume`` resets the limits, that of an account not."""
         state = self.state
         self.operator = [state.trading, state.trading_author, state.trading_reason]
         author = state.trading_author

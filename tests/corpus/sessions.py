@@ -30,7 +30,6 @@ from typing import Any, Final
 from corpus import markets
 from corpus.draws import Draw
 from corpus.markets import EXTREME, SYMBOLS, USUAL, Shape
-
 from msgspec import UNSET, convert
 
 from live_runner.contracts.config import Account, Config, Fees, Fills, Limits, Market, StrategyChoice

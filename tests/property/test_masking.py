@@ -28,7 +28,16 @@ from live_runner.services.runtime.service.ownership import Ownership
 
 OUTSIDE = "<>\n =:"
 """What stands around a secret: characters that no drawn secret has, so that no other text is taken for one."""
-secrets = st.text(st.characters(exclude_characters="*\0" + OUTSIDE, exclude_categories=["Cs"]), min_size=6, max_size=40)
+
+
+def is_secret(text: str) -> bool:
+    """What everybody knows is none; Hypothesis draws words that stand in the source as well."""
+    return text.lower() not in masking.PUBLIC
+
+
+secrets = st.text(
+    st.characters(exclude_characters="*\0" + OUTSIDE, exclude_categories=["Cs"]), min_size=6, max_size=40
+).filter(is_secret)
 around = st.text(st.sampled_from(OUTSIDE), max_size=9)
 
 
@@ -87,7 +96,7 @@ def test_a_known_secret_is_masked_inside_base64(secret: bytes, before: bytes, af
     address=st.sampled_from(
         ["postgresql://me:{}@db/x", "postgres://{}:{}@db/x?password={}", "nats://me:{}@a,nats://{}@b"]
     ),
-    secret=st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=6),
+    secret=st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=6).filter(is_secret),
 )
 def test_the_secrets_of_an_address_are_known(address: str, secret: str) -> None:
     masking.forget()
