@@ -362,7 +362,7 @@ class Session:
         """For a real venue: a whole close minds the other closes of its leg, a late entry the configuration."""
         if not order.reduce and self.is_late and self.venue.denies_late:
             self.deny(asked, "late_decision", "The next bar had come before this decision")
-        elif order.reduce and self.venue.is_closing(order.symbol, order.side):
+        elif order.reduce and self.venue.closes_later(order.symbol, order.side):
             self.deny(asked, "close_pending", f"The {SIDES[asked.side]} leg is being closed already")
         elif asked.action == CLOSE and order.kind == MARKET:
             self.venue.close(order)

@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.at_venue cimport AtVenue, at_venue, owed_lots
 from live_runner.hotpath.engine.ledger cimport Leg
-from live_runner.hotpath.engine.gateway cimport Gateway
+from live_runner.hotpath.engine.gateway cimport Gateway, Retry
 from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.orders cimport (
     Order, Policy, apply_report, client_name, flatten_order, intent_name, next_attempt, order_name,
@@ -11,7 +11,7 @@ from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport (
-    FILLED, MARKET, REPORT_ABSENT, REPORT_CANCEL_REQUESTED, STOP, TAKE_PROFIT, TRADING_OPEN, UNKNOWN,
+    CLOSE, FILLED, MARKET, REPORT_ABSENT, REPORT_CANCEL_REQUESTED, STOP, TAKE_PROFIT, TRADING_OPEN, UNKNOWN,
 )
 
 cdef class RemoteVenue(Gateway):
@@ -47,6 +47,8 @@ cdef class RemoteVenue(Gateway):
     @cython.locals(rest=Order)
     cdef int request_part(self, Order order, int64_t held) except -1
     cdef bint is_closing(self, int symbol, int side) except -1
+    @cython.locals(retry=Retry, order=Order)
+    cdef bint closes_later(self, int symbol, int side) except -1
     @cython.locals(order=Order, waiting=list, market=Market, leg=Leg, lots=int64_t)
     cdef release(self)
     @cython.locals(order=Order, waiting=list)

@@ -35,6 +35,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.trading_state import trading_reason
     from live_runner.hotpath.engine.words import (
+        CLOSE,
         FILLED,
         MARKET,
         REPORT_ABSENT,
@@ -224,6 +225,14 @@ class RemoteVenue(Gateway):
     def is_closing(self, symbol: int, side: int) -> bool:
         """Whether a whole close of the leg waits."""
         return any(order.symbol == symbol and order.side == side for order in self.waiting)
+
+    def closes_later(self, symbol: int, side: int) -> bool:
+        """Whether a close of the whole leg is still to be sent: it waits for other closes, or to be tried again."""
+        for retry in self.manager.retries:
+            order = retry.order
+            if order.symbol == symbol and order.side == side and order.action == CLOSE and order.kind == MARKET:
+                return True
+        return self.is_closing(symbol, side)
 
     def release(self) -> None:
         """Send what waits for other closes of its leg, as far as they have ended."""

@@ -95,6 +95,31 @@ def test_flatten_goes_on_when_a_part_of_it_is_refused_for_now(driver: Any) -> No
     assert (core.position(), core.settled.pending) == ("0", [])
 
 
+@pytest.mark.parametrize("who", ["operator", "strategy"])
+@pytest.mark.parametrize("then", ["partial_close", "close"])
+def test_no_other_close_while_a_whole_one_waits_to_be_tried_again(driver: Any, who: str, then: str) -> None:
+    """S02, O22: a limit that rests meanwhile would be left open by the next attempt."""
+    core = held(driver)
+    if who == "operator":
+        core.command("flatten")
+    else:
+        core.decide(core.intent("close"))
+        core.bar()
+    core.report(core.last(Requested).client_order_id, "rejected", code="busy", retryable=True)
+    core = restarted(core)
+    due = core.last(SetTimer)
+    part = {"quantity": "1"} if then == "partial_close" else {}
+    core.decide(core.intent(then, style="limit", limit_price="110", **part))
+    assert (core.last(Denied).reason, len(core.of(Requested))) == ("close_pending", 2)
+    core.timer(due.name, due.due_ns)
+    again = core.last(Requested)
+    core.report(again.client_order_id, "filled", filled="2", trades=[trade("t2", "2", "100")])
+    core.bar()
+
+    assert (again.kind, again.quantity, again.attempt) == ("market", "2", 2)
+    assert (core.position(), core.settled.pending) == ("0", [])
+
+
 @pytest.mark.parametrize("is_refused_first", [True, False])
 def test_limit_that_a_close_takes_off_is_not_tried_again(driver: Any, is_refused_first: bool) -> None:
     """R: refused for now, before or after the whole leg is closed."""
