@@ -65,6 +65,7 @@ class Reported(NamedTuple):
     complete: bool = False
     code: str = ""
     meaning: str = ""
+    retryable: bool = False
 
 
 class Outcome(NamedTuple):
@@ -184,6 +185,7 @@ class Engine:
             "code": report.code,
             "via": report.via,
             "meaning": report.meaning,
+            "retryable": report.retryable,
         }
         client = self._client_ids[report.client]
         envelope = _envelope("execution.shell", at_ns)

@@ -131,6 +131,10 @@ def flatten_ordered(right: Any) -> Any:
     return flatten_leg
 
 
+def see_what_waits(right: Any) -> Any:
+    return lambda self, symbol, side: self.is_closing(symbol, side)
+
+
 FAULTS: dict[str, Fault] = {
     "a trade is booked as often as it is reported": Fault("entry and add", Reports, "trade", book_again),
     "a restart forgets which trades are booked": Fault("entry and add", VenueFacts, "owned", forget_trades),
@@ -143,5 +147,8 @@ FAULTS: dict[str, Fault] = {
     "the fallback does not wait for the cancel": Fault("entry and add", RemoteVenue, "expire", fall_back_at_once),
     "a trade that comes after the end is not booked": Fault("entry of totals", RemoteVenue, "find", find_open_only),
     "a close does not count other closes": Fault("close and partial close", Market, "closable", close_all),
+    "a close may come before the next attempt at another": Fault(
+        "flatten and resting close", RemoteVenue, "closes_later", see_what_waits
+    ),
     "flatten closes what is only ordered": Fault("entry and flatten", RemoteVenue, "flatten_leg", flatten_ordered),
 }

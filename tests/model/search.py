@@ -167,6 +167,10 @@ def worded(step: Step) -> str:
         return f"unknown: no answer to the {subject[0]} of {subject[1]}"
     if verb in ("arrive", "lose"):
         return f"{verb}: the late request of {subject[0]}" + (" never arrives" if verb == "lose" else "")
+    if verb == "take off":
+        return f"take off: the venue cancels {subject} on its own"
+    if verb == "refuse":
+        return f"refuse: the venue does not take {subject[1]} now"
     return f"{verb}: {subject[1]} reaches the venue"
 
 

@@ -72,6 +72,7 @@ class State(NamedTuple):
     moves: tuple[str, ...]
     epoch: int
     doubles: int
+    mishaps: int
     missed: bool
 
 
@@ -110,6 +111,8 @@ class Rules(NamedTuple):
     cancel_names_total: bool = True
     doubles: int = 1
     restarts: int = 1
+    mishaps: int = 1
+    """How often the venue refuses an order for now, or takes one off its book on its own."""
 
 
 class World:
@@ -138,6 +141,8 @@ class World:
             yield Step("unknown", call)
             if what == "cancel" or state.now < since + SEND_WINDOW_S:
                 yield Step(what, call)
+                if what == "send" and state.mishaps < self.rules.mishaps:
+                    yield Step("refuse", call)
                 if state.doubles < self.rules.doubles:
                     yield Step("duplicate", call)
         for message in dict.fromkeys(state.messages):
@@ -147,6 +152,8 @@ class World:
                 yield Step("duplicate", message)
             yield Step("unknown" if awaited else "drop", message)
         for order in state.venue.orders:
+            if order.stands and state.mishaps < self.rules.mishaps and not (order.reduce and order.at_market):
+                yield Step("take off", order.client)  # what is left of a market close would be open, rightly
             if order.remaining:
                 yield Step("fill", (order.client, order.remaining))
             if order.remaining > 1:
@@ -178,6 +185,10 @@ class World:
         verb, subject = step
         if verb == "send":
             return self._send(state, subject)
+        if verb == "refuse":
+            return self._refuse(state, subject)
+        if verb == "take off":
+            return self._take_off(state, subject)
         if verb in ("cancel", "ask"):
             return self._ask(state, subject, cancel=verb == "cancel")
         if verb == "duplicate" and not isinstance(subject[0], Reported):
@@ -225,6 +236,18 @@ class World:
         else:
             report = Reported(client, "accepted", "send")
         return with_message(state, report, awaited=True)
+
+    def _refuse(self, state: State, call: tuple[str, str, int]) -> State:
+        """The venue does not take the order now; it may be tried again."""
+        client = call[1]
+        state = state._replace(calls=without(state.calls, call), mishaps=state.mishaps + 1)
+        state = self.fold(state, Reported(client, "submitted", "send", sent=state.now))
+        return with_message(state, Reported(client, "rejected", "send", code="busy", retryable=True), awaited=True)
+
+    def _take_off(self, state: State, client: str) -> State:
+        """The venue cancels an order on its own."""
+        state = state._replace(venue=venues.cancelled(state.venue, client), mishaps=state.mishaps + 1)
+        return with_message(state, self._shown(state, client, "stream")._replace(asked=0), awaited=False)
 
     def _twice(self, state: State, call: tuple[str, str, int]) -> State:
         """The transport repeats a request, and the answer is that to the second one."""

@@ -45,7 +45,7 @@ def make(driver: Driver, rules: Rules, held: int, *intents: Intent) -> tuple[Wor
     engine = Engine(driver)
     now = driver.close_ns // SECOND_NS
     world = World(engine, rules, held)
-    state = State(engine.number(driver.core), EMPTY._replace(position=held), (), (), (), (), (), now, (), 1, 0, False)
+    state = State(engine.number(driver.core), EMPTY._replace(position=held), (), (), (), (), (), now, (), 1, 0, 0, False)
     return world, world.take(state, engine.outcomes_of(effects))
 
 
@@ -71,6 +71,13 @@ def resting_close_and_close() -> tuple[World, State]:
     rules = Rules(moves=(decision("close", intent("close", "close"), closes=True),))
     resting = intent("part", "partial_close", quantity="1", style="limit", limit_price="101")
     return make(holding(2, SOON_S), rules, 2, resting)
+
+
+def flatten_and_resting_close() -> tuple[World, State]:
+    """The operator has everything closed, which the venue refuses for now, and a limit is to close a part."""
+    limit = intent("part", "partial_close", quantity="1", style="limit", limit_price="101")
+    flatten = Move("flatten", 0, (("command", "flatten"),), closes=True)
+    return make(holding(2, SOON_S), Rules(moves=(flatten, decision("close a part", limit)), mishaps=2), 2)
 
 
 def entry_and_flatten() -> tuple[World, State]:
@@ -109,13 +116,14 @@ def long_run() -> tuple[World, State]:
         decision("close again", intent("again", "close")),
         Move("flatten", 0, (("command", "flatten"),), closes=True),
     )  # fmt: skip
-    return make(holding(3, SOON_S), Rules(moves, doubles=4, restarts=3), 3)
+    return make(holding(3, SOON_S), Rules(moves, doubles=4, restarts=3, mishaps=3), 3)
 
 
 WORLDS: dict[str, Making] = {
     "entry and add": entry_and_add,
     "close and partial close": close_and_partial_close,
     "resting close and close": resting_close_and_close,
+    "flatten and resting close": flatten_and_resting_close,
     "entry and flatten": entry_and_flatten,
     "entry of totals": entry_of_totals,
 }
