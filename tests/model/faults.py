@@ -24,12 +24,13 @@ __all__ = ["FAULTS", "Fault", "planted"]
 
 
 class Fault(NamedTuple):
-    """One method replaced: ``make`` gives the faulty one from the right one."""
+    """One method replaced: ``make`` gives the faulty one from the right one. ``mishaps``: see ``Rules``."""
 
     world: str
     owner: type[Any]
     method: str
     make: Callable[[Any], Any]
+    mishaps: int = 0
 
 
 @contextmanager
@@ -148,7 +149,7 @@ FAULTS: dict[str, Fault] = {
     "a trade that comes after the end is not booked": Fault("entry of totals", RemoteVenue, "find", find_open_only),
     "a close does not count other closes": Fault("close and partial close", Market, "closable", close_all),
     "a close may come before the next attempt at another": Fault(
-        "flatten and resting close", RemoteVenue, "closes_later", see_what_waits
+        "flatten and resting close", RemoteVenue, "closes_later", see_what_waits, mishaps=1
     ),
     "flatten closes what is only ordered": Fault("entry and flatten", RemoteVenue, "flatten_leg", flatten_ordered),
 }
