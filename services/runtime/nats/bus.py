@@ -365,9 +365,15 @@ class Bus:
             subscription = await self._connection.subscribe(
                 subject, cb=handle, pending_msgs_limit=WAITING_MAX, pending_bytes_limit=0
             )
-            await self._connection.flush(int(REQUEST_TIMEOUT_S))
         except _FAILURES as error:
             raise self._refused(f"{subject} cannot be subscribed to", error) from error
+        try:
+            await self._ping()
+        except BaseException as error:
+            await self._connection.end_subscription(subscription)
+            if isinstance(error, _FAILURES):
+                raise self._refused(f"{subject} cannot be subscribed to", error) from error
+            raise
 
         async def undo() -> None:
             await self._connection.end_subscription(subscription)
@@ -384,10 +390,15 @@ class Bus:
         except _FAILURES:
             return  # whoever needs the connection hears of it in ``lost``
 
+    async def _ping(self) -> None:
+        """Wait until the server has answered."""
+        # Not cancelled with who waits: nats-py loses the connection by the answer to a ping that nobody waits for.
+        await asyncio.shield(self._connection.flush(int(REQUEST_TIMEOUT_S)))
+
     async def flush(self) -> None:
         """Wait until the server has what was sent; returns when it does not answer in time."""
         try:
-            await self._connection.flush(int(REQUEST_TIMEOUT_S))
+            await self._ping()
         except _FAILURES:
             return  # only beats go unacknowledged, and lost beats matter to nobody
 

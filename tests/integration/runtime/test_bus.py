@@ -276,6 +276,31 @@ async def test_a_connection_keeps_nothing_of_what_was_closed(bus_factory: BusFac
 
 
 @in_a_loop
+async def test_who_is_cancelled_while_subscribing_answers_nothing_and_leaves_the_connection(
+    bus_factory: BusFactory,
+) -> None:
+    """At every step of it: the role of a session would look alive for ever, and all other sessions lose their bus."""
+
+    async def answer(_subject: str, _data: bytes) -> bytes:
+        return b"alive"
+
+    async with bus_factory() as bus, asyncio.timeout(DEADLINE_S):
+        for steps in range(12):
+            subscribing = asyncio.ensure_future(bus.on(subjects.liveness("execution", f"s{steps}"), answer))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            is_late = subscribing.done()
+            subscribing.cancel()
+            await asyncio.wait({subscribing})
+            if not is_late:
+                with pytest.raises(ServiceUnavailable) as caught:
+                    await bus.request(subjects.liveness("execution", f"s{steps}"), b"")
+                assert not caught.value.fields["silent"]
+        await bus.publish(executed(1))
+        assert not bus.lost.done()
+
+
+@in_a_loop
 async def test_a_server_that_is_not_there_is_named_without_its_token() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
