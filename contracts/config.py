@@ -19,7 +19,7 @@ from live_runner.contracts.bounds import DecimalRange, Violation, nearest, viola
 from live_runner.contracts.decimals import DIGITS_MAX
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument
-from live_runner.contracts.risk import Caps, Risk, reset_problems
+from live_runner.contracts.risk import AccountLimits, Caps, Risk, reset_problems
 from live_runner.contracts.subjects import SESSION_PATTERN, check_session, symbol_token
 from live_runner.contracts.time import time_ns
 
@@ -153,6 +153,10 @@ class Account(_Section, frozen=True):
     leverage: Annotated[str, DecimalRange(above="0", most="1000", decimals=18)] = "10"
     maintenance_margin: Annotated[str, DecimalRange(least="0", below="1")] = "0.005"
     """Share of notional that has to be covered; "0" switches liquidation off."""
+    name: Annotated[str, Meta(extra_json_schema={"pattern": f"^{SESSION_PATTERN}$"})] | UnsetType = UNSET
+    """Of an account that several sessions share: its log has this name, and no session may have it."""
+    limits: AccountLimits | UnsetType = UNSET
+    """Over all sessions of the account that ``name`` names; each of them gives the same ones."""
 
 
 class Fills(_Section, frozen=True):
@@ -259,6 +263,7 @@ def problems(config: Config) -> Iterator[Violation]:
     yield from _secret_problems(config.market.options, "market.options")
     if not isinstance(config.risk, UnsetType):
         yield from reset_problems(config.risk)
+    yield from _account_problems(config)
     for symbol, rules in config.market.instruments.items():
         key = f"market.instruments.{symbol}"
         if symbol not in config.market.symbols:
@@ -272,6 +277,20 @@ def _refused(key: str, checked: Callable[[str], Any], text: str) -> Iterator[Vio
         checked(text)
     except ConfigError as error:
         yield Violation(key, error.what, error.remedy)
+
+
+def _account_problems(config: Config) -> Iterator[Violation]:
+    name, limits = config.account.name, config.account.limits
+    if not isinstance(name, UnsetType):
+        yield from _refused("account.name", check_session, name)
+        if name == config.session:
+            what = "it is the name of the session: each has a log of its own"
+            yield Violation("account.name", what, "Choose another name for the account, or for the session")
+    if not isinstance(limits, UnsetType):
+        if isinstance(name, UnsetType):
+            remedy = "Give account.name, the same in each of its sessions"
+            yield Violation("account.limits", "limits over sessions need the name of their account", remedy)
+        yield from reset_problems(limits, "account.limits")
 
 
 def _symbol_problems(market: Market) -> Iterator[Violation]:

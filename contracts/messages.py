@@ -910,7 +910,7 @@ class LimitTripped(Event, frozen=True, kw_only=False, tag="account.limit_tripped
     """A risk limit has been reached. ``stop``, ``kill`` and ``flatten`` hold until it is reset."""
 
     limit: str
-    """Its name in section ``risk`` of the configuration."""
+    """Its name in section ``risk`` of the configuration, or in ``account.limits``."""
     value: str
     most: str
     """The limit, as it is configured."""
@@ -922,6 +922,7 @@ class LimitTripped(Event, frozen=True, kw_only=False, tag="account.limit_tripped
     leg: str = ""
     order_id: str = ""
     author: str = "risk"
+    """``risk``, or ``risk:ACCOUNT`` for the limits of an account."""
 
 
 class LimitReset(Event, frozen=True, kw_only=False, tag="account.limit_reset"):

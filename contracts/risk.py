@@ -14,6 +14,7 @@ from msgspec import Meta
 from live_runner.contracts.bounds import DecimalRange, Violation
 
 __all__ = [
+    "AccountLimits",
     "AgeLimit",
     "Caps",
     "CountLimit",
@@ -135,19 +136,32 @@ class Risk(_Section, frozen=True):
     """A leg that shall have a stop stands without it at the venue."""
 
 
-def reset_problems(risk: Risk) -> Iterator[Violation]:
+class AccountLimits(_Section, frozen=True):
+    """Limits over all sessions of one account (services/execution/core/account.py); a backtest does not apply them."""
+
+    daily_loss: MoneyLimit | None = None
+    """What the sessions together have lost since the day (UTC) began, those that are over included."""
+    drawdown: MoneyLimit | None = None
+    """What they have lost since the account began."""
+    trailing_drawdown: MoneyLimit | None = None
+    """How far their profit stands below its highest."""
+    total_notional: MoneyLimit | None = None
+    """Of the positions of all sessions under way."""
+
+
+def reset_problems(limits: Risk | AccountLimits, key: str = "risk") -> Iterator[Violation]:
     """Resets that do not go with their action or their cooldown."""
-    for name in risk.__struct_fields__:
-        limit = getattr(risk, name)
+    for name in limits.__struct_fields__:
+        limit = getattr(limits, name)
         if limit is None:
             continue
         if limit.reset == "cooldown" and limit.cooldown_s is None:
             yield Violation(
-                f"risk.{name}", "reset is cooldown, and cooldown_s is missing", "Give cooldown_s, in seconds"
+                f"{key}.{name}", "reset is cooldown, and cooldown_s is missing", "Give cooldown_s, in seconds"
             )
         if limit.reset != "cooldown" and limit.cooldown_s is not None:
             what = f"cooldown_s is given, and reset is {limit.reset}"
-            yield Violation(f"risk.{name}", what, "Leave it out, or write `reset: cooldown`")
+            yield Violation(f"{key}.{name}", what, "Leave it out, or write `reset: cooldown`")
         if limit.reset == "each" and limit.action not in ("notify", "close_leg"):
             what = f"reset is each, and action {limit.action} would never end"
-            yield Violation(f"risk.{name}", what, "Write `reset: operator`, `day` or `cooldown`")
+            yield Violation(f"{key}.{name}", what, "Write `reset: operator`, `day` or `cooldown`")

@@ -21,6 +21,7 @@ __all__ = [
     "ORDER_STATES",
     "PARTS",
     "PROTECTION",
+    "RISK_AUTHOR",
     "SIDES",
     "SIZINGS",
     "STYLES",
@@ -60,5 +61,8 @@ PARTS: Final = ("", "sl", "tp", "long", "short")
 """The endings of order ids: attempts of an intent nothing, children of a bracket and liquidations their part."""
 
 LOT_METHODS: Final = ("lifo", "fifo", "average")
+
+RISK_AUTHOR: Final = "risk:"
+"""The beginning of the author of a command that an account's limits give; the account's name follows."""
 
 TRADING_STATES: Final = ("open", "stopped", "killed", "flattening")

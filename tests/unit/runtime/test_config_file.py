@@ -36,6 +36,7 @@ def parse(text: str) -> Config:
     return from_text(text, name="alpha.yaml", folder=Path()).config
 
 
+LIMITS = "{daily_loss: {limit: 5, action: stop, reset: operator}}"
 MISTAKES = [
     ("source: simulated", "source: simulated\n  options: {apiKey: x}", "market.options.apiKey", 10, "Remove"),
     (
@@ -87,6 +88,23 @@ MISTAKES = [
     ("fees:", "account: {equity: -1}\nfees:", "account.equity", 13, "above 0"),
     ("fees:", "fills: {participation: 1.5}\nfees:", "fills.participation", 13, "at most 1"),
     ("fees:", "limits: {read_ahead: true}\nfees:", "limits.read_ahead", 13, "whole number"),
+    ("fees:", "account: {name: My.Account}\nfees:", "account.name", 13, "a-z"),
+    ("fees:", "account: {name: alpha}\nfees:", "account.name", 13, "another name"),
+    ("fees:", f"account: {{limits: {LIMITS}}}\nfees:", "account.limits", 13, "account.name"),
+    (
+        "fees:",
+        f"account: {{name: main, limits: {LIMITS.replace('limit: 5', 'limit: 0')}}}\nfees:",
+        "account.limits.daily_loss.limit",
+        13,
+        "above 0",
+    ),
+    (
+        "fees:",
+        f"account: {{name: main, limits: {LIMITS.replace('operator', 'cooldown')}}}\nfees:",
+        "account.limits.daily_loss",
+        13,
+        "cooldown_s",
+    ),
 ]
 
 
@@ -120,6 +138,15 @@ def test_every_default_is_written_out() -> None:
     assert plain["limits"]["read_ahead"] == 1000
     assert plain["account"] == msgspec.to_builtins(Config.__struct_defaults__[0])
     assert msgspec.convert(plain, Config) == parse(TEXT)
+
+
+def test_an_account_over_sessions_is_in_the_manifest_where_it_is_given() -> None:
+    """X12: nobody who shares no account has another hash than before."""
+    shared = config_fields(parse(TEXT.replace("fees:", f"account: {{name: main, limits: {LIMITS}}}\nfees:")))["account"]
+
+    assert set(shared) - set(config_fields(parse(TEXT))["account"]) == {"name", "limits"}
+    assert shared["name"] == "main"
+    assert shared["limits"]["daily_loss"] == {"limit": "5", "action": "stop", "reset": "operator", "cooldown_s": None}
 
 
 def test_the_command_line_goes_over_session_and_speed(tmp_path: Path) -> None:
