@@ -411,6 +411,15 @@ INCIDENTS: Final = {
 """``code`` of ``ops.incident``. A fatal incident has the code of the error that ended the service, besides these."""
 
 DECLINES: Final = {
+    "account_differs": Code(
+        "Another session of the same account is under way with other limits or another currency, or one of the two "
+        "trades on paper.",
+        "Give every session of one account the same `account.limits`, or end the other session first.",
+    ),
+    "account_name_taken": Code(
+        "The account has the name of a session: each has a log of its own.",
+        "Choose another `account.name`, in each session of the account.",
+    ),
     "incomplete_answer": Code(
         "The strategy service joined without the strategy's execution policy.", "Run one build of every service."
     ),
@@ -421,7 +430,9 @@ DECLINES: Final = {
         "The session is under way with another strategy, dataset, configuration or build.",
         "Run it with the same ones, or choose another name with `--session`.",
     ),
-    "session_exists": Code("The name is taken.", "Choose another name with `--session`."),
+    "session_exists": Code(
+        "The name is taken, by a session or by an account.", "Choose another name with `--session`."
+    ),
     "session_finished": Code("The session of this name is finished.", "Choose another name with `--session`."),
     "strategy_hash_mismatch": Code(
         "The strategy's source is not the one that was announced.", "Announce the session again from unchanged source."

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta
 
 from live_runner.contracts import subjects
 from live_runner.contracts.engine import check_engine
@@ -35,38 +34,25 @@ from live_runner.contracts.messages import (
     Started,
     Stopped,
 )
+from live_runner.contracts.vocabulary import RISK_AUTHOR
 from live_runner.hotpath.engine.state import SENDING_STAGES
+from live_runner.services.execution.accounts import Accounts, check_account
+from live_runner.services.execution.command import CommandAnswer, CommandRequest, read_request
 from live_runner.services.execution.command_files import watch
+from live_runner.services.execution.core.account import account_of, author_of
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.service.core_shell import CoreShell
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
 
-__all__ = ["COMMANDS", "CommandAnswer", "CommandRequest", "ExecutionShell", "serve"]
+__all__ = ["COMMANDS", "ExecutionShell", "serve"]
 
 COMMANDS: Final = ("stop", "kill", "resume", "flatten", "end", "abort")
 """``end`` lets the session run out in order; ``abort`` ends it where it is, when nobody decides any more."""
-
-AUTHOR_LENGTH_MAX: Final = 200
-REASON_LENGTH_MAX: Final = 500
-
-
-class CommandRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of an operator's command."""
-
-    author: Annotated[str, Meta(max_length=AUTHOR_LENGTH_MAX)]
-    reason: str = ""
-
-
-class CommandAnswer(msgspec.Struct):
-    """The answer to a command: the id of the logged command, or why it was refused."""
-
-    accepted: bool
-    id: str = ""
-    message: str = ""
 
 
 class ExecutionShell(CoreShell):
@@ -78,7 +64,15 @@ class ExecutionShell(CoreShell):
     last_output = Stopped
     acted_on = (Executed,)
 
-    def __init__(self, bus: Bus, announced: Announced, instance: str, folder: Path) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        announced: Announced,
+        instance: str,
+        folder: Path,
+        others: Callable[[], Iterable[Announced]] = tuple,
+    ) -> None:
+        """``others`` gives the sessions that are under way, this one included, in the order of their announcements."""
         super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
         if announced.stage in SENDING_STAGES:
             types = (str(kind.__struct_config__.tag) for kind in FACTS)
@@ -87,6 +81,8 @@ class ExecutionShell(CoreShell):
         self._announced = announced
         self.announcement = announced.id
         self._folder = folder
+        self._others = others
+        self._accepting = asyncio.Lock()
         self._files: asyncio.Task[None] | None = None
         self._refused = 0
         self._undo: list[Callable[[], Awaitable[None]]] = []
@@ -95,6 +91,7 @@ class ExecutionShell(CoreShell):
     async def join(self) -> dict[str, Any]:
         check_engine(self.session, self._announced.engine)
         config_of(self._announced.config)
+        await check_account(self.bus, self._announced, self._others())
         return {}
 
     def check(self, started: Started) -> None:
@@ -136,22 +133,41 @@ class ExecutionShell(CoreShell):
     async def _accept(self, name: str, data: bytes) -> str:
         if name not in COMMANDS:
             raise CommandRefused(f"'{name}' is not a valid command", remedy=f"Use one of {', '.join(COMMANDS)}")
-        try:
-            request = msgspec.msgpack.decode(data, type=CommandRequest)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        request = read_request(name, data)
+        async with self._accepting:
+            if request.author.startswith(RISK_AUTHOR) and (known := await self._of_account(name, request)):
+                return known
+            return await self._log(name, request)
+
+    async def _of_account(self, name: str, request: CommandRequest) -> str:
+        """Id of a command of the session's account that the log has already, "" for a new one.
+
+        An account lifts only what it has set itself: not while an operator's command came after its own.
+        """
+        account = account_of(self._announced.config)
+        if not account or request.author != author_of(account):
             raise CommandRefused(
-                f"The {name} command cannot be read: {error}", remedy="Send author and reason"
-            ) from error
-        if not request.author.strip():
-            raise CommandRefused(f"The {name} command names no author", remedy="Give its author")
+                f"'{request.author}' is not the account of the session {self.session}",
+                remedy="Give another author: those of accounts begin with risk:",
+            )
+        last = await last_event(self.bus, subjects.event_subject("ops.command", self.session), Command)
+        before = None if last is None else last[1]
+        if before is not None and (before.author, before.cause) == (request.author, request.cause):
+            return before.id if before.command == name else ""
+        if name == "resume" and (before is None or before.author != request.author):
+            raise CommandRefused("An operator has given a command since", remedy="Nothing to do: it stands")
+        return ""
+
+    async def _log(self, name: str, request: CommandRequest) -> str:
         await self._publisher.flush()  # a command behind an output that was refused would be in the log all the same
         command = self.ownership.note(
             Command,
             # Time in a simulated market is the market's: the close that was settled last.
             event_ns=self.progress["close_ns"],
+            cause=request.cause,
             command=name,
             author=request.author,
-            reason=request.reason[:REASON_LENGTH_MAX],
+            reason=request.reason,
         )
         await self._publisher.publish(command)
         try:
@@ -182,9 +198,12 @@ class ExecutionShell(CoreShell):
 async def serve(settings: Settings, *, only: str | None = None) -> None:
     """The execution service, until it is asked to stop."""
     instance = instance_name("execution")
+    accounts = Accounts(instance)
 
     async def run_session(bus: Bus, announced: Announced, stream_seq: int) -> None:
         folder = settings.home / "sessions" / announced.session
-        await ExecutionShell(bus, announced, instance, folder).run(stream_seq)
+        shell = ExecutionShell(bus, announced, instance, folder, lambda: host.under_way)
+        await accounts.beside(bus, announced, shell.run(stream_seq))
 
-    await Host(settings, "execution", run_session, only=only).run(stop_on_signals())
+    host = Host(settings, "execution", run_session, only=only)
+    await host.run(stop_on_signals())

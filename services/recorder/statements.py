@@ -57,6 +57,7 @@ MOVE: Final = """
 
 # A core restarts from its last snapshot, so both cores need one before anything may go; and every
 # numbered source looks for its own last message. Shells' own observations (.shell) do not hold.
+# The limits of a session's account fold on from the account's last snapshot, too.
 HELD: Final = """
     select least(
         coalesce(
@@ -78,6 +79,11 @@ HELD: Final = """
             from recorder_source
             where recorder_source.session = sessions.session
                 and source in ('execution', 'strategy', 'market_data')
+        ),
+        (
+            select max(input_seq)
+            from snapshots
+            where snapshots.session = sessions.config -> 'account' ->> 'name' and role = 'account'
         )
     )
     from sessions

@@ -20,7 +20,7 @@ ANSWER_LIMIT_S: Final = 5.0
 _COMMANDS: Final = {
     "stop": "Block new risk (opens, adds, fallbacks); closes continue. Undo with `resume`.",
     "kill": "Like stop, and cancel resting entry orders. Undo with `resume`.",
-    "resume": "Lift a stop or kill.",
+    "resume": "Lift a stop or kill; of an account, reset its limits and lift what they have set.",
     "flatten": "Close every position, and open nothing.",
     "end": "End the session after the current bar; positions stay as they are. Closes one that cannot go on.",
 }
@@ -55,6 +55,7 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
 
         from live_runner.services.cli.output import note, print_json
 
+        _check_author(author)
         if name == "end" and _is_idle(settings_of(home)):
             from live_runner.services.cli.closing import idle_servers
 
@@ -70,6 +71,18 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
             note(f"{name} of {session} is accepted ({id_})")
 
     return command
+
+
+def _check_author(author: str | None) -> None:
+    """CommandRefused for an author that only an account may be."""
+    from live_runner.contracts.errors import CommandRefused
+    from live_runner.contracts.vocabulary import RISK_AUTHOR
+
+    if author is not None and author.startswith(RISK_AUTHOR):
+        raise CommandRefused(
+            f"'{author}' is not a valid author: {RISK_AUTHOR} is for the limits of accounts",
+            remedy="Give your own name with --author",
+        )
 
 
 def _is_idle(settings: Settings) -> bool:

@@ -86,6 +86,8 @@ class Host:
         self._only = only
         self._log = log.get(role)
         self._sessions: dict[str, tuple[Announced, int]] = {}
+        self._under_way: dict[str, Announced] = {}
+        """Every session of the log, also those that this process leaves to others."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] | None = None
         self._given_up: set[str] = set()
@@ -99,6 +101,11 @@ class Host:
         """Further servers of a NATS cluster, where the configured ones may all be away."""
         self._is_refused = False
         self.health = Health(settings, role, self._check)
+
+    @property
+    def under_way(self) -> list[Announced]:
+        """Sessions of the log that are neither over nor refused, in the order of their announcements."""
+        return list(self._under_way.values())
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until asked to stop. BusUnavailable when NATS stays away for ``RECONNECT_LIMIT_S``."""
@@ -134,6 +141,7 @@ class Host:
         self._failure = asyncio.get_running_loop().create_future()
         self._failure.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._sessions.clear()
+        self._under_way.clear()
         try:
             await bus.ensure_stream()
             self._connected = True
@@ -173,10 +181,12 @@ class Host:
     async def _on_lifecycle(self, bus: Bus, message: Message) -> None:
         event = event_of(message)
         if isinstance(event, Announced):
+            self._under_way.setdefault(event.session, event)
             if self._only in (None, event.session):
                 # The first one stands until the session is refused or over, whoever announces the name again.
                 self._sessions.setdefault(event.session, (event, message.stream_seq))
         elif isinstance(event, Stopped):
+            self._under_way.pop(event.session, None)
             self._sessions.pop(event.session, None)
             task = self._tasks.get(event.session)
             if task is not None and event.source != "execution":
@@ -197,6 +207,9 @@ class Host:
 
     def _refused(self, event: JoinDeclined) -> None:
         """Leave a session that another role refused; it may be announced again under the same name."""
+        under_way = self._under_way.get(event.session)
+        if under_way is not None and event.cause in ("", under_way.id):
+            del self._under_way[event.session]
         announced, _ = self._sessions.get(event.session, (None, 0))
         if announced is None or event.cause not in ("", announced.id):
             return  # a late answer to an announcement before this one

@@ -73,6 +73,29 @@ def test_a_live_session_keeps_what_follows_its_older_snapshot(
     assert len(list(archive.events(postgres_dsn, "live"))) == 28
 
 
+def test_a_live_session_keeps_what_follows_the_snapshot_of_its_account(
+    bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
+) -> None:
+    numbered = Numbered("live")
+    sets = bar_sets("live", 8)
+    assert isinstance(sets[0], m.BarSet)
+    market = {"symbols": [bar.symbol for bar in sets[0].bars], "timeframe": "1m"}
+    config = {"market": market, "account": {"name": "main"}}
+    started = numbered.take(msgspec.structs.replace(samples["session.started"], config=config))
+    snapshots = [snapshot(numbered, role, seq) for role, seq in (("execution", 10), ("strategy", 9))]
+
+    async def run() -> list[int]:
+        async with bus_factory() as bus, recording(bus, postgres_dsn) as running:
+            of_account = snapshot(Numbered("main"), "account", 4)
+            await running.has(await publish(bus, [started, *sets[:12], *snapshots, of_account, *sets[12:]]))
+            await until_purged(bus, "live", 1 + 10 + 2 + 12)
+            return [stream_seq for stream_seq, _ in await stored_bytes(bus, "live")]
+
+    kept = asyncio.run(run())
+
+    assert kept == [1, *range(4, 16), *range(17, 29)], "the manifest, and all from the snapshot of the account on"
+
+
 def test_snapshots_of_ended_sessions_are_dropped_over_200_sessions(
     bus_factory: BusFactory, postgres_dsn: str, samples: dict[str, m.Event]
 ) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from live_runner.services.execution.command import AUTHOR_LENGTH_MAX, CommandRequest
 from live_runner.services.execution.command_files import watch
-from live_runner.services.execution.shell import AUTHOR_LENGTH_MAX, CommandRequest
 
 DEADLINE_S = 10.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from announcements import announced
 
@@ -39,6 +39,28 @@ def test_a_session_that_was_refused_at_once_is_joined_when_it_is_announced_again
     asyncio.run(read_the_log())
 
     assert joined == [second.id]
+
+
+def test_what_is_under_way_is_known_of_every_session_in_order(tmp_path: Path) -> None:
+    """Also of those that this process leaves to others: an account looks over all of its sessions."""
+
+    async def read_the_log() -> list[list[str]]:
+        host = Host(Settings.from_environment({}, home=tmp_path), "execution", cast(Any, None), only="mine")
+        first, second, third = announced("one"), announced("two"), announced("three")
+        again = announce_again(first, 3)
+        found = []
+        for number, event in enumerate([first, second, refuse(first, "r", "no"), third, again], start=1):
+            await host._on_lifecycle(cast(Bus, None), message(number, event))
+            found.append([each.session for each in host.under_way])
+        return found
+
+    assert asyncio.run(read_the_log()) == [
+        ["one"],
+        ["one", "two"],
+        ["two"],
+        ["two", "three"],
+        ["two", "three", "one"],
+    ]
 
 
 def test_a_service_of_one_run_takes_up_only_sessions_that_are_followed(tmp_path: Path) -> None:
