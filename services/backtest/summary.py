@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 from rich.table import Table
 
+from live_runner.contracts.config import Config
 from live_runner.contracts.messages import Stopped
 from live_runner.services.backtest.failures import Failure
 
-__all__ = ["summary_fields", "summary_table"]
+__all__ = ["not_applied", "summary_fields", "summary_table"]
 
 _WORDS = {"pnl": "PnL"}
 
@@ -24,6 +26,13 @@ def summary_fields(stopped: Stopped, failures: Sequence[Failure] = (), **facts: 
     """The summary as plain data for ``--json``."""
     rows = [msgspec.to_builtins(row) for row in failures]
     return {"session": stopped.session, "reason": stopped.reason, **stopped.summary, **facts, "failures": rows}
+
+
+def not_applied(config: Config) -> dict[str, str]:
+    """What a configuration asks for that a run of one session alone cannot apply, by its key, and why."""
+    if isinstance(config.account.limits, UnsetType):
+        return {}
+    return {"account.limits": "account limits are not applied: they hold over sessions, and this is one"}
 
 
 def summary_table(fields: Mapping[str, Any], *, title: str | None = None) -> Table:

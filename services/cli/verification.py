@@ -27,6 +27,7 @@ __all__ = [
     "print_verdict",
     "recorded_events",
     "replay_events",
+    "replay_recorded",
     "replay_session",
     "session_events",
 ]
@@ -40,6 +41,23 @@ DifferentCodeOption = Annotated[
 PartialOption = Annotated[
     bool, typer.Option("--partial", help="Allow an incomplete recording: of a running or crashed session.")
 ]
+
+
+def replay_recorded(session: str, home: Path | None, *, is_quiet: bool, partial: bool) -> ReplayResult:
+    """Replay a session from the database or a bundle, or an account from what the database has of its sessions."""
+    if is_bundle(session):
+        with recorded_events(session, home) as events:
+            return replay_events(events, is_quiet=is_quiet, partial=partial)
+    with database_settings(home) as settings:
+        from live_runner.services.forensics.account_replay import TYPES, replay_account
+        from live_runner.services.runtime.postgres import archive
+
+        assert settings.timescale_dsn is not None
+        dsn = settings.timescale_dsn
+        if archive.sessions(dsn, session) or not archive.account_sessions(dsn, session):
+            return replay_events(session_events(dsn, session), is_quiet=is_quiet, partial=partial)
+        events = archive.account_events(dsn, session, TYPES)
+        return replay_account(session, counted(events, "events replayed", is_quiet=is_quiet))
 
 
 def replay_session(dsn: str, session: str, *, is_quiet: bool) -> ReplayResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,7 +41,7 @@ def backtest(
     from live_runner.services.backtest.failures import ONLY_TRIED, failure_lines, verdict
     from live_runner.services.backtest.run import run_over
     from live_runner.services.backtest.session import MarketFacts
-    from live_runner.services.backtest.summary import summary_fields, summary_table
+    from live_runner.services.backtest.summary import not_applied, summary_fields, summary_table
     from live_runner.services.backtest.tryout import middle, try_out
     from live_runner.services.cli.loaded_config import engine, load_config
     from live_runner.services.cli.output import print_json, show
@@ -79,13 +79,15 @@ def backtest(
     )
     failures = [*result.failures, *(row for row in tried.failures if row.kind in ONLY_TRIED)]
     bars = result.sets * len(loaded.config.market.symbols)
-    facts = {"seconds": round(seconds, 3), "bars_per_second": round(bars / seconds)}
+    facts: dict[str, Any] = {"seconds": round(seconds, 3), "bars_per_second": round(bars / seconds)}
+    if remarks := not_applied(loaded.config):
+        facts["not_applied"] = remarks
     fields = summary_fields(result.stopped, failures, **facts)
     if as_json:
         print_json(fields)
     else:
         show(summary_table(fields, title=f"Backtest of {loaded.config.session}"))
-        for line in failure_lines(failures):
+        for line in (*remarks.values(), *failure_lines(failures)):
             show(line)
     error = verdict(loaded.config.session, failures, result.stopped.summary)
     if error is not None and not allow_failures:

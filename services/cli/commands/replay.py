@@ -6,7 +6,7 @@ import typer
 
 from live_runner.services.cli.bundled_strategy import YesOption, run_apart
 from live_runner.services.cli.options import HomeOption, JsonOption
-from live_runner.services.cli.verification import PartialOption, SessionOrBundle, recorded_events, replay_events
+from live_runner.services.cli.verification import PartialOption, SessionOrBundle, replay_recorded
 
 __all__ = ["register"]
 
@@ -28,15 +28,15 @@ def replay(
 ) -> None:
     """Run the recorded inputs through the engine again and compare every output, byte for byte.
 
-    That runs the session's strategy. For the one inside a bundle the command asks first.
+    That runs the session's strategy. For the one inside a bundle the command asks first. The name of an account replays
+    its limits, from what its sessions recorded.
     """
     given = ["--partial"] * partial + ["--json"] * as_json
     run_apart(session, ["replay", session, *given], is_accepted=yes)
     from live_runner.services.cli.output import print_json, show
     from live_runner.services.forensics.report import as_dict, replay_view
 
-    with recorded_events(session, home) as events:
-        result = replay_events(events, is_quiet=as_json, partial=partial)
+    result = replay_recorded(session, home, is_quiet=as_json, partial=partial)
     if as_json:
         print_json(as_dict(result))
     else:

@@ -164,6 +164,7 @@ def _interruptible() -> Iterator[list[int]]:
 
 
 def _result(setup: SweepSetup, store: Store, column: Column, best: int) -> dict[str, Any]:
+    from live_runner.services.backtest.summary import not_applied
     from live_runner.services.backtest.sweep.rows import ranked
 
     place = store.finish()
@@ -180,6 +181,7 @@ def _result(setup: SweepSetup, store: Store, column: Column, best: int) -> dict[
 
     failures: list[dict[str, Any]] = []
     rows = ranked(counted(), column, best)
+    remarks = not_applied(setup.job.config)
     return {
         "sweep": setup.name,
         "part": str(setup.part),
@@ -189,6 +191,7 @@ def _result(setup: SweepSetup, store: Store, column: Column, best: int) -> dict[
         "sort": column.name,
         "best": [{key: value for key, value in row.items() if key != "manifest"} for row in rows],
         "failures": failures[:_FAILURES_SHOWN],
+        **({"not_applied": remarks} if remarks else {}),
     }
 
 
@@ -203,6 +206,8 @@ def _show(result: dict[str, Any], column: Column, *, as_json: bool) -> None:
         show(best_table(result["best"], column))
     for failure in result["failures"]:
         note(f"run {failure['number']} failed: {failure['message']}")
+    for remark in result.get("not_applied", {}).values():
+        note(remark)
     note(
         f"{result['sweep']}: {result['done']} done, {result['refused']} refused, {result['failed']} failed "
         f"of {result['runs']} runs ({result['ran']} now, in {result['seconds']:g} s); results in {result['results']}"

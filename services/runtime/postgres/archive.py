@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -17,7 +17,17 @@ from psycopg.rows import class_row, dict_row
 from live_runner.contracts.errors import ServiceUnavailable
 from live_runner.services.runtime.postgres.database import RECORDER_LOCK, connect
 
-__all__ = ["Position", "RecordedSession", "adopt_log", "events", "failures", "position", "sessions"]
+__all__ = [
+    "Position",
+    "RecordedSession",
+    "account_events",
+    "account_sessions",
+    "adopt_log",
+    "events",
+    "failures",
+    "position",
+    "sessions",
+]
 
 _ROWS_AT_ONCE: Final = 100
 """Rows handed over in one block: a reader takes less of the processor than it takes with COPY."""
@@ -64,6 +74,19 @@ _SESSIONS: Final = """
     ) as dead on true
     where %(session)s::text is null or sessions.session = %(session)s
     order by announced_at nulls first, sessions.session
+"""
+
+
+_ACCOUNT_SESSIONS: Final = """
+    select session from sessions
+    where config -> 'account' ->> 'name' = %s and jsonb_typeof(config -> 'account' -> 'limits') = 'object'
+    order by announced_at nulls first, session
+"""
+
+_ACCOUNT_EVENTS: Final = """
+    select stream_seq, payload from event
+    where session = any(%s) and type = any(%s)
+    order by log_epoch, stream_seq
 """
 
 
@@ -118,6 +141,19 @@ def events(dsn: str, session: str, *, after: int = 0) -> Iterator[tuple[int, byt
     with connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute(_IN_INDEX_ORDER)
         yield from cursor.stream(_EVENTS, (session, after), binary=True, size=_ROWS_AT_ONCE)
+
+
+def account_sessions(dsn: str, account: str) -> list[str]:
+    """Names of the sessions that an account's limits hold over, in the order of announcement."""
+    with connect(dsn) as connection:
+        return [name for (name,) in connection.execute(_ACCOUNT_SESSIONS, (account,))]
+
+
+def account_events(dsn: str, account: str, types: Iterable[str]) -> Iterator[tuple[int, bytes]]:
+    """Stream sequence and exact bytes of the messages of some types of an account and its sessions, in stream order."""
+    names = [account, *account_sessions(dsn, account)]
+    with connect(dsn) as connection, connection.cursor() as cursor:
+        yield from cursor.stream(_ACCOUNT_EVENTS, (names, list(types)), binary=True, size=_ROWS_AT_ONCE)
 
 
 def sessions(dsn: str, session: str | None = None) -> list[RecordedSession]:

@@ -165,6 +165,24 @@ def test_backtest_prints_its_summary_as_json(empty_home: Path, capsys: pytest.Ca
     assert told["bars_per_second"] > 0
 
 
+def test_backtest_names_account_limits_as_not_applied(empty_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S04: a limit that a mode cannot apply is named."""
+    path = empty_home / "c.yaml"
+    limits = "{drawdown: {limit: 5, action: stop, reset: operator}}"
+    path.write_text(f"{CONFIG}account: {{name: main, limits: {limits}}}\n")
+
+    assert invoke(["backtest", str(path), "--json"]) == 0
+    assert "not applied" in json.loads(capsys.readouterr().out)["not_applied"]["account.limits"]
+    assert invoke(["backtest", str(path)]) == 0
+    assert "account limits are not applied" in " ".join(capsys.readouterr().out.split())
+
+
+def test_nobody_gives_commands_as_the_limits_of_an_account(capsys: pytest.CaptureFixture[str]) -> None:
+    """S03: an unauthorised author."""
+    assert invoke(["resume", "alpha", "--reason", "r", "--author", "risk:main"]) == 67
+    assert "'risk:main' is not a valid author" in capsys.readouterr().err
+
+
 def test_doctor_tells_of_everything_and_warns_of_an_unknown_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
