@@ -55,8 +55,9 @@ parity: setup  ## compiled against reference, and the quick tests on the referen
 	$(PYTEST) $(PARALLEL) tests/parity $(ARGS)
 	LIVE_RUNNER_HOTPATH=reference $(PYTEST) $(PARALLEL) $(SERVERLESS) $(ARGS)
 
-soak: setup  ## what takes too long for every change: every process killed at every point of a session, the whole model check
+soak: setup  ## what takes too long for every change: every process killed at every point of a session, new draws, the whole model check
 	$(PYTEST) -n $(JOBS) tests/soak $(ARGS)
+	LIVE_RUNNER_DRAWS=new $(PYTEST) -n $(JOBS) tests/property $(ARGS)
 	$(BIN)/python -m tests.model 8 --calm
 	$(BIN)/python -m tests.model 7
 

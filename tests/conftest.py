@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# How long a draw or a test takes says more about the machine than about the program.
-settings.register_profile("live-runner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long a draw or a test takes says more about the machine than about the program. The same commit draws the same
+# examples in every run; `make soak` draws new ones.
+_DRAWS_ANEW = os.environ.get("LIVE_RUNNER_DRAWS") == "new"
+settings.register_profile(
+    "live-runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not _DRAWS_ANEW
+)
 settings.load_profile("live-runner")
 
 # Whoever starts the tests in the background has Ctrl-C ignored, and so would every program that a test starts.
