@@ -64,13 +64,14 @@ class Rejection(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """An order changed otherwise."""
+    """An order changed otherwise, or a risk limit of the session was tripped or reset (without symbol or order)."""
 
     symbol: str
     leg: str
     action: str
     status: str
-    """``requested``, ``submitted``, ``accepted``, ``cancel_requested``, ``cancelled``, ``expired`` or ``unknown``."""
+    """``requested``, ``submitted``, ``accepted``, ``cancel_requested``, ``cancelled``, ``expired`` or ``unknown``; of
+    a limit ``limit_tripped`` or ``limit_reset``, and ``reason`` is its name."""
     filled: float
     """Known for ``cancelled`` and ``expired``, otherwise 0."""
     remaining: float

@@ -56,5 +56,6 @@ cdef class PythonHost(PythonDecisions):
     cpdef word_rejection(self, Notice notice, bint restored)
     @cython.locals(order=Order, market=Market)
     cpdef word_update(self, Notice notice, bint restored)
+    cdef object word_limit(self, Notice notice)
     cdef int forget_decision(self) except -1
 

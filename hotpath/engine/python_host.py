@@ -37,6 +37,7 @@ __all__ = ["PythonHost"]
 
 UPDATE_STATUSES: Final = (
     "requested", "submitted", "accepted", "", "cancel_requested", "cancelled", "expired", "", "", "unknown", "",
+    "limit_tripped", "limit_reset",
 )  # fmt: skip
 """By the number of the notice."""
 
@@ -225,8 +226,10 @@ class PythonHost(PythonDecisions):
         )
 
     def word_update(self, notice: Notice, restored: bool) -> Any:
-        """Another change of an order as the strategy sees it."""
+        """Another change of an order, or a risk limit that was tripped or reset, as the strategy sees it."""
         order = notice.order
+        if order is None:
+            return self.word_limit(notice)
         market = self.account.markets[notice.symbol]
         ended = notice.kind == NOTICE_CANCELLED or notice.kind == NOTICE_EXPIRED
         return self.update_class(
@@ -240,6 +243,22 @@ class PythonHost(PythonDecisions):
             restored=bool(restored),
             intent_id=intent_name(order),
             order_id=order_name(order),
+            at_ns=notice.at_ns,
+        )
+
+    def word_limit(self, notice: Notice) -> Any:
+        """A risk limit that was tripped or reset."""
+        return self.update_class(
+            symbol=self.names[notice.symbol] if notice.symbol >= 0 else "",
+            leg="",
+            action="",
+            status=UPDATE_STATUSES[notice.kind],
+            filled=0.0,
+            remaining=0.0,
+            reason=notice.reason,
+            restored=False,
+            intent_id="",
+            order_id="",
             at_ns=notice.at_ns,
         )
 

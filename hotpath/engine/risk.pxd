@@ -5,9 +5,12 @@ from live_runner.hotpath.engine.columns cimport Columns
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.limits cimport Equity, Limit, limit_of
 from live_runner.hotpath.engine.money cimport money_text, of_whole, whole
+from live_runner.hotpath.engine.notices cimport Notice, new_notice
 from live_runner.hotpath.engine.orders cimport Order, order_name
 from live_runner.hotpath.engine.state cimport Market, State
-from live_runner.hotpath.engine.words cimport TRADING_FLATTENING, TRADING_KILLED, TRADING_OPEN
+from live_runner.hotpath.engine.words cimport (
+    NOTICE_LIMIT_RESET, NOTICE_LIMIT_TRIPPED, TRADING_FLATTENING, TRADING_KILLED, TRADING_OPEN,
+)
 
 cdef tuple SIDES
 
@@ -54,6 +57,8 @@ cdef class Risk:
     cdef int trip(self, Limit limit, str symbol, str leg, str order_id) except -1
     @cython.locals(state=State)
     cdef int reset(self, Limit limit, str why, str author, int128 equity) except -1
+    @cython.locals(state=State, notice=Notice)
+    cdef int note(self, int kind, Limit limit, int symbol) except -1
     @cython.locals(state=State, limit=Limit)
     cdef int obey(self, str command) except -1
     @cython.locals(state=State, limit=Limit)

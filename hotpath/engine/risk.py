@@ -25,9 +25,16 @@ if TYPE_CHECKING:
     from live_runner.hotpath.engine.state import Market, State
 if not cython.compiled:
     from live_runner.hotpath.engine.limits import Equity, Limit, limit_of
+    from live_runner.hotpath.engine.notices import new_notice
     from live_runner.hotpath.engine.orders import order_name
     from live_runner.hotpath.engine.python_money import money_text, of_whole, whole
-    from live_runner.hotpath.engine.words import TRADING_FLATTENING, TRADING_KILLED, TRADING_OPEN
+    from live_runner.hotpath.engine.words import (
+        NOTICE_LIMIT_RESET,
+        NOTICE_LIMIT_TRIPPED,
+        TRADING_FLATTENING,
+        TRADING_KILLED,
+        TRADING_OPEN,
+    )
 
 __all__ = ["AUTHOR", "TOO_SMALL", "Risk"]
 
@@ -224,6 +231,7 @@ class Risk:
         state.seq += 1
         if state.journals:
             state.sink.limit_tripped(limit, symbol, leg, order_id)
+        self.note(NOTICE_LIMIT_TRIPPED, limit, state.index.get(symbol, -1))
         if limit.trading >= TRADING_KILLED and not self.kills:
             self.kills = limit.name
         if limit.trading == TRADING_FLATTENING and not self.flattens:
@@ -252,7 +260,17 @@ class Risk:
         state.seq += 1
         if state.journals:
             state.sink.limit_reset(limit, why, author)
+        self.note(NOTICE_LIMIT_RESET, limit, -1)
         self.apply()
+
+    def note(self, kind: int, limit: Limit, symbol: int) -> None:
+        """Let the strategy know."""
+        state = self.state
+        if state.notes_updates:
+            notice = new_notice(kind, None, symbol, -1, -1, 0, 0, state.now_ns)
+            notice.reason = limit.name
+            state.notices.append(notice)
+            state.has_notices = True
 
     def obey(self, command: str) -> None:
         """A command has moved the trading state. An operator's ``resume`` resets the limits, that of an account not."""

@@ -15,6 +15,8 @@ from live_runner.contracts.messages import (
     Event,
     Expired,
     Filled,
+    LimitReset,
+    LimitTripped,
     Rejected,
     Requested,
     Submitted,
@@ -38,8 +40,12 @@ NEWS: Final[dict[type[Event], int]] = {
     Rejected: words.NOTICE_REJECTED,
     Denied: words.NOTICE_DENIED,
     Unknown: words.NOTICE_UNKNOWN,
+    LimitTripped: words.NOTICE_LIMIT_TRIPPED,
+    LimitReset: words.NOTICE_LIMIT_RESET,
 }
-"""The order events that a strategy may hear of."""
+"""The events that a strategy may hear of: of its orders and of the session's risk limits."""
+
+OF_LIMITS: Final = (LimitTripped, LimitReset)
 
 RESULTS: Final = (Filled, Cancelled, Expired, Rejected, Denied)
 """Events that settle an intent, and so the leg state that it changed."""
@@ -52,6 +58,8 @@ _STATUSES: Final[dict[type[Event], str]] = {
     Cancelled: "cancelled",
     Expired: "expired",
     Unknown: "unknown",
+    LimitTripped: "limit_tripped",
+    LimitReset: "limit_reset",
 }
 
 _SIDES: Final = {side: number for number, side in enumerate(SIDES)}
@@ -113,7 +121,9 @@ class OrderEvents:
 
     def _notice(self, event: Any) -> Any:
         kind = type(event)
-        symbol = self._places.get(event.symbol, -1)
+        symbol = self._places.get(getattr(event, "symbol", ""), -1)
+        if kind in OF_LIMITS:
+            return message_notice(NEWS[kind], symbol, -1, -1, 0, 0, False, False, event, None)
         if kind in RESULTS:
             close_ns, number = self._intent(event.intent_id)
             ended = kind is Cancelled or kind is Expired
@@ -198,10 +208,24 @@ def rejection_of(event: Denied | Rejected, *, restored: bool) -> Rejection:
 
 
 def update_of(event: Any, order: OpenOrder | None, *, restored: bool) -> OrderUpdate:
-    """Another change of an order as the strategy sees it."""
+    """Another change of an order, or a risk limit that was tripped or reset, as the strategy sees it."""
     filled = remaining = 0.0
     if isinstance(event, Cancelled | Expired):
         filled, remaining = float(event.filled), float(event.remaining)
+    if isinstance(event, OF_LIMITS):
+        return OrderUpdate(
+            symbol=getattr(event, "symbol", ""),
+            leg="",
+            action="",
+            status=_STATUSES[type(event)],
+            filled=0.0,
+            remaining=0.0,
+            reason=event.limit,
+            restored=False,
+            intent_id="",
+            order_id="",
+            at_ns=event.event_ns,
+        )
     return OrderUpdate(
         symbol=event.symbol,
         leg=order.leg if order else getattr(event, "leg", ""),

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import session_world
+from msgspec import convert, structs
 from session_world import ENGINE, World
 
 from live_runner.contracts.config import Account, Fills, StrategyChoice
+from live_runner.contracts.risk import Risk
 from live_runner.services.backtest.columns import run_columns
 from live_runner.services.backtest.session import run_backtest
 
@@ -18,7 +20,8 @@ SOURCE = '''
 from hashlib import blake2b
 from live_runner.strategies.base import *
 
-NAMES = ("Bar(", "LegView(", "LotView(", "OrderView(", "Fill(", "Rejection(", "OrderUpdate(", "BackoffView(")
+NAMES = ("Bar(", "LegView(", "LotView(", "OrderView(", "Fill(", "Rejection(", "OrderUpdate(", "BackoffView(",
+         "limit_tripped", "limit_reset")
 
 class Given(Parameters, frozen=True, kw_only=True):
     pass
@@ -133,6 +136,24 @@ def test_what_a_strategy_is_shown_reads_the_same(world_of: Callable[..., World],
     text = "\n".join(line for lines in shown for line in lines)
     for name in ("Bar(", "LegView(", "LotView(", "OrderView(", "Fill(", "Rejection(", "OrderUpdate(", "BackoffView("):
         assert name in text
+
+
+def test_a_strategy_is_informed_of_a_limit_that_trips_and_is_reset(world_of: Callable[..., World]) -> None:
+    world = world_of(account=Account(equity="2000", leverage="5"))
+    risk = {"drawdown": {"limit": "1", "action": "notify", "reset": "cooldown", "cooldown_s": 600.0}}
+    config = structs.replace(world.config, risk=convert(risk, Risk))
+    facts, items = world.facts_and_items()
+    messages: list[Any] = []
+    columns: list[Any] = []
+
+    run_backtest(config, world.source, facts, items, ENGINE, sink=messages.append)
+    run_columns(config, world.source, facts, world.timeline(), ENGINE, sink=columns.append)
+
+    shown = [reasons(event) for event in messages]
+    assert [reasons(event) for event in columns] == shown
+    text = "\n".join(line for lines in shown for line in lines)
+    assert "limit_tripped" in text
+    assert "limit_reset" in text
 
 
 def reasons(event: Any) -> list[str]:
