@@ -214,7 +214,7 @@ class Execution(_Section, frozen=True):
     history_window_s: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None
     """For how long the venue knows an order that has ended; None where it does not forget."""
     late_decision: Literal["send", "deny"] | None = None
-    """Opens and adds of a decision that comes after the next bar; None denies them."""
+    """Opens and adds of a decision that comes after the next bar: stages that send orders need the choice."""
 
 
 class Config(_Section, frozen=True):

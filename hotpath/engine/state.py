@@ -13,6 +13,7 @@ from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import ConfigError, DataError, OurFault
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import Instrument, Started, Trade
+from live_runner.contracts.stages import SENDING_STAGES
 from live_runner.contracts.vocabulary import LOT_METHODS
 from live_runner.hotpath import fixed, normalize
 from live_runner.hotpath.constants import AMOUNT_END
@@ -27,11 +28,9 @@ if not cython.compiled:
     from live_runner.hotpath.engine.python_money import divide, money_text, mul, of_whole, ticks_at, whole
     from live_runner.hotpath.engine.words import CLOSE, MARKET, STOP, TAKE_PROFIT, TRADING_OPEN
 
-__all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REPORT_IT", "SENDING_STAGES", "Market", "Sink", "State"]
+__all__ = ["BASIS_POINTS", "FUNDING_WAITING_MAX", "REPORT_IT", "Market", "Sink", "State"]
 
 REPORT_IT: Final = "This is a fault of the program: keep the session's log and report it"
-SENDING_STAGES: Final = ("live_small", "live")
-"""Stages whose orders go to a real venue; in every other one the paper venue fills them."""
 BASIS_POINTS: Final = 10_000
 REASONS_MAX: Final = 100
 """Reasons that refusals and rejections are counted by."""

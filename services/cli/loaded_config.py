@@ -61,8 +61,10 @@ class LoadedConfig:
     def announced(self, stage: str) -> Announced:
         """The event that asks the services for this session."""
         from live_runner.contracts.manifest import announce
+        from live_runner.contracts.stages import check_stage
         from live_runner.services.runtime.service.engine_facts import engine_hash, engine_version
 
+        check_stage(self.config, stage)
         return announce(
             self.config,
             stage=stage,

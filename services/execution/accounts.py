@@ -14,7 +14,7 @@ from typing import Any, Final
 from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable, OwnershipLost, SessionRefused
 from live_runner.contracts.messages import Announced
-from live_runner.hotpath.engine.state import SENDING_STAGES
+from live_runner.contracts.stages import SENDING_STAGES
 from live_runner.services.execution.account_shell import ROLE, AccountShell
 from live_runner.services.execution.core.account import account_of
 from live_runner.services.runtime.nats.bus import Bus

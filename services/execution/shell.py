@@ -34,8 +34,8 @@ from live_runner.contracts.messages import (
     Started,
     Stopped,
 )
+from live_runner.contracts.stages import SENDING_STAGES, check_stage
 from live_runner.contracts.vocabulary import RISK_AUTHOR
-from live_runner.hotpath.engine.state import SENDING_STAGES
 from live_runner.services.execution.accounts import Accounts, check_account
 from live_runner.services.execution.command import CommandAnswer, CommandRequest, read_request
 from live_runner.services.execution.command_files import watch
@@ -90,7 +90,7 @@ class ExecutionShell(CoreShell):
 
     async def join(self) -> dict[str, Any]:
         check_engine(self.session, self._announced.engine)
-        config_of(self._announced.config)
+        check_stage(config_of(self._announced.config), self._announced.stage)
         await check_account(self.bus, self._announced, self._others())
         return {}
 
