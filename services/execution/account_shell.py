@@ -38,6 +38,7 @@ from live_runner.services.runtime.nats.events import canonical_event_of, last_ev
 from live_runner.services.runtime.nats.publisher import Publisher
 from live_runner.services.runtime.nats.reader import Message
 from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.core_shell import send_beat
 from live_runner.services.runtime.service.ownership import Ownership
 
 __all__ = ["ROLE", "AccountShell", "input_filters"]
@@ -45,6 +46,7 @@ __all__ = ["ROLE", "AccountShell", "input_filters"]
 ROLE: Final = "account"
 SNAPSHOT_EVERY: Final = 5000
 """Inputs between two snapshots; each session that joins or ends makes one, too."""
+BEAT_EVERY_S: Final = 0.5
 ANSWER_LIMIT_S: Final = 1.0
 """An execution that lives logs a command in less; nobody else waits longer for one that does not."""
 SEND_EVERY_S: Final = 0.5
@@ -113,7 +115,7 @@ class AccountShell:
 
     async def _recover(self) -> None:
         await self._restore_snapshot()
-        first_new = self.core.seq + 1
+        first_new, first_seq = self.core.seq + 1, self._next_seq
         await self._read(lambda message, event: self._refold(message, event, first_new), self.ownership.stream_seq)
         if self._stored:
             raise self._differs(*self._stored[0][:2])
@@ -121,6 +123,8 @@ class AccountShell:
             self.log.info("missing outputs were published", count=len(self._produced), first=self._produced[0].id)
         while self._produced:
             await self._publish(self._produced.popleft())
+        if self._next_seq > first_seq:
+            await self._take_snapshot(self._next_seq - 1)  # the stream keeps what follows it
         self.log.info("ready", epoch=self.ownership.epoch, sessions=self.core.sessions, tripped=self.core.tripped)
 
     async def _restore_snapshot(self) -> None:
@@ -166,7 +170,7 @@ class AccountShell:
 
     async def _go_on(self) -> None:
         """Fold what comes and send what is owed, until either fails."""
-        tasks = {asyncio.ensure_future(self._read(self._on_event)), asyncio.ensure_future(self._send_owed())}
+        tasks = {asyncio.ensure_future(work) for work in (self._read(self._on_event), self._send_owed(), self._beat())}
         try:
             done, _ = await asyncio.wait({*tasks, self._publisher.failed}, return_when=asyncio.FIRST_COMPLETED)
             for future in done:
@@ -255,6 +259,18 @@ class AccountShell:
         self.log.error(str(error), code=error.code)
         if self._publisher.error is None and not isinstance(error, OwnershipLost):
             await self._publish(self.ownership.fatal(error))
+
+    async def _beat(self) -> None:
+        while True:
+            self._publisher.check_overdue()
+            facts = {
+                "sessions": list(self.core.sessions),
+                "profit": self.core.profit,
+                "gate": self.core.trading,
+                "limits": msgspec.to_builtins(self.core.levels),
+            }
+            await send_beat(self.bus, ROLE, self.account, self.instance, facts)
+            await asyncio.sleep(BEAT_EVERY_S)
 
     # -- commands -------------------------------------------------------------------------------
 

@@ -58,6 +58,10 @@ def status(
             note(f"{entry['session']} cannot go on: {entry['why']} Close it with: live-runner end {entry['session']}")
         table.add_row(*("" if entry.get(column) is None else printable(str(entry[column])) for column in columns))
     show(table)
+    for entry in found:
+        for level in entry.get("limits", ()):
+            state = "tripped" if level["tripped"] else f"{level['left']} left"
+            show(printable(f"{entry['session']}: {level['name']} {level['value']} of {level['limit']}, {state}"))
 
 
 def _sessions(settings: Settings, only: str | None) -> list[dict[str, Any]]:
@@ -95,6 +99,18 @@ def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _levels(found: Any) -> list[dict[str, Any]]:
+    """The limits in an account's heartbeat; none where somebody else has sent something else."""
+    import msgspec
+
+    from live_runner.contracts.messages import RiskLevel
+
+    try:
+        return [msgspec.to_builtins(level) for level in msgspec.convert(found, list[RiskLevel])]
+    except msgspec.ValidationError:
+        return []
+
+
 async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, Any]]:
     """Heartbeats of running sessions, gathered for a little more than one beat."""
     from live_runner.contracts import codec, subjects
@@ -109,7 +125,10 @@ async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, An
         role, name, beat = found
         entry = progress.setdefault(name, {"services": {}})
         entry["services"][role] = beat.get("instance", "")
-        if role == "execution":
+        if role == "account":
+            entry.update(state="account", limits=_levels(beat.get("limits")))
+            entry.update({key: beat[key] for key in ("sessions", "profit", "gate") if key in beat})
+        elif role == "execution":
             entry.update({key: beat[key] for key in ("sets", "orders", "fills", "equity", "gate") if key in beat})
         if fatal := beat.get("fatal"):
             entry.update(state="dead", why=fatal.get("message", ""))

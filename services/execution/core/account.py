@@ -24,9 +24,19 @@ import msgspec
 
 from live_runner.contracts.errors import SnapshotLayout
 from live_runner.contracts.ids import event_id
-from live_runner.contracts.messages import Command, Event, Filled, LimitReset, LimitTripped, Settled, Started, Stopped
+from live_runner.contracts.messages import (
+    Command,
+    Event,
+    Filled,
+    LimitReset,
+    LimitTripped,
+    RiskLevel,
+    Settled,
+    Started,
+    Stopped,
+)
 from live_runner.contracts.risk import AccountLimits
-from live_runner.contracts.vocabulary import ENTRIES, RISK_AUTHOR
+from live_runner.contracts.vocabulary import ENTRIES, RISK_AUTHOR, TRADING_STATES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.limits import Equity, Limit, limit_of, units_of
 
@@ -127,6 +137,25 @@ class AccountCore:
     def tripped(self) -> list[str]:
         """Names of the limits that have tripped and are not reset."""
         return [limit.name for limit in self._limits if limit.tripped]
+
+    @property
+    def levels(self) -> list[RiskLevel]:
+        """How near each limit is, as it was evaluated last."""
+        return [
+            RiskLevel(
+                name=limit.name,
+                value=fixed.money_text(limit.value),
+                limit=fixed.money_text(limit.most),
+                left=fixed.money_text(limit.most - limit.value),
+                tripped=limit.tripped,
+            )
+            for limit in self._limits
+        ]
+
+    @property
+    def trading(self) -> str:
+        """The trading state in which the limits that have tripped hold the sessions."""
+        return TRADING_STATES[max((limit.trading for limit in self._limits if limit.tripped), default=0)]
 
     def handle(self, event: Event) -> Sequence[Event]:
         """Fold one input; the events it leads to, in order. What is not of the account's sessions changes nothing."""

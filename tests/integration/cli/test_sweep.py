@@ -193,6 +193,17 @@ def test_one_process_and_two_give_the_same_rows(terminal: Terminal) -> None:
     assert without_time(one) == without_time(two)
 
 
+def test_a_sweep_names_account_limits_as_not_applied(terminal: Terminal) -> None:
+    """S04: a limit that a mode cannot apply is named."""
+    limits = "{drawdown: {limit: 5, action: stop, reset: operator}}"
+    terminal.write("c.yaml", f"{CONFIG % 100}account: {{name: main, limits: {limits}}}\n")
+    terminal.write("space.yaml", "fast: [3]\n")
+    code, told, _ = terminal.do("--jobs", "1")
+
+    assert (code, told["done"]) == (0, 1)
+    assert "account limits are not applied" in told["not_applied"]["account.limits"]
+
+
 def test_parts_together_are_the_whole(terminal: Terminal) -> None:
     assert terminal.do()[0] == 0
     parts = []

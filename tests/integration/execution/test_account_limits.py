@@ -31,10 +31,12 @@ from live_runner.contracts.messages import (
     LimitTripped,
     Owned,
     Settled,
+    Snapshot,
     Started,
 )
 from live_runner.contracts.risk import AccountLimits
 from live_runner.services.backtest.session import begin
+from live_runner.services.cli.commands.status import _beats
 from live_runner.services.execution.account_shell import AccountShell
 from live_runner.services.execution.accounts import Accounts, check_account
 from live_runner.services.execution.command import CommandAnswer
@@ -45,7 +47,7 @@ from live_runner.services.forensics.replay import replay
 from live_runner.services.market_data.shell import feed_session
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
-from live_runner.services.runtime.nats.events import event_of
+from live_runner.services.runtime.nats.events import event_of, last_event
 from live_runner.services.strategy.shell import StrategyShell
 from live_runner.services.strategy.watchdog import BusyFlag
 
@@ -217,7 +219,7 @@ async def ask(bus: Bus, command: str, session: str, **fields: str) -> CommandAns
     return msgspec.msgpack.decode(await bus.request(subjects.command(command, session), body), type=CommandAnswer)
 
 
-def test_a_killed_account_goes_on_where_it_was(bus_factory: BusFactory) -> None:
+def test_a_killed_account_goes_on_where_it_was(bus_factory: BusFactory, tmp_path: Path) -> None:
     """S03: killed with a trip in the log and no command given; the next process gives each, once, and trips nothing."""
     sessions = Sessions(limits_of(daily_loss={"limit": "100", "action": "kill"}), *NAMES)
     published = 0
@@ -256,6 +258,14 @@ def test_a_killed_account_goes_on_where_it_was(bus_factory: BusFactory) -> None:
         for name in NAMES:
             (command,) = await seen(bus, Command, name)
             assert (command.command, command.author, command.cause) == ("kill", "risk:main", trip.id)
+
+        shown = (await _beats(Settings(home=tmp_path, nats_url=bus_factory.url), None))["main"]
+        assert (shown["state"], shown["gate"], shown["profit"]) == ("account", "killed", "-106")
+        level = {"name": "daily_loss", "value": "106", "limit": "100", "left": "-6", "tripped": True, "not_applied": ""}
+        assert shown["limits"] == [level]
+        last = await last_event(bus, subjects.owned("main", "account", "snapshot"), Snapshot)
+        assert last is not None
+        assert last[1].object in await bus.object_names(), "what was folded at the start is not read again"
 
         answer = await ask(bus, "stop", "main")
         assert not answer.accepted

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live_runner.contracts import errors
+from live_runner.services.cli.commands.status import _levels
 from live_runner.services.cli.main import EXIT_CODES, app, invoke
 from live_runner.services.forensics.errors import CodeMismatch
 from live_runner.services.runtime.service.ownership import AlreadyOwned
@@ -175,6 +177,14 @@ def test_backtest_names_account_limits_as_not_applied(empty_home: Path, capsys: 
     assert "not applied" in json.loads(capsys.readouterr().out)["not_applied"]["account.limits"]
     assert invoke(["backtest", str(path)]) == 0
     assert "account limits are not applied" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_is_no_heartbeat_of_an_account_shows_no_limits() -> None:
+    level = {"name": "drawdown", "value": "1", "limit": "5", "left": "4"}
+
+    assert [found["left"] for found in _levels([level])] == ["4"]
+    junk: list[Any] = [None, 5, "limits", {}, [1], [{"name": 1}], [{**level, "left": None}]]
+    assert [_levels(foreign) for foreign in junk] == [[]] * len(junk)
 
 
 def test_nobody_gives_commands_as_the_limits_of_an_account(capsys: pytest.CaptureFixture[str]) -> None:
