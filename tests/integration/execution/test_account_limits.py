@@ -53,7 +53,7 @@ from live_runner.services.strategy.watchdog import BusyFlag
 
 DEADLINE_S = 60.0
 NAMES = ("one", "two")
-BARS = 300
+BARS = 600
 SPEED = 15_000.0
 """Of one-minute bars: 250 a second, so that a stop has hundreds of bars to arrive in."""
 
@@ -149,10 +149,9 @@ def wires(log: Log, session: str) -> list[bytes]:
 
 
 def test_the_loss_of_both_sessions_stops_both_and_each_replays_alone(bus_factory: BusFactory, tmp_path: Path) -> None:
-    """S01, S03, S04: neither session alone loses as much as the limit."""
-    one, two = losses()
-    limit = max(one, two) * 1.05
-    assert one + two > 1.3 * limit
+    """S01, S03, S04: neither session alone has lost as much as the limit when it trips."""
+    # Reached about half way: the stop has as many bars to arrive in, and neither session may run ahead as far.
+    limit = max(losses()) * 0.8
 
     async def work(bus: Bus) -> None:
         log = await House(bus, tmp_path, limits_of(drawdown={"limit": f"{limit:.2f}"})).play()
