@@ -57,6 +57,7 @@ __all__ = [
     "Lot",
     "Owned",
     "Pending",
+    "Quote",
     "Rejected",
     "Report",
     "Requested",
@@ -511,6 +512,14 @@ class BarRevised(Event, frozen=True, kw_only=False, tag="market.bar_revised"):
     open_ns: int
     before: SetBar
     after: SetBar
+
+
+class Quote(Event, frozen=True, kw_only=False, tag="market.quote"):
+    """The best bid and ask of a symbol at one time, an input of the execution core where orders go to a real venue."""
+
+    symbol: str
+    bid: float
+    ask: float
 
 
 class FeedEnded(Event, frozen=True, kw_only=False, tag="market.feed_ended"):

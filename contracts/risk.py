@@ -131,7 +131,7 @@ class Risk(_Section, frozen=True):
     stale_data: AgeLimit | None = None
     """Since the close of the last bar of any symbol."""
     spread: SpreadLimit | None = None
-    """Not applied where the session has no order book, as on paper and in a backtest."""
+    """Applied where orders go to a real venue; elsewhere no session has a bid and an ask."""
     unprotected: AgeLimit | None = None
     """A leg that shall have a stop stands without it at the venue."""
 

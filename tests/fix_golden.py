@@ -107,7 +107,7 @@ _INCIDENT = m.Incident(
 )
 _LEVEL = m.RiskLevel(name="daily_loss", value="50", limit="50", left="0", tripped=True, not_applied="-")
 _LEVELS = m.RiskLevels(_CLOSE_NS, [_LEVEL], **_core(_EXECUTION, 19))
-_OF_LIMITS = [_TRIPPED, _RESET, _LEVELS]
+_OF_LIMITS = [_TRIPPED, _RESET, _LEVELS, m.Quote(_SYMBOL, 42_001.4, 42_001.6, **_core("execution.shell", 8))]
 
 _SAMPLES: list[m.Event] = [
     m.Announced(

@@ -22,6 +22,7 @@ from live_runner.contracts.messages import (
     Event,
     Income,
     Owned,
+    Quote,
     Report,
     Requested,
     Settled,
@@ -214,6 +215,8 @@ class LiveLog:
             self._put(self._shell(StreamGap, stream="orders", from_ns=bars.open_ns, to_ns=bars.close_ns))
         elif draw < 0.05:
             self._put(self._shell(Income, income_id=f"x{bars.number}", kind="transfer", amount="5", currency="USDT"))
+        elif draw < 0.06:
+            self._put(self._shell(Quote, symbol=bars.bars[0].symbol, bid=99.5, ask=100.5))
 
     def _report(self, order: Requested, status: str, **fields: Any) -> None:
         self._put(

@@ -37,7 +37,7 @@ def levels_of(risk: Risk, caps: Caps) -> list[RiskLevel]:
             )
         )
     given: Any = risk.state.config.risk
-    if given is not UNSET and given.spread is not None:
+    if given is not UNSET and given.spread is not None and risk.spread is None:
         most = money_text(of_whole(units_of(given.spread.limit_bp)))
         found.append(RiskLevel(name="spread", value="0", limit=most, left=most, not_applied=NO_BOOK))
     for name, value, cap in caps.levels():

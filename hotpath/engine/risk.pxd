@@ -26,16 +26,16 @@ cdef class Risk:
     cdef dict results
     cdef int64_t losses, too_small
     cdef list slippages
-    cdef dict naked
+    cdef dict naked, spreads
     cdef int64_t timer_ns
     cdef readonly Limit daily_loss, drawdown, trailing_drawdown, loss_streak, entry_slippage, p95_slippage
-    cdef readonly Limit minimum_size, stale_data, naked_leg
+    cdef readonly Limit minimum_size, stale_data, spread, naked_leg
     cdef int64_t p95_fills
     cdef int configure(self, object given) except -1
     @cython.locals(limit=Limit)
     cdef Limit add(self, str name, object given, str key)
     cdef int evaluate(self) except -1
-    @cython.locals(state=State, now_ns=int64_t, before=int128, new_day=bint, limit=Limit)
+    @cython.locals(state=State, now_ns=int64_t, before=int128, new_day=bint, limit=Limit, key=int)
     cdef int evaluate_at(self, int128 equity) except -1
     @cython.locals(ledger=Ledger, key=int, wanted=object)
     cdef int filled(self, Order order, Market market, Leg leg, int64_t ticks) except -1
@@ -45,6 +45,7 @@ cdef class Risk:
     cdef int requested(self) except -1
     cdef int refused(self, str reason, str symbol, str leg) except -1
     cdef int unprotected(self, int symbol, int side, int64_t since_ns) except -1
+    cdef int quoted(self, int symbol, double bid, double ask) except -1
     @cython.locals(state=State, oldest=int64_t, market=Market)
     cdef int64_t oldest_bar(self) except -1
     @cython.locals(oldest=int64_t, market=Market)

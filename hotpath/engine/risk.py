@@ -71,6 +71,7 @@ class Risk:
         self.slippages: list[int] = []
         self.too_small = 0
         self.naked: dict[int, int] = {}
+        self.spreads: dict[int, int] = {}
         self.timer_ns = -1
         self.daily_loss: Limit | None = None
         self.drawdown: Limit | None = None
@@ -81,6 +82,7 @@ class Risk:
         self.p95_fills = 0
         self.minimum_size: Limit | None = None
         self.stale_data: Limit | None = None
+        self.spread: Limit | None = None
         self.naked_leg: Limit | None = None
         if self.on:
             self.configure(given)
@@ -96,6 +98,8 @@ class Risk:
         self.p95_fills = given.p95_slippage.fills if given.p95_slippage is not None else 0
         self.minimum_size = self.add("minimum_size", given.minimum_size, "limit")
         self.stale_data = self.add("stale_data", given.stale_data, "after_s")
+        if not self.state.simulated:
+            self.spread = self.add("spread", given.spread, "limit_bp")
         self.naked_leg = self.add("unprotected", given.unprotected, "after_s")
 
     def add(self, name: str, given: Any, key: str) -> Limit | None:
@@ -120,6 +124,8 @@ class Risk:
         new_day = self.equity.mark(now_ns, equity)
         if self.stale_data is not None:
             self.stale_data.value = self.oldest_bar() * PER_NS
+        if self.spread is not None and self.spreads:
+            self.spread.value = of_whole(max(self.spreads.values()))
         if self.naked_leg is not None:
             self.naked_leg.value = self.longest_naked() * PER_NS
         for limit in self.limits:
@@ -133,6 +139,9 @@ class Risk:
             self.trip(self.trailing_drawdown, "", "", "")
         if self.stale_data is not None and self.stale_data.trips(self.stale_data.value, now_ns):
             self.trip(self.stale_data, self.oldest_symbol(), "", "")
+        if self.spread is not None and self.spread.trips(self.spread.value, now_ns):
+            key = max(self.spreads, key=self.spreads.__getitem__)
+            self.trip(self.spread, state.markets[key].symbol, "", "")
         if self.naked_leg is not None and self.naked_leg.trips(self.naked_leg.value, now_ns):
             key = min(self.naked, key=self.naked.__getitem__)
             self.trip(self.naked_leg, state.markets[key // 2].symbol, SIDES[key % 2], "")
@@ -192,6 +201,11 @@ class Risk:
             self.naked.pop(key, None)
         else:
             self.naked[key] = since_ns
+
+    def quoted(self, symbol: int, bid: float, ask: float) -> None:
+        """The best bid and ask of a symbol: the spread is their distance, of their middle."""
+        if self.spread is not None:
+            self.spreads[symbol] = round((ask - bid) / ((ask + bid) / 2) * BASIS_POINT)
 
     def oldest_bar(self) -> int:
         """Nanoseconds since the close of the last bar of the symbol that has waited longest for one."""
@@ -338,6 +352,7 @@ class Risk:
             "counts": [self.losses, self.too_small],
             "slippages": [str(slippage) for slippage in self.slippages],
             "naked": [[key, since_ns] for key, since_ns in self.naked.items()],
+            "spreads": [[key, str(spread)] for key, spread in self.spreads.items()],
             "timer_ns": self.timer_ns,
             "closes": self.closes(),
         }
@@ -360,6 +375,7 @@ class Risk:
         self.losses, self.too_small = row["counts"]
         self.slippages = [int(slippage) for slippage in row["slippages"]]
         self.naked = dict(row["naked"])
+        self.spreads = {key: int(spread) for key, spread in row["spreads"]}
         self.timer_ns = row["timer_ns"]
         for at in range(len(row["closes"])):
             self.state.columns.bars[at].close_ns = row["closes"][at]

@@ -18,6 +18,8 @@ cdef class VenueFacts:
     cpdef fold(self, object event)
     @cython.locals(at=AtVenue, order=Order)
     cdef owned(self, object owned)
+    @cython.locals(at=int)
+    cdef quote(self, object quote)
     @cython.locals(at=AtVenue)
     cdef stream_gap(self, object gap)
     @cython.locals(market=Market, amount=int128, side=int, lots=int64_t, leg=Leg)

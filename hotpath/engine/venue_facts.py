@@ -7,12 +7,13 @@ from the ledger is named, once, and reconciliation decides.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Final
 
 import cython
 
 from live_runner.contracts.errors import LedgerOverflow
-from live_runner.contracts.messages import AccountReported, Event, Income, Owned, StreamGap
+from live_runner.contracts.messages import AccountReported, Event, Income, Owned, Quote, StreamGap
 from live_runner.contracts.vocabulary import SIDES
 from live_runner.hotpath import fixed
 
@@ -53,6 +54,8 @@ class VenueFacts:
             self.income(event)
         elif isinstance(event, AccountReported):
             self.account(event)
+        elif isinstance(event, Quote):
+            self.quote(event)
 
     # -- a new owner, a silent stream -------------------------------------------------------------
 
@@ -68,6 +71,17 @@ class VenueFacts:
                 self.venue.query_unknown(order, "restart")
             else:
                 self.venue.ask(at)
+
+    def quote(self, quote: Quote) -> None:
+        """The spread of a symbol, for the limit on it; an impossible one is named and left out."""
+        at = self.state.index.get(quote.symbol, -1)
+        if at >= 0 and 0 < quote.bid <= quote.ask < inf:
+            self.venue.manager.risk.quoted(at, quote.bid, quote.ask)
+            return
+        self.state.seq += 1
+        details = {"symbol": quote.symbol, "bid": quote.bid, "ask": quote.ask}
+        message = f"A quote of {quote.symbol} is not one of the session, or impossible"
+        self.state.sink.incident(quote.event_ns, "warning", "report_kept", message, details)
 
     def stream_gap(self, gap: StreamGap) -> None:
         """What happened to the open orders meanwhile may have passed unseen: the venue is asked for each."""

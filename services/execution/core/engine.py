@@ -27,6 +27,7 @@ from live_runner.contracts.messages import (
     Finished,
     Income,
     Owned,
+    Quote,
     Report,
     Started,
     StreamGap,
@@ -41,7 +42,7 @@ __all__ = ["FACTS", "SNAPSHOT_VERSION", "ExecutionCore"]
 
 SNAPSHOT_VERSION: Final = 4
 
-FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported)
+FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported, Quote)
 """Inputs of sessions whose orders go to a real venue; every other session passes over them."""
 
 
@@ -239,7 +240,7 @@ class ExecutionCore:
         return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
 
 
-def _fold_fact(session: Session, event: Report | Timer | Owned | StreamGap | Income | AccountReported) -> None:
+def _fold_fact(session: Session, event: Report | Timer | Owned | StreamGap | Income | AccountReported | Quote) -> None:
     if isinstance(event, Report):
         session.report(event)
     elif isinstance(event, Timer):

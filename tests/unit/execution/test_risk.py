@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fix_execution import MINUTE_NS
+from fix_execution import MINUTE_NS, SYMBOL
 
 from live_runner.contracts.messages import (
     Cancelled,
     Denied,
     Filled,
+    Incident,
     LimitReset,
     LimitTripped,
+    Quote,
     Requested,
     RiskLevels,
 )
@@ -416,3 +418,25 @@ def test_without_limits_and_caps_nothing_is_published_of_them(driver: type[Drive
     core.bar(*flat(1))
 
     assert core.of(RiskLevels) == core.of(LimitTripped) == []
+
+
+def test_a_spread_trips_until_it_is_narrow_again(driver: type[Driver]) -> None:
+    """99.95 and 100.05 stand 10 basis points of 100 apart."""
+    core = driver(stage="live", risk={"spread": trip("stop", "recovered", limit_bp="10")})
+    core.bar()
+
+    def quote(bid: float, ask: float) -> list[Any]:
+        return core.feed(Quote(**core.envelope("execution.shell", core.close_ns), symbol=SYMBOL, bid=bid, ask=ask))
+
+    quote(99.96, 100.04)
+    assert tripped(core) == []
+    quote(99.95, 100.06)
+    assert [(event.limit, event.value[:5], event.symbol) for event in core.of(LimitTripped)] == [
+        ("spread", "10.99", SYMBOL)
+    ]
+    quote(99.96, 100.04)
+    assert [event.why for event in core.of(LimitReset)] == ["recovered"]
+    quote(100.04, 99.96)
+    quote(float("nan"), 100)
+
+    assert [event.code for event in core.of(Incident)] == ["report_kept"] * 2

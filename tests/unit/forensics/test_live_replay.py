@@ -15,6 +15,7 @@ from live_runner.contracts.messages import (
     Filled,
     Income,
     Owned,
+    Quote,
     Report,
     StreamGap,
     Theoretical,
@@ -26,7 +27,7 @@ from live_runner.services.execution.shell import ExecutionShell
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.services.forensics.replay import replay
 
-FACTS = (Report, Owned, Timer, StreamGap, AccountReported, Income)
+FACTS = (Report, Owned, Timer, StreamGap, AccountReported, Income, Quote)
 
 
 @pytest.fixture(scope="module")
