@@ -24,7 +24,17 @@ import msgspec
 
 from live_runner.contracts.decimals import PATTERN, parse_decimal
 
-__all__ = ["DecimalRange", "Violation", "bounds_of", "exact_keys", "nearest", "outside", "spelled", "violations"]
+__all__ = [
+    "DecimalRange",
+    "Violation",
+    "bounds_of",
+    "exact_keys",
+    "nearest",
+    "outside",
+    "spelled",
+    "structs_of",
+    "violations",
+]
 
 
 class Violation(NamedTuple):
@@ -176,6 +186,15 @@ def bounds_of(kind: type[msgspec.Struct]) -> Mapping[str, tuple[Any, ...]]:
     hints = typing.get_type_hints(kind, include_extras=True)
     found = {name: tuple(_bounds(hint)) for name, hint in hints.items()}
     return {name: bounds for name, bounds in found.items() if bounds}
+
+
+def structs_of(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    """The struct and every struct that is a value in it, at any depth."""
+    yield kind
+    for hint in typing.get_type_hints(kind).values():
+        for choice in typing.get_args(hint) or (hint,):
+            if isinstance(choice, type) and issubclass(choice, msgspec.Struct):
+                yield from structs_of(choice)
 
 
 def exact_keys(kind: type[msgspec.Struct], key: str = "") -> Iterator[str]:

@@ -37,6 +37,10 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], path: str =
         elif isinstance(value, list) and word == "items":
             for number, item in enumerate(value):
                 yield from faults(item, wanted, root, f"{path}[{number}]")
+        elif word == "anyOf" and isinstance(value, dict):
+            given = [choice for choice in wanted if choice.get("type") != "null"]
+            if len(given) == 1:  # a section that may be left out: the fault is inside
+                yield from faults(value, given[0], root, path)
         elif word == "$ref":
             yield from faults(value, root["$defs"][wanted.removeprefix("#/$defs/")], root, path)
 

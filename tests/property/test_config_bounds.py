@@ -15,11 +15,20 @@ from hypothesis import strategies as st
 from json_schema import faults
 
 from live_runner.contracts.bounds import DecimalRange, bounds_of
-from live_runner.contracts.config import Account, Config, Fees, Fills, Limits, Market, MarketRules
+from live_runner.contracts.config import Account, Config, Execution, Fees, Fills, Limits, Market, MarketRules, Queries
 from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import Instrument, Started
 from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.risk import (
+    AgeLimit,
+    Caps,
+    CountLimit,
+    EntrySlippageLimit,
+    MoneyLimit,
+    SpreadLimit,
+    TailSlippageLimit,
+)
 from live_runner.hotpath import fixed
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.runtime.config.config_file import from_text
@@ -38,7 +47,29 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "market": Market,
     f"market.instruments.{SYMBOL}": MarketRules,
     "strategy.parameters": EmaCrossParameters,
+    "execution": Execution,
+    "execution.query": Queries,
+    "caps": Caps,
+    "account.limits.drawdown": MoneyLimit,
+    "risk.drawdown": MoneyLimit,
+    "risk.loss_streak": CountLimit,
+    "risk.entry_slippage": EntrySlippageLimit,
+    "risk.p95_slippage": TailSlippageLimit,
+    "risk.stale_data": AgeLimit,
+    "risk.spread": SpreadLimit,
 }
+_TRIP = {"action": "stop", "reset": "cooldown", "cooldown_s": 60.0}
+NEEDED: dict[str, dict[str, Any]] = {
+    "account": {"name": "main"},
+    "account.limits.drawdown": {"limit": "1", **_TRIP},
+    "risk.drawdown": {"limit": "1", **_TRIP},
+    "risk.loss_streak": {"limit": 1, **_TRIP},
+    "risk.entry_slippage": {"limit_bp": "1", **_TRIP},
+    "risk.p95_slippage": {"limit_bp": "1", "fills": 1, **_TRIP},
+    "risk.stale_data": {"after_s": 1.0, **_TRIP},
+    "risk.spread": {"limit_bp": "1", **_TRIP},
+}
+"""What a section has to give beside the value in question."""
 RULES = {"tick_size": "0.1", "lot_size": "0.001"}
 BOUNDS = {
     f"{section}.{name}": bound
@@ -71,8 +102,8 @@ def changed(key: str, value: Any) -> dict[str, Any]:
     }
     *way, name = key.split(".")
     inner = config
-    for step in way:
-        inner = inner.setdefault(step, {})
+    for at, step in enumerate(way, 1):
+        inner = inner.setdefault(step, dict(NEEDED.get(".".join(way[:at]), {})))
     inner[name] = value
     if name in ("notional", "equity_fraction"):
         del inner["quantity"]

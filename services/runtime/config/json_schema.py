@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from live_runner.contracts.bounds import DecimalRange, bounds_of
+from live_runner.contracts.bounds import DecimalRange, bounds_of, structs_of
 from live_runner.contracts.config import Config, MarketRules
 
 __all__ = ["json_schema"]
@@ -23,9 +23,8 @@ def json_schema(parameters: type[msgspec.Struct] | None = None) -> dict[str, Any
     definitions["Market"]["properties"]["instruments"]["additionalProperties"] = rules
     if own:
         definitions["StrategyChoice"]["properties"]["parameters"] = own[0]
-    for kind in (MarketRules, *(field.type for field in msgspec.structs.fields(Config))):
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            _describe(definitions[kind.__name__]["properties"], kind)
+    for kind in {MarketRules, *structs_of(Config)} - {Config}:
+        _describe(definitions[kind.__name__]["properties"], kind)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "live-runner session",

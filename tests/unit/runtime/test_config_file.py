@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -211,6 +212,15 @@ def test_a_configuration_has_no_say_in_how_an_order_is_placed_or_sized() -> None
     assert (
         keys & {"style", "order_style", "add_style", "order_type", "quantity", "notional", "size", "fallback"} == set()
     )
+
+
+def test_the_examples_of_the_page_about_risk_are_valid() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "risk.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+
+    assert len(examples) == 2
+    for example in examples:
+        parse(TEXT + example)
 
 
 def test_the_shipped_examples_are_valid() -> None:
