@@ -23,7 +23,8 @@ def json_schema(parameters: type[msgspec.Struct] | None = None) -> dict[str, Any
     definitions["Market"]["properties"]["instruments"]["additionalProperties"] = rules
     if own:
         definitions["StrategyChoice"]["properties"]["parameters"] = own[0]
-    for kind in {MarketRules, *structs_of(Config)} - {Config}:
+    sections: set[type[msgspec.Struct]] = {MarketRules, *structs_of(Config)}
+    for kind in sections - {Config}:
         _describe(definitions[kind.__name__]["properties"], kind)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
