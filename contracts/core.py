@@ -16,10 +16,12 @@ from live_runner.contracts.messages import Event, Requested
 __all__ = ["CancelOrder", "Core", "Effect", "QueryOrder", "SendOrder", "SetTimer"]
 
 
-class SendOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
+class SendOrder(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """Hand an order to the venue, after its request is acknowledged by the log."""
 
     order: Requested
+    by_side: bool = False
+    """A close that names the side of the position instead of the reduce-only flag (hedge mode only)."""
 
 
 class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -58,6 +58,7 @@ __all__ = [
     "Owned",
     "Pending",
     "Quote",
+    "Reconciled",
     "Rejected",
     "Report",
     "Requested",
@@ -591,7 +592,7 @@ class Submitted(Event, frozen=True, kw_only=False, tag="order.submitted"):
 
 
 class Accepted(Event, frozen=True, kw_only=False, tag="order.accepted"):
-    """The venue has the order."""
+    """The venue has the order; once more where it was unknown and is found standing, whatever part of it has filled."""
 
     order_id: str
     symbol: str
@@ -761,7 +762,11 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     meaning: str = ""
     """Of a rejection: what the venue's code says, by the venue's table, where a rule depends on it; "" otherwise.
 
-    ``duplicate``: an order with this client id stands there already. ``no_position``: there is nothing to close.
+    - ``duplicate``: an order with this client id stands there already. It is asked for, never rejected.
+    - ``no_position``: the venue holds nothing that the order could reduce. A close is not tried again; where its intent
+      is ``sync_if_absent``, the next complete answer without the position takes the leg out (``account.reconciled``).
+    - ``reduce_only_refused``: the venue does not take the reduce-only flag. In hedge mode a close is tried once more by
+      the side of its position, which cannot open the other one; in one-way mode it ends.
     """
 
 
@@ -845,6 +850,28 @@ class AccountReported(Event, frozen=True, kw_only=False, tag="account.reported")
     orders_asked_ns: int = 0
     position_mode: str = ""
     """``hedge`` or ``one_way``, "" where the venue was not asked."""
+
+
+class Reconciled(Event, frozen=True, kw_only=False, tag="account.reconciled"):
+    """A leg is taken to what a complete answer of the venue proves, without a trade of the session.
+
+    ``reason`` is ``closed_elsewhere``: a close that the strategy gave as ``sync_if_absent`` found no position. The lots
+    leave the ledger at the last close, without a fee: what was paid for them elsewhere is not known here.
+    """
+
+    symbol: str
+    leg: str
+    reason: str
+    quantity_before: str
+    quantity: str
+    price: str
+    amount: str
+    """What the ledger realises by it, in the settle currency."""
+    order_id: str
+    """The close to which the venue answered that there is nothing."""
+    report: str
+    """Id of the ``account.reported`` that proves it."""
+    asked_ns: int
 
 
 class Income(Event, frozen=True, kw_only=False, tag="account.income"):

@@ -107,7 +107,13 @@ _INCIDENT = m.Incident(
 )
 _LEVEL = m.RiskLevel(name="daily_loss", value="50", limit="50", left="0", tripped=True, not_applied="-")
 _LEVELS = m.RiskLevels(_CLOSE_NS, [_LEVEL], **_core(_EXECUTION, 19))
-_OF_LIMITS = [_TRIPPED, _RESET, _LEVELS, m.Quote(_SYMBOL, 42_001.4, 42_001.6, **_core("execution.shell", 8))]
+_SNAPSHOT = m.Snapshot(_EXECUTION, "demo.execution.5000", 20_000, 15_000, _HASH, 4096, **_core("execution.shell", 2))
+_RECONCILED = m.Reconciled(
+    _SYMBOL, "long", "closed_elsewhere", "0.01", "0", "41990.5", "-0.12", _ORDER_ID, "demo/execution.shell/9",
+    _CLOSE_NS, **_core(_EXECUTION, 20),
+)  # fmt: skip
+_QUOTE = m.Quote(_SYMBOL, 42_001.4, 42_001.6, **_core("execution.shell", 8))
+_OF_LIMITS = [_RECONCILED, _TRIPPED, _RESET, _LEVELS, _QUOTE]
 
 _SAMPLES: list[m.Event] = [
     m.Announced(
@@ -172,15 +178,7 @@ _SAMPLES: list[m.Event] = [
         **_core("run.shell", 2, "demo/market_data.shell/1"),
     ),
     m.Owned(role=_EXECUTION, instance="execution-1", epoch=2, **_core("execution.shell", 1)),
-    m.Snapshot(
-        role=_EXECUTION,
-        object="demo.execution.5000",
-        stream_seq=20_000,
-        core_seq=15_000,
-        state_hash=_HASH,
-        bytes=4096,
-        **_core("execution.shell", 2),
-    ),
+    _SNAPSHOT,
     m.Voided(role=_EXECUTION, from_seq=15_001, to_seq=15_004, **_core("execution.shell", 2)),
     m.Timer(role=_EXECUTION, name="expire", due_ns=_CLOSE_NS, **_core("execution.shell", 3)),
     m.Stopped(

@@ -33,6 +33,7 @@ from live_runner.contracts.messages import (
     Liquidated,
     Lot,
     Pending,
+    Reconciled,
     Rejected,
     Requested,
     RiskLevel,
@@ -73,6 +74,7 @@ UNKNOWN_V: Final = Unknown.VERSION
 INCIDENT_V: Final = Incident.VERSION
 FUNDING_V: Final = FundingPaid.VERSION
 LIQUIDATED_V: Final = Liquidated.VERSION
+RECONCILED_V: Final = Reconciled.VERSION
 SETTLED_V: Final = Settled.VERSION
 EXECUTED_V: Final = Executed.VERSION
 DECIDED_V: Final = Decided.VERSION
@@ -517,6 +519,32 @@ class Journal(Sink):
             )
         )
 
+    def reconciled(
+        self, market: Market, side: int, lots: int, ticks: int, realised: int, order: str, report: Any
+    ) -> None:
+        """The venue holds nothing of a leg that the ledger holds."""
+        self.add(
+            Reconciled(
+                market.symbol,
+                SIDES[side],
+                "closed_elsewhere",
+                units_text(market.lot_grid, lots),
+                "0",
+                units_text(market.grid, ticks),
+                money_text(realised),
+                order,
+                report.id,
+                report.positions_asked_ns,
+                v=RECONCILED_V,
+                id=self.event_name(),
+                session=self.name,
+                source="execution",
+                seq=self.state.seq,
+                cause=self.cause,
+                event_ns=report.event_ns,
+            )
+        )
+
     def limit_tripped(self, limit: Limit, symbol: str, leg: str, order_id: str) -> None:
         """A risk limit has been reached."""
         self.add(
@@ -727,12 +755,13 @@ class Journal(Sink):
 
     def send(self, order: Order) -> None:
         """Hand the order that was just requested to the venue."""
-        self.out.append(SendOrder(order=self.last_request))
+        self.out.append(SendOrder(order=self.last_request, by_side=order.by_side))
 
     def send_again(self, order: Order) -> None:
         """Hand the very same request to the venue once more."""
         name = f"{self.prefix}{order.request_seq}"
-        self.out.append(SendOrder(order=self.request_of(order, name, order.request_seq, order.request_ns)))
+        request = self.request_of(order, name, order.request_seq, order.request_ns)
+        self.out.append(SendOrder(order=request, by_side=order.by_side))
 
     def cancel_order(self, order: Order) -> None:
         """Ask the venue to take the order off its book."""

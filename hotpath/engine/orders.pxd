@@ -31,6 +31,8 @@ cdef class Order:
     cdef readonly str venue_order_id
     cdef readonly int64_t venue_number      # at the paper venue
     cdef readonly bint whole                # the stop or target of the whole leg: its quantity follows the leg's
+    cdef readonly bint by_side              # closes by the position's side, without a reduce-only flag
+    cdef readonly bint syncs                # done where the venue proves that it holds nothing
     # The paper book.
     cdef readonly bint gone, waits, rested, triggered, at_next_open
     cdef readonly int64_t used

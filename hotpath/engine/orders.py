@@ -203,7 +203,8 @@ class Order:
     Quantities are lots, prices ticks (0: none), times nanoseconds (-1: none). ``close_ns`` and ``number`` name the
     intent: the decision's close and its number there. ``stop`` and ``target`` are the triggers of the bracket that is
     created with its fills. ``reference`` is the close that the decision saw. ``whole``: the stop or target of the whole
-    leg, whose quantity follows the leg's.
+    leg, whose quantity follows the leg's. ``by_side``: the venue closes by the position's side, without a reduce-only
+    flag. ``syncs``: a close that is done where the venue proves that it holds nothing.
     """
 
     session: str
@@ -251,6 +252,8 @@ class Order:
     pending: Any
     view: Any
     whole: bool
+    by_side: bool
+    syncs: bool
 
     @property
     def is_entry(self) -> bool:
@@ -335,6 +338,8 @@ def new_order(
     order.pending = None
     order.view = None
     order.whole = False
+    order.by_side = False
+    order.syncs = False
     return order
 
 
@@ -375,6 +380,8 @@ def next_attempt(order: Order, kind: int, price: int, reference: int, waits: boo
     following.request_seq = order.request_seq
     following.request_ns = order.request_ns
     following.intent_text = order.intent_text
+    following.by_side = order.by_side
+    following.syncs = order.syncs
     return following
 
 
@@ -420,7 +427,7 @@ _ROW: Final = (
 _REST: Final = (
     "named_attempt", "part", "part_number", "state", "filled", "fills", "stop", "target", "expires_ns", "fallback",
     "asked", "cancel_reason", "venue_order_id", "venue_number", "gone", "waits", "rested", "triggered",
-    "at_next_open", "request_seq", "request_ns", "timed_out", "whole",
+    "at_next_open", "request_seq", "request_ns", "timed_out", "whole", "by_side", "syncs",
 )  # fmt: skip
 
 
@@ -454,7 +461,7 @@ def restore_rest(order: Order, row: list[Any]) -> None:
         order.named_attempt, order.part, order.part_number, order.state, order.filled, order.fills, order.stop,
         order.target, order.expires_ns, order.fallback, order.asked, order.cancel_reason, order.venue_order_id,
         order.venue_number, order.gone, order.waits, order.rested, order.triggered, order.at_next_open,
-        order.request_seq, order.request_ns, order.timed_out, order.whole,
+        order.request_seq, order.request_ns, order.timed_out, order.whole, order.by_side, order.syncs,
     ) = row  # fmt: skip
 
 

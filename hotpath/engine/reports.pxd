@@ -36,7 +36,7 @@ cdef class Reports:
     @cython.locals(order=Order, state=State, market=Market, leg=Leg, lots=int64_t, ticks=int64_t)
     cdef book_owed(self, AtVenue at)
     cdef int64_t average(self, AtVenue at, Market market, int64_t lots) except? -2
-    @cython.locals(order=Order, following=str)
+    @cython.locals(order=Order, following=str, refusal=list)
     cdef status(self, AtVenue at, object report)
     cdef bint may_stand(self, AtVenue at, object report) except -1
     @cython.locals(order=Order)

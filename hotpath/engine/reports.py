@@ -22,7 +22,7 @@ import cython
 
 from live_runner.contracts.errors import LedgerOverflow
 from live_runner.contracts.messages import Report, Trade
-from live_runner.contracts.vocabulary import ORDER_STATES
+from live_runner.contracts.vocabulary import ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import KEPT, REPORTS, next_state
 from live_runner.hotpath.engine.state import half_even
@@ -171,6 +171,7 @@ class Reports:
         state = self.state
         market = state.markets[order.symbol]
         was_over = order.state >= FILLED
+        self.venue.absences.pop(f"{market.symbol} {SIDES[order.side]}", None)
         if order.state == UNKNOWN:
             self.manager.resolve(order, -1)
         fee_given = trade.fee != ""
@@ -255,6 +256,7 @@ class Reports:
             state.sink.set_timer(f"fills {order_name(order)}", at.fills_ns)
             self.venue.ask(at)
             return
+        self.venue.absences.pop(f"{market.symbol} {SIDES[order.side]}", None)
         if order.state == UNKNOWN:
             self.manager.resolve(order, -1)
         state.provisional = True
@@ -300,7 +302,8 @@ class Reports:
         elif status == "absent":
             self.absent(at, report)
         elif status == "rejected" and self.may_stand(at, report):
-            at.refusal = None if report.meaning == "duplicate" else [report.code, report.message, report.retryable]
+            refusal = [report.code, report.message, report.retryable, report.meaning, report.event_ns]
+            at.refusal = None if report.meaning == "duplicate" else refusal
             at.seen = at.seen or report.meaning == "duplicate"
             self.venue.query_unknown(order, "duplicate" if report.meaning == "duplicate" else "rejected_resend")
         elif status in ENDS:
@@ -321,7 +324,9 @@ class Reports:
     def ends(self, at: AtVenue, report: Report) -> None:
         """The venue says that the order is off its book: once its fills are booked, it ends."""
         order = at.order
-        ending = [report.status, report.code, report.message, report.retryable]
+        ending = [
+            report.status, report.code, report.message, report.retryable, report.meaning, report.event_ns
+        ]  # fmt: skip
         if report.status == "filled" and order.filled == 0 and owed_lots(at) == 0:
             self.venue.query_unknown(order, "filled_without_quantity")
         elif owed_lots(at) > 0:
@@ -333,7 +338,7 @@ class Reports:
     def end(self, at: AtVenue, ending: list[Any]) -> None:
         """An order that is off the book, with all its fills."""
         order = at.order
-        status, code, message, retryable = ending
+        status, code, message, retryable, meaning, at_ns = ending
         at.ending = None
         self.resolve(order)
         if status == "filled":
@@ -342,9 +347,7 @@ class Reports:
         elif status == "cancelled":
             self.manager.cancelled(order, order.cancel_reason or code or "venue")
         elif status == "rejected" or (order.kind == POST_ONLY and not self.is_due(order)):
-            self.manager.reject(order, code or "post_only", message, retryable)
-            if order.reduce and not retryable:
-                self.venue.drop_waiting(order.symbol, order.side)
+            self.venue.refused(order, [code, message, retryable, meaning, at_ns])
         elif order.kind == IOC:
             self.manager.cancelled(order, "ioc")
         elif self.is_due(order):
@@ -363,10 +366,9 @@ class Reports:
         at.refusal = None
         self.resolve(order)
         if order.state in (REQUESTED, SUBMITTED, UNKNOWN):
+            self.manager.accept(order)
             if order.filled:
                 apply_report(order, REPORT_PARTLY_FILLED)
-            else:
-                self.manager.accept(order)
             order.pending = None
         if order.cancel_reason and order.state != CANCEL_REQUESTED and order.state < FILLED:
             self.venue.cancel_again(order)
@@ -380,7 +382,7 @@ class Reports:
         except ValueError:
             return
         if order.state < FILLED and 0 < theirs < order.quantity and order.filled >= theirs:
-            self.end(at, ["filled", "", "", False])
+            self.end(at, ["filled", "", "", False, "", 0])
 
     def absent(self, at: AtVenue, report: Report) -> None:
         """The venue does not know the order: proof, or a reason to ask again."""

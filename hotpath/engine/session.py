@@ -365,6 +365,7 @@ class Session:
         elif order.reduce and self.venue.closes_later(order.symbol, order.side):
             self.deny(asked, "close_pending", f"The {SIDES[asked.side]} leg is being closed already")
         elif asked.action == CLOSE and order.kind == MARKET:
+            order.syncs = asked.message is not None and asked.message.close_semantics == "sync_if_absent"
             self.venue.close(order)
         else:
             self.manager.request(order)

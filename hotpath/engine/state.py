@@ -285,6 +285,12 @@ class Sink:
         """Margin is used up; the fills of the symbol's legs follow."""
         raise NotImplementedError
 
+    def reconciled(
+        self, market: Market, side: int, lots: int, ticks: int, realised: int, order: str, report: Any
+    ) -> None:
+        """A report of the account proves that the venue holds nothing of a leg, which is taken out at a price."""
+        raise NotImplementedError
+
     def settled(self) -> None:
         """The account at one close."""
         raise NotImplementedError
@@ -302,17 +308,9 @@ class Sink:
         raise NotImplementedError
 
     def corrected(
-        self,
-        order: Order,
-        trade: Trade,
-        lots: int,
-        before: int,
-        ticks: int,
-        fee_before: int,
-        fee: int,
-        maker: bool,
+        self, order: Order, trade: Trade, lots: int, before: int, ticks: int, fee_before: int, fee: int, maker: bool,
         gain: int,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """A trade replaces what was booked at the order's average price; ``gain`` is what its price alone changes."""
         raise NotImplementedError
 

@@ -20,6 +20,7 @@ cdef class RemoteVenue(Gateway):
     cdef readonly Theory theory
     cdef dict open, closed
     cdef list waiting
+    cdef dict absences
     cdef str flatten_id
     cdef int flattened
     cdef readonly int64_t expiry_ns, grace_ns, first_ns, longest_ns, resend_age_ns, history_ns
@@ -51,6 +52,8 @@ cdef class RemoteVenue(Gateway):
     cdef bint closes_later(self, int symbol, int side) except -1
     @cython.locals(order=Order, waiting=list, market=Market, leg=Leg, lots=int64_t)
     cdef release(self)
+    @cython.locals(market=Market)
+    cdef int refused(self, Order order, list refusal) except -1
     @cython.locals(order=Order, waiting=list)
     cdef int drop_waiting(self, int symbol, int side) except -1
     @cython.locals(market=Market, side=int)

@@ -15,6 +15,7 @@ import cython
 
 from live_runner.contracts.config import Execution
 from live_runner.contracts.timeframe import duration_ns
+from live_runner.contracts.vocabulary import SIDES
 from live_runner.hotpath.engine.at_venue import at_venue_row, restored_at_venue
 from live_runner.hotpath.engine.gateway import Gateway
 from live_runner.hotpath.engine.orders import order_row, restored_order, wait_ns
@@ -58,6 +59,7 @@ class RemoteVenue(Gateway):
     open: dict[str, Any]
     closed: dict[str, Any]
     waiting: list[Any]
+    absences: dict[str, Any]
 
     def __init__(self, state: State, manager: Manager) -> None:
         self.state = state
@@ -69,6 +71,8 @@ class RemoteVenue(Gateway):
         """The last orders that have ended, oldest first."""
         self.waiting = []
         """Closes of whole legs that wait for other closes of theirs."""
+        self.absences = {}
+        """By symbol and leg: the close to which the venue answered that there is nothing, and when it did."""
         self.flatten_id = ""
         self.flattened = 0
         given: Any = state.config.execution
@@ -185,7 +189,7 @@ class RemoteVenue(Gateway):
         order.pending = None
         age_ns = self.state.now_ns - order.request_ns
         if at.refusal is not None:
-            self.manager.reject(order, at.refusal[0], at.refusal[1], at.refusal[2])
+            self.refused(order, at.refusal)
         elif order.cancel_reason:
             self.manager.cancelled(order, order.cancel_reason)
         elif not order.reduce and self.state.trading != TRADING_OPEN:
@@ -253,6 +257,21 @@ class RemoteVenue(Gateway):
             order.reference = market.close_ticks()
             self.request_part(order, leg.quantity)
 
+    def refused(self, order: Order, refusal: list[Any]) -> None:
+        """The venue refused an order for certain; one that may only reduce is tried in the venue's way, or no more."""
+        code, message, retryable, meaning, at_ns = refusal
+        if order.reduce and meaning == "reduce_only_refused":
+            retryable = not self.state.one_way and not order.by_side
+            order.by_side = True
+        elif order.reduce and meaning == "no_position":
+            retryable = False
+            if order.syncs:
+                market = self.state.markets[order.symbol]
+                self.absences[f"{market.symbol} {SIDES[order.side]}"] = [order_name(order), at_ns]
+        self.manager.reject(order, code or "post_only", message, retryable)
+        if order.reduce and not retryable:
+            self.drop_waiting(order.symbol, order.side)
+
     def drop_waiting(self, symbol: int, side: int) -> None:
         """A close of the leg was refused: what waits for it is not tried instead."""
         waiting = self.waiting
@@ -319,13 +338,14 @@ class RemoteVenue(Gateway):
 
     def plans(self) -> list[Any]:
         """Plain data of what is still to be done, for a snapshot."""
-        return [[order_row(order) for order in self.waiting], self.flatten_id, self.flattened]
+        return [[order_row(order) for order in self.waiting], self.flatten_id, self.flattened, self.absences]
 
     def restore_plans(self, row: list[Any]) -> None:
         """Go on from a snapshot."""
         self.waiting = [restored_order(stored, self.manager.policy_of(stored)) for stored in row[0]]
         self.flatten_id = row[1]
         self.flattened = row[2]
+        self.absences = row[3]
 
 
 def rests(order: Order) -> bool:

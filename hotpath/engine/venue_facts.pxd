@@ -3,11 +3,12 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.money cimport of_whole, units_text
-from live_runner.hotpath.engine.at_venue cimport AtVenue
-from live_runner.hotpath.engine.orders cimport Order
+from live_runner.hotpath.engine.at_venue cimport AtVenue, owed_lots
+from live_runner.hotpath.engine.orders cimport Order, client_name
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.venue cimport RemoteVenue
+from live_runner.hotpath.engine.whole_legs cimport follow
 from live_runner.hotpath.engine.words cimport CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
 @cython.final
@@ -33,5 +34,9 @@ cdef class VenueFacts:
     cdef account(self, object reported)
     @cython.locals(leg=Leg, key=str, ours=str, lots=int64_t)
     cdef int compare(self, object reported, Market market, int side, object theirs) except -1
+    @cython.locals(absence=list, order=Order, at=AtVenue, are_open=bint)
+    cdef bint is_closed_elsewhere(self, object reported, Market market, int side, str key) except -1
+    @cython.locals(state=State, leg=Leg, lots=int64_t, ticks=int64_t, absence=list)
+    cdef int settle_elsewhere(self, object reported, Market market, int side, str key) except -1
     cpdef list row(self)
     cpdef restore(self, list row)

@@ -1,8 +1,9 @@
 # cython: language_level=3, annotation_typing=False, auto_pickle=False, nonecheck=True
 """What a real venue says beside its reports on orders: the account, its income, silent streams; and a new owner.
 
-Each is folded at its place in the log, so a replay makes the same of it. Nothing here changes a position: what differs
-from the ledger is named, once, and reconciliation decides.
+Each is folded at its place in the log, so a replay makes the same of it. What differs from the ledger is named, once,
+and reconciliation decides. One thing here changes a position: a leg that the strategy asked to be closed, and taken for
+closed where the venue proves that it holds nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from live_runner.contracts.vocabulary import SIDES
 from live_runner.hotpath import fixed
 
 if not cython.compiled:
+    from live_runner.hotpath.engine.at_venue import owed_lots
+    from live_runner.hotpath.engine.orders import client_name
     from live_runner.hotpath.engine.python_money import of_whole, units_text
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
+    from live_runner.hotpath.engine.whole_legs import follow
     from live_runner.hotpath.engine.words import CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
 __all__ = ["INCOMES_KEPT_MAX", "VenueFacts"]
@@ -173,7 +177,11 @@ class VenueFacts:
             lots = market.lot_grid.units(theirs)
         except ValueError:
             lots = -1  # off the grid, or no number: certainly not ours
-        if lots == leg.quantity:
+        if lots != 0 and key in self.venue.absences and reported.positions_asked_ns > self.venue.absences[key][1]:
+            del self.venue.absences[key]  # it holds something after all
+        if lots == 0 and leg.quantity > 0 and self.is_closed_elsewhere(reported, market, side, key):
+            self.settle_elsewhere(reported, market, side, key)
+        elif lots == leg.quantity:
             self.differences.pop(key, None)
         elif self.differences.get(key) != [theirs, leg.quantity]:
             self.differences[key] = [theirs, leg.quantity]
@@ -189,6 +197,36 @@ class VenueFacts:
                     "ledger": ours, "asked_ns": reported.positions_asked_ns,
                 },
             )  # fmt: skip
+
+    def is_closed_elsewhere(self, reported: AccountReported, market: Market, side: int, key: str) -> bool:
+        """Whether the venue refused a close for lack of a position, and nothing of ours may have closed the leg."""
+        absence = self.venue.absences.get(key)
+        if absence is None or reported.positions_asked_ns <= absence[1]:
+            return False
+        are_open = False
+        for order in list(market.open_orders):
+            if order.side == side:
+                are_open = True
+                self.venue.ask(self.venue.open[client_name(order)])
+        for at in self.venue.closed.values():
+            order = at.order
+            are_open = are_open or (order.symbol == market.index and order.side == side and owed_lots(at) > 0)
+        return not are_open
+
+    def settle_elsewhere(self, reported: AccountReported, market: Market, side: int, key: str) -> None:
+        """Take a leg out of the ledger, at the last close, and say so."""
+        state = self.state
+        leg = market.leg(side)
+        lots = leg.quantity
+        ticks = market.close_ticks()
+        absence = self.venue.absences.pop(key)
+        self.differences.pop(key, None)
+        state.change(market, side)
+        state.ledger.reduce(market, leg, lots, ticks, ticks, state.taker_rate, state.taker_scale, False, True, 0)
+        follow(market, side)
+        state.moved = True
+        state.seq += 1
+        state.sink.reconciled(market, side, lots, ticks, state.ledger.filled_realised, absence[0], reported)
 
     # -- snapshots --------------------------------------------------------------------------------
 

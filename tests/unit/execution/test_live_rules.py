@@ -133,6 +133,19 @@ def test_end_waits_for_the_fills_before_it(driver: Any) -> None:
     assert [(order.kind, order.quantity) for order in core.of(Requested)] == [("limit", "4"), ("market", "1")]
 
 
+def test_partly_filled_order_that_is_found_again_is_named(driver: Any) -> None:
+    """O12: nothing new has filled; the last word about it is not that it is unknown."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "partly_filled", filled="1", trades=[trade("t1", "1", "99")], venue_order_id="v1")
+    core.report(client, "unknown")
+    effects = core.report(client, "partly_filled", filled="1", trades=[trade("t1", "1", "99")], via="query")
+    core.bar()
+
+    assert kinds(effects) == [Accepted]
+    assert (core.last(Accepted).venue_order_id, core.settled.pending[0].status) == ("v1", "partly_filled")
+    assert len(core.of(Filled)) == 1
+
+
 # -- what is not known (E, F, J, K, N, O) -------------------------------------------------------
 
 
