@@ -29,8 +29,9 @@ __all__ = [
     "sessions",
 ]
 
-_ROWS_AT_ONCE: Final = 100
-"""Rows handed over in one block: a reader takes less of the processor than it takes with COPY."""
+_ROWS_AT_ONCE: Final = 300
+"""Rows handed over in one block: a reader takes less of the processor than it takes with COPY, and half of what it
+takes with blocks of 100; larger ones gain nothing."""
 _NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 _EVENTS: Final = """
