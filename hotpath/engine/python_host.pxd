@@ -59,3 +59,9 @@ cdef class PythonHost(PythonDecisions):
     cdef object word_limit(self, Notice notice)
     cdef int forget_decision(self) except -1
 
+cdef class RecordedHost(PythonHost):
+    cpdef observe_earlier(self, list bars)
+    cpdef tuple decide_recorded(self, list legs)
+    @cython.locals(at=int, side=int, market=Market, shown=list)
+    cdef int show_settled(self, list legs) except -1
+    cdef int hand_over(self) except -1

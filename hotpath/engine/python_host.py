@@ -33,7 +33,7 @@ if not cython.compiled:
 
     owners_of = sys.getrefcount
 
-__all__ = ["PythonHost"]
+__all__ = ["PythonHost", "RecordedHost"]
 
 UPDATE_STATUSES: Final = (
     "requested", "submitted", "accepted", "", "cancel_requested", "cancelled", "expired", "", "", "unknown", "",
@@ -268,3 +268,34 @@ class PythonHost(PythonDecisions):
         if not self.account.journals:
             self.failures.take()
             self.failures.tracebacks.clear()
+
+
+class RecordedHost(PythonHost):
+    """Asks a strategy on the engine that folds its session's messages; the messages carry out what it decides."""
+
+    def observe_earlier(self, bars: list[Any]) -> None:
+        """Show bars of a set that the engine has passed."""
+        for bar in bars:
+            self.show(self.places[bar.symbol], bar)
+
+    def decide_recorded(self, legs: list[Any]) -> tuple[Any, Any, Any]:
+        """Observe and decide at the engine's close; ``legs`` are those that ``settled`` shows."""
+        if legs:
+            self.show_settled(legs)
+        self.observe()
+        self.decide()
+        return self.decision()
+
+    def show_settled(self, legs: list[Any]) -> None:
+        """The legs that changed since the last close."""
+        shown = list(self.legs_shown)
+        for leg in legs:
+            at = self.places[leg.symbol]
+            side = 0 if leg.leg == SIDES[0] else 1
+            market = self.account.markets[at]
+            shown[2 * at + side] = live_leg_of(self.account, market, market.leg(side))
+        self.legs_shown = shown
+        self.current.shown_legs = shown
+
+    def hand_over(self) -> None:
+        """The decision is folded as a message."""

@@ -117,10 +117,11 @@ def replay_events(
     events: Iterable[tuple[int, bytes]], *, is_quiet: bool, partial: bool = False, restart_at: int = 0
 ) -> ReplayResult:
     """Replay recorded events with the engine of this machine."""
+    from live_runner.services.forensics.recording import Again
     from live_runner.services.forensics.replay import replay
     from live_runner.services.runtime.service.engine_facts import engine_hash, platform_facts
 
-    shown = counted(events, "events replayed", is_quiet=is_quiet)
+    shown = Again(lambda: counted(events, "events replayed", is_quiet=is_quiet))
     return replay(shown, partial=partial, platform=platform_facts(), engine_hash=engine_hash(), restart_at=restart_at)
 
 
@@ -153,21 +154,26 @@ def is_bundle(name: str) -> bool:
 
 
 @contextmanager
-def recorded_events(session: str, home: Path | None) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """The events of a session, from the database or from a bundle."""
+def recorded_events(session: str, home: Path | None) -> Iterator[Iterable[tuple[int, bytes]]]:
+    """The events of a session, from the database or from a bundle, read anew by each loop over them."""
     if is_bundle(session):
         from live_runner.services.forensics.bundle import read_bundle
+        from live_runner.services.forensics.recording import Again
 
-        yield read_bundle(Path(session))
+        yield Again(lambda: read_bundle(Path(session)))
         return
     with database_settings(home) as settings:
         assert settings.timescale_dsn is not None
         yield session_events(settings.timescale_dsn, session)
 
 
-def session_events(dsn: str, session: str) -> Iterator[tuple[int, bytes]]:
-    """The events of a session in the database, in order; DataError when there is no such session."""
+def session_events(dsn: str, session: str) -> Iterable[tuple[int, bytes]]:
+    """The events of a session in the database, in order, read anew by each loop over them.
+
+    DataError when there is no such session.
+    """
     from live_runner.contracts.errors import DataError
+    from live_runner.services.forensics.recording import Again
     from live_runner.services.runtime.postgres import archive
 
     if not archive.sessions(dsn, session):
@@ -176,4 +182,4 @@ def session_events(dsn: str, session: str) -> Iterator[tuple[int, bytes]]:
             remedy="List them with: live-runner status",
             session=session,
         )
-    return archive.events(dsn, session)
+    return Again(lambda: archive.events(dsn, session))

@@ -26,7 +26,7 @@ from live_runner.contracts.subjects import is_session
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.strategies import loader
 
-__all__ = ["CORES", "Recording", "Wire", "check_announced"]
+__all__ = ["CORES", "FEED", "MANIFEST", "Again", "Recording", "Wire", "check_announced"]
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -39,8 +39,20 @@ _SHELL: Final = ".shell."
 type Wire = bytes | tuple[int, bytes]
 """Wire bytes of one event, alone or with its stream sequence."""
 
+MANIFEST: Final = frozenset({"session.announced", "session.started"})
+
 CORES: Final = ("execution", "strategy")
 """Sources that a replay reproduces."""
+
+
+class Again[Item]:
+    """Events that are read anew by each loop over them, as those of a list are."""
+
+    def __init__(self, read: Callable[[], Iterator[Item]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Item]:
+        return self._read()
 
 
 class Recording:

@@ -10,7 +10,7 @@ by number, never by what stands next to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +23,7 @@ from live_runner.services.backtest.loop import ABORT
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.forensics.code_check import check_playable
 from live_runner.services.forensics.difference import Difference, Differences, FieldDifference, changed, extra, missing
+from live_runner.services.forensics.direct_replay import DirectReplay
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.services.forensics.recording import CORES, Recording, Wire
 from live_runner.services.forensics.replay_cursor import ReplayCursor
@@ -86,6 +87,9 @@ def replay(
     recording cannot be used, VersionMismatch when another engine or other models made it. After ``restart_at`` events
     (0: never) the strategy is put back from a snapshot into a fresh object, as after a crash.
     """
+    direct = DirectReplay()
+    if not restart_at and not isinstance(events, Iterator) and direct.agrees(events, partial=partial):
+        return _Replay.of(direct).result(platform, engine_hash)
     run = _Replay(restart_at)
     for wire in run.recording.pieces(events):
         if run.broken:
@@ -114,6 +118,16 @@ class _Replay:
 
         self.closed = False
         """The session was ended from outside, as it was: its cores may have had more to do."""
+
+    @classmethod
+    def of(cls, direct: DirectReplay) -> _Replay:
+        """The findings of a replay that found no difference."""
+        run = cls()
+        run.recording = direct.recording
+        run.cursors = {"execution": ReplayCursor(direct.core), "strategy": ReplayCursor(direct.strategy)}
+        for source, cursor in run.cursors.items():
+            cursor.compared = direct.compared[source]
+        return run
 
     def fold(self, wire: bytes) -> None:
         """The next recorded event: an output to compare, an input to fold, or neither."""

@@ -22,6 +22,7 @@ from fix_database import throwaway_database
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.config import StrategyChoice
 from live_runner.services.forensics.compare import compare
+from live_runner.services.forensics.recording import Again
 from live_runner.services.forensics.replay import replay
 from live_runner.services.runtime.postgres import archive, database
 
@@ -94,7 +95,7 @@ def from_database(name: str, dsn: str, about: str) -> Row:
     began = perf_counter()
     count = sum(1 for _ in archive.events(dsn, _SESSION))
     read = perf_counter()
-    result = replay(archive.events(dsn, _SESSION))
+    result = replay(Again(lambda: archive.events(dsn, _SESSION)))
     ended = perf_counter()
     if not result.agrees or result.events != count:
         raise SystemExit(f"{name} does not agree with itself: {result.first}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from corpus.chain import Output, failed
@@ -57,6 +58,17 @@ def available() -> dict[str, Player]:
 def play_messages(session: Session) -> list[Output] | None:
     """Through the services' cores, message by message."""
     return _play_cores(session, restarts_percent=0)
+
+
+def record(session: Session) -> list[Event]:
+    """The log of a session, hashes included, as far as it came."""
+    world = _World(session)
+    announced, started = begin(world.config, session.source, world.strategy_class, world.facts, ENGINE)
+    events: list[Event] = [announced]
+    with suppress(*_ENDINGS):
+        backtest = Backtest(started, world.strategy_class, hashing=True, commands=world.commands(), sink=events.append)
+        backtest.run(world.market())
+    return events
 
 
 def play_restarted(session: Session) -> list[Output] | None:

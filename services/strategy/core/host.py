@@ -34,7 +34,7 @@ from live_runner.contracts.messages import (
 )
 from live_runner.contracts.numbering import Numbering
 from live_runner.contracts.policy import BackoffState
-from live_runner.hotpath.engine.python_calls import HOOKS
+from live_runner.hotpath.engine.python_calls import HOOKS, PythonDecisions
 from live_runner.services.strategy.core import stored
 from live_runner.services.strategy.core.account import Account, LegKey
 from live_runner.services.strategy.core.decisions import MessageDecisions
@@ -43,7 +43,7 @@ from live_runner.services.strategy.core.news import NEWS, OpenOrder, OrderEvents
 from live_runner.strategies.base import Bar, Strategy
 from live_runner.strategies.parameters import create
 
-__all__ = ["NEWS_HELD_MAX", "StrategyCore"]
+__all__ = ["NEWS_HELD_MAX", "StrategyCore", "bars_of"]
 
 NEWS_HELD_MAX: Final = 100_000
 """Order events that may wait for one close; more means that ``settled`` never comes."""
@@ -158,7 +158,7 @@ class StrategyCore:
         self.strategy = create(self._class, config.strategy.parameters, self._symbols, config.market.timeframe)
         self._failures.strategy = self.strategy
         self._account = Account(started.instruments, self._symbols, config.account.equity)
-        self._decisions = MessageDecisions(
+        self._decisions: PythonDecisions = MessageDecisions(
             started.session,
             self.strategy,
             self._account,
@@ -191,7 +191,7 @@ class StrategyCore:
         return []
 
     def _begin(self, bar_set: BarSet) -> None:
-        self._decisions.observe_bars(_bars_of(bar_set), bar_set.number)
+        self._decisions.observe_bars(bars_of(bar_set), bar_set.number)
         self._now_ns = max(self._now_ns, bar_set.close_ns)
         self._current = None if bar_set.warmup else bar_set
 
@@ -319,7 +319,7 @@ class StrategyCore:
     def _restore_current(self, current: BarSet | None) -> None:
         self._current = current
         if current is not None:
-            self._decisions.take_bars(_bars_of(current), current.number)
+            self._decisions.take_bars(bars_of(current), current.number)
 
 
 def _without_hash(bar_set: BarSet | None) -> BarSet | None:
@@ -327,7 +327,8 @@ def _without_hash(bar_set: BarSet | None) -> BarSet | None:
     return None if bar_set is None else msgspec.structs.replace(bar_set, hash="")
 
 
-def _bars_of(bar_set: BarSet) -> list[Bar]:
+def bars_of(bar_set: BarSet) -> list[Bar]:
+    """The bars of a set as a strategy sees them."""
     open_ns, close_ns = bar_set.open_ns, bar_set.close_ns
     return [
         Bar(bar.symbol, open_ns, close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.late)

@@ -24,6 +24,7 @@ from live_runner.contracts.messages import (
 )
 from live_runner.contracts.sequence import IN_FLIGHT_MAX
 from live_runner.services.backtest.loop import CommandAt
+from live_runner.services.forensics.direct_replay import DirectReplay
 from live_runner.services.forensics.errors import RecordingError
 from live_runner.services.forensics.replay import replay
 
@@ -310,6 +311,15 @@ def test_every_cut_of_a_recording_is_refused_or_partial(events: list[Event]) -> 
     wires = _wires(events)
     for length in (1, 2, 3, 10, 57, 100, len(wires) - 1):
         assert _refused(wires[:length]) in ("truncated", "no_manifest")
+
+
+def test_a_strategy_is_not_asked_for_a_decision_that_was_never_recorded(events: list[Event]) -> None:
+    """In an aborted session it may hang there."""
+    cut = events[: _index(events, Settled, 7) + 1]
+    direct = DirectReplay()
+
+    assert direct.agrees(_wires(cut), partial=True)
+    assert direct.strategy.seq == sum(isinstance(event, Decided) for event in cut) == 7
 
 
 def test_recording_without_its_beginning_is_refused(events: list[Event]) -> None:
