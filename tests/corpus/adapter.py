@@ -80,7 +80,7 @@ def _play_cores(session: Session, *, restarts_percent: int) -> list[Output]:
     outputs: list[Output] = []
     draw = Draw(f"{session.name} restarts")
     try:
-        world = _World(session)
+        world = World(session)
         if session.live:
             _play_live(world, outputs, lambda: draw.chance(restarts_percent))
             return outputs
@@ -118,7 +118,7 @@ def _play_loop(session: Session, *, compiled: bool) -> list[Output] | None:
         return None
     outputs: list[Output] = []
     try:
-        world = _World(session)
+        world = World(session)
         result = run_columns(
             world.config, session.source, world.facts, world.timeline, ENGINE, compiled=compiled,
             sink=_of_cores(outputs),
@@ -128,7 +128,7 @@ def _play_loop(session: Session, *, compiled: bool) -> list[Output] | None:
     return None if result is None else outputs
 
 
-def _play_live(world: _World, outputs: list[Output], restarts: Callable[[], bool]) -> None:
+def _play_live(world: World, outputs: list[Output], restarts: Callable[[], bool]) -> None:
     core = ExecutionCore(world.config.session, hashing=False)
     script = Script(world.session, world.market())
     core.handle(replace(world.started, stage="live"))
@@ -140,7 +140,7 @@ def _play_live(world: _World, outputs: list[Output], restarts: Callable[[], bool
         script.take(effects)
 
 
-class _World:
+class World:
     """What both engines need of a session."""
 
     def __init__(self, session: Session) -> None:

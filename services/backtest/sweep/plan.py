@@ -17,12 +17,15 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from live_runner.contracts.config import Config
+from live_runner.contracts.bounds import exact_keys
+from live_runner.contracts.config import Config, check
 from live_runner.contracts.errors import ConfigError
+from live_runner.hotpath import fixed
 from live_runner.services.backtest.session import warmup_needed, with_defaults
-from live_runner.services.backtest.sweep.space import DRAW_BITS, Space
+from live_runner.services.backtest.sweep.space import DRAW_BITS, SECTIONS, Space, is_of_section
 from live_runner.strategies.base import Strategy
 
 __all__ = ["SETS_MAX", "Part", "Plan", "Setting", "configured", "grid", "make_plan", "missing", "random_sets"]
@@ -155,8 +158,38 @@ def make_plan(config: Config, strategy_class: AnyStrategy, settings: Iterable[Se
 
 def configured(config: Config, strategy_class: AnyStrategy, setting: Setting) -> Config:
     """The configuration of one run, every default written out; ConfigError when the strategy refuses the set."""
-    parameters = _merged(config.strategy.parameters, setting.parameters)
+    own: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {}
+    for path, value in setting.parameters.items():
+        if is_of_section(path, strategy_class.Params):
+            section, _, inner = path.partition(".")
+            sections.setdefault(section, {})[inner] = value
+        else:
+            own[path] = value
+    for section, chosen in sections.items():
+        config = _with_section(config, section, chosen)
+    parameters = _merged(config.strategy.parameters, own)
     return with_defaults(replace(config, strategy=replace(config.strategy, parameters=parameters)), strategy_class)
+
+
+def _with_section(config: Config, section: str, chosen: Mapping[str, Any]) -> Config:
+    """The configuration with other values in ``caps`` or ``risk``; ConfigError as for a file."""
+    kind = SECTIONS[section]
+    exact = set(exact_keys(kind))
+    worded = {path: _worded(value) if path in exact else value for path, value in chosen.items()}
+    given = getattr(config, section)
+    try:
+        plain = {} if given is UNSET else msgspec.to_builtins(given)
+        changed = replace(config, **{section: msgspec.convert(_merged(plain, worded), kind)})
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{section}: {error}", remedy="See docs/risk.md, and give the rest in the file") from error
+    check(changed)
+    return changed
+
+
+def _worded(value: Any) -> Any:
+    """An exact decimal as text."""
+    return fixed.float_text(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _merged(given: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:

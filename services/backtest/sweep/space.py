@@ -6,6 +6,7 @@
     period: {from: 1, to: 1000, scale: log}  the same, small numbers as likely as large ones
     long: {callback: [null, 0.05]}           the same as long.callback
     notional: 500                            always this
+    risk.drawdown.limit: [100, 200]          a key of the sections ``caps`` and ``risk`` of the configuration
 
 Ends are whole numbers when both are written without a point. Steps are counted in exact decimals, so the third
 value from 0.1 by 0.1 is 0.3 and not 0.30000000000000004. A value is picked by a 64-bit draw with nothing but
@@ -22,9 +23,10 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.risk import Caps, Risk
 from live_runner.services.runtime.config.yaml_tree import Tree, nearest, whole
 
-__all__ = ["DRAW_BITS", "Axis", "Choices", "Space", "Span", "read_space"]
+__all__ = ["DRAW_BITS", "SECTIONS", "Axis", "Choices", "Space", "Span", "is_of_section", "read_space"]
 
 DRAW_BITS: Final = 64
 """Bits of a draw: a whole number from 0 up to, not including, 2**64."""
@@ -100,6 +102,15 @@ class Span(msgspec.Struct, frozen=True, tag="span"):
 
 type Axis = Choices | Span
 
+SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {"caps": Caps, "risk": Risk}
+"""Sections of the configuration that a sweep may search beside the strategy's parameters."""
+
+
+def is_of_section(path: str, parameters: type[msgspec.Struct]) -> bool:
+    """Whether a path leads into a section of the configuration; a parameter of the same name goes first."""
+    name = path.partition(".")[0]
+    return name in SECTIONS and name not in parameters.__struct_fields__
+
 
 class Space:
     """Axes in the file's order, and where in the file each of them stands."""
@@ -114,11 +125,15 @@ class Space:
         return plain
 
     def check_parameters(self, kind: type[msgspec.Struct]) -> None:
-        """ConfigError when a path leads to no parameter of this class."""
+        """ConfigError when a path leads to no parameter of this class and to no limit of the configuration."""
         for axis in self.axes:
-            self._check_path(axis.path, kind)
+            section, _, path = axis.path.partition(".")
+            if path and is_of_section(axis.path, kind):
+                self._check_path(axis.path, path, SECTIONS[section], section)
+            else:
+                self._check_path(axis.path, axis.path, kind, kind.__name__)
 
-    def _check_path(self, path: str, kind: type[msgspec.Struct]) -> None:
+    def _check_path(self, key: str, path: str, kind: type[msgspec.Struct], owner: str) -> None:
         inner: type[msgspec.Struct] | None = kind
         for name in path.split("."):
             if inner is None:
@@ -126,8 +141,8 @@ class Space:
             fields = inner.__struct_fields__
             if name not in fields:
                 raise self.error(
-                    path,
-                    f"{kind.__name__} has no parameter {path}",
+                    key,
+                    f"{owner} has no parameter {path}",
                     nearest(name, fields) or f"Known: {', '.join(fields) or 'none'}",
                 )
             inner = _struct(typing.get_type_hints(inner).get(name))

@@ -138,6 +138,10 @@ def test_a_grid_has_a_largest_size() -> None:
         ),
         ("fast.inner: [1]", None),
         ("zzz: [1]", "Known: fast, slow, short, quantity, notional, equity_fraction"),
+        ("risk.drawdown.limit: [100]", None),
+        ("caps: {open_orders: [1, 2]}", None),
+        ("risk.drawdwn.limit: [100]", "risk has no parameter drawdwn.limit. Did you mean 'drawdown'"),
+        ("caps.leg: [1]", "caps has no parameter leg. "),
     ],
 )
 def test_a_path_that_leads_to_no_parameter_is_refused(text: str, told: str | None) -> None:

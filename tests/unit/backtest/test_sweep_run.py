@@ -11,6 +11,7 @@ import pytest
 from live_runner.contracts.config import Config, Market, StrategyChoice
 from live_runner.contracts.manifest import config_fields, config_hash
 from live_runner.contracts.messages import Started
+from live_runner.contracts.risk import MoneyLimit, Risk
 from live_runner.services.backtest.session import BacktestResult, Engine, MarketFacts, load_strategy, run_backtest
 from live_runner.services.backtest.sweep.job import Job, carry_out, shared_manifest
 from live_runner.services.backtest.sweep.plan import Setting, configured
@@ -98,6 +99,43 @@ def test_a_row_holds_every_figure_of_the_backtest(tmp_path: Path) -> None:
     assert row["strategy_hash"] == job.source.hash
     assert (row["engine_version"], row["engine_hash"]) == ("1", "e" * 32)
     assert row["dataset_hash"] == market.manifest_view()["hash"]
+
+
+def test_caps_and_limits_are_searched_like_parameters(tmp_path: Path) -> None:
+    """Each row is the backtest of its own configuration, one by one; a looser limit lets more through."""
+    job, market = made(tmp_path, fast=3, slow=9)
+    risk = Risk(drawdown=MoneyLimit(limit="1", action="stop", reset="operator"))
+    job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, risk=risk))
+    fills = []
+    sets: list[dict[str, Any]] = [
+        {"risk.drawdown.limit": 0.05},
+        {"risk.drawdown.limit": 1000},
+        {"caps.order_notional": 50},
+    ]
+    for number, chosen in enumerate(sets, 1):
+        setting = Setting(number, chosen)
+        row = carry_out(setting, job, market)
+        config = configured(job.config, load_strategy(job.config, job.source), setting)
+        result = backtested(job, market, config)
+
+        assert {column.name: row[column.name] for column in FIGURES} == result.stopped.summary
+        assert row["parameters"] == chosen
+        assert row["config_hash"] == result.started.config_hash
+        fills.append(row["fills"])
+
+    assert 0 < fills[0] < fills[1]
+    assert fills[2] == 0
+
+
+def test_a_limit_that_is_not_complete_is_a_row_that_says_so(tmp_path: Path) -> None:
+    job, market = made(tmp_path, fast=3, slow=9)
+
+    missing = carry_out(Setting(1, {"risk.drawdown.limit": 5}), job, market)
+    wrong = carry_out(Setting(2, {"caps.order_notional": 0}), job, market)
+
+    assert (missing["status"], wrong["status"]) == ("refused", "refused")
+    assert "Object missing required field `action`" in missing["message"]
+    assert wrong["message"].startswith("caps.order_notional: 0 is out of range")
 
 
 def test_shared_and_own_part_make_the_whole_manifest_again(tmp_path: Path) -> None:
