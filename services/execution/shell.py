@@ -30,6 +30,7 @@ from live_runner.contracts.messages import (
     Filled,
     Finished,
     Requested,
+    RiskLevels,
     Settled,
     Started,
     Stopped,
@@ -193,6 +194,8 @@ class ExecutionShell(CoreShell):
                 self.progress["fills"] += 1
             elif isinstance(effect, Denied):
                 self.progress["refused"] += 1
+            elif isinstance(effect, RiskLevels):
+                self.progress["limits"] = msgspec.to_builtins(effect.levels)
 
 
 async def serve(settings: Settings, *, only: str | None = None) -> None:

@@ -60,7 +60,7 @@ def status(
     show(table)
     for entry in found:
         for level in entry.get("limits", ()):
-            state = "tripped" if level["tripped"] else f"{level['left']} left"
+            state = level["not_applied"] or ("tripped" if level["tripped"] else f"{level['left']} left")
             show(printable(f"{entry['session']}: {level['name']} {level['value']} of {level['limit']}, {state}"))
 
 
@@ -100,7 +100,7 @@ def _recorded(dsn: str, only: str | None) -> dict[str, dict[str, Any]]:
 
 
 def _levels(found: Any) -> list[dict[str, Any]]:
-    """The limits in an account's heartbeat; none where somebody else has sent something else."""
+    """The limits in a heartbeat; none where somebody else has sent something else."""
     import msgspec
 
     from live_runner.contracts.messages import RiskLevel
@@ -130,6 +130,8 @@ async def _beats(settings: Settings, only: str | None) -> dict[str, dict[str, An
             entry.update({key: beat[key] for key in ("sessions", "profit", "gate") if key in beat})
         elif role == "execution":
             entry.update({key: beat[key] for key in ("sets", "orders", "fills", "equity", "gate") if key in beat})
+            if "limits" in beat:
+                entry["limits"] = _levels(beat["limits"])
         if fatal := beat.get("fatal"):
             entry.update(state="dead", why=fatal.get("message", ""))
 

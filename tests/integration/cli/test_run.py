@@ -237,3 +237,18 @@ def test_the_end_of_a_session_is_stored_when_its_run_was_killed_before_that(term
     code, out, err = terminal.do("replay", "alpha", "--json")
     assert code == 0, err
     assert json.loads(out)["agrees"]
+
+
+def test_status_shows_how_near_each_limit_is(terminal: Terminal) -> None:
+    config = terminal.folder / "limits.yaml"
+    limits = "caps: {open_orders: 7}\nrisk:\n  drawdown: {limit: 100, action: stop, reset: operator}\n"
+    config.write_text(CONFIG % OUTLASTS_EVERYTHING + limits + "  spread: {limit_bp: 5, action: stop, reset: day}\n")
+    running = terminal.begin("run", str(config), "--stage", "paper", "--speed", "6000")
+
+    terminal.until(lambda: bool(terminal.status().get("limits")), running)
+
+    levels = {level["name"]: level for level in terminal.status()["limits"]}
+    assert (levels["drawdown"]["limit"], levels["open_orders"]["limit"]) == ("100", "7")
+    assert float(levels["drawdown"]["left"]) == 100 - float(levels["drawdown"]["value"])
+    _, out, _ = terminal.do("status", "alpha")
+    assert "alpha: spread 0 of 5, the session has no order book" in out
