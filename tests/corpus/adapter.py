@@ -62,7 +62,7 @@ def play_messages(session: Session) -> list[Output] | None:
 
 def record(session: Session) -> list[Event]:
     """The log of a session, hashes included, as far as it came."""
-    world = _World(session)
+    world = World(session)
     announced, started = begin(world.config, session.source, world.strategy_class, world.facts, ENGINE)
     events: list[Event] = [announced]
     with suppress(*_ENDINGS):
