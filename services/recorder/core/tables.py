@@ -139,6 +139,79 @@ _ALL: Final = (
         token status
         text reason
         numeric leg_quantity
+        boolean provisional
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "corrections",
+        """
+        token session
+        timestamptz ts
+        text fill_id order_id intent_id
+        token symbol leg side
+        numeric quantity price_before price fee_before fee
+        token fee_currency liquidity
+        numeric amount
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "reconciliations",
+        """
+        token session
+        timestamptz ts
+        token symbol leg reason
+        numeric quantity_before quantity price amount
+        text order_id report
+        timestamptz asked_ts
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "account_reports",
+        """
+        token session
+        timestamptz ts
+        jsonb positions
+        boolean positions_complete
+        time_or_null positions_asked_ts
+        jsonb balances
+        boolean balances_complete
+        time_or_null balances_asked_ts
+        jsonb orders
+        boolean orders_complete
+        time_or_null orders_asked_ts
+        text_or_null position_mode
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "income",
+        """
+        token session
+        timestamptz ts
+        text income_id
+        token kind
+        numeric amount
+        token currency
+        text_or_null symbol leg
+        numeric rate mark
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "stream_gaps",
+        """
+        token session
+        timestamptz ts
+        token stream
+        timestamptz from_ts until_ts
         text event_id
         int8 stream_seq
         """,

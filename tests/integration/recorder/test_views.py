@@ -231,6 +231,70 @@ def test_the_views_give_the_answers_worked_out_by_hand(recorded: str) -> None:
     ]
 
 
+def test_corrections_and_foreign_fees_show_once_and_in_their_currency(
+    bus_factory: BusFactory, dsn: str, samples: dict[str, m.Event]
+) -> None:
+    """L05: long 4 at 100, of which 2 without their trade (fee 0.1): they were 2 at 99, as maker, for 0.002 BNB.
+
+    Closed at 104, 1 of it for 0.05 USDT; of the other 3 the venue holds nothing, and they leave the ledger at 103.
+    """
+    n = Numbered("venue")
+    at_ns = START_NS + 600 * MINUTE_NS
+    config = {
+        "market": {"venue": "simulated", "symbols": [SYMBOL], "timeframe": "1m"},
+        "account": {"currency": "USDT", "equity": "1000"},
+    }
+    leg = {"symbol": SYMBOL, "leg": "long"}
+    entry = {**leg, "side": "buy", "action": "open", "quantity": "2", "price": "100", "fee": "0.1"}
+    entry |= {"reference_price": "99.5", "slippage": "1"}
+    close = {**leg, "side": "sell", "action": "close", "quantity": "1", "price": "104", "fee": "0.05", "realised": "4"}
+    corrected = m.Corrected(
+        order_id="a", fill_id="t2", intent_id="a", **leg, side="buy", quantity="2", price_before="100", price="99",
+        fee_before="0.1", fee="0.002", fee_currency="BNB", liquidity="maker", amount="2.1",
+        id="", session="", source="execution", seq=0, event_ns=at_ns,
+    )  # fmt: skip
+    reconciled = m.Reconciled(
+        **leg, reason="closed_elsewhere", quantity_before="3", quantity="0", price="103", amount="9", order_id="c",
+        report="r", asked_ns=at_ns, id="", session="", source="execution", seq=0, event_ns=at_ns,
+    )  # fmt: skip
+    events = [
+        n.take(msgspec.structs.replace(samples["session.started"], config=config), "run"),
+        fill(n, "a", at_ns, **entry, leg_quantity="2"),
+        fill(n, "a", at_ns, **entry, leg_quantity="4", fill_id="a/f2", provisional=True),
+        fill(n, "b", at_ns, **close, leg_quantity="3"),
+        n.take(corrected),
+        n.take(reconciled),
+    ]
+
+    async def run() -> None:
+        async with bus_factory() as bus, recording(bus, dsn) as running:
+            await running.has(await publish(bus, events))
+
+    asyncio.run(run())
+    of_venue = "where session = 'venue'"
+    assert rows(
+        dsn,
+        "select order_id, fills, quantity, price, notional, realised, fees, foreign_fees::text, slippage"
+        f" from trades {of_venue} order by order_id",
+    ) == [
+        ("a", 2, 4, Decimal("99.5"), 398, 2, Decimal("0.1"), '{"BNB": 0.002}', 0),
+        ("b", 1, 1, 104, 104, 4, Decimal("0.05"), None, 0),
+    ]
+    assert rows(
+        dsn,
+        "select fills, quantity_max, entry_price, exit_price, realised, fees, foreign_fees::text, pnl,"
+        f" closed_ts is not null from round_trips {of_venue}",
+    ) == [(3, 4, Decimal("99.5"), 104, 15, Decimal("0.15"), '{"BNB": 0.002}', Decimal("14.85"), True)]
+    assert rows(dsn, f"select fee_currency, liquidity, fees from fees_by_currency {of_venue} order by 1") == [
+        ("BNB", "maker", Decimal("0.002")),
+        ("USDT", "taker", Decimal("0.15")),
+    ]
+    assert rows(dsn, f"select liquidity, notional, cost from slippage {of_venue} order by 1") == [
+        ("maker", 198, -1),
+        ("taker", 304, 1),
+    ]
+
+
 def test_the_summary_of_a_session(recorded: str) -> None:
     assert rows(
         recorded,
