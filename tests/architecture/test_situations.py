@@ -10,13 +10,13 @@ TESTS = Path(__file__).parents[1]
 PAGE = TESTS / "README.md"
 IDS = {
     *(f"I{number:02}" for number in range(1, 15)),
-    *(f"L{number:02}" for number in range(1, 5)),
+    *(f"L{number:02}" for number in range(1, 6)),
     *(f"S{number:02}" for number in (1, 2, 3, 6)),
     *(f"D{number:02}" for number in range(1, 7)),
     *(f"X{number:02}" for number in range(1, 16)),
-    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 10, 12, 14, 15, 16, 19, 20, 21, 22, 23, 25)),
-    *("P13", "P14"),
-    *("P10", "P11", "P12", "R01", "R02", "R07"),
+    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 15, 16, 19, 20, 21, 22, 23, 25)),
+    *(f"P{number:02}" for number in (1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14)),
+    *("R01", "R02", "R07"),
 }
 ROW = re.compile(r"^\| ([A-Z]\d\d) \|.*\|(.*)\|$", flags=re.MULTILINE)
 

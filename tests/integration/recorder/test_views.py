@@ -244,7 +244,7 @@ def test_corrections_and_foreign_fees_show_once_and_in_their_currency(
         "market": {"venue": "simulated", "symbols": [SYMBOL], "timeframe": "1m"},
         "account": {"currency": "USDT", "equity": "1000"},
     }
-    leg = {"symbol": SYMBOL, "leg": "long"}
+    leg: dict[str, Any] = {"symbol": SYMBOL, "leg": "long"}
     entry = {**leg, "side": "buy", "action": "open", "quantity": "2", "price": "100", "fee": "0.1"}
     entry |= {"reference_price": "99.5", "slippage": "1"}
     close = {**leg, "side": "sell", "action": "close", "quantity": "1", "price": "104", "fee": "0.05", "realised": "4"}

@@ -47,7 +47,7 @@ def test_trade_that_was_lost_is_asked_for_and_booked_at_its_own_price(driver: An
 
 
 def test_quantity_whose_trades_never_come_is_booked_at_the_average_and_corrected_by_them(driver: Any) -> None:
-    """A: 4 at a cost of 420 less 2 at 110 are 2 at 100; the trades say 2 at 99 and a fee."""
+    """A, L05: 4 at a cost of 420 less 2 at 110 are 2 at 100; the trades say 2 at 99 and a fee."""
     core, client = opened(driver)
     core.report(client, "filled", filled="4", cost="420", trades=[trade("t2", "2", "110")])
     assert [fill.price for fill in core.of(Filled)] == ["110"]
@@ -72,7 +72,7 @@ def test_quantity_whose_trades_never_come_is_booked_at_the_average_and_corrected
 
 
 def test_fee_in_another_currency_is_counted_by_currency_and_never_converted(driver: Any) -> None:
-    """B: 0.0003 BNB are not 0.2 USDT."""
+    """B, L05: 0.0003 BNB are not 0.2 USDT."""
     core, client = opened(driver, setup={"fees": {"taker": "0.0005"}})
     core.report(client, "filled", filled="4", trades=[trade("t1", "4", "100", "0.0003", "BNB")])
     core.bar()
