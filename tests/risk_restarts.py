@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from corpus import sessions
 from corpus.adapter import World
+from corpus.sessions import Session
 
 from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import Event, LimitReset, LimitTripped
@@ -20,10 +21,10 @@ type TakeOver = Callable[[str, ExecutionCore, list[Event]], ExecutionCore]
 """Another process goes on: name of the session, the core as it is, and what it has folded."""
 
 
-def inputs_of(seed: int) -> tuple[str, list[Event]]:
-    """The name of a drawn session with limits, and the inputs of its execution core, in order."""
-    name = f"risk-{seed}"
-    world = World(sessions.session(name))
+def log_of(seed: int) -> tuple[Session, list[Event]]:
+    """A drawn session with limits, and everything in its log, in order."""
+    session = sessions.session(f"risk-{seed}")
+    world = World(session)
     log: list[Event] = []
     try:
         backtest = Backtest(
@@ -31,8 +32,14 @@ def inputs_of(seed: int) -> tuple[str, list[Event]]:
         )
         backtest.run(world.market())
     except RunnerError:
-        pass  # the session ends there, as drawn ones may; its inputs up to then are as good
-    return name, [event for event in log if type(event) in ExecutionShell.inputs]
+        pass  # the session ends there, as drawn ones may; its log up to then is as good
+    return session, log
+
+
+def inputs_of(seed: int) -> tuple[str, list[Event]]:
+    """The name of such a session, and the inputs of its execution core, in order."""
+    session, log = log_of(seed)
+    return session.name, [event for event in log if type(event) in ExecutionShell.inputs]
 
 
 def outputs_of(name: str, inputs: list[Event], places: set[int], take_over: TakeOver | None) -> list[list[Any]]:

@@ -114,7 +114,8 @@ class Risk:
 
     def evaluate(self) -> None:
         """Take the account as it is now, at the last marks."""
-        self.evaluate_at(self.state.equity())
+        if self.on:
+            self.evaluate_at(self.state.equity())
 
     def evaluate_at(self, equity: int) -> None:
         """Take the account with that equity: what is over ends, what reaches its limit trips."""

@@ -248,6 +248,7 @@ class Session:
         if self.state.fills == self.settled_fills:
             return False
         self.state.ledger.settle()
+        self.risk.evaluate()  # what has tripped is named; no order follows the end
         self.name_levels()
         return True
 
@@ -255,11 +256,10 @@ class Session:
 
     def watch(self) -> None:
         """Evaluate the risk limits, and carry out what those that have tripped ask for."""
-        if self.risk.on:
-            self.risk.evaluate()
-            self.act()
-            if not self.state.simulated:
-                self.risk.set_timer()
+        self.risk.evaluate()
+        self.act()
+        if not self.state.simulated:
+            self.risk.set_timer()
 
     def act(self) -> None:
         """Orders off the book and closes, for the limits that have tripped during this input."""

@@ -440,3 +440,15 @@ def test_a_spread_trips_until_it_is_narrow_again(driver: type[Driver]) -> None:
     quote(float("nan"), 100)
 
     assert [event.code for event in core.of(Incident)] == ["report_kept"] * 2
+
+
+def test_the_last_settle_evaluates_as_every_other_does(driver: type[Driver]) -> None:
+    """A fill at the last close (bar_close) at 10 basis points costs 1: the session ends 1 below its start."""
+    core = driver(risk={"drawdown": trip(limit="0.5")}, fills={"market": "bar_close", "slippage_bp": "10"})
+    core.bar()
+    core.open("10")
+    core.finish()
+
+    assert level(core, "drawdown") == ("1", "0.5", "-0.5")
+    assert tripped(core) == [("drawdown", "1", "0.5")]
+    assert core.settled.equity == "9999"
