@@ -93,6 +93,11 @@ DENIALS: Final = {
         "The leg would be worth more than the cap, with what its entries may still fill.",
         "Ask for less, or raise `caps.leg_notional`.",
     ),
+    "max_protective": Code(
+        "The market has as many stops and targets of entries as `execution.max_protective` permits; entries under way "
+        "count, too.",
+        "Protect the whole leg with `intent.protect`, or raise the limit where the venue takes more.",
+    ),
     "missing_limit_price": Code("A limit or post-only order has no price.", "Give `limit_price`."),
     "missing_order_style": Code(
         "An open or add has no known order style, neither of its own nor from the policy.",
@@ -140,9 +145,10 @@ DENIALS: Final = {
         "The price is outside the market's limits, or zero at its precision.",
         "Compare with `view.instrument(symbol)`: tick size, minimum and maximum.",
     ),
-    "protection_not_supported": Code(
-        "The orders of this stage go to a venue, where the runner places no stop and no target.",
-        "Leave them out; on paper and in backtests they are simulated.",
+    "protection_not_configured": Code(
+        "Stops and targets at a venue need `execution.max_protective` and `risk.unprotected` in the configuration.",
+        "Say how many the venue takes on one market, and what happens when a leg stands without its stop. Paper and "
+        "backtests need neither.",
     ),
     "rejected": Code(
         "The close that this one waits for was rejected by the venue.",
@@ -272,6 +278,7 @@ ENDINGS: Final = {
         "The venue never had the order, and it is older than `execution.max_resend_age_s`.",
         "None; the next decision can ask for it again.",
     ),
+    "resized": Code("The stop or target is for another quantity now, and a new one stands for it.", "None."),
     "restart": Code(
         "Another process goes on with the session, and the one before it may have sent the order, or not.",
         "None: the venue is asked about the order, by its client order id.",
@@ -338,6 +345,10 @@ INCIDENTS: Final = {
         "A decision came after the next bar; its closes are sent, its opens and adds go by `execution.late_decision`.",
         "Let the strategy decide faster, or use a longer timeframe.",
     ),
+    "leg_was_unprotected": Code(
+        "A leg stood without its stop at the venue, from `from_ns` to `to_ns`.",
+        "Look at `stop_failed` before it, and at the leg's fills since.",
+    ),
     "no_rows": Code(
         "An event is stored in the log only: its values do not fit the tables.",
         "`live-runner tail` and `replay` still read it; report it.",
@@ -355,6 +366,10 @@ INCIDENTS: Final = {
     "position_differs": Code(
         "The venue holds another quantity of a leg than the ledger has fills for; the ledger is left as it is.",
         "Look for trades that were not made by the session, and for fills that have not been reported yet.",
+    ),
+    "replacement_refused": Code(
+        "The venue refused the replacement of a stop or target: the one before it, `kept`, stands.",
+        "Look at the rejection; `intent.protect` with another price or quantity tries again.",
     ),
     "report_kept": Code(
         "A venue's report changes nothing: it is late, doubled, not about an order of the session, or impossible.",
@@ -379,6 +394,10 @@ INCIDENTS: Final = {
         "A decision has been outstanding for long, and the next bar waits for it.",
         "Check that strategy and execution run, and look at their logs.",
     ),
+    "stop_failed": Code(
+        "A stop was refused by the venue, or has triggered and ended unfilled: the leg stands without it.",
+        "Close the leg or protect it anew; `leg_was_unprotected` names when it was over.",
+    ),
     "strategy_failed": Code(
         "Strategy code raised; the traceback is in the details, and the leg states are as before the call.",
         "Mend the strategy. `strategy.on_error` says whether the session goes on without opens and adds.",
@@ -398,6 +417,10 @@ INCIDENTS: Final = {
     "strategy_restarted": Code(
         "The strategy's process hung or crashed and is started again from the log.",
         "Look at the strategy's log; `limits.decide_timeout_s` is its time for one decision.",
+    ),
+    "target_failed": Code(
+        "A target was refused by the venue, or has triggered and ended unfilled: the leg stands without it.",
+        "Protect the leg anew, or close it.",
     ),
     "unreadable_message": Code(
         "Bytes on a subject of the session are not a valid message, or cannot follow; they are in the details.",

@@ -213,6 +213,8 @@ class Execution(_Section, frozen=True):
     """An entry that never reached the venue is sent again up to this age; None stands for one bar."""
     history_window_s: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None
     """For how long the venue knows an order that has ended; None where it does not forget."""
+    max_protective: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    """Most stops and targets of entries on one market, each pair counted once; None refuses every one."""
     late_decision: Literal["send", "deny"] | None = None
     """Opens and adds of a decision that comes after the next bar: stages that send orders need the choice."""
 

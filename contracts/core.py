@@ -30,6 +30,11 @@ class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     order_id: str
     client_order_id: str
     symbol: str
+    kind: str = ""
+    """Stops and targets have ids of their own at some venues."""
+    venue_order_id: str = ""
+    triggered: bool = False
+    """Whether a stop or target has become another order, whose id at the venue is ``venue_order_id``."""
 
 
 class QueryOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -38,6 +43,11 @@ class QueryOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     order_id: str
     client_order_id: str
     symbol: str
+    kind: str = ""
+    """Stops and targets have ids of their own at some venues."""
+    venue_order_id: str = ""
+    triggered: bool = False
+    """Whether a stop or target has become another order, whose id at the venue is ``venue_order_id``."""
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -1,11 +1,11 @@
-"""A live execution core for tests: with an order under way or a position, restarted, taken over."""
+"""A live execution core for tests: with an order under way, a position, a stop and a target; restarted, taken over."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from live_runner.contracts.core import SetTimer
-from live_runner.contracts.messages import Owned, Requested, Trade
+from live_runner.contracts.messages import CancelRequested, Incident, Owned, Requested, Trade
 from live_runner.services.execution.core.engine import ExecutionCore
 
 MINUTE = 60_000_000_000
@@ -63,3 +63,72 @@ def restarted(core: Any) -> Any:
     assert fresh.state_hash() == core.core.state_hash()
     core.core = fresh
     return core
+
+
+# -- stops and targets --------------------------------------------------------------------------
+
+NAKED: dict[str, Any] = {"after_s": 600, "action": "notify", "reset": "recovered"}
+SETUP: dict[str, Any] = {"execution": {"max_protective": 10}, "risk": {"unprotected": NAKED}}
+
+
+def entered(driver: Any, quantity: str = "2", **prices: str) -> Any:
+    """A live core whose entry with its own stop or target has filled at 100."""
+    core, client = opened(driver, quantity, setup=SETUP, **prices)
+    core.report(client, "filled", filled=quantity, trades=[trade("entry", quantity, "100")])
+    return core
+
+
+def protected(driver: Any, quantity: str = "2", **prices: str) -> Any:
+    """A live core that holds a leg whose `protect` stands at the venue."""
+    core = held(driver, quantity, **SETUP)
+    core.decide(core.intent("protect", **prices))
+    for order in orders(core)[1:]:
+        accept(core, order)
+    core.bar()
+    return core
+
+
+def orders(core: Any) -> list[Any]:
+    requested: list[Any] = core.of(Requested)
+    return requested
+
+
+def last(core: Any, kind: str) -> Any:
+    """The newest order of a kind."""
+    return next(order for order in reversed(orders(core)) if order.kind == kind)
+
+
+def accept(core: Any, order: Any) -> list[Any]:
+    out: list[Any] = core.report(order.client_order_id, "accepted", venue_order_id=f"v-{order.order_id}")
+    return out
+
+
+def trigger(core: Any, order: Any) -> list[Any]:
+    """The venue says of the trigger order itself that it is closed, and fills all of it: it has only triggered."""
+    out: list[Any] = core.report(order.client_order_id, "filled", filled=order.quantity)
+    return out
+
+
+def child(core: Any, order: Any, status: str, quantity: str = "", price: str = "95", **fields: Any) -> list[Any]:
+    """A report on what the trigger order has become."""
+    trades = [trade(f"c{len(core.inputs)}", quantity, price)] if quantity else []
+    out: list[Any] = core.report(
+        f"venue-{order.order_id}", status, parent=order.client_order_id, venue_order_id="c", filled=quantity or "0",
+        trades=trades, **fields,
+    )  # fmt: skip
+    return out
+
+
+def open_orders(core: Any) -> list[tuple[str, str, str]]:
+    """What is open of stops and targets: kind, what is left, trigger."""
+    core.bar()
+    return [(order.kind, order.remaining, order.price) for order in core.settled.pending]
+
+
+def incidents(core: Any) -> list[str]:
+    return [incident.code for incident in core.of(Incident)]
+
+
+def cancels(core: Any) -> list[tuple[str, str]]:
+    """Order and reason of every cancel that was asked for."""
+    return [(cancel.order_id, cancel.reason) for cancel in core.of(CancelRequested)]

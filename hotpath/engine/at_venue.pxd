@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.orders cimport Order
+from live_runner.hotpath.engine.words cimport STOP, TAKE_PROFIT
 
 @cython.final
 cdef class AtVenue:
@@ -16,6 +17,8 @@ cdef class AtVenue:
     cdef public bint seen               # the venue has shown it
     cdef public bint must_ask           # the venue has not answered the last query
     cdef public bint forgotten          # it is older than what the venue remembers
+    cdef public bint retryable          # its rejection does not hold for good
+    cdef public str child               # the order that a stop or target has become
     cdef public list trades             # ids that are booked
     cdef public list provisional
     cdef public object ending, refusal
@@ -24,6 +27,11 @@ cdef class AtVenue:
 cdef AtVenue at_venue(Order order, int64_t sent_ns)
 @cython.locals(order=Order)
 cdef int64_t owed_lots(AtVenue at) except -1
+cdef bint is_trigger(Order order) noexcept
+@cython.locals(order=Order)
+cdef bint is_child(AtVenue at, object report) except -1
+cdef bint is_own_end(AtVenue at, object report) except -1
+cdef list trades_of(object report)
 cpdef list at_venue_row(AtVenue at)
 @cython.locals(at=AtVenue)
 cpdef AtVenue restored_at_venue(Order order, list row)

@@ -11,8 +11,11 @@ from typing import Any, Final
 
 import cython
 
+from live_runner.contracts.messages import Report, Trade
+
 if not cython.compiled:
     from live_runner.hotpath.engine.orders import Order
+    from live_runner.hotpath.engine.words import STOP, TAKE_PROFIT
 
 __all__ = ["AtVenue", "at_venue"]
 
@@ -21,8 +24,9 @@ class AtVenue:
     """One of our orders at the venue. Times are nanoseconds on the venue's clock, -1 for none; quantities are lots.
 
     ``provisional`` are fills booked without their trades, oldest first: lots, ticks, fee in 1e-12, whether as maker.
-    ``ending`` is an end that waits for its trades, ``refusal`` a rejection that is not believed until the venue was
-    asked: status or code, message and whether it may be tried again.
+    ``child`` is the client order id of the order that a stop or target has become. ``ending`` is an end that waits for
+    its trades, ``refusal`` a rejection that is not believed until the venue was asked: status or code, message and
+    whether it may be tried again; ``retryable``, of a rejection that is believed, the same.
     """
 
     order: Order
@@ -38,6 +42,8 @@ class AtVenue:
     seen: bool
     must_ask: bool
     forgotten: bool
+    retryable: bool
+    child: str
     trades: list[str]
     provisional: list[Any]
     ending: Any
@@ -60,6 +66,8 @@ def at_venue(order: Order, sent_ns: int) -> AtVenue:
     at.seen = False
     at.must_ask = False
     at.forgotten = False
+    at.retryable = False
+    at.child = ""
     at.trades = []
     at.provisional = []
     at.ending = None
@@ -73,9 +81,40 @@ def owed_lots(at: AtVenue) -> int:
     return max(at.total - order.filled, 0)
 
 
+def is_trigger(order: Order) -> bool:
+    """Whether the venue keeps it until its price is met, and makes another order of it then."""
+    return order.kind == STOP or order.kind == TAKE_PROFIT
+
+
+def is_child(at: AtVenue, report: Report) -> bool:
+    """Whether the report is about what a stop or target has become."""
+    return is_trigger(at.order) and (report.parent != "" or (at.child != "" and report.client_order_id == at.child))
+
+
+def is_own_end(at: AtVenue, report: Report) -> bool:
+    """Whether a stop or target says of itself that it is filled, which comes of its triggering, before or after."""
+    return is_trigger(at.order) and not is_child(at, report) and report.status in ("partly_filled", "filled")
+
+
+def trades_of(report: Report) -> list[Trade]:
+    """The trades of a report; one that is given by its fields is the last of them."""
+    if not (report.fill_id and report.last_quantity):
+        return report.trades
+    last = Trade(
+        report.fill_id,
+        report.last_quantity,
+        report.last_price,
+        report.event_ns,
+        report.fee,
+        report.fee_currency,
+        report.liquidity,
+    )
+    return [*report.trades, last]
+
+
 _FIELDS: Final = (
     "sends", "sent_ns", "query_ns", "wait_ns", "fills_ns", "total", "cost", "last_price", "seen", "must_ask",
-    "forgotten", "trades", "provisional", "ending", "refusal",
+    "forgotten", "retryable", "child", "trades", "provisional", "ending", "refusal",
 )  # fmt: skip
 
 
@@ -89,7 +128,7 @@ def restored_at_venue(order: Order, row: list[Any]) -> AtVenue:
     at = at_venue(order, 0)
     (
         at.sends, at.sent_ns, at.query_ns, at.wait_ns, at.fills_ns, at.total, at.cost, at.last_price, at.seen,
-        at.must_ask, at.forgotten, at.trades, at.provisional, at.ending, at.refusal, worth,
+        at.must_ask, at.forgotten, at.retryable, at.child, at.trades, at.provisional, at.ending, at.refusal, worth,
     ) = row  # fmt: skip
     at.worth = int(worth)
     return at

@@ -767,14 +767,28 @@ class Journal(Sink):
         """Ask the venue to take the order off its book."""
         market = self.state.markets[order.symbol]
         self.out.append(
-            CancelOrder(order_id=order_name(order), client_order_id=client_name(order), symbol=market.symbol)
+            CancelOrder(
+                order_id=order_name(order),
+                client_order_id=client_name(order),
+                symbol=market.symbol,
+                kind=KINDS[order.kind],
+                venue_order_id=order.venue_order_id,
+                triggered=bool(order.triggered),
+            )
         )
 
     def query(self, order: Order) -> None:
         """Ask the venue what became of the order."""
         market = self.state.markets[order.symbol]
         self.out.append(
-            QueryOrder(order_id=order_name(order), client_order_id=client_name(order), symbol=market.symbol)
+            QueryOrder(
+                order_id=order_name(order),
+                client_order_id=client_name(order),
+                symbol=market.symbol,
+                kind=KINDS[order.kind],
+                venue_order_id=order.venue_order_id,
+                triggered=bool(order.triggered),
+            )
         )
 
     def set_timer(self, name: str, due_ns: int) -> None:

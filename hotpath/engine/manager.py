@@ -4,8 +4,7 @@
 It records what happens to an order and keeps what is open; where orders go is the gateway's matter (paper.py for the
 paper venue, venue.py for a real one). A limit becomes a market order only for a reason that the intent or the policy
 names, once, and only for what is certainly not filled and certainly off the book. Closes are tried again until done;
-opens and adds as often as the policy allows. A stop blocks entries in every form, the fallback and the next attempt
-included, and never a close.
+opens and adds as often as the policy allows. A stop blocks entries, their fallbacks and attempts, and never a close.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ if not cython.compiled:
         FALLBACK_TIMEOUT,
         FILLED,
         MARKET,
+        NO_PART,
         NOTICE_ACCEPTED,
         NOTICE_CANCEL_REQUESTED,
         NOTICE_CANCELLED,
@@ -134,7 +134,7 @@ class Manager:
         state.rejected += 1
         state.count_failure(state.rejections, code, f"{market.symbol} {SIDES[order.side]}: {message or code}")
         policy = order.policy if order.policy is not None else state.policy
-        taken_off = order.cancel_reason != "" and not order.timed_out
+        taken_off = order.part != NO_PART or (order.cancel_reason != "" and not order.timed_out)
         permitted = not taken_off and self.may_fall_back(order, FALLBACK_REJECT)
         tries_again = (
             retryable and not permitted and not taken_off and (order.reduce or order.attempt < policy.attempts)

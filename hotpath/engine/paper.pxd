@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.book cimport Book, takes_at_once
+from live_runner.hotpath.engine.bracket cimport closing_order, refuse_bracket
 from live_runner.hotpath.engine.columns cimport Columns, bar_p
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg, Position
 from live_runner.hotpath.engine.gateway cimport Gateway
@@ -50,11 +51,9 @@ cdef class Paper(Gateway):
     @cython.locals(market=Market, stop=Order, target=Order)
     cdef int create_bracket(self, Order entry, int64_t lots) except -1
     @cython.locals(market=Market, leg=str, message=str)
-    cdef int refuse_bracket(self, Order entry) except -1
     @cython.locals(order=Order)
     cdef Order child(self, Order entry, int kind, int part, int64_t lots, int64_t ticks)
     @cython.locals(market=Market, order=Order)
-    cdef Order own(self, int64_t close_ns, int number, int symbol, int side, int kind, int64_t lots, int64_t price, str reason)
     cdef int stand(self, Order order) except -1
     cdef int await_funding(self, Market market, FundingDue due) except -1
     @cython.locals(at=int, bars=bar_p, opened=int64_t, highest=int64_t, lowest=int64_t, closed=int64_t, watched=bint, fills=int64_t)

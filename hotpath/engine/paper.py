@@ -19,7 +19,7 @@ from typing import Any
 import cython
 
 from live_runner.contracts.errors import OurFault
-from live_runner.contracts.vocabulary import ACTIONS, END_REASONS, SIDES
+from live_runner.contracts.vocabulary import END_REASONS, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.gateway import Gateway
 from live_runner.hotpath.engine.margin import Margin
@@ -27,13 +27,13 @@ from live_runner.hotpath.engine.state import FUNDING_WAITING_MAX
 
 if not cython.compiled:
     from live_runner.hotpath.engine.book import takes_at_once
+    from live_runner.hotpath.engine.bracket import closing_order, refuse_bracket
     from live_runner.hotpath.engine.ledger import Position
     from live_runner.hotpath.engine.manager import Manager
-    from live_runner.hotpath.engine.orders import Order, flatten_order, intent_name, new_order
+    from live_runner.hotpath.engine.orders import Order, flatten_order
     from live_runner.hotpath.engine.python_money import money_text, ticks_at, units_text
     from live_runner.hotpath.engine.state import FundingDue, Market, State
     from live_runner.hotpath.engine.words import (
-        CLOSE,
         LIQUIDATION,
         LONG_PART,
         MARKET,
@@ -170,7 +170,7 @@ class Paper(Gateway):
             market = self.state.markets[order.symbol]
             leg = market.leg(order.side)
             if leg.covered:
-                self.refuse_bracket(order)
+                refuse_bracket(self.state, self.manager, order)
             else:
                 self.create_bracket(order, lots)
 
@@ -192,59 +192,16 @@ class Paper(Gateway):
         if stop is not None and target is not None:
             market.book.tie(stop, target)
 
-    def refuse_bracket(self, entry: Order) -> None:
-        """An entry of a leg that has a stop or target of its own is filled: it gets none besides."""
-        entry.stop = 0
-        entry.target = 0
-        market = self.state.markets[entry.symbol]
-        leg = SIDES[entry.side]
-        message = f"The {leg} leg of {market.symbol} has a stop or target of its own, which covers this fill"
-        self.manager.deny(
-            entry.close_ns,
-            entry.number,
-            entry.symbol,
-            entry.side,
-            intent_name(entry),
-            market.symbol,
-            leg,
-            entry.action,
-            ACTIONS[entry.action],
-            "leg_is_protected",
-            message,
-            entry,
-        )
-
     def child(self, entry: Order, kind: int, part: int, lots: int, ticks: int) -> Order:
         """A stop or target of an entry."""
-        order = self.own(entry.close_ns, entry.number, entry.symbol, entry.side, kind, lots, ticks, entry.reason)
+        order = closing_order(
+            self.state, entry.close_ns, entry.number, entry.symbol, entry.side, kind, lots, ticks, entry.reason
+        )
         order.intent_text = entry.intent_text
         order.named_attempt = entry.attempt
         order.part = part
         order.part_number = entry.fills
         self.stand(order)
-        return order
-
-    def own(
-        self, close_ns: int, number: int, symbol: int, side: int, kind: int, lots: int, price: int, reason: str
-    ) -> Order:
-        """An order of the venue's own, which closes."""
-        market = self.state.markets[symbol]
-        order = new_order(
-            self.state.name,
-            close_ns,
-            number,
-            1,
-            symbol,
-            side,
-            CLOSE,
-            kind,
-            lots,
-            price,
-            market.close_ticks(),
-            True,
-            reason,
-        )
-        order.policy = self.state.policy
         return order
 
     def stand(self, order: Order) -> None:
@@ -366,7 +323,7 @@ class Paper(Gateway):
                 if self.margin.bankrupt or fee > left:
                     fee = left  # below zero the venue makes up for what is missing
                 left -= fee
-                order = self.own(number, 0, market.index, side, MARKET, lots, 0, "liquidation")
+                order = closing_order(state, number, 0, market.index, side, MARKET, lots, 0, "liquidation")
                 order.intent_text = name
                 order.part = LONG_PART + side
                 self.stand(order)

@@ -36,17 +36,21 @@ cdef int take_words(Asked asked, object intent) except -1
 @cython.locals(asked=Asked, index=int)
 cpdef Asked asked_of(object intent, int64_t close_ns, int number, State state)
 cdef int place_of(tuple words, object word) except -2
+cdef int max_brackets(object config) except -2
 cdef bint is_positive(str text) except -1
 
 @cython.final
 cdef class PreTrade:
     cdef State state
+    cdef int max_brackets               # of one market at a venue, -1 where there may be none
     cdef readonly str reason, message
     cdef readonly int64_t stop, target
     @cython.locals(state=State, market=Market, policy=Policy, leg=Leg, entry=bint, held=int64_t, closing=bint, style=int, price=int64_t, stop=int64_t, target=int64_t, reference=int64_t, lots=int64_t, expires_ns=int64_t, order=Order)
     cdef Order order_of(self, Asked asked)
     @cython.locals(market=Market, leg=Leg)
     cdef bint check_protection(self, Asked asked) except -1
+    @cython.locals(most=int, count=int, order=Order, at=Py_ssize_t)
+    cdef bint check_venue(self, Market market) except -1
     cdef Order deny(self, str reason, str message)
     @cython.locals(given=str)
     cdef bint check_size(self, Asked asked, bint entry) except -1

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import cython
 
+from live_runner.contracts.config import Config, Execution
 from live_runner.contracts.errors import NormalizationRefused
 from live_runner.contracts.messages import Intent
+from live_runner.contracts.risk import Risk
 from live_runner.contracts.vocabulary import ACTIONS, FALLBACKS, KINDS, SIDES, SIZINGS, STYLES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.constants import EXACT_END, MONEY_DECIMALS
@@ -177,6 +179,7 @@ class PreTrade:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.max_brackets = max_brackets(state.config)
         self.reason = ""
         self.message = ""
         self.stop = 0
@@ -214,8 +217,8 @@ class PreTrade:
             target = self.trigger(asked, asked.take_profit, "take_profit", market)
             if target <= 0:
                 return None
-        if (stop or target) and not state.simulated:
-            return self.deny("protection_not_supported", "A stop or target of an order is not placed at a venue")
+        if (stop or target) and not state.simulated and not self.check_venue(market):
+            return None
         reference = market.close_ticks()
         if not self.check_side(asked, price if price else reference, stop, target):
             return None
@@ -289,8 +292,7 @@ class PreTrade:
             self.target = self.price_ticks(asked.take_profit, "take_profit", market)
             if self.target <= 0:
                 return False
-        if not self.state.simulated:
-            self.deny("protection_not_supported", "A stop or target of a leg is not placed at a venue")
+        if (self.stop or self.target) and not self.state.simulated and not self.check_venue(None):
             return False
         leg = market.leg(asked.side)
         return self.check_side(asked, market.close_ticks(), self.stop, self.target) and self.check_position(
@@ -422,6 +424,29 @@ class PreTrade:
             return False
         if target and ((target <= price) if asked.side == 0 else (target >= price)):
             self.deny("bad_price", f"take_profit {asked.take_profit} of a {leg} leg would fill at once")
+            return False
+        return True
+
+    def check_venue(self, market: Market | None) -> bool:
+        """Whether stops and targets may be placed at the venue, and one more bracket on a market."""
+        most = self.max_brackets
+        if most < 0:
+            self.deny(
+                "protection_not_configured",
+                "Stops and targets at a venue need execution.max_protective and risk.unprotected in the configuration",
+            )
+            return False
+        if market is None:
+            return True
+        count = market.brackets
+        for at in range(len(market.open_orders)):
+            order = market.open_orders[at]
+            count += not order.reduce and (order.stop > 0 or order.target > 0)
+        if count >= most:
+            self.deny(
+                "max_protective",
+                f"{market.symbol} has {count} entries with a stop or target, and execution.max_protective is {most}",
+            )
             return False
         return True
 
@@ -591,6 +616,15 @@ class PreTrade:
                     self.deny("close_pending", f"{order_name(other)} stands to close the {name} leg")
                     return False
         return True
+
+
+def max_brackets(config: Config) -> int:
+    """Most stops and targets of entries on one market at a venue, -1 where the configuration permits none at all."""
+    execution: Any = config.execution
+    risk: Any = config.risk
+    if not isinstance(execution, Execution) or not isinstance(risk, Risk) or risk.unprotected is None:
+        return -1
+    return -1 if execution.max_protective is None else execution.max_protective
 
 
 def is_positive(text: str) -> bool:

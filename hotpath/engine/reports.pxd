@@ -1,13 +1,14 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
-from live_runner.hotpath.engine.at_venue cimport AtVenue, owed_lots
+from live_runner.hotpath.engine.at_venue cimport AtVenue, is_child, is_own_end, is_trigger, owed_lots, trades_of
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.money cimport money_text, of_whole, units_text, whole
 from live_runner.hotpath.engine.orders cimport Order, apply_report, order_name
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.venue cimport RemoteVenue
+from live_runner.hotpath.engine.venue_protection cimport VenueProtection
 from live_runner.hotpath.engine.words cimport (
     CANCEL_REQUESTED, FILLED, IOC, POST_ONLY, REPORT_PARTLY_FILLED, REQUESTED, SUBMITTED, TRADING_FLATTENING, UNKNOWN,
 )
@@ -17,10 +18,12 @@ cdef class Reports:
     cdef State state
     cdef Manager manager
     cdef RemoteVenue venue
+    cdef readonly VenueProtection protection
     @cython.locals(at=AtVenue, order=Order, was_over=bint, booked=Py_ssize_t)
     cpdef fold(self, object report)
     @cython.locals(at=AtVenue)
     cdef int timer(self) except -1
+    cdef int go_on(self) except -1
     @cython.locals(order=Order)
     cdef bint note(self, AtVenue at, object report) except -1
     @cython.locals(order=Order, market=Market, total=int64_t)
@@ -56,8 +59,8 @@ cdef class Reports:
     @cython.locals(market=Market)
     cdef int incident(self, int64_t at_ns, str code, str message, Order order) except -1
     cdef int keep(self, object report, str why) except -1
+    cpdef list timers(self)
     cpdef list row(self)
     cpdef restore(self, list row)
 
-cdef list trades_of(object report)
 cdef int128 fee_of(object trade) except *

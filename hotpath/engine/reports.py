@@ -9,6 +9,9 @@ Absence is proven only by a complete answer that was asked for when the order co
 order that may stand already is not believed before the venue was asked. A report that fits no row of the table, or is
 not about an order of ours, becomes an incident and changes nothing; reconciliation reads it from the log.
 
+A stop or target never fills: it becomes another order, whose reports name it as their parent and are taken for its
+own. What it says of itself as filled only shows that it has triggered.
+
 A price between two ticks (a venue's average) is taken to the nearest tick. A fee in the settle currency is booked as
 the venue names it, one in another currency stands in the fill and is not the account's; without one the configured rate
 applies.
@@ -26,9 +29,10 @@ from live_runner.contracts.vocabulary import ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import KEPT, REPORTS, next_state
 from live_runner.hotpath.engine.state import half_even
+from live_runner.hotpath.engine.venue_protection import VenueProtection
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.at_venue import AtVenue, owed_lots
+    from live_runner.hotpath.engine.at_venue import AtVenue, is_child, is_own_end, is_trigger, owed_lots, trades_of
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, apply_report, order_name
     from live_runner.hotpath.engine.python_money import money_text, of_whole, units_text, whole
@@ -58,10 +62,11 @@ class Reports:
         self.state = state
         self.manager = manager
         self.venue = venue
+        self.protection = VenueProtection(state, manager, venue)
 
     def fold(self, report: Report) -> None:
         """One report: its trades, then its status; or kept."""
-        at = self.venue.find(report.client_order_id)
+        at = self.venue.find(report.client_order_id, report.parent)
         if at is None:
             self.keep(report, "It is about an order that is not ours, or ended long ago")
             return
@@ -71,10 +76,9 @@ class Reports:
         if self.note(at, report) and self.book(at, report):
             if not was_over:
                 self.status(at, report)
-            elif len(at.trades) == booked and owed_lots(at) == 0:
+            elif len(at.trades) == booked and owed_lots(at) == 0 and not is_own_end(at, report):
                 self.keep(report, "It is about a closed order")
-        self.venue.sweep()
-        self.venue.release()
+        self.go_on()
 
     def timer(self) -> None:
         """Ask again, and book what is still owed, where it is due."""
@@ -82,8 +86,13 @@ class Reports:
             if 0 <= at.fills_ns <= self.state.now_ns:
                 self.book_owed(at)
             self.venue.ask_when_due(at)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """What follows from what has ended or been filled: closes that waited, stops and targets."""
         self.venue.sweep()
         self.venue.release()
+        self.protection.reconcile()
 
     def note(self, at: AtVenue, report: Report) -> bool:
         """What every report shows; False for a status that is not one."""
@@ -91,8 +100,11 @@ class Reports:
         if report.status not in REPORTS:
             self.keep(report, f"'{report.status}' is not a status of an order")
             return False
-        if report.venue_order_id:
+        if report.venue_order_id and (is_child(at, report) or not at.child):
             order.venue_order_id = report.venue_order_id
+        if is_child(at, report):
+            at.child = report.client_order_id
+            order.triggered = True
         if report.sent_ns > at.sent_ns:
             at.sent_ns = report.sent_ns
         if report.status == "unknown":
@@ -114,6 +126,8 @@ class Reports:
         except ValueError:
             self.keep(report, f"'{report.filled}' is not a valid quantity of {market.symbol}")
             return False
+        if is_trigger(order) and not is_child(at, report):
+            total = 0  # it does not fill, whatever the venue writes into its own report
         if total > order.quantity:
             self.keep(report, f"It fills {report.filled} of an order of {units_text(market.lot_grid, order.quantity)}")
             return False
@@ -193,6 +207,7 @@ class Reports:
         )
         state.foreign_fee = ""
         state.foreign_currency = ""
+        self.protection.filled(order, lots)
         if was_over:
             self.incident(
                 trade.at_ns,
@@ -262,6 +277,7 @@ class Reports:
         state.provisional = True
         self.manager.fill(order, lots, ticks, order.reference, False, state.now_ns, None, False, 0)
         state.provisional = False
+        self.protection.filled(order, lots)
         at.provisional.append([lots, ticks, str(whole(state.ledger.filled_fee)), False])
         at.worth += lots * ticks
         if not order.reduce and state.trading == TRADING_FLATTENING:
@@ -306,6 +322,10 @@ class Reports:
             at.refusal = None if report.meaning == "duplicate" else refusal
             at.seen = at.seen or report.meaning == "duplicate"
             self.venue.query_unknown(order, "duplicate" if report.meaning == "duplicate" else "rejected_resend")
+        elif is_own_end(at, report):
+            order.triggered = True
+            self.stands(at)
+            self.venue.ask(at)
         elif status in ENDS:
             self.ends(at, report)
         elif status in ("accepted", "partly_filled"):
@@ -318,6 +338,8 @@ class Reports:
         """Whether an order may stand at the venue although it was rejected: an earlier copy of it was sent."""
         if report.meaning == "duplicate":
             return True
+        if is_child(at, report):
+            return False  # the venue itself made it of the stop or target
         was_asked = report.asked_ns > 0 or report.via == "query"
         return not was_asked and (at.order.state == UNKNOWN or at.sends > 1)
 
@@ -439,6 +461,10 @@ class Reports:
             {"report": report.id, "client_order_id": report.client_order_id, "symbol": report.symbol},
         )
 
+    def timers(self) -> list[Any]:
+        """Names and times of what is due."""
+        return self.venue.timers() + self.protection.timers()
+
     def row(self) -> list[Any]:
         """Plain data for a snapshot."""
         return self.venue.row()
@@ -446,22 +472,6 @@ class Reports:
     def restore(self, row: list[Any]) -> None:
         """Go on from a snapshot, with the open orders there already."""
         self.venue.restore(row)
-
-
-def trades_of(report: Report) -> list[Trade]:
-    """The trades of a report; one that is given by its fields is the last of them."""
-    if not (report.fill_id and report.last_quantity):
-        return report.trades
-    last = Trade(
-        report.fill_id,
-        report.last_quantity,
-        report.last_price,
-        report.event_ns,
-        report.fee,
-        report.fee_currency,
-        report.liquidity,
-    )
-    return [*report.trades, last]
 
 
 def fee_of(trade: Trade) -> int:

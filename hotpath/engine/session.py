@@ -64,9 +64,9 @@ class Session:
         self.venue = RemoteVenue(self.state, self.manager)
         self.manager.gateway = self.paper if self.state.simulated else self.venue
         self.reports = Reports(self.state, self.manager, self.venue)
-        self.facts = VenueFacts(self.state, self.venue)
+        self.facts = VenueFacts(self.state, self.venue, self.reports.protection)
         self.pretrade = PreTrade(self.state)
-        self.protection = Protection(self.state, self.manager, self.paper)
+        self.protection = Protection(self.state, self.manager, self.paper, self.reports.protection)
         self.risk = self.manager.risk
         self.caps = self.manager.caps
         self.journal: Any = None
@@ -379,7 +379,7 @@ class Session:
         if found is None:
             self.deny(asked, "unknown_order", f"'{asked.order_id}' is not an open order of the {SIDES[asked.side]} leg")
         elif not found.cancel_reason:
-            self.manager.cancel(found, asked.reason or "intent")
+            self.reports.protection.cancel(found, asked.reason or "intent")
 
     def deny(self, asked: Asked, reason: str, message: str) -> None:
         """The runner does not carry the intent out."""
@@ -438,7 +438,7 @@ class Session:
 
     def timers(self) -> list[tuple[str, int]]:
         """Names and times of what is due, in nanoseconds: to be set again by a process that takes over."""
-        return self.manager.timers() + self.venue.timers() + self.risk.timers()
+        return self.manager.timers() + self.reports.timers() + self.risk.timers()
 
     # -- results and snapshots ------------------------------------------------------------------
 

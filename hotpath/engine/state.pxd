@@ -39,6 +39,7 @@ cdef class Market(Position):
     cdef readonly bint is_spot
     cdef list funding
     cdef int funding_count
+    cdef int brackets                   # stops and targets that are wanted at a venue
     @cython.locals(ticks=int64_t)
     cdef int64_t ticks(self, double price) except -1
     cdef object off_grid(self, double price)

@@ -146,7 +146,7 @@ class Market(Position):
         self.is_spot = not instrument.contract
         self.participation = parse_decimal(config.fills.participation) if config.fills.participation else None
         self.funding = []
-        self.funding_count = 0
+        self.funding_count = self.brackets = 0
 
     def ticks(self, price: float) -> int:
         """A market observation on the grid, a half to the even count; DataError for one that is not on it."""
@@ -210,11 +210,11 @@ class Market(Position):
         return False
 
     def closable(self, side: int) -> int:
-        """Lots of the leg that no open close may still fill; stops and targets do not count."""
+        """Lots of the leg that no open close may still fill; a stop or target counts once it has triggered."""
         lots = self.leg(side).quantity
         for at in range(len(self.open_orders)):
             order = self.open_orders[at]
-            if order.side == side and order.reduce and order.kind not in (STOP, TAKE_PROFIT):
+            if order.side == side and order.reduce and (order.triggered or order.kind not in (STOP, TAKE_PROFIT)):
                 lots -= order.quantity - order.filled
         return max(lots, 0)
 

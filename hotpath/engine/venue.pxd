@@ -11,7 +11,7 @@ from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.trading_state cimport trading_reason
 from live_runner.hotpath.engine.words cimport (
-    CLOSE, FILLED, MARKET, REPORT_ABSENT, REPORT_CANCEL_REQUESTED, STOP, TAKE_PROFIT, TRADING_OPEN, UNKNOWN,
+    CLOSE, FILLED, MARKET, NO_PART, REPORT_ABSENT, REPORT_CANCEL_REQUESTED, STOP, TAKE_PROFIT, TRADING_OPEN, UNKNOWN,
 )
 
 cdef class RemoteVenue(Gateway):
@@ -26,7 +26,10 @@ cdef class RemoteVenue(Gateway):
     cdef readonly int64_t expiry_ns, grace_ns, first_ns, longest_ns, resend_age_ns, history_ns
     cdef double factor
     cdef bint denies_late
-    cdef AtVenue find(self, object client)
+    @cython.locals(at=AtVenue)
+    cdef AtVenue find(self, object client, str parent)
+    @cython.locals(at=AtVenue, other=Order, name=str, number=int)
+    cdef int next_part(self, Order order) except -1
     cdef int submit(self, Order order) except -1
     cdef int cancel(self, Order order, str reason) except -1
     cdef int cancel_again(self, Order order) except -1
@@ -52,7 +55,7 @@ cdef class RemoteVenue(Gateway):
     cdef bint closes_later(self, int symbol, int side) except -1
     @cython.locals(order=Order, waiting=list, market=Market, leg=Leg, lots=int64_t)
     cdef release(self)
-    @cython.locals(market=Market)
+    @cython.locals(market=Market, at=AtVenue)
     cdef int refused(self, Order order, list refusal) except -1
     @cython.locals(order=Order, waiting=list)
     cdef int drop_waiting(self, int symbol, int side) except -1

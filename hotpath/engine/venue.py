@@ -39,6 +39,7 @@ if not cython.compiled:
         CLOSE,
         FILLED,
         MARKET,
+        NO_PART,
         REPORT_ABSENT,
         REPORT_CANCEL_REQUESTED,
         STOP,
@@ -87,12 +88,31 @@ class RemoteVenue(Gateway):
         self.resend_age_ns = duration_ns(state.config.market.timeframe) if age is None else wait_ns(age)
         self.history_ns = -1 if execution.history_window_s is None else wait_ns(execution.history_window_s)
 
-    def find(self, client: str) -> AtVenue | None:
-        """An open order, or one that ended not long ago, by the id under which the venue knows it."""
+    def find(self, client: str, parent: str) -> AtVenue | None:
+        """An open order, or one that ended not long ago, by the id under which the venue knows it.
+
+        What a stop or target has become is that order: by its ``parent``, or by an id that a report has named before.
+        """
         found: AtVenue | None = self.open.get(client)
         if found is None:
             found = self.closed.get(client)
+        if found is None and parent:
+            found = self.find(parent, "")
+        if found is None:
+            for at in [*self.open.values(), *self.closed.values()]:
+                if at.child == client:
+                    found = at
         return found
+
+    def next_part(self, order: Order) -> int:
+        """The number of the next stop or target of its intent: each placement and replacement has one of its own."""
+        name = intent_name(order)
+        number = 1
+        for at in [*self.open.values(), *self.closed.values()]:
+            other = at.order
+            if other.part == order.part and other.named_attempt == order.named_attempt and intent_name(other) == name:
+                number = max(number, other.part_number + 1)
+        return number
 
     # -- sending and cancelling -------------------------------------------------------------------
 
@@ -268,8 +288,10 @@ class RemoteVenue(Gateway):
             if order.syncs:
                 market = self.state.markets[order.symbol]
                 self.absences[f"{market.symbol} {SIDES[order.side]}"] = [order_name(order), at_ns]
+        at = self.open[client_name(order)]
+        at.retryable = retryable
         self.manager.reject(order, code or "post_only", message, retryable)
-        if order.reduce and not retryable:
+        if order.reduce and not retryable and order.part == NO_PART:
             self.drop_waiting(order.symbol, order.side)
 
     def drop_waiting(self, symbol: int, side: int) -> None:

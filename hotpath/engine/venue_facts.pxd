@@ -8,6 +8,7 @@ from live_runner.hotpath.engine.orders cimport Order, client_name
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.venue cimport RemoteVenue
+from live_runner.hotpath.engine.venue_protection cimport VenueProtection
 from live_runner.hotpath.engine.whole_legs cimport follow
 from live_runner.hotpath.engine.words cimport CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
@@ -15,6 +16,7 @@ from live_runner.hotpath.engine.words cimport CANCEL_REQUESTED, REQUESTED, SUBMI
 cdef class VenueFacts:
     cdef State state
     cdef RemoteVenue venue
+    cdef VenueProtection protection
     cdef dict incomes, differences
     cpdef fold(self, object event)
     @cython.locals(at=AtVenue, order=Order)

@@ -24,6 +24,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.python_money import of_whole, units_text
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
+    from live_runner.hotpath.engine.venue_protection import VenueProtection
     from live_runner.hotpath.engine.whole_legs import follow
     from live_runner.hotpath.engine.words import CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
@@ -39,9 +40,10 @@ class VenueFacts:
     incomes: dict[str, Any]
     differences: dict[str, Any]
 
-    def __init__(self, state: State, venue: RemoteVenue) -> None:
+    def __init__(self, state: State, venue: RemoteVenue, protection: VenueProtection) -> None:
         self.state = state
         self.venue = venue
+        self.protection = protection
         self.incomes = {}
         """Ids of booked income, oldest first."""
         self.differences = {}
@@ -60,6 +62,7 @@ class VenueFacts:
             self.account(event)
         elif isinstance(event, Quote):
             self.quote(event)
+        self.protection.reconcile()
 
     # -- a new owner, a silent stream -------------------------------------------------------------
 
@@ -234,6 +237,7 @@ class VenueFacts:
         """Plain data for a snapshot: the model's own orders, what is still to be done and foreign fees included."""
         return [
             list(self.incomes), self.differences, self.venue.theory.row(), self.venue.plans(), self.state.foreign_fees,
+            self.protection.row(),
         ]  # fmt: skip
 
     def restore(self, row: list[Any]) -> None:
@@ -243,3 +247,4 @@ class VenueFacts:
         self.venue.theory.restore(row[2])
         self.venue.restore_plans(row[3])
         self.state.foreign_fees.update(row[4])
+        self.protection.restore(row[5])

@@ -20,11 +20,14 @@ def cover(market: Market, order: Order, change: int) -> None:
 
 
 def follow(market: Market, side: int) -> None:
-    """Something was filled: they are for what the leg holds now. Those of a flat leg end anyway."""
+    """Something was filled: they are for what the leg holds now. Those of a flat leg end anyway.
+
+    On the paper venue: at a real one they are replaced (venue_protection.py).
+    """
     leg = market.leg(side)
     if leg.covered and leg.quantity > 0:
         for order in market.open_orders:
-            if order.whole and order.side == side:
+            if order.whole and order.side == side and order.venue_number:
                 order.quantity = order.filled + leg.quantity
                 order.pending = None
                 order.view = None

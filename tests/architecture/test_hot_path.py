@@ -102,7 +102,6 @@ PER_ORDER = {
         "Paper.child",
         "Paper.create_bracket",
         "Paper.fill",
-        "Paper.own",
         "Paper.submit",
     ),
     "python_host": ("PythonHost.decide", "PythonHost.observe"),

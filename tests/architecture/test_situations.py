@@ -14,7 +14,7 @@ IDS = {
     *(f"S{number:02}" for number in (1, 2, 3, 6)),
     *(f"D{number:02}" for number in range(1, 7)),
     *(f"X{number:02}" for number in range(1, 16)),
-    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 15, 16, 19, 20, 21, 22, 23, 25)),
+    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 10, 12, *range(14, 28))),
     *(f"P{number:02}" for number in (1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14)),
     *("R01", "R02", "R07"),
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 from corpus.draws import Draw
 from corpus.sessions import Session
+from msgspec import UNSET
 
 from live_runner.contracts.core import CancelOrder, Effect, QueryOrder, SendOrder, SetTimer
 from live_runner.contracts.ids import event_id, intent_id
@@ -66,6 +67,7 @@ class Script:
         self._market = market
         self._draw = Draw(f"{session.name} script")
         self._rules = {rules.symbol: rules for rules in session.instruments}
+        self._protects = session.config.execution is not UNSET
         self._orders: dict[str, _Known] = {}
         self._closed: list[str] = []
         self._timers: list[SetTimer] = []
@@ -159,6 +161,8 @@ class Script:
             fields["message"] = draw.one_of(("", "timeout"))
         if status in ("cancelled", "expired", "rejected", "filled"):
             self._forget(client)
+        if order.kind in ("stop", "take_profit") and draw.chance(60):
+            fields["parent"], client = client, f"of-{client[:6]}"
         if wild and draw.chance(30):
             client = draw.one_of([*self._closed, "a stranger's"])
         if draw.chance(90):
@@ -229,6 +233,8 @@ class Script:
         symbol = draw.one_of(list(self._closes))
         leg = draw.one_of(("long", "short"))
         action = draw.one_of(_ACTIONS)
+        if self._protects and draw.chance(15):
+            action = "protect"
         style = draw.one_of(("market", "limit", "limit", "limit", "post_only", None))
         close = Decimal(str(self._closes[symbol]))
         tick, contract = Decimal(self._rules[symbol].tick_size), Decimal(self._rules[symbol].contract_size)
@@ -241,10 +247,16 @@ class Script:
         if action in ("open", "add"):
             fields["stop_loss" if draw.chance(50) else "take_profit"] = (
                 _text(price * draw.one_of((Decimal("0.99"), Decimal("1.01"))) // tick * tick)
-                if draw.chance(20)
+                if draw.chance(50 if self._protects else 20)
                 else None
             )
             fields["fallback"] = draw.one_of(([], [], ["reject"], ["timeout"], ["reject", "timeout"]))
+        if action == "protect":
+            down, up = (close * Decimal(by) // tick * tick for by in ("0.99", "1.01"))
+            given = {"stop_loss": _text(down), "take_profit": _text(up)}
+            if leg == "short":
+                given = {"stop_loss": _text(up), "take_profit": _text(down)}
+            fields = {name: price for name, price in given.items() if draw.chance(70)}
         if action == "cancel":
             mine = [order for order in self._pending if order.symbol == symbol]
             fields["order_id"] = draw.one_of(mine).order_id if mine and draw.chance(85) else "nothing"

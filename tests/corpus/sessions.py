@@ -32,7 +32,7 @@ from corpus.draws import Draw
 from corpus.markets import EXTREME, SYMBOLS, USUAL, Shape
 from msgspec import UNSET, convert
 
-from live_runner.contracts.config import Account, Config, Fees, Fills, Limits, Market, StrategyChoice
+from live_runner.contracts.config import Account, Config, Execution, Fees, Fills, Limits, Market, StrategyChoice
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.risk import Caps, Risk
@@ -89,6 +89,7 @@ class _Plan:
     market: dict[str, Any] = field(default_factory=dict)
     risk: dict[str, Any] | None = None
     caps: dict[str, Any] | None = None
+    execution: dict[str, Any] | None = None
     wilful: dict[str, Any] = field(default_factory=dict)
     on_error: str | None = None
     shapes: dict[str, Any] = field(default_factory=dict)
@@ -337,7 +338,11 @@ def _trip(draw: Draw, *more: str) -> dict[str, Any]:
 
 
 def _live(draw: Draw, number: int) -> _Plan:
-    return _Plan(live=True, bars=draw.one_of((60, 90, 120)), symbols=draw.within(1, 3), funding_percent=0)
+    plan = _Plan(live=True, bars=draw.one_of((60, 90, 120)), symbols=draw.within(1, 3), funding_percent=0)
+    if number % 2:  # stops and targets are placed
+        plan.execution = {"max_protective": draw.within(1, 9)}
+        plan.risk = {"unprotected": {"after_s": float(draw.within(10, 300)), **_trip(draw, "recovered")}}
+    return plan
 
 
 def _fuzz(draw: Draw, number: int) -> _Plan:
@@ -423,6 +428,7 @@ def _draw(name: str, draw: Draw, plan: _Plan) -> Session:
         limits=Limits(state_hash_every=50),
         risk=UNSET if plan.risk is None else convert(plan.risk, Risk),
         caps=UNSET if plan.caps is None else Caps(**plan.caps),
+        execution=UNSET if plan.execution is None else Execution(**plan.execution),
     )  # fmt: skip
     return Session(
         name=name,

@@ -477,23 +477,3 @@ def test_the_worked_bars_of_the_page(
 
     assert fills(core)[1:] == expected
     assert core.settled.equity == equity
-
-
-@pytest.mark.parametrize("stage", ["live_small", "live"])
-def test_at_a_venue_a_stop_or_target_is_refused_and_never_left_out_in_silence(driver: Any, stage: str) -> None:
-    """C"""
-    core = driver(stage=stage)
-    core.bar(*QUIET)
-    core.decide(
-        core.intent("open", quantity="1", style="market", stop_loss="95"),
-        core.intent("open", quantity="1", style="market", take_profit="105"),
-        core.intent("open", quantity="1", style="market"),
-    )
-    assert refusals(core) == ["protection_not_supported"] * 2
-    client = core.last(Requested).client_order_id
-    core.report(client, "filled", filled="1", last_quantity="1", last_price="100", fill_id="t1")
-    core.bar(*QUIET)
-    protect(core, stop_loss="95")
-
-    assert refusals(core)[2:] == ["protection_not_supported"]
-    assert len(core.of(Requested)) == 1
