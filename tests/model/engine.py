@@ -66,6 +66,8 @@ class Reported(NamedTuple):
     code: str = ""
     meaning: str = ""
     retryable: bool = False
+    child: bool = False
+    """About what a stop or target has become."""
 
 
 class Outcome(NamedTuple):
@@ -188,6 +190,9 @@ class Engine:
             "retryable": report.retryable,
         }
         client = self._client_ids[report.client]
+        if report.child:
+            given["parent"] = client
+            client = f"of-{client}"
         envelope = _envelope("execution.shell", at_ns)
         return Report(**envelope, client_order_id=client, symbol=SYMBOL, status=report.status, **given)
 
@@ -215,8 +220,13 @@ def _fill_of(fill: Filled) -> tuple[Any, ...]:
     return fill.fill_id, int(fill.quantity), int(fill.price), fill.provisional, is_last, int(fill.leg_quantity)
 
 
+def _request_of(request: Requested) -> tuple[Any, ...]:
+    is_trigger = request.kind in ("stop", "take_profit")
+    return request.intent_id, request.reduce_only, request.kind == "market", int(request.quantity), is_trigger
+
+
 OUTCOMES: dict[type[Any], tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
-    Requested: ("requested", lambda of: (of.intent_id, of.reduce_only, of.kind == "market", int(of.quantity))),
+    Requested: ("requested", _request_of),
     Filled: ("filled", _fill_of),
     Corrected: ("corrected", lambda of: (of.fill_id, int(of.quantity), int(of.price_before), int(of.price))),
     Cancelled: ("ended", lambda of: ("cancelled", of.reason)),

@@ -18,6 +18,7 @@ from live_runner.hotpath.engine.reports import Reports
 from live_runner.hotpath.engine.state import Market
 from live_runner.hotpath.engine.venue import RemoteVenue
 from live_runner.hotpath.engine.venue_facts import VenueFacts
+from live_runner.hotpath.engine.venue_protection import VenueProtection
 from live_runner.hotpath.engine.words import CANCEL_REQUESTED, MARKET
 
 __all__ = ["FAULTS", "Fault", "planted"]
@@ -98,7 +99,7 @@ def take_for_cancelled(right: Any) -> Any:
 
 
 def find_open_only(right: Any) -> Any:
-    return lambda self, client: self.open.get(client)
+    return lambda self, client, parent: self.open.get(client)
 
 
 def fall_back_at_once(right: Any) -> Any:
@@ -136,6 +137,25 @@ def see_what_waits(right: Any) -> Any:
     return lambda self, symbol, side: self.is_closing(symbol, side)
 
 
+def find_no_parent(right: Any) -> Any:
+    return lambda self, client, parent: right(self, client, "")
+
+
+def keep_the_size(right: Any) -> Any:
+    def fit_slot(self: VenueProtection, market: Any, bracket: Any, slot: Any) -> Any:
+        if slot.current is None or slot.lots == 0:
+            right(self, market, bracket, slot)
+
+    return fit_slot
+
+
+def cancel_first(right: Any) -> Any:
+    def may_go(self: VenueProtection, order: Any, fits: bool) -> Any:
+        return not self.is_current(order) and not order.triggered
+
+    return may_go
+
+
 FAULTS: dict[str, Fault] = {
     "a trade is booked as often as it is reported": Fault("entry and add", Reports, "trade", book_again),
     "a restart forgets which trades are booked": Fault("entry and add", VenueFacts, "owned", forget_trades),
@@ -152,4 +172,8 @@ FAULTS: dict[str, Fault] = {
         "flatten and resting close", RemoteVenue, "closes_later", see_what_waits, mishaps=1
     ),
     "flatten closes what is only ordered": Fault("entry and flatten", RemoteVenue, "flatten_leg", flatten_ordered),
+    "what a stop becomes is a stranger": Fault("entry with a stop", RemoteVenue, "find", find_no_parent),
+    "a refused stop is not named": Fault("entry with a stop", VenueProtection, "name_failure", ignore, mishaps=1),
+    "a stop does not follow its leg": Fault("stop of a leg", VenueProtection, "fit_slot", keep_the_size),
+    "the old stop goes before the new one stands": Fault("stop of a leg", VenueProtection, "may_go", cancel_first),
 }

@@ -155,6 +155,8 @@ def worded(step: Step) -> str:
         return f"{verb}: {subject.name}"
     if verb == "fill":
         return f"fill: {subject[1]} of {subject[0]} at the venue"
+    if verb in ("trigger", "expire"):
+        return f"{verb}: {subject[0]} at the venue"
     if verb == "timer":
         return f"timer: {subject[1]} at {subject[0]} s"
     if verb in ("restart", "listing"):
@@ -169,6 +171,8 @@ def worded(step: Step) -> str:
         return f"{verb}: the late request of {subject[0]}" + (" never arrives" if verb == "lose" else "")
     if verb == "take off":
         return f"take off: the venue cancels {subject} on its own"
+    if verb == "refuse for good":
+        return f"refuse: the venue does not take {subject[1]}"
     if verb == "refuse":
         return f"refuse: the venue does not take {subject[1]} now"
     return f"{verb}: {subject[1]} reaches the venue"

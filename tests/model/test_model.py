@@ -28,6 +28,8 @@ DEPTHS = {
     "flatten and resting close": 6,
     "entry and flatten": 7,
     "entry of totals": 5,
+    "entry with a stop": 6,
+    "stop of a leg": 5,
 }
 """For every change, some 180,000 states; make soak goes further."""
 

@@ -3,14 +3,15 @@
 It is the truth that the engine is measured against. A venue is a value: every operation gives the venue afterwards.
 Quantities are whole lots. An order may be filled in parts at any time, whatever its price. A client order id is unique
 among the orders that stand, and only there; an order that was refused leaves no trace; a reducing order never opens the
-other side: what is more than the position is refused.
+other side: what is more than the position is refused, and cut or ended when the position shrinks. A trigger order waits
+for its price and is not held against the position; triggered, it becomes another order, which does reduce.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["EMPTY", "Order", "Venue", "cancelled", "fill", "found", "place", "standing", "trades"]
+__all__ = ["EMPTY", "Order", "Venue", "cancelled", "fill", "found", "place", "standing", "trades", "triggered"]
 
 
 class Order(NamedTuple):
@@ -22,6 +23,9 @@ class Order(NamedTuple):
     quantity: int
     fills: tuple[int, ...] = ()
     status: str = "accepted"
+    trigger: bool = False
+    waits: bool = False
+    """Of a trigger order: its price has not been met."""
 
     @property
     def filled(self) -> int:
@@ -31,7 +35,7 @@ class Order(NamedTuple):
     @property
     def remaining(self) -> int:
         """Lots that can still fill: none when it is off the book."""
-        return self.quantity - sum(self.fills) if self.stands else 0
+        return self.quantity - sum(self.fills) if self.stands and not self.waits else 0
 
     @property
     def stands(self) -> bool:
@@ -73,14 +77,16 @@ def trades(venue: Venue, client: str) -> tuple[tuple[str, int, int], ...]:
     return tuple((f"{client}.t{number}", lots, base + number) for number, lots in enumerate(fills, 1))
 
 
-def place(venue: Venue, client: str, *, reduce: bool, at_market: bool, quantity: int) -> tuple[Venue, str]:
+def place(
+    venue: Venue, client: str, *, reduce: bool, at_market: bool, quantity: int, trigger: bool = False
+) -> tuple[Venue, str]:
     """Take an order on the book; or why not."""
     if standing(venue, client) is not None:
         return venue, "duplicate"
-    if reduce and quantity > venue.position:
+    if reduce and not trigger and quantity > venue.position:
         return venue, "no_position" if venue.position == 0 else "reduce_only_refused"
-    orders = sorted([*venue.orders, Order(client, reduce, at_market, quantity)], key=lambda order: order.client)
-    return venue._replace(orders=tuple(orders)), ""
+    order = Order(client, reduce, at_market, quantity, trigger=trigger, waits=trigger)
+    return venue._replace(orders=tuple(sorted([*venue.orders, order], key=lambda order: order.client))), ""
 
 
 def fill(venue: Venue, client: str, lots: int) -> Venue:
@@ -94,13 +100,30 @@ def fill(venue: Venue, client: str, lots: int) -> Venue:
             position += -lots if order.reduce else lots
             order = order._replace(fills=fills, status=status)
         orders.append(order)
-    return Venue(position, tuple(orders))
+    return Venue(position, tuple(_reduced(order, position) for order in orders))
 
 
-def cancelled(venue: Venue, client: str) -> Venue:
+def triggered(venue: Venue, client: str) -> Venue:
+    """The price of a trigger order is met: it is another order from now on."""
+    orders = (
+        _reduced(order._replace(waits=False), venue.position) if order.client == client and order.stands else order
+        for order in venue.orders
+    )
+    return venue._replace(orders=tuple(orders))
+
+
+def _reduced(order: Order, position: int) -> Order:
+    """An order for no more than it can reduce; it ends where that is nothing."""
+    if not order.reduce or order.remaining <= position:
+        return order
+    if position == 0:
+        return order._replace(status="expired")
+    return order._replace(quantity=order.filled + position)
+
+
+def cancelled(venue: Venue, client: str, status: str = "cancelled") -> Venue:
     """Without the order that stands."""
     orders = (
-        order._replace(status="cancelled") if order.client == client and order.stands else order
-        for order in venue.orders
+        order._replace(status=status) if order.client == client and order.stands else order for order in venue.orders
     )
     return venue._replace(orders=tuple(orders))

@@ -8,15 +8,29 @@ everything that may happen next, ``after`` the world to which it leads. What mus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-import msgspec
 from model import venue as venues
-from model.engine import Engine, Outcome, Reported, intent
+from model.engine import Engine, Outcome, Reported
+from model.values import (
+    CLOSING,
+    OPENING,
+    BrokenRuleError,
+    Move,
+    Row,
+    Rules,
+    State,
+    Step,
+    decision,
+    is_child,
+    of_stops,
+    row_of,
+    with_lots,
+    with_message,
+    without,
+)
 from model.venue import Venue
-
-from live_runner.contracts.messages import Intent
 
 __all__ = ["BrokenRuleError", "Move", "Rules", "State", "Step", "World", "decision"]
 
@@ -24,95 +38,6 @@ SEND_WINDOW_S = 2
 ARRIVAL_S = 5
 """After its request an order may reach the venue for so long: send window and receive window."""
 REST_STEPS_MAX = 200
-
-
-class BrokenRuleError(Exception):
-    """What must never be. ``kind`` is the rule that is broken."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.kind = kind
-
-
-class Row(NamedTuple):
-    """The core's events about one order, added up. ``booked``: lots by trade, ``owed``: those booked without one."""
-
-    client: str
-    intent: str
-    reduce: bool
-    at_market: bool
-    quantity: int
-    booked: tuple[tuple[str, int], ...] = ()
-    owed: int = 0
-    cost: int = 0
-    status: str = "open"
-
-    @property
-    def filled(self) -> int:
-        """Lots that the events book."""
-        return sum(lots for _, lots in self.booked) + self.owed
-
-
-class State(NamedTuple):
-    """One world. Times are seconds.
-
-    ``calls`` are what the core asked for and the shell has not done: what, for which order, since when. ``messages``
-    are on their way to the core: the report, and whether its loss is noticed (an answer) or not. ``late`` are
-    requests without an answer that may still arrive, and until when. ``missed``: the stream was interrupted.
-    """
-
-    engine: int
-    venue: Venue
-    book: tuple[Row, ...]
-    calls: tuple[tuple[str, str, int], ...]
-    messages: tuple[tuple[Reported, bool], ...]
-    late: tuple[tuple[str, int], ...]
-    timers: tuple[tuple[int, str], ...]
-    now: int
-    moves: tuple[str, ...]
-    epoch: int
-    doubles: int
-    mishaps: int
-    missed: bool
-
-
-class Step(NamedTuple):
-    """One thing that happens."""
-
-    verb: str
-    subject: Any = ""
-
-
-class Move(NamedTuple):
-    """Something that operator or strategy may do once, at any time: inputs by seconds after the step before."""
-
-    name: str
-    after_s: int
-    inputs: tuple[Any, ...]
-    closes: bool = False
-    """Whether nothing may be left of the leg once it is done."""
-
-
-def decision(name: str, *intents: Intent, closes: bool = False) -> Move:
-    """The next bar, and the decision on it."""
-    return Move(name, 1, (("bar",), ("decide", msgspec.msgpack.encode(intents))), closes)
-
-
-CLOSING = decision("close what is held", intent("last", "close"))
-OPENING = decision("open one lot", intent("last", "open", quantity="1", style="market"))
-
-
-class Rules(NamedTuple):
-    """How this world's venue answers, and what may go wrong in one run."""
-
-    moves: tuple[Move, ...] = ()
-    names_trades: bool = True
-    """Queries answer with the trades; otherwise with the total and the cost."""
-    cancel_names_total: bool = True
-    doubles: int = 1
-    restarts: int = 1
-    mishaps: int = 1
-    """How often the venue refuses an order for now, or takes one off its book on its own."""
 
 
 class World:
@@ -142,6 +67,8 @@ class World:
             if what == "cancel" or state.now < since + SEND_WINDOW_S:
                 yield Step(what, call)
                 if what == "send" and state.mishaps < self.rules.mishaps:
+                    if row_of(state.book, client).trigger:
+                        yield Step("refuse for good", call)
                     yield Step("refuse", call)
                 if state.doubles < self.rules.doubles:
                     yield Step("duplicate", call)
@@ -158,6 +85,8 @@ class World:
                 yield Step("fill", (order.client, order.remaining))
             if order.remaining > 1:
                 yield Step("fill", (order.client, 1))
+            if order.trigger and order.stands:
+                yield Step("trigger" if order.waits else "expire", (order.client,))
         for request in dict.fromkeys(state.late):
             yield Step("arrive", request)
         if state.timers:
@@ -186,9 +115,13 @@ class World:
         if verb == "send":
             return self._send(state, subject)
         if verb == "refuse":
-            return self._refuse(state, subject)
+            return self._refuse(state, subject, for_good=False)
+        if verb == "refuse for good":
+            return self._refuse(state, subject, for_good=True)
         if verb == "take off":
             return self._take_off(state, subject)
+        if verb in ("trigger", "expire"):
+            return self._trigger(state, subject[0], ends=verb == "expire")
         if verb in ("cancel", "ask"):
             return self._ask(state, subject, cancel=verb == "cancel")
         if verb == "duplicate" and not isinstance(subject[0], Reported):
@@ -237,17 +170,44 @@ class World:
             report = Reported(client, "accepted", "send")
         return with_message(state, report, awaited=True)
 
-    def _refuse(self, state: State, call: tuple[str, str, int]) -> State:
-        """The venue does not take the order now; it may be tried again."""
+    def _refuse(self, state: State, call: tuple[str, str, int], *, for_good: bool) -> State:
+        """The venue does not take the order: now, when it may be tried again, or at all."""
         client = call[1]
         state = state._replace(calls=without(state.calls, call), mishaps=state.mishaps + 1)
         state = self.fold(state, Reported(client, "submitted", "send", sent=state.now))
-        return with_message(state, Reported(client, "rejected", "send", code="busy", retryable=True), awaited=True)
+        report = Reported(client, "rejected", "send", code="refused" if for_good else "busy", retryable=not for_good)
+        return with_message(state, report, awaited=True)
 
     def _take_off(self, state: State, client: str) -> State:
         """The venue cancels an order on its own."""
         state = state._replace(venue=venues.cancelled(state.venue, client), mishaps=state.mishaps + 1)
         return with_message(state, self._shown(state, client, "stream")._replace(asked=0), awaited=False)
+
+    def _trigger(self, state: State, client: str, *, ends: bool) -> State:
+        """The price of a stop or target is met; or the order that it has become ends with what it has filled."""
+        if not ends:
+            before = state.venue
+            state = state._replace(venue=venues.triggered(before, client))
+            quantity = row_of(state.book, client).quantity
+            state = with_message(state, Reported(client, "filled", "stream", quantity), awaited=False)
+            return self._with_ends(state, before)
+        state = state._replace(venue=venues.cancelled(state.venue, client, "expired"))
+        return with_message(state, self._told(state, client), awaited=False)
+
+    def _told(self, state: State, client: str) -> Reported:
+        """What the stream says of an order, without its trades."""
+        order = venues.found(state.venue, client)
+        assert order is not None
+        filled = order.filled
+        return Reported(client, order.status, "stream", filled, quantity=order.quantity, child=is_child(order))
+
+    def _with_ends(self, state: State, before: Venue) -> State:
+        """The stream says which orders have ended because there is nothing left to reduce."""
+        stood = {order.client for order in before.orders if order.stands}
+        for order in state.venue.orders:
+            if order.client in stood and order.status == "expired":
+                state = with_message(state, self._told(state, order.client), awaited=False)
+        return state
 
     def _twice(self, state: State, call: tuple[str, str, int]) -> State:
         """The transport repeats a request, and the answer is that to the second one."""
@@ -265,12 +225,16 @@ class World:
         """The request reaches the venue; here is what an order must never be when it gets there."""
         row = row_of(state.book, client)
         venue, refused = venues.place(
-            state.venue, client, reduce=row.reduce, at_market=row.at_market, quantity=row.quantity
-        )
-        if row.reduce:
+            state.venue, client, reduce=row.reduce, at_market=row.at_market, quantity=row.quantity,
+            trigger=row.trigger,
+        )  # fmt: skip
+        if row.trigger:
+            pass  # it is not held against the position before its price is met
+        elif row.reduce:
             lots = row.quantity if refused else 0
-            lots += sum(order.remaining for order in venue.orders if order.reduce)
-            if refused != "duplicate" and lots > venue.position:
+            lots += sum(order.remaining for order in venue.orders if order.reduce and not order.trigger)
+            surprised = any(is_child(order) for order in venue.orders)  # a stop may trigger while a close is under way
+            if refused != "duplicate" and lots > venue.position and not surprised:
                 raise BrokenRuleError("closes more than is held", f"closes of {lots} stand, {venue.position} is held")
         elif not refused:
             of_intent = {other.client for other in state.book if other.intent == row.intent}
@@ -293,9 +257,16 @@ class World:
         if order is None:
             report = Reported(client, "cancel_refused", "cancel", code="-2011")
         else:
-            state = state._replace(venue=venues.cancelled(state.venue, client))
+            before = state.venue
+            state = state._replace(venue=venues.cancelled(before, client))
+            # What the venue fills or takes off meanwhile, the core cannot have known.
+            is_known = self._held(state.book) == before.position
+            is_known = is_known and not any(other.trigger and other.status == "cancelled" for other in before.orders)
+            if self.rules.protects and is_known and of_stops(before) >= before.position > of_stops(state.venue):
+                raise BrokenRuleError("a leg is left without its stop", f"{client} was cancelled")
             filled = order.filled if self.rules.cancel_names_total else 0
-            report = Reported(client, "cancelled", "cancel", filled, quantity=order.quantity)
+            child = is_child(order)
+            report = Reported(client, "cancelled", "cancel", filled, quantity=order.quantity, child=child)
         return with_message(state, report, awaited=True)
 
     def _shown(self, state: State, client: str, via: str) -> Reported:
@@ -308,7 +279,7 @@ class World:
         named = self.rules.names_trades or via == "listing"
         return Reported(
             client, order.status, via, order.filled, trades if named else (), order.quantity, cost,
-            asked=state.now, complete=named,
+            asked=state.now, complete=named, child=is_child(order),
         )  # fmt: skip
 
     def _unknown(self, state: State, subject: Any) -> State:
@@ -329,8 +300,9 @@ class World:
         order = venues.found(venue, client)
         assert order is not None
         trade = venues.trades(venue, client)[-1]
-        report = Reported(client, order.status, "stream", order.filled, (trade,), order.quantity)
-        return with_message(state._replace(venue=venue), report, awaited=False)
+        report = Reported(client, order.status, "stream", order.filled, (trade,), order.quantity, child=is_child(order))
+        before = state.venue
+        return self._with_ends(with_message(state._replace(venue=venue), report, awaited=False), before)
 
     def _restart(self, state: State) -> State:
         """The process dies: its calls were made or not, what was on its way is lost; another goes on."""
@@ -364,6 +336,7 @@ class World:
         calls = list(state.calls)
         timers = {name: due for due, name in state.timers}
         book = {row.client: row for row in state.book}
+        named = state.named
         for what, client, detail in effects:
             if what == "send":
                 calls.append((what, client, state.now))
@@ -377,18 +350,25 @@ class World:
             elif what == "filled":
                 *fill, leg_quantity = detail
                 book[client] = self._booked(state, book[client], *fill)
-                held = self.held + sum(-row.filled if row.reduce else row.filled for row in book.values())
+                held = self._held(book.values())
                 if leg_quantity != held:
                     raise BrokenRuleError("a leg is not the sum of its fills", f"{leg_quantity} instead of {held}")
             elif what == "corrected":
                 book[client] = self._corrected(state, book[client], *detail)
             elif what in ("ended", "unknown", "accepted"):
                 book[client] = book[client]._replace(status="open" if what == "accepted" else what)
+            elif what == "incident" and detail[0] in ("stop_failed", "leg_was_unprotected"):
+                named = detail[0] == "stop_failed"
         return state._replace(
+            named=named,
             calls=tuple(sorted(calls)),
             timers=tuple(sorted((due, name) for name, due in timers.items())),
             book=tuple(sorted(book.values())),
         )
+
+    def _held(self, rows: Iterable[Row]) -> int:
+        """Lots that the core's events add up to."""
+        return self.held + sum(-row.filled if row.reduce else row.filled for row in rows)
 
     def _booked(self, state: State, row: Row, trade: str, lots: int, price: int, provisional: bool, whole: bool) -> Row:
         status = "ended" if whole or row.status == "ended" else "open"
@@ -435,7 +415,7 @@ class World:
         if state.late:
             return Step("lose", state.late[0])
         for order in state.venue.orders:
-            if order.stands and order.at_market:
+            if order.remaining and (order.at_market or order.trigger):
                 return Step("fill", (order.client, order.remaining))
         if state.missed:
             return Step("listing")
@@ -461,35 +441,22 @@ class World:
                 raise BrokenRuleError("an ended order stands at the venue", row.client)
             if not stands and row.status != "ended":
                 raise BrokenRuleError("an order that is over stays open", row.client)
+        if self.rules.protects:
+            self._check_stops(state)
         for move in self.rules.moves:
             if move.closes and move.name in state.moves and OPENING.name not in state.moves and state.venue.position:
                 raise BrokenRuleError("a close leaves something open", f"{state.venue.position} after '{move.name}'")
+
+    def _check_stops(self, state: State) -> None:
+        """What is held has its stop, for as much and no more, or an incident says that it has not."""
+        lots = sum(order.quantity for order in state.venue.orders if order.stands and order.waits)
+        if lots > state.venue.position:
+            raise BrokenRuleError("stops for more than is held", f"{lots} of {state.venue.position}")
+        if lots < state.venue.position and not state.named and OPENING.name not in state.moves:
+            raise BrokenRuleError("a leg stands without its stop", f"{lots} of {state.venue.position}")
 
     def probe(self, state: State) -> Step | None:
         """What must still be possible: to close what is held, or else to open."""
         if not {CLOSING.name, OPENING.name, "flatten"}.isdisjoint(state.moves):
             return None
         return Step("move", CLOSING if state.venue.position else OPENING)
-
-
-def without(items: tuple[Any, ...], item: Any) -> tuple[Any, ...]:
-    """One of the items less."""
-    at = items.index(item)
-    return items[:at] + items[at + 1 :]
-
-
-def with_message(state: State, report: Reported, *, awaited: bool) -> State:
-    """One message more on its way; their order is free."""
-    return state._replace(messages=tuple(sorted([*state.messages, (report, awaited)])))
-
-
-def with_lots(booked: tuple[tuple[str, int], ...], trade: str, lots: int) -> tuple[tuple[str, int], ...]:
-    """Lots of one trade more."""
-    by_trade = dict(booked)
-    by_trade[trade] = by_trade.get(trade, 0) + lots
-    return tuple(sorted(by_trade.items()))
-
-
-def row_of(book: tuple[Row, ...], client: str) -> Row:
-    """The row of an order."""
-    return next(row for row in book if row.client == client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fix_execution import Driver
 from model.engine import SECOND_NS, Engine, intent
@@ -20,10 +21,14 @@ SOON_S, LATER_S = 1, 10
 TIME_TO_LIVE_NS = 20 * SECOND_NS
 
 
+NAKED: dict[str, Any] = {"after_s": 3600, "action": "notify", "reset": "recovered"}
+
+
 def start(query_s: int) -> Driver:
     """A session at a venue whose smallest lot and tick are 1."""
     rules = {"venue": "sim", "quote": "USDT", "settle": "USDT", "tick_size": "1", "lot_size": "1"}
-    driver = Driver(stage="live", hashing=False, instrument=rules, execution={"query": {"first_s": query_s}})
+    driver = Driver(stage="live", hashing=False, instrument=rules, risk={"unprotected": NAKED},
+                    execution={"query": {"first_s": query_s}, "max_protective": 9})  # fmt: skip
     driver.bar()
     return driver
 
@@ -88,6 +93,25 @@ def entry_and_flatten() -> tuple[World, State]:
     return make(holding(1, SOON_S), rules, 1, resting)
 
 
+def entry_with_a_stop() -> tuple[World, State]:
+    """An entry that brings its own stop, one for each of its fills; a part of it is closed."""
+    rules = Rules(moves=(decision("close a part", intent("part", "partial_close", quantity="1")),), protects=True)
+    entry = intent("entry", "open", quantity="2", style="market", stop_loss="95")
+    return make(start(SOON_S), rules, 0, entry)
+
+
+def stop_of_a_leg() -> tuple[World, State]:
+    """A leg of two is given one stop for all of it, which is moved; a part of it is closed."""
+    rules = Rules(
+        moves=(
+            decision("move the stop", intent("moved", "protect", stop_loss="96")),
+            decision("close a part", intent("part", "partial_close", quantity="1")),
+        ),
+        protects=True,
+    )
+    return make(holding(2, SOON_S), rules, 2, intent("whole", "protect", stop_loss="95"))
+
+
 def entry_of_totals() -> tuple[World, State]:
     """A limit and a market order at a venue that answers with totals only; trades come by the stream."""
     rules = Rules(names_trades=False, cancel_names_total=False)
@@ -127,4 +151,6 @@ WORLDS: dict[str, Making] = {
     "flatten and resting close": flatten_and_resting_close,
     "entry and flatten": entry_and_flatten,
     "entry of totals": entry_of_totals,
+    "entry with a stop": entry_with_a_stop,
+    "stop of a leg": stop_of_a_leg,
 }
