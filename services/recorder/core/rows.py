@@ -30,11 +30,14 @@ from live_runner.contracts.messages import (
     Incident,
     Income,
     Intent,
+    LimitReset,
+    LimitTripped,
     Liquidated,
     Reconciled,
     Rejected,
     Report,
     Requested,
+    RiskLevels,
     Settled,
     Snapshot,
     StreamGap,
@@ -142,6 +145,23 @@ def _decided(event: Decided, stream_seq: int) -> Iterator[Row]:
         )
 
 
+def _limit_tripped(trip: LimitTripped, stream_seq: int) -> Iterator[Row]:
+    what = ("limit_tripped", trip.limit, trip.action, trip.author, trip.value, trip.most, trip.reset, trip.until_ns)
+    place = (trip.symbol, trip.leg, trip.order_id, None)
+    yield "limit_events", (trip.session, trip.event_ns, *what, *place, trip.id, stream_seq)
+
+
+def _limit_reset(reset: LimitReset, stream_seq: int) -> Iterator[Row]:
+    what = ("limit_reset", reset.limit, reset.action, reset.author, None, None, None, None)
+    yield "limit_events", (reset.session, reset.event_ns, *what, None, None, None, reset.why, reset.id, stream_seq)
+
+
+def _risk_levels(event: RiskLevels, stream_seq: int) -> Iterator[Row]:
+    for level in event.levels:
+        values = (level.name, level.value, level.limit, level.left, level.tripped, level.not_applied)
+        yield "risk_levels", (event.session, event.close_ns, *values, event.id, stream_seq)
+
+
 _leg: Final = _fields("positions", "session", "ts", "lots", "event_id", "blocked", "open_lots")
 _account: Final = _fields("equity", "pending", "hash", "state_hash", "event_id", ts="close_ns")
 
@@ -189,6 +209,9 @@ ROWS: Final[dict[type[Event], Rows]] = {
     ),
     Income: _one("income"),
     StreamGap: _one("stream_gaps", from_ts="from_ns", until_ts="to_ns"),
+    LimitTripped: _limit_tripped,
+    LimitReset: _limit_reset,
+    RiskLevels: _risk_levels,
     Settled: _settled,
     VenueCall: _one("venue_calls", started_ts="started_ns", latency="latency_ns"),
     Incident: _one("incidents"),

@@ -217,6 +217,33 @@ _ALL: Final = (
         """,
     ),
     Table(
+        "limit_events",
+        """
+        token session
+        timestamptz ts
+        token event name action author
+        numeric value most
+        text_or_null reset
+        time_or_null until_ts
+        text_or_null symbol leg order_id why
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "risk_levels",
+        """
+        token session
+        timestamptz ts
+        token name
+        numeric value most room
+        boolean tripped
+        text_or_null not_applied
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
         "funding_rates",
         """
         token session symbol

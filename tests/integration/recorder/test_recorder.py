@@ -25,6 +25,8 @@ ROW_COUNTS = {
     "account.funding": {"funding": 1},
     "account.liquidated": {"liquidations": 1},
     "account.settled": {"equity": 1, "positions": 1},
+    "account.limit_tripped": {"limit_events": 2},
+    "account.risk": {"risk_levels": 1},
     "ops.venue_call": {"venue_calls": 1},
     "ops.incident": {"incidents": 1},
     "ops.command": {"commands": 1},
@@ -67,6 +69,14 @@ def test_every_message_has_its_event_row_and_typed_ones_have_their_rows(
     for type_, tables in ROW_COUNTS.items():
         for table, least in tables.items():
             assert value(dsn, f"select count(*) from {table}") >= least, (type_, table)
+    limits = "select event, name, value::text, most::text, why from limit_events order by ts, event"
+    assert sorted(rows(dsn, limits)) == [
+        ("limit_reset", "entry_slippage", None, None, "cooldown"),
+        ("limit_tripped", "entry_slippage", "12.5", "10", None),
+    ]
+    assert rows(dsn, "select name, value::text, room::text, tripped, not_applied from risk_levels") == [
+        ("daily_loss", "50", "0", True, "-")
+    ]
     # Neither what the model makes of a real venue's orders nor a correction of a fill is a step of an order's life.
     without = {"order.theoretical", "order.corrected"}
     orders = sorted(type_.partition(".")[2] for type_ in samples if type_.startswith("order.") and type_ not in without)

@@ -22,8 +22,7 @@ from live_runner.services.recorder.core.tables import TABLES
 EPOCH_NS = 1_700_000_000_000_000_000
 WITHOUT_TABLE = {m.Executed, m.FeedEnded, m.Finished, m.Owned, m.Timer, m.Voided}
 """Steps of the protocol that the log has and nobody asks for in a table."""
-WITHOUT_TABLE |= {m.Theoretical}
-WITHOUT_TABLE |= {m.LimitReset, m.LimitTripped, m.Quote, m.RiskLevels}
+WITHOUT_TABLE |= {m.Theoretical, m.Quote}
 """Of stages that send orders, which cannot be started yet."""
 
 
