@@ -77,7 +77,7 @@ class CountLimit(Trip, frozen=True, kw_only=True):
 
 
 class EntrySlippageLimit(_Section, frozen=True):
-    """One fill of an open or add, worse by so much than its limit, or the close that its decision saw."""
+    """One fill of an open or add, worse by so much than its limit, or the last close when it was made."""
 
     limit_bp: Annotated[str, _BASIS_POINTS]
     action: Literal["stop", "kill", "flatten", "notify", "close_leg"]
@@ -127,7 +127,7 @@ class Risk(_Section, frozen=True):
     entry_slippage: EntrySlippageLimit | None = None
     p95_slippage: TailSlippageLimit | None = None
     minimum_size: CountLimit | None = None
-    """Refusals in a row because an order is too small for its market."""
+    """Refusals by the runner in a row because an order is too small for its market."""
     stale_data: AgeLimit | None = None
     """Since the close of the last bar of any symbol."""
     spread: SpreadLimit | None = None

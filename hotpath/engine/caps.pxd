@@ -18,13 +18,14 @@ cdef class Caps:
     cdef list times
     cdef str reason, message
     @cython.locals(state=State, market=Market, asked=int128, total=int128, count=int64_t, other=Order)
-    cdef bint permit(self, Order order) except -1
+    cdef bint permit(self, Order order, bint at_market) except -1
     cdef bint refuse(self, str reason, str what) except -1
     cdef int requested(self) except -1
     @cython.locals(since_ns=int64_t, count=int64_t)
     cdef int64_t in_last_minute(self) except -1
-    @cython.locals(market=Market, price=int64_t)
     cdef int128 notional_of(self, Order order) except *
+    @cython.locals(market=Market, ticks=int64_t)
+    cdef int128 notional_at(self, Order order, int64_t price) except *
     @cython.locals(leg=Leg, total=int128, order=Order)
     cdef int128 of_leg(self, Market market, int side, Order apart) except *
     @cython.locals(total=int128, market=Market)

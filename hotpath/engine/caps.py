@@ -43,14 +43,14 @@ class Caps:
         self.reason = ""
         self.message = ""
 
-    def permit(self, order: Order) -> bool:
-        """Whether no cap refuses the order."""
+    def permit(self, order: Order, at_market: bool) -> bool:
+        """Whether no cap refuses the order, or a market order for what is left of it."""
         state = self.state
         self.reason = ""
         if not self.on or order.reduce:
             return True
         market = state.markets[order.symbol]
-        asked = self.notional_of(order)
+        asked = self.notional_at(order, 0 if at_market else order.price)
         if 0 <= self.order_notional < asked:
             return self.refuse("order_notional_cap", f"The order is worth {money_text(asked)}")
         if self.leg_notional >= 0:
@@ -104,9 +104,13 @@ class Caps:
 
     def notional_of(self, order: Order) -> int:
         """What is left of an entry to fill, at its limit or the last close."""
+        return self.notional_at(order, order.price)
+
+    def notional_at(self, order: Order, price: int) -> int:
+        """The same at a price, at the last close where that is 0."""
         market = self.state.markets[order.symbol]
-        price = order.price if order.price else market.close_ticks()
-        return money(times(order.quantity - order.filled, price), market.multiplier, market.divisor)
+        ticks = price if price else market.close_ticks()
+        return money(times(order.quantity - order.filled, ticks), market.multiplier, market.divisor)
 
     def of_leg(self, market: Market, side: int, apart: Order | None) -> int:
         """Notional of a leg at its last mark, with what its entries may still fill, one of them apart."""

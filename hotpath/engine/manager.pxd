@@ -51,7 +51,7 @@ cdef class Manager:
     cdef bint may_fall_back(self, Order order, int why) noexcept
     cdef bint is_blocked(self, Order order, bint held_back) except -1
     @cython.locals(why=str)
-    cdef str block(self, Order order, bint held_back, bint unresolved)
+    cdef str block(self, Order order, bint held_back, bint unresolved, bint at_market)
     @cython.locals(market=Market, following=Order, block=str)
     cdef fall_back(self, Order order, int why, bint held_back)
     @cython.locals(highest=int, retry=Retry)

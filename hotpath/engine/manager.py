@@ -219,6 +219,8 @@ class Manager:
         market = state.markets[order.symbol]
         leg = market.leg(order.side)
         was_open = order.state < FILLED
+        if self.risk.on:
+            self.risk.before_fill()
         rate = state.maker_rate if maker else state.taker_rate
         scale = state.maker_scale if maker else state.taker_scale
         if not leg.changed:
@@ -304,10 +306,13 @@ class Manager:
 
     def is_blocked(self, order: Order, held_back: bool) -> bool:
         """Whether a further attempt at an entry is held back."""
-        return self.block(order, held_back, False) != ""
+        return self.block(order, held_back, False, True) != ""
 
-    def block(self, order: Order, held_back: bool, unresolved: bool) -> str:
-        """Why a further attempt at an entry is held back: trading state, leg, backoff or cap; "" where it is not."""
+    def block(self, order: Order, held_back: bool, unresolved: bool, at_market: bool) -> str:
+        """Why a further attempt at an entry is held back: trading state, leg, backoff or cap; "" where it is not.
+
+        ``at_market``: the attempt is a market order for the remainder, whatever the order was.
+        """
         if order.reduce:
             return ""
         why = trading_reason(self.state)
@@ -315,7 +320,7 @@ class Manager:
             why = "leg_blocked"
         if not why and held_back:
             why = "backoff"
-        if not why and not self.caps.permit(order):
+        if not why and not self.caps.permit(order, at_market):
             why = self.caps.reason
         return why
 
@@ -326,7 +331,7 @@ class Manager:
         """
         if not self.may_fall_back(order, why):
             return
-        block = self.block(order, held_back, False)
+        block = self.block(order, held_back, False, True)
         if block:
             self.give_up(order, "fallback_blocked", block)
         else:
@@ -386,7 +391,7 @@ class Manager:
                 why = "" if order.quantity else "no_position"
             else:
                 held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
-                why = self.block(order, held_back, leg.unresolved > 0)
+                why = self.block(order, held_back, leg.unresolved > 0, False)
             if why:
                 self.give_up(order, "attempt_dropped", why)
             else:

@@ -215,7 +215,7 @@ class Reports:
                 f"Trade {trade.id} filled {trade.quantity} of {order_name(order)} after its end; it is booked",
                 order,
             )
-        if not order.reduce and state.trading == TRADING_FLATTENING:
+        if not order.reduce and state.trading == TRADING_FLATTENING and not self.manager.risk.flattens:
             self.venue.flatten_leg(market, order.side)
 
     def charge(self, currency: str, fee: int) -> None:
@@ -280,7 +280,7 @@ class Reports:
         self.protection.filled(order, lots)
         at.provisional.append([lots, ticks, str(whole(state.ledger.filled_fee)), False])
         at.worth += lots * ticks
-        if not order.reduce and state.trading == TRADING_FLATTENING:
+        if not order.reduce and state.trading == TRADING_FLATTENING and not self.manager.risk.flattens:
             self.venue.flatten_leg(market, order.side)
         if at.ending is not None and order.state < FILLED:
             self.end(at, at.ending)

@@ -36,10 +36,14 @@ cdef class Risk:
     cdef Limit add(self, str name, object given, str key)
     cdef int evaluate(self) except -1
     @cython.locals(state=State, now_ns=int64_t, before=int128, new_day=bint, limit=Limit, key=int)
-    cdef int evaluate_at(self, int128 equity) except -1
-    @cython.locals(ledger=Ledger, key=int, wanted=object)
+    cdef int evaluate_at(self, int128 equity, bint inside_set) except -1
+    cdef int before_fill(self) except -1
+    @cython.locals(ledger=Ledger, key=int, wanted=object, equity=int128)
     cdef int filled(self, Order order, Market market, Leg leg, int64_t ticks) except -1
+    @cython.locals(now_ns=int64_t, limit=Limit, over=bint)
+    cdef bint is_over(self) except -1
     cdef int end_trade(self, object result, Market market, Order order) except -1
+    cdef int ended_elsewhere(self, int symbol, int side) except -1
     @cython.locals(now_ns=int64_t, rank=Py_ssize_t)
     cdef int slipped(self, Order order, Market market, object slippage) except -1
     cdef int requested(self) except -1

@@ -115,15 +115,18 @@ class Risk:
     def evaluate(self) -> None:
         """Take the account as it is now, at the last marks."""
         if self.on:
-            self.evaluate_at(self.state.equity())
+            self.evaluate_at(self.state.equity(), False)
 
-    def evaluate_at(self, equity: int) -> None:
-        """Take the account with that equity: what is over ends, what reaches its limit trips."""
+    def evaluate_at(self, equity: int, inside_set: bool) -> None:
+        """Take the account with that equity: what is over ends, what reaches its limit trips.
+
+        ``inside_set``: a bar set is being matched. Bars of it may still come, so no symbol is stale for lack of one.
+        """
         state = self.state
         now_ns = state.now_ns
         before = self.equity.last
         new_day = self.equity.mark(now_ns, equity)
-        if self.stale_data is not None:
+        if self.stale_data is not None and not inside_set:
             self.stale_data.value = self.oldest_bar() * PER_NS
         if self.spread is not None and self.spreads:
             self.spread.value = of_whole(max(self.spreads.values()))
@@ -138,7 +141,7 @@ class Risk:
             self.trip(self.drawdown, "", "", "")
         if self.trailing_drawdown is not None and self.trailing_drawdown.trips(self.equity.below_peak(), now_ns):
             self.trip(self.trailing_drawdown, "", "", "")
-        if self.stale_data is not None and self.stale_data.trips(self.stale_data.value, now_ns):
+        if self.stale_data is not None and not inside_set and self.stale_data.trips(self.stale_data.value, now_ns):
             self.trip(self.stale_data, self.oldest_symbol(), "", "")
         if self.spread is not None and self.spread.trips(self.spread.value, now_ns):
             key = max(self.spreads, key=self.spreads.__getitem__)
@@ -146,6 +149,11 @@ class Risk:
         if self.naked_leg is not None and self.naked_leg.trips(self.naked_leg.value, now_ns):
             key = min(self.naked, key=self.naked.__getitem__)
             self.trip(self.naked_leg, state.markets[key // 2].symbol, SIDES[key % 2], "")
+
+    def before_fill(self) -> None:
+        """What is over by now ends before a fill is booked: the fill belongs to the count that begins."""
+        if self.equity.day >= 0 and self.is_over():
+            self.evaluate_at(self.equity.last, self.state.simulated)
 
     def filled(self, order: Order, market: Market, leg: Leg, ticks: int) -> None:
         """One fill has been booked. Its own symbol is valued at its price: the last mark may be of long ago."""
@@ -160,13 +168,26 @@ class Risk:
         if not order.reduce:
             wanted = order.price if order.price else order.reference
             self.slipped(order, market, leg.sign * (ticks - wanted) * BASIS_POINT // wanted)
-        self.evaluate_at(self.state.equity() - market.value + ledger.unrealised_at(market, ticks))
+        equity = self.state.equity() - market.value + ledger.unrealised_at(market, ticks)
+        self.evaluate_at(equity, self.state.simulated)
+
+    def is_over(self) -> bool:
+        """Whether the day, or the cooldown of a limit, has ended since the last evaluation."""
+        now_ns = self.state.now_ns
+        over = now_ns >= self.equity.next_day_ns()
+        for limit in self.limits:
+            over = over or (limit.tripped and 0 <= limit.until_ns <= now_ns)
+        return over
 
     def end_trade(self, result: int, market: Market, order: Order) -> None:
         """A leg is flat: its fills have brought this much after fees, funding apart."""
         self.losses = self.losses + 1 if result < 0 else 0
         if self.loss_streak is not None and self.loss_streak.trips(self.losses * ONE, self.state.now_ns):
             self.trip(self.loss_streak, market.symbol, SIDES[order.side], order_name(order))
+
+    def ended_elsewhere(self, symbol: int, side: int) -> None:
+        """A leg is flat without a fill of ours: what its trade brought is not known, and counts in no streak."""
+        self.results.pop(symbol * 2 + side, None)
 
     def slipped(self, order: Order, market: Market, slippage: int) -> None:
         """An entry has filled so many basis points worse than its limit or the close of its decision."""
@@ -187,6 +208,8 @@ class Risk:
     def requested(self) -> None:
         """An order is handed over: the sizes are not too small any more."""
         self.too_small = 0
+        if self.minimum_size is not None:
+            self.minimum_size.value = of_whole(0)
 
     def refused(self, reason: str, symbol: str, leg: str) -> None:
         """The runner or the venue refused an intent for this reason."""

@@ -351,7 +351,7 @@ class Session:
             order = self.pretrade.order_of(asked)
             if order is None:
                 self.deny(asked, self.pretrade.reason, self.pretrade.message)
-            elif not self.caps.permit(order):
+            elif not self.caps.permit(order, False):
                 self.deny(asked, self.caps.reason, self.caps.message)
             elif self.state.simulated:
                 self.manager.request(order)

@@ -227,6 +227,7 @@ class VenueFacts:
         state.change(market, side)
         state.ledger.reduce(market, leg, lots, ticks, ticks, state.taker_rate, state.taker_scale, False, True, 0)
         follow(market, side)
+        self.venue.manager.risk.ended_elsewhere(market.index, side)
         state.moved = True
         state.seq += 1
         state.sink.reconciled(market, side, lots, ticks, state.ledger.filled_realised, absence[0], reported)
