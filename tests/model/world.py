@@ -261,7 +261,9 @@ class World:
             state = state._replace(venue=venues.cancelled(before, client))
             # What the venue fills or takes off meanwhile, the core cannot have known.
             is_known = self._held(state.book) == before.position
-            is_known = is_known and not any(other.trigger and other.status == "cancelled" for other in before.orders)
+            is_known = is_known and not any(
+                other.trigger and other.status in ("cancelled", "expired") for other in before.orders
+            )
             if self.rules.protects and is_known and of_stops(before) >= before.position > of_stops(state.venue):
                 raise BrokenRuleError("a leg is left without its stop", f"{client} was cancelled")
             filled = order.filled if self.rules.cancel_names_total else 0
