@@ -11,10 +11,10 @@ PAGE = TESTS / "README.md"
 IDS = {
     *(f"I{number:02}" for number in range(1, 15)),
     *(f"L{number:02}" for number in range(1, 6)),
-    *(f"S{number:02}" for number in (1, 2, 3, 6)),
+    *(f"S{number:02}" for number in (1, 2, 3, 4, 6)),
     *(f"D{number:02}" for number in range(1, 7)),
     *(f"X{number:02}" for number in range(1, 16)),
-    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 10, 12, *range(14, 28))),
+    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, *range(14, 28))),
     *(f"P{number:02}" for number in (1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14)),
     *("R01", "R02", "R07"),
 }

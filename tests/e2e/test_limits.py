@@ -1,4 +1,4 @@
-"""A paper session in which every limit trips that paper can trip, as real services play it and as its backtest does."""
+"""S04: a paper session in which every limit trips that paper can trip, as real services play it and as its backtest does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caps and risk limits of a session, in numbers that are reckoned by hand: 10,000 of equity, no fees."""
+"""S04: caps and risk limits of a session, in numbers that are reckoned by hand: 10,000 of equity, no fees."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_a_trade_that_only_its_fees_make_a_loss_is_one(driver: type[Driver]) -> 
 
 
 def test_an_entry_filled_too_far_from_its_price_is_closed_again(driver: type[Driver]) -> None:
-    """Decided at 100, filled at 100.5: 50 basis points. The next fill is looked at by itself."""
+    """O08: decided at 100, filled at 100.5: 50 basis points. The next fill is looked at by itself."""
     core = driver(risk={"entry_slippage": trip("close_leg", "each", limit_bp="50")})
     core.bar()
     core.open("2")
