@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from corpus import sessions
-from corpus.adapter import World
-from corpus.sessions import Session
+from corpus.adapter import record
 
 from live_runner.contracts.errors import RunnerError
 from live_runner.contracts.messages import Event, LimitReset, LimitTripped
-from live_runner.services.backtest.loop import Backtest
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.execution.shell import ExecutionShell
 
@@ -21,25 +19,11 @@ type TakeOver = Callable[[str, ExecutionCore, list[Event]], ExecutionCore]
 """Another process goes on: name of the session, the core as it is, and what it has folded."""
 
 
-def log_of(seed: int) -> tuple[Session, list[Event]]:
-    """A drawn session with limits, and everything in its log, in order."""
-    session = sessions.session(f"risk-{seed}")
-    world = World(session)
-    log: list[Event] = []
-    try:
-        backtest = Backtest(
-            world.started, world.strategy_class, hashing=False, commands=world.commands(), sink=log.append
-        )
-        backtest.run(world.market())
-    except RunnerError:
-        pass  # the session ends there, as drawn ones may; its log up to then is as good
-    return session, log
-
-
 def inputs_of(seed: int) -> tuple[str, list[Event]]:
-    """The name of such a session, and the inputs of its execution core, in order."""
-    session, log = log_of(seed)
-    return session.name, [event for event in log if type(event) in ExecutionShell.inputs]
+    """The name of a drawn session with limits, and the inputs of its execution core, in order."""
+    name = f"risk-{seed}"
+    log = record(sessions.session(name))
+    return name, [event for event in log if type(event) in ExecutionShell.inputs]
 
 
 def outputs_of(name: str, inputs: list[Event], places: set[int], take_over: TakeOver | None) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""S04: a paper session in which every limit trips that paper can trip, as real services play it and as its backtest does."""
+"""S04: a paper session in which every limit trips that paper can trip; its backtest is the same."""
 
 from __future__ import annotations
 

@@ -315,6 +315,20 @@ def test_refusals_for_size_count_until_an_order_goes_out(driver: type[Driver]) -
 # -- data -----------------------------------------------------------------------------------------
 
 
+def test_a_fill_between_the_bars_of_a_set_finds_no_data_stale(driver: type[Driver]) -> None:
+    """The second symbol's bar of the same set is still to be taken when the first one fills."""
+    core = driver(symbols=(SYMBOL, "BBB/USDT:USDT"), risk={"stale_data": trip("kill", after_s=60.0)})
+    both = dict.fromkeys(core.symbols, flat(100))
+    core.bars(both)
+    core.decide(core.intent("open", quantity="1", style="market"))
+
+    core.bars(both)
+
+    assert core.position() == "1"
+    assert tripped(core) == []
+    assert level(core, "stale_data") == ("0", "60", "60")
+
+
 def test_a_symbol_without_bars_is_stale_until_it_has_one_again(driver: type[Driver]) -> None:
     core = driver(
         symbols=("AAA/USDT:USDT", "BBB/USDT:USDT"), risk={"stale_data": trip("stop", "recovered", after_s=120.0)}
