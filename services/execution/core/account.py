@@ -43,6 +43,9 @@ from live_runner.hotpath.engine.limits import Equity, Limit, limit_of, units_of
 __all__ = ["SNAPSHOT_VERSION", "AccountCore", "OwedCommand", "account_of", "author_of"]
 
 SNAPSHOT_VERSION: Final = 1
+_TRIPPED: Final = 2
+_UNTIL: Final = 3
+"""In a limit's row."""
 _COMMANDS: Final = ("resume", "stop", "kill", "flatten")
 """The command that moves a session into the trading state of this number."""
 
@@ -203,7 +206,10 @@ class AccountCore:
                 continue
             limit = limit_of(name, wanted, wanted.limit)
             if name in before:
-                limit.restore(before[name].row())
+                row = before[name].row()
+                if row[_TRIPPED] and limit.reset == "cooldown" and row[_UNTIL] < 0:
+                    row[_UNTIL] = self._now_ns + limit.cooldown_ns  # no cooldown ran before
+                limit.restore(row)
             self._limits.append(limit)
 
     def _stop(self, session: str, member: _Member) -> None:

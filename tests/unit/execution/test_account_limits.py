@@ -69,6 +69,18 @@ def test_a_session_that_is_over_keeps_its_loss_and_a_new_one_is_stopped_as_it_st
     assert of.owed() == {"two": "stop", "three": "stop", "four": "stop"}
 
 
+def test_a_cooldown_that_a_tripped_limit_is_given_later_begins_then() -> None:
+    of = Sessions(limits_of(drawdown={**LOSS, "reset": "operator"}), "one")
+    of.settle("one", "-100")
+    of.stop("one")
+    of.limits = limits_of(drawdown={**LOSS, "reset": "cooldown", "cooldown_s": 600.0})
+    of.start("two")
+    of.settle("two", "0")
+
+    assert of.of(LimitReset) == []
+    assert of.owed() == {"two": "stop"}
+
+
 def test_a_limit_that_has_tripped_outlives_the_last_session() -> None:
     """S03: a stop outlives a restart."""
     of = Sessions(limits_of(drawdown=LOSS), "one")
