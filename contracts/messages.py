@@ -767,6 +767,7 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
       is ``sync_if_absent``, the next complete answer without the position takes the leg out (``account.reconciled``).
     - ``reduce_only_refused``: the venue does not take the reduce-only flag. In hedge mode a close is tried once more by
       the side of its position, which cannot open the other one; in one-way mode it ends.
+    - ``too_small``: the order is below the venue's minimum. The risk limit ``minimum_size`` counts it.
     """
 
 

@@ -127,7 +127,7 @@ class Risk(_Section, frozen=True):
     entry_slippage: EntrySlippageLimit | None = None
     p95_slippage: TailSlippageLimit | None = None
     minimum_size: CountLimit | None = None
-    """Refusals by the runner in a row because an order is too small for its market."""
+    """Refusals in a row, by the runner or the venue, because an order is too small for its market."""
     stale_data: AgeLimit | None = None
     """Since the close of the last bar of any symbol."""
     spread: SpreadLimit | None = None

@@ -90,7 +90,6 @@ class Manager:
         state = self.state
         state.requested += 1
         self.caps.requested()
-        self.risk.requested()
         state.orders.append(order)
         market = state.markets[order.symbol]
         market.open_orders.append(order)
@@ -109,6 +108,7 @@ class Manager:
         """The venue has the order."""
         state = self.state
         apply_report(order, REPORT_ACCEPTED)
+        self.risk.accepted()
         state.seq += 1
         if state.journals:
             state.sink.accepted(order)

@@ -46,7 +46,7 @@ cdef class Risk:
     cdef int ended_elsewhere(self, int symbol, int side) except -1
     @cython.locals(now_ns=int64_t, rank=Py_ssize_t)
     cdef int slipped(self, Order order, Market market, object slippage) except -1
-    cdef int requested(self) except -1
+    cdef int accepted(self) except -1
     cdef int refused(self, str reason, str symbol, str leg) except -1
     cdef int unprotected(self, int symbol, int side, int64_t since_ns) except -1
     cdef int quoted(self, int symbol, double bid, double ask) except -1

@@ -158,6 +158,7 @@ class Risk:
     def filled(self, order: Order, market: Market, leg: Leg, ticks: int) -> None:
         """One fill has been booked. Its own symbol is valued at its price: the last mark may be of long ago."""
         ledger = self.state.ledger
+        self.accepted()
         key = order.symbol * 2 + order.side
         result = self.results.get(key, 0) + whole(ledger.filled_realised) - whole(ledger.filled_fee)
         if order.reduce and leg.quantity == 0:
@@ -205,8 +206,8 @@ class Risk:
                 if self.p95_slippage.trips(of_whole(sorted(self.slippages)[rank - 1]), now_ns):
                     self.trip(self.p95_slippage, market.symbol, SIDES[order.side], order_name(order))
 
-    def requested(self) -> None:
-        """An order is handed over: the sizes are not too small any more."""
+    def accepted(self) -> None:
+        """An order stands or fills: the sizes are not too small any more."""
         self.too_small = 0
         if self.minimum_size is not None:
             self.minimum_size.value = of_whole(0)

@@ -291,6 +291,9 @@ class RemoteVenue(Gateway):
         at = self.open[client_name(order)]
         at.retryable = retryable
         self.manager.reject(order, code or "post_only", message, retryable)
+        if meaning == "too_small":
+            symbol = self.state.markets[order.symbol].symbol
+            self.manager.risk.refused("below_min_amount", symbol, SIDES[order.side])
         if order.reduce and not retryable and order.part == NO_PART:
             self.drop_waiting(order.symbol, order.side)
 

@@ -15,6 +15,7 @@ from corpus.adapter import record
 from msgspec import UNSET
 
 from live_runner.contracts.messages import (
+    Accepted,
     BarSet,
     Cancelled,
     Command,
@@ -193,6 +194,8 @@ class Model:
                 self.account.cash += Fraction(event.amount)
             case Requested():
                 self.requested(event)
+            case Accepted():
+                self.small = 0
             case Denied():
                 if event.reason in TOO_SMALL and "minimum_size" in self.limits:
                     self.small += 1
@@ -255,7 +258,6 @@ class Model:
             self.account.marks[fill.symbol] = marked
 
     def requested(self, order: Requested) -> None:
-        self.small = 0
         entry = order.action in ("open", "add")
         if entry:
             assert self.gate() == "open", f"{order.order_id} is requested while the session is {self.gate()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import live_core
 import pytest
 from fix_execution import MINUTE_NS, SYMBOL
 
@@ -310,6 +311,24 @@ def test_refusals_for_size_count_until_an_order_goes_out(driver: type[Driver]) -
     core.decide(core.intent("add", quantity="0.5", style="market"))
 
     assert tripped(core) == [("minimum_size", "2", "2")]
+
+
+def test_refusals_of_a_venue_for_size_count_until_it_takes_an_order(driver: type[Driver]) -> None:
+    core = live_core.held(driver, "2", risk={"minimum_size": trip(limit=2)})
+
+    def add(status: str, **fields: Any) -> None:
+        core.decide(core.intent("add", quantity="1", style="market"))
+        core.report(core.last(Requested).client_order_id, status, **fields)
+        core.bar()
+
+    add("rejected", code="-4164", meaning="too_small")
+    add("filled", filled="1", trades=[live_core.trade("two", "1", "100")])
+    add("rejected", code="-4164", meaning="too_small")
+    assert tripped(core) == []
+    add("rejected", code="-4164", meaning="too_small")
+
+    assert tripped(core) == [("minimum_size", "2", "2")]
+    assert core.settled.gate == "stopped"
 
 
 # -- data -----------------------------------------------------------------------------------------
