@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from live_runner.hotpath import fixed
-from live_runner.hotpath.engine import INTERPRETED, python_money
+from live_runner.hotpath.engine import INTERPRETED, orders, python_money
 from live_runner.hotpath.engine.book import Book, CallbackVenue
 from live_runner.hotpath.engine.ledger import Ledger, Position
 from live_runner.hotpath.engine.orders import order_row, restored_order
@@ -141,6 +141,18 @@ class Account:
         return int(self.ledger.notional_at(self.positions[instrument], ticks))
 
 
+FRESH: dict[str, Any] = dict.fromkeys(orders._REST, 0) | {
+    "named_attempt": 1,
+    "part_number": 1,
+    "state": REQUESTED,
+    "expires_ns": -1,
+    "asked": None,
+    "cancel_reason": "",
+    "venue_order_id": "",
+}
+"""What an order's row has of one that nothing has happened to, by name: a field more is 0."""
+
+
 def new_order(
     number: int,
     leg: int,
@@ -155,9 +167,8 @@ def new_order(
     """An order of the engine, known by its number; 0 ticks is no price."""
     action = CLOSE if reduce else OPEN
     made = ["s", 1, number, 1, 0, leg, action, kind, lots, ticks, 100, reduce, ""]
-    rest = [1, 0, 1, REQUESTED, 0, 0, stop, target, -1, 0, None, "", "", number]
-    flags = [False, waits, False, False, False, 0, 0, False, False]
-    return restored_order([made, rest + flags, f"s/1/{number}", None], None)
+    rest = FRESH | {"stop": stop, "target": target, "venue_number": number, "waits": waits}
+    return restored_order([made, list(rest.values()), f"s/1/{number}", None], None)
 
 
 class Paper:
