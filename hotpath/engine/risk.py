@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cython
 from msgspec import UNSET
 
-from live_runner.contracts.vocabulary import SIDES
+from live_runner.contracts.vocabulary import RISK_AUTHOR, SIDES
 
 if TYPE_CHECKING:
     from live_runner.hotpath.engine.ledger import Leg
@@ -39,8 +39,6 @@ if not cython.compiled:
 __all__ = ["AUTHOR", "TOO_SMALL", "Risk"]
 
 AUTHOR: Final = "risk"
-ACCOUNT: Final = "risk:"
-"""Begins the author of a command by which the limits of an account act on its sessions."""
 ONE: Final = 10**12
 """One of anything in the units of a limit."""
 BASIS_POINT: Final = 10**16
@@ -316,7 +314,7 @@ class Risk:
         state = self.state
         self.operator = [state.trading, state.trading_author, state.trading_reason]
         author = state.trading_author
-        if command == "resume" and not author.startswith(ACCOUNT):
+        if command == "resume" and not author.startswith(RISK_AUTHOR):
             for limit in self.limits:
                 if limit.tripped:
                     self.reset(limit, "resume", author, self.equity.last)
