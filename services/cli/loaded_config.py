@@ -61,10 +61,13 @@ class LoadedConfig:
     def announced(self, stage: str) -> Announced:
         """The event that asks the services for this session."""
         from live_runner.contracts.manifest import announce
-        from live_runner.contracts.stages import check_stage
+        from live_runner.contracts.stages import SENDING_STAGES, check_stage
         from live_runner.services.runtime.service.engine_facts import engine_hash, engine_version
+        from live_runner.services.venues.sending import check_sending
 
         check_stage(self.config, stage)
+        if stage in SENDING_STAGES:
+            check_sending(self.config.market.venue, self.config.market.options)
         return announce(
             self.config,
             stage=stage,

@@ -49,6 +49,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.service.core_shell import CoreShell
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
+from live_runner.services.venues.sending import check_sending
 
 __all__ = ["COMMANDS", "ExecutionShell", "serve"]
 
@@ -91,7 +92,10 @@ class ExecutionShell(CoreShell):
 
     async def join(self) -> dict[str, Any]:
         check_engine(self.session, self._announced.engine)
-        check_stage(config_of(self._announced.config), self._announced.stage)
+        config = config_of(self._announced.config)
+        check_stage(config, self._announced.stage)
+        if self._announced.stage in SENDING_STAGES:
+            check_sending(config.market.venue, config.market.options)
         await check_account(self.bus, self._announced, self._others())
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from live_runner.services.venues.answers import AnswerTable, CodePlace, by_code
 from live_runner.services.venues.client_ids import OURS, CcxtCall, ClientIds, NoCall
 from live_runner.services.venues.profile import VenueProfile
 
@@ -10,6 +11,19 @@ __all__ = ["PROFILE"]
 _FIELDS = ("clientOrderID",)
 _ID = {"clientOrderId": OURS}
 _TRIGGER = NoCall("the venue takes a client order id with limit and market orders only")
+
+_CODES = by_code(
+    unknown=(
+        "100410 100500 109500 110500",  # "busy": nothing is said of the request
+    ),
+    duplicate=("101481 109201",),
+    gone=("80016 80017 80018 109420 109421",),
+    no_position=("101205",),
+    too_small=("101400 110425",),
+    rules=("100421 109418 109425",),
+    account=("100001 100004 100412 100413 100414 100419",),
+    rejected=("80012 80014 100202 101204 109400",),
+)
 
 PROFILE = VenueProfile(
     client_ids=ClientIds(
@@ -25,5 +39,6 @@ PROFILE = VenueProfile(
             "cancel": CcxtCall("cancel_order", _FIELDS, {"id": "", "params": _ID}),
             "cancel_trigger": _TRIGGER,
         },
-    )
+    ),
+    answers=AnswerTable(places=(CodePlace(("code",), "msg"),), codes=_CODES),
 )

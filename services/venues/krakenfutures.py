@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from live_runner.services.venues.answers import AnswerTable, CodePlace, by_code
 from live_runner.services.venues.client_ids import OURS, CcxtCall, ClientIds
 from live_runner.services.venues.profile import VenueProfile
 
@@ -16,6 +17,23 @@ _CANCEL = CcxtCall(
     {"ids": [], "params": {"batchOrder": [{"order": "cancel", "cliOrdId": OURS}]}},
 )
 
+_CODES = by_code(
+    unknown=("serverError",),
+    retryable=("marketSuspended marketInactive tooManySmallOrders",),
+    pause=("apiLimitExceeded",),
+    clock=("nonceBelowThreshold nonceDuplicate",),
+    duplicate=("clientOrderIdAlreadyExist",),
+    gone=("notFound filled cancelled",),
+    no_position=("wouldNotReducePosition",),
+    rules=("invalidPrice invalidSize contractExpired contractNotAvailable",),
+    account=("authenticationError accountInactive inLiquidation",),
+    rejected=(
+        "insufficientAvailableFunds maxPositionViolation outsidePriceCollar postWouldExecute iocWouldNotExecute",
+        "selfFill invalidArgument requiredArgumentMissing",
+    ),
+)
+_DONE = frozenset({"placed", "partiallyFilled", "attempted", "edited", "success", ""})
+
 PROFILE = VenueProfile(
     client_ids=ClientIds(
         takes="[0-9A-Za-z_-]{1,100}",
@@ -27,5 +45,15 @@ PROFILE = VenueProfile(
             "cancel": _CANCEL,
             "cancel_trigger": _CANCEL,
         },
-    )
+    ),
+    answers=AnswerTable(
+        places=(
+            CodePlace(("sendStatus", "status"), fine=_DONE),
+            CodePlace(("cancelStatus", "status"), fine=_DONE | {"cancelled"}),
+            CodePlace(("batchStatus", "*", "status"), fine=_DONE | {"cancelled"}),
+            CodePlace(("error",)),
+            CodePlace(("errors", "*", "message")),
+        ),
+        codes=_CODES,
+    ),
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from live_runner.services.venues.answers import AnswerTable
 from live_runner.services.venues.client_ids import ClientIds
 
 __all__ = ["FINEST_STEP", "Precision", "VenueProfile", "decimals_of", "grid", "power_of_ten"]
@@ -56,3 +57,7 @@ class VenueProfile:
     """ccxt's ``options``, below those of the configuration."""
     client_ids: ClientIds | None = None
     """Client order ids at the venue; None where nobody has looked: no order can be sent there."""
+    answers: AnswerTable | None = None
+    """What its answers prove; None where nobody has looked: no order can be sent there."""
+    is_rehearsed: bool = False
+    """Whether the tests hold recorded answers of its private endpoints: only then may orders be sent there."""

@@ -20,6 +20,7 @@ NAMED = re.compile(r"\b(ccxt|binance\w*|bitfinex|bithumb|bybit|hyperliquid|krake
 SOURCE = ("contracts/config.py", "ccxt")
 """A value of ``market.source``, which users write."""
 LIBRARY = {
+    "answers.py",
     "calls.py",
     "ccxt_markets.py",
     "client_ids.py",
@@ -28,6 +29,7 @@ LIBRARY = {
     "port.py",
     "profile.py",
     "registry.py",
+    "sending.py",
 }
 SEEDED = ("simulation", "simulated_symbols", "randomness")
 
