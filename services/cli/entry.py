@@ -34,7 +34,7 @@ def main() -> None:
 
 def _parse_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | None:
     """Service, options and whether it logs to a file; None when the arguments are anything else."""
-    from live_runner.services.runtime.services import SERVICES
+    from live_runner.services.runtime.services import SESSION_SERVICES
 
     if arguments[:1] != ["serve"]:
         return None
@@ -51,7 +51,7 @@ def _parse_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | Non
             if not given:
                 return None
             options[_VALUES[name]] = given
-        elif argument in SERVICES:
+        elif argument in SESSION_SERVICES:
             services.append(argument)
         else:
             return None

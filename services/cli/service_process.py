@@ -16,20 +16,16 @@ __all__ = ["run_service"]
 
 
 def run_service(name: str, *, session: str | None = None, log_to_file: bool = False, home: str | None = None) -> None:
-    """Run one of ``SERVICES``. One without a role in a session takes no options."""
+    """Run one of ``SESSION_SERVICES``."""
     import asyncio
     import importlib
-
-    service = SERVICES[name]
-    serve = importlib.import_module(service.module).serve
-    if not service.has_role:
-        asyncio.run(serve())
-        return
     from pathlib import Path
 
     from live_runner.services.runtime.config.settings import Settings
     from live_runner.services.runtime.service import log
 
+    service = SERVICES[name]
+    serve = importlib.import_module(service.module).serve
     settings = Settings.from_environment(home=None if home is None else Path(home))
     settings = _pointed(settings, needs_database=service.needs_database)
     log.configure(settings, name, to_file=log_to_file)

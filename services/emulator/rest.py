@@ -12,7 +12,7 @@ from typing import Any, Final
 from live_runner.contracts.timeframe import TIMEFRAMES, bar_open_ns
 from live_runner.services.emulator.emulated_market import EmulatedMarket, Row
 
-__all__ = ["ROUTES", "BadRequest", "Rest", "kline"]
+__all__ = ["ROUTES", "Refused", "Rest", "kline"]
 
 _MS: Final = 1_000_000
 LIMIT_DEFAULT: Final = 500
@@ -24,21 +24,22 @@ _FOREVER_MS: Final = 4_133_404_800_000
 type Query = Mapping[str, str]
 
 ROUTES: Final = {
-    "/fapi/v1/ping": "ping",
-    "/fapi/v1/time": "time",
-    "/fapi/v1/exchangeInfo": "exchange_info",
-    "/fapi/v1/klines": "klines",
-    "/fapi/v1/markPriceKlines": "mark_klines",
-    "/fapi/v1/fundingRate": "funding_rate",
+    "GET /fapi/v1/ping": "ping",
+    "GET /fapi/v1/time": "time",
+    "GET /fapi/v1/exchangeInfo": "exchange_info",
+    "GET /fapi/v1/klines": "klines",
+    "GET /fapi/v1/markPriceKlines": "mark_klines",
+    "GET /fapi/v1/fundingRate": "funding_rate",
 }
-"""Path to method of ``Rest``."""
+"""Endpoint to method of ``Rest``."""
 
 
-class BadRequest(Exception):  # noqa: N818  # what the venue calls it, and no error of ours
-    """The venue's refusal: its code and text."""
+class Refused(Exception):  # noqa: N818  # what the venue calls it, and no error of ours
+    """The venue's refusal: HTTP status, code and text."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
+        self.status = status
         self.code = code
         self.message = message
 
@@ -48,6 +49,13 @@ class Rest:
 
     def __init__(self, market: EmulatedMarket) -> None:
         self._market = market
+
+    def handle(self, endpoint: str, _account: str | None, params: Query, now_ms: int) -> Any:
+        """The answer of an endpoint."""
+        if endpoint not in ROUTES:
+            method, _, path = endpoint.partition(" ")
+            raise Refused(404, -5000, f"Path {path}, Method {method} is invalid")
+        return getattr(self, ROUTES[endpoint])(params, now_ms * _MS)
 
     def ping(self, _query: Query, _now_ns: int) -> Any:
         """An empty answer."""
@@ -76,7 +84,7 @@ class Rest:
         symbol, timeframe = self._symbol(query), _interval(query)
         limit = min(_number(query, "limit", LIMIT_DEFAULT), LIMIT_MAX)
         if limit < 1:
-            raise BadRequest(-1130, "Data sent for parameter 'limit' is not valid.")
+            raise Refused(400, -1130, "Data sent for parameter 'limit' is not valid.")
         length = TIMEFRAMES[timeframe]
         current_ns = bar_open_ns(now_ns, timeframe)
         end_ns = min(_number(query, "endTime", now_ns // _MS) * _MS, now_ns)
@@ -109,11 +117,11 @@ class Rest:
     def _symbol(self, query: Query) -> str:
         name = query.get("symbol", "")
         if not name:
-            raise BadRequest(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+            raise Refused(400, -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         try:
             return self._market.symbols[name]
         except KeyError:
-            raise BadRequest(-1121, "Invalid symbol.") from None
+            raise Refused(400, -1121, "Invalid symbol.") from None
 
     def _symbol_info(self, name: str, symbol: str) -> dict[str, Any]:
         rules = self._market.rules(symbol)
@@ -156,7 +164,7 @@ def kline(row: Row, length_ns: int) -> list[Any]:
 def _interval(query: Query) -> str:
     interval = query.get("interval", "")
     if interval not in TIMEFRAMES:
-        raise BadRequest(-1120, "Invalid interval.")
+        raise Refused(400, -1120, "Invalid interval.")
     return interval
 
 
@@ -164,7 +172,7 @@ def _number(query: Query, name: str, default: int) -> int:
     try:
         return int(query.get(name, default))
     except ValueError:
-        raise BadRequest(-1102, f"Mandatory parameter '{name}' was malformed.") from None
+        raise Refused(400, -1102, f"Mandatory parameter '{name}' was malformed.") from None
 
 
 def _decimals(step: str) -> int:

@@ -19,7 +19,7 @@ class Service(NamedTuple):
     module: str
     """Where its coroutine ``serve`` is."""
     has_role: bool = True
-    """It joins every session. One without a role is reached by its address alone: no NATS, no database, no options."""
+    """It joins every session. One without a role is reached by its address alone: no NATS, no database."""
     needs_database: bool = False
 
 

@@ -2,15 +2,16 @@
 
 What ccxt does not do: it drops a stream's closed flag, does not retry, takes a body that is not JSON for an
 empty answer, lets a body outweigh the status 429 or 503 at some venues, and loads more than is needed (currencies,
-margin pairs). The configuration's ``market.options`` is ccxt's own constructor configuration, and besides:
+margin pairs). The configuration's ``market.options`` is ccxt's own constructor configuration, where ``httpsProxy``,
+``wssProxy`` and ``cafile`` lead to a local emulator, and besides:
 
-    base_url     every REST and WebSocket address points there (a local emulator): http://127.0.0.1:8080
     stream       false polls by REST only
     page_limit   candles per answer, where the venue gives less than ccxt says
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
@@ -36,7 +37,7 @@ PAGE_LIMIT: Final = 1000
 _FUNDING_LIMIT: Final = 100
 _MS: Final = 1_000_000
 
-_OWN_OPTIONS: Final = frozenset({"base_url", "stream", "page_limit"})
+_OWN_OPTIONS: Final = frozenset({"stream", "page_limit"})
 _SECRETS: Final = frozenset(
     {"apikey", "secret", "password", "uid", "login", "token", "twofa", "privatekey", "walletaddress"}
 )
@@ -60,9 +61,8 @@ class CcxtVenue:
                 remedy="Take it out of the configuration, and replace the key if it was real",
                 key=f"market.options.{secret}",
             )
+        _check_reach(given)
         self._exchange = _make(name, given)
-        if "base_url" in self._own:
-            _point_at(self._exchange, str(self._own["base_url"]))
         # "emulated" is ccxt's word for candles that it makes up from trades.
         self.streams = self._exchange.has.get("watchOHLCV") is True and self._own.get("stream", True) is not False
         self.page_limit = PAGE_LIMIT
@@ -73,7 +73,7 @@ class CcxtVenue:
         if not self._exchange.has.get("fetchOHLCV"):
             raise ConfigError(f"{self.name} has no candles in ccxt", remedy="Choose another venue", key="market.venue")
         frames = self._exchange.timeframes or {}
-        if timeframe not in frames and "base_url" not in self._own:
+        if timeframe not in frames:
             raise ConfigError(
                 f"{self.name} has no candles of {timeframe}",
                 remedy=f"Use one of {' '.join(frames)}",
@@ -213,23 +213,25 @@ def _check_statuses(exchange: Any) -> None:
     exchange.handle_errors = handle
 
 
-def _point_at(exchange: Any, base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+def _check_reach(given: Mapping[str, Any]) -> None:
+    """Refuse addresses in the place of the venue's own, by which ccxt chooses the meaning of error codes."""
+    moved = next((name for name in ("base_url", "urls") if name in given), None)
+    if moved is not None:
         raise ConfigError(
-            f"market.options.base_url '{base_url}' is not a valid address",
-            remedy="Write for example http://127.0.0.1:8080",
-            key="market.options.base_url",
+            f"market.options.{moved} would replace the venue's addresses, by which ccxt tells errors apart",
+            remedy="Take it out; a local emulator is reached by httpsProxy, wssProxy and cafile",
+            key=f"market.options.{moved}",
         )
-    exchange.urls["api"] = _pointed(exchange.urls["api"], parts.netloc, parts.scheme == "https")
-
-
-def _pointed(urls: Any, host: str, secure: bool) -> Any:
-    if isinstance(urls, dict):
-        return {key: _pointed(value, host, secure) for key, value in urls.items()}
-    parts = urlsplit(str(urls))
-    scheme = parts.scheme if secure else {"https": "http", "wss": "ws"}.get(parts.scheme, parts.scheme)
-    return f"{scheme}://{host}{parts.path}"
+    if "cafile" not in given:
+        return
+    try:
+        ssl.create_default_context(cafile=str(given["cafile"]))
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"market.options.cafile '{given['cafile']}' is not a readable certificate: {error.strerror or error}",
+            remedy="Start the emulator first; it prints the path of its certificate as 'ca'",
+            key="market.options.cafile",
+        ) from error
 
 
 def _candle(row: Sequence[Any]) -> Candle:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 
-from live_runner.services.cli.options import HomeOption
+from live_runner.services.cli.options import HomeOption, settings_of
 from live_runner.services.runtime.services import SERVICES
 
 __all__ = ["register"]
 
 
 _NAMES: Final = ", ".join(SERVICES)
+EMULATOR: Final = "emulator"
 
 
 def _checked(name: str) -> str:
@@ -27,7 +29,7 @@ def register(app: typer.Typer) -> None:
         epilog="Examples:\n\n\b\n"
         "  NATS_URL=nats://127.0.0.1:4222 TIMESCALE_DSN=postgresql://... live-runner serve recorder\n"
         "  LIVE_RUNNER_HEALTH_PORT=8080 live-runner serve strategy\n"
-        "  LIVE_RUNNER_EMULATOR_PORT=8090 live-runner serve emulator"
+        "  live-runner serve emulator --venue binanceusdm --profile profile.yaml --port 8090"
     )(serve)
 
 
@@ -40,12 +42,58 @@ def serve(
     ] = None,
     log_to_file: Annotated[bool, typer.Option("--log-to-file", help="Log to <home>/logs/<service>.log.")] = False,
     home: HomeOption = None,
+    venue: Annotated[str | None, typer.Option(help="emulator: the venue to play. [default: binanceusdm]")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="emulator: symbols, accounts, limits and faults, in YAML.", show_default=False)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="emulator: of the market and of what is left to chance.")] = None,
+    host: Annotated[str | None, typer.Option(help="emulator: address of the proxy. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="emulator: port of the proxy; 0 is any. [default: 8090]")] = None,
+    admin_port: Annotated[
+        str | None, typer.Option(help="emulator: port of the admin calls, on loopback. [default: 8091]")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="emulator: wall, manual, or xN for N times as fast. [default: wall]")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="emulator: folder of its certificate. [default: <home>/emulator]")
+    ] = None,
 ) -> None:
     """Run one service. It finds its sessions in the log and hosts any number of them.
 
-    `emulator` is a simulated exchange that speaks a venue's REST and WebSocket market data to ccxt;
-    it needs neither NATS nor a database.
+    `emulator` is a local exchange for unmodified ccxt: a proxy with a certificate of its own in front of a venue's
+    real addresses. It needs neither NATS nor a database, and prints a line of JSON: its proxy, certificate, admin
+    port and hosts.
     """
+    given: dict[str, Any] = {"venue": venue, "host": host, "port": port, "clock": clock, "state": state}
+    own = given | {"profile": profile, "seed": seed, "admin-port": admin_port}
+    if service == EMULATOR:
+        _serve_emulator(
+            {name: value for name, value in given.items() if value is not None}, profile, seed, admin_port, home
+        )
+        return
+    wrong = next((name for name, value in own.items() if value is not None), None)
+    if wrong is not None:
+        raise typer.BadParameter(f"--{wrong} is an option of the emulator alone")
     from live_runner.services.cli.service_process import run_service
 
     run_service(service, session=session, log_to_file=log_to_file, home=None if home is None else str(home))
+
+
+def _serve_emulator(
+    given: dict[str, Any], profile_path: Path | None, seed: int | None, admin_port: str | None, home: Path | None
+) -> None:
+    import asyncio
+
+    import msgspec
+
+    from live_runner.services.emulator import shell
+    from live_runner.services.emulator.settings import EmulatorSettings, Profile, admin_address, read_profile
+
+    profile = Profile() if profile_path is None else read_profile(profile_path)
+    if seed is not None:
+        profile = msgspec.structs.replace(profile, seed=seed)
+    if admin_port is not None:
+        given["admin_host"], given["admin_port"] = admin_address(admin_port)
+    given.setdefault("state", settings_of(home).home / EMULATOR)
+    asyncio.run(shell.serve(EmulatorSettings(**given, profile=profile)))

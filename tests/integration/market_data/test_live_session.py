@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fix_emulator import EmulatorClient, emulated
 from fix_market import config
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.errors import ConfigError, DataError, VenueUnavailable
 from live_runner.contracts.messages import BarSet, Gap, Incident, SetBar, VenueCall
-from live_runner.services.emulator.shell import Emulator, EmulatorSettings, emulator
+from live_runner.services.emulator.emulated_market import EmulatedMarket
 from live_runner.services.market_data.core.sets import Item
 from live_runner.services.market_data.core.warmup import WarmupRefused
 from live_runner.services.market_data.feed import Source, open_source
@@ -22,9 +23,12 @@ from live_runner.services.market_data.feed import Source, open_source
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 SECOND_NS = 1_000_000_000
 DEADLINE_S = 60.0
+SEED = 1
+KLINES = "/fapi/v1/klines"
+DOWN = {"status": 503, "body": "<html>Service Unavailable</html>"}
 
 
-def session(exchange: Emulator, *, stream: bool = True, **market: Any) -> Config:
+def session(exchange: EmulatorClient, *, stream: bool = True, **market: Any) -> Config:
     """One-second bars of two symbols from the emulator."""
     fields: dict[str, Any] = {
         "source": "ccxt",
@@ -32,7 +36,7 @@ def session(exchange: Emulator, *, stream: bool = True, **market: Any) -> Config
         "symbols": (BTC, ETH),
         "timeframe": "1s",
         "missing_deadline_s": 2.0,
-        "options": {"base_url": exchange.base_url, "stream": stream, "enableRateLimit": False},
+        "options": {**exchange.options, "stream": stream},
     }
     return config(**(fields | market))
 
@@ -51,19 +55,19 @@ async def take(source: Source, count: int, after: tuple[int | None, int] = (None
     return items
 
 
-def with_emulator[R](work: Callable[[Emulator], Any]) -> Any:
+def with_emulator[R](work: Callable[[EmulatorClient], Any]) -> Any:
     """Run a test's work beside an emulator on a free port."""
 
     async def run() -> Any:
-        async with emulator(EmulatorSettings(port=0, symbols=(BTC, ETH))) as venue:
+        async with emulated(symbols=[BTC, ETH], seed=SEED) as venue:
             return await work(venue)
 
     return asyncio.run(run())
 
 
-def final_bar(venue: Emulator, symbol: str, open_ns: int) -> SetBar:
+def final_bar(symbol: str, open_ns: int) -> SetBar:
     """The bar as it stood when it was over."""
-    row = venue.market.candles(symbol, "1s", open_ns, open_ns + 1, open_ns + 100 * SECOND_NS)[0]
+    row = EmulatedMarket(SEED, (BTC, ETH)).candles(symbol, "1s", open_ns, open_ns + 1, open_ns + 100 * SECOND_NS)[0]
     open_, high, low, close, volume = (float(text) for text in row[1:])
     return SetBar(symbol, open_, high, low, close, volume)
 
@@ -77,7 +81,7 @@ def bar_sets(items: list[Item]) -> list[dict[str, Any]]:
 def test_only_final_bars_come_each_once_and_in_order(stream: bool) -> None:
     """D01, X01: compared with what the venue says of each bar after it is over."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         source = await open_source(session(venue, stream=stream), Path())
         try:
             plan = await source.plan(5)
@@ -89,7 +93,7 @@ def test_only_final_bars_come_each_once_and_in_order(stream: bool) -> None:
         assert [fields["open_ns"] for fields in sets] == [plan.first_open_ns + (n - 5) * SECOND_NS for n in range(9)]
         assert [fields["warmup"] for fields in sets] == [True] * 5 + [False] * 4
         for fields in sets:
-            assert fields["bars"] == [final_bar(venue, symbol, fields["open_ns"]) for symbol in (BTC, ETH)]
+            assert fields["bars"] == [final_bar(symbol, fields["open_ns"]) for symbol in (BTC, ETH)]
 
     with_emulator(work)
 
@@ -97,14 +101,14 @@ def test_only_final_bars_come_each_once_and_in_order(stream: bool) -> None:
 def test_a_warmup_beyond_the_venues_limit_comes_in_pages_and_is_contiguous() -> None:
     """D02: 2400 bars, 1000 an answer."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         source = await open_source(session(venue, stream=False), Path())
         try:
             plan = await source.plan(2400)
             sets = bar_sets(await take(source, 2400))
         finally:
             await source.close()
-        asked = [query for path, query in venue.requests if path.endswith("/klines") and query["symbol"] == "BTCUSDT"]
+        asked = [one for one in await venue.requests(path=KLINES) if one["params"]["symbol"] == "BTCUSDT"]
 
         assert plan.warmup_found == 2400
         assert len(asked) >= 3
@@ -118,20 +122,21 @@ def test_a_warmup_beyond_the_venues_limit_comes_in_pages_and_is_contiguous() -> 
 def test_an_outage_is_caught_up_in_order_and_marked_late(stream: bool) -> None:
     """D04, X03: the venue is silent for some bars, and nothing of them is lost."""
 
-    async def work(venue: Emulator) -> list[Item]:
+    async def work(venue: EmulatorClient) -> list[Item]:
         source = await open_source(session(venue, stream=stream), Path())
         try:
             await source.plan(0)
             items: list[Item] = []
+            outage: int | None = None
             async with asyncio.timeout(DEADLINE_S):
                 async for item in source.live_items(None, 0):
                     items.append(item)
                     sets = bar_sets(items)
-                    if len(sets) == 2 and not venue.is_down and not late(sets):
-                        venue.is_down = True
-                        await venue.break_streams()
-                    if item.kind is Incident:
-                        venue.is_down = False
+                    if len(sets) == 2 and outage is None and not late(sets):
+                        outage = await venue.add_fault({}, before=DOWN)
+                        assert await venue.close_streams() == int(stream)
+                    if item.kind is Incident and outage is not None:
+                        assert await venue.lift(outage) > 0
                     if late(sets) and not sets[-1]["bars"][0].late:
                         break
         finally:
@@ -156,7 +161,7 @@ def test_an_outage_is_caught_up_in_order_and_marked_late(stream: bool) -> None:
 def test_a_broken_stream_loses_no_bar() -> None:
     """X03: the venue closes its sockets now and then."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         source = await open_source(session(venue), Path())
         try:
             await source.plan(0)
@@ -166,7 +171,7 @@ def test_a_broken_stream_loses_no_bar() -> None:
                     if item.kind is BarSet:
                         sets.append(item.fields)
                         if len(sets) in (2, 4):
-                            await venue.break_streams()
+                            assert await venue.close_streams() == 1
                     if len(sets) == 6:
                         break
         finally:
@@ -174,7 +179,7 @@ def test_a_broken_stream_loses_no_bar() -> None:
 
         for number, fields in enumerate(sets):
             assert fields["open_ns"] == sets[0]["open_ns"] + number * SECOND_NS
-            assert fields["bars"] == [final_bar(venue, symbol, fields["open_ns"]) for symbol in (BTC, ETH)]
+            assert fields["bars"] == [final_bar(symbol, fields["open_ns"]) for symbol in (BTC, ETH)]
 
     with_emulator(work)
 
@@ -182,7 +187,7 @@ def test_a_broken_stream_loses_no_bar() -> None:
 def test_a_restart_goes_on_after_the_last_published_set() -> None:
     """P11: in a new process, with the plan that the log holds."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         first = await open_source(session(venue, stream=False), Path())
         plan = await first.plan(3)
         before = bar_sets(await take(first, 4))
@@ -203,7 +208,7 @@ def test_a_restart_goes_on_after_the_last_published_set() -> None:
 def test_funding_comes_with_the_bar_that_opens_at_its_time() -> None:
     """L03: rates of the history, exact and on the minute."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         source = await open_source(session(venue, timeframe="1h", stream=False, symbols=(BTC,)), Path())
         try:
             await source.plan(40)
@@ -220,7 +225,7 @@ def test_funding_comes_with_the_bar_that_opens_at_its_time() -> None:
 
 
 def test_rules_come_from_the_venue_and_configuration_goes_over_them() -> None:
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         market = session(venue, instruments={ETH: {"min_notional": "20"}})
         source = await open_source(market, Path())
         try:
@@ -239,7 +244,7 @@ def test_rules_come_from_the_venue_and_configuration_goes_over_them() -> None:
 def test_too_little_history_is_refused_with_numbers() -> None:
     """D03: weekly bars, of which the emulator's market has fewer than asked for."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         source = await open_source(session(venue, timeframe="1w", stream=False), Path())
         try:
             with pytest.raises(WarmupRefused) as caught:
@@ -259,14 +264,15 @@ def test_too_little_history_is_refused_with_numbers() -> None:
         ({"symbols": ("BTCC/USDT:USDT",)}, "does not trade BTCC/USDT:USDT"),
         ({"venue": "binanceusd"}, "no venue 'binanceusd'"),
         ({"options": {"apiKey": "x"}}, "apiKey"),
-        ({"options": {"base_url": "127.0.0.1"}}, "is not a valid address"),
+        ({"options": {"base_url": "127.0.0.1"}}, "would replace the venue's addresses"),
+        ({"options": {"cafile": "absent.pem"}}, "is not a readable certificate"),
         ({"timeframe": "0.5m"}, "30s"),
     ],
 )
 def test_a_configuration_that_the_venue_does_not_fit_is_refused(market: dict[str, Any], what: str) -> None:
     """D06: each names the thing and the remedy."""
 
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         with pytest.raises(ConfigError, match=what):
             await open_source(session(venue, **market), Path())
 
@@ -276,16 +282,17 @@ def test_a_configuration_that_the_venue_does_not_fit_is_refused(market: dict[str
 def test_a_venue_that_is_away_is_unavailable_after_bounded_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("live_runner.services.venues.calls.BACKOFF_MAX_S", 0.01)
 
-    async def work(venue: Emulator) -> None:
-        venue.is_down = True
+    async def work(venue: EmulatorClient) -> None:
+        outage = await venue.add_fault({}, before=DOWN)
         with pytest.raises(VenueUnavailable, match="load_markets"):
             await open_source(session(venue), Path())
+        assert await venue.lift(outage) > 1
 
     with_emulator(work)
 
 
 def test_a_session_ends_at_its_end() -> None:
-    async def work(venue: Emulator) -> None:
+    async def work(venue: EmulatorClient) -> None:
         source = await open_source(session(venue, stream=False, end="2020-01-01T00:00:00Z"), Path())
         try:
             with pytest.raises(DataError, match=r"market\.end"):

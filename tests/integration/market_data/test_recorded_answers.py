@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from fix_emulator import venue_of
 
 from live_runner.contracts.messages import FundingRate
 from live_runner.services.market_data.core.live import closed
@@ -20,7 +21,7 @@ from live_runner.services.venues.port import Candle, VenueBusy, VenueRefused, Ve
 LTC = "LTC/USDT:USDT"
 MS = 1_000_000
 
-type Answer = Callable[[web.Request], web.Response]
+type Answer = Callable[[web.BaseRequest], web.Response]
 
 
 def recorded(shared_data: Path, name: str) -> Any:
@@ -43,22 +44,16 @@ def binance(shared_data: Path) -> dict[str, Answer]:
 def with_venue(name: str, answers: Mapping[str, Answer], work: Callable[[CcxtVenue], Any], **options: Any) -> Any:
     """Run a test's work with ccxt pointed at these answers."""
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.BaseRequest) -> web.Response:
         return answers[request.path](request)
 
     async def run() -> Any:
-        app = web.Application()
-        app.router.add_get("/{tail:.*}", handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port = runner.addresses[0][1]
-        venue = CcxtVenue(name, {"base_url": f"http://127.0.0.1:{port}", "enableRateLimit": False, **options})
-        try:
-            return await work(venue)
-        finally:
-            await venue.close()
-            await runner.cleanup()
+        async with venue_of(handle) as reach:
+            venue = CcxtVenue(name, {**reach, **options})
+            try:
+                return await work(venue)
+            finally:
+                await venue.close()
 
     return asyncio.run(run())
 
@@ -177,7 +172,7 @@ def test_what_is_no_answer_is_never_taken_for_no_candles(
 def test_a_silent_venue_is_asked_again_and_a_refusal_is_not(shared_data: Path) -> None:
     asked: list[int] = []
 
-    def answer(_: web.Request) -> web.Response:
+    def answer(_: web.BaseRequest) -> web.Response:
         asked.append(1)
         if len(asked) < 3:
             return web.Response(status=503)

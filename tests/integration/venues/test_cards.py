@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from fix_emulator import venue_of
 
 from live_runner.contracts.config import check_rules
 from live_runner.contracts.errors import ConfigError
@@ -29,23 +30,17 @@ BTC = "BTC/USDT:USDT"
 def answered(name: str, status: int, body: str, work: Callable[[CcxtVenue], Awaitable[Any]]) -> Any:
     """Work with a venue that answers everything so."""
 
-    async def handle(_: web.Request) -> web.Response:
+    async def handle(_: web.BaseRequest) -> web.Response:
         kind = "application/json" if body[:1] == "{" else "text/html"
         return web.Response(status=status, text=body, content_type=kind)
 
     async def run() -> Any:
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        venue = CcxtVenue(name, {"base_url": address, "enableRateLimit": False})
-        try:
-            return await work(venue)
-        finally:
-            await venue.close()
-            await runner.cleanup()
+        async with venue_of(handle) as options:
+            venue = CcxtVenue(name, options)
+            try:
+                return await work(venue)
+            finally:
+                await venue.close()
 
     return asyncio.run(run())
 

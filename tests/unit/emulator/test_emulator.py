@@ -6,10 +6,8 @@ import json
 
 import pytest
 
-from live_runner.contracts.errors import ConfigError
 from live_runner.services.emulator.emulated_market import FUNDING_NS, EmulatedMarket
-from live_runner.services.emulator.rest import BadRequest, Rest
-from live_runner.services.emulator.shell import EmulatorSettings
+from live_runner.services.emulator.rest import Refused, Rest
 from live_runner.services.emulator.websocket import STREAMS_MAX, Subscriptions
 from live_runner.services.market_data.core.simulation import BLOCK_BARS, EPOCH_NS
 
@@ -92,7 +90,7 @@ def test_an_end_time_bounds_the_answer() -> None:
     ],
 )
 def test_a_wrong_request_is_refused_with_the_venues_code(query: dict[str, str], code: int) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Refused) as caught:
         rest().klines(query, NOW_NS)
 
     assert caught.value.code == code
@@ -135,12 +133,3 @@ def test_a_connection_has_a_bound_of_streams() -> None:
     request = json.dumps({"method": "SUBSCRIBE", "params": names, "id": 1})
 
     assert "error" in json.loads(Subscriptions(market()).handle(request, NOW_NS))
-
-
-def test_settings_come_from_the_environment() -> None:
-    env = {"LIVE_RUNNER_EMULATOR_PORT": "9000", "LIVE_RUNNER_EMULATOR_SYMBOLS": "BTC/USDT:USDT, SOL/USDT:USDT"}
-    settings = EmulatorSettings.from_environment(env)
-
-    assert (settings.port, settings.seed, settings.symbols) == (9000, 1, (BTC, "SOL/USDT:USDT"))
-    with pytest.raises(ConfigError, match="LIVE_RUNNER_EMULATOR_PORT is '70000'"):
-        EmulatorSettings.from_environment({"LIVE_RUNNER_EMULATOR_PORT": "70000"})
