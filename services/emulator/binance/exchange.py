@@ -1,0 +1,177 @@
+"""A local Binance USD-M futures exchange: pure, exact, and the same for the same calls.
+
+``handle`` answers REST requests, ``act`` does what the venue or others do, ``step`` and ``price`` move the market, and
+``take_events`` hands over what went out on the user data streams. Times come in as ``now_ms`` and never go back.
+
+What it does not do, each refused with a code of the venue: isolated margin, multi-assets mode, changing an order
+(PUT order), price match. Self-trade prevention never acts, since an account's orders cannot meet each other.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, localcontext
+from typing import Any, Final
+
+import msgspec
+
+from live_runner.contracts.errors import ConfigError
+from live_runner.services.emulator.binance import account_data, market_data, trading
+from live_runner.services.emulator.binance.account_data import AccountData
+from live_runner.services.emulator.binance.acts import VERBS, Acts
+from live_runner.services.emulator.binance.amounts import EXACT, decimals_of
+from live_runner.services.emulator.binance.candles import History, add_print, check_row, put_row, way_of
+from live_runner.services.emulator.binance.clock import pass_time
+from live_runner.services.emulator.binance.forced import watch_margin
+from live_runner.services.emulator.binance.ledger import faults, ledger
+from live_runner.services.emulator.binance.market_data import MarketData
+from live_runner.services.emulator.binance.matching import trade_at
+from live_runner.services.emulator.binance.refusals import Refused
+from live_runner.services.emulator.binance.rules import SymbolRules
+from live_runner.services.emulator.binance.state import (
+    Account,
+    AccountOptions,
+    FundingStamp,
+    Options,
+    Print,
+    Row,
+    State,
+    StreamEvent,
+    SymbolMarket,
+)
+from live_runner.services.emulator.binance.trading import Trading
+from live_runner.services.emulator.binance.venue import Venue
+
+__all__ = ["ENDPOINTS", "Exchange"]
+
+ENDPOINTS: Final = frozenset(market_data.ROUTES) | frozenset(trading.ROUTES) | frozenset(account_data.ROUTES)
+"""Method and path of every request that ``handle`` answers."""
+_DECIMALS_MAX: Final = 8
+
+
+class Exchange:
+    """Markets, accounts, orders and money."""
+
+    def __init__(
+        self,
+        symbols: Sequence[SymbolRules],
+        *,
+        options: Options | None = None,
+        interval_ms: int = 60_000,
+        history: History | None = None,
+    ) -> None:
+        for rules in symbols:
+            if decimals_of(rules.tick) + decimals_of(rules.step) > _DECIMALS_MAX:
+                raise ConfigError(
+                    f"{rules.symbol} trades in amounts of more than 8 decimals", remedy="Give a larger tick or step"
+                )
+        state = State(options or Options(), interval_ms, {rules.symbol: SymbolMarket(rules) for rules in symbols})
+        self._history = history
+        self._become(state)
+
+    def open_account(self, key: str, options: AccountOptions, now_ms: int) -> None:
+        """Open an account with its deposits; ConfigError when the key has one."""
+        if key in self._venue.state.accounts:
+            raise ConfigError(f"'{key}' has an account already", remedy="Use another key", account=key)
+        with localcontext(EXACT):
+            account = Account(key, copy.deepcopy(options), now_ms)
+            self._venue.state.accounts[key] = account
+            for asset, amount in options.balances.items():
+                self._venue.state.book_income(account, "TRANSFER", amount, asset, now_ms, info="TRANSFER")
+
+    def handle(self, endpoint: str, account: str | None, params: Mapping[str, str], now_ms: int) -> Any:
+        """Answer a request: ``endpoint`` is method and path, ``account`` the API key (None: not signed).
+
+        The answer can be written as JSON. Raises Refused as the venue refuses.
+        """
+        with localcontext(EXACT):
+            pass_time(self._venue, now_ms)
+            if public := market_data.ROUTES.get(endpoint):
+                return public(self.market_data, params, now_ms)
+            if private := trading.ROUTES.get(endpoint):
+                return private(self._trading, self._venue.account(account), params, now_ms)
+            if settings := account_data.ROUTES.get(endpoint):
+                return settings(self._account_data, self._venue.account(account), params, now_ms)
+        raise Refused(404, -1, f"'{endpoint}' is not an endpoint of this exchange")
+
+    def act(self, verb: str, params: Mapping[str, Any], now_ms: int) -> Any:
+        """Do what the venue or others do (``acts.VERBS``); ConfigError for a verb or parameter that is wrong."""
+        if verb not in VERBS:
+            raise ConfigError(f"'{verb}' is not an act", remedy=f"Use {', '.join(VERBS)}", verb=verb)
+        with localcontext(EXACT):
+            pass_time(self._venue, now_ms)
+            return VERBS[verb](self._acts, params, now_ms)
+
+    def load(self, symbol: str, rows: Sequence[Row], funding: Sequence[FundingStamp] = ()) -> None:
+        """Candles and funding rates of the past: they are served, not matched on. The price starts at their close."""
+        market = self._venue.market(symbol)
+        with localcontext(EXACT):
+            for row in rows:
+                check_row(market, row, self._venue.state.interval_ms)
+                put_row(market, row)
+            market.funding.extend(funding)
+            if rows:
+                market.last = Decimal(rows[-1].close)
+
+    def step(self, symbol: str, row: Row) -> None:
+        """A whole candle: the price goes the way of ``candles.way_of``, orders are matched, and the row is served."""
+        market, interval_ms = self._venue.market(symbol), self._venue.state.interval_ms
+        with localcontext(EXACT):
+            check_row(market, row, interval_ms)
+            for traded in way_of(market.rules, row, interval_ms):
+                self._trade(market, traded)
+            put_row(market, row)
+
+    def price(
+        self, symbol: str, price: Decimal, now_ms: int, *, quantity: Decimal = Decimal(0), jumps: bool = False
+    ) -> None:
+        """One trade of the market: orders are matched, and the forming candle takes it in."""
+        market = self._venue.market(symbol)
+        with localcontext(EXACT):
+            traded = Print(now_ms, price, quantity, jumps)
+            self._trade(market, traded)
+            add_print(market, traded, self._venue.state.interval_ms)
+
+    def pass_time(self, now_ms: int) -> None:
+        """Let time pass without a price: funding, countdowns and dated orders that have become due."""
+        with localcontext(EXACT):
+            pass_time(self._venue, now_ms)
+
+    def take_events(self) -> list[StreamEvent]:
+        """What went out on the user data streams since the last call, in order."""
+        taken = [StreamEvent(*event) for event in self._venue.state.events]
+        self._venue.state.events.clear()
+        return taken
+
+    def ledger(self) -> dict[str, Any]:
+        """The truth: orders, trades, positions, balances and incomes, in exact decimal text."""
+        with localcontext(EXACT):
+            return ledger(self._venue)
+
+    def invariants(self) -> list[str]:
+        """What does not hold of the ledger, one sentence each; empty when all is well."""
+        with localcontext(EXACT):
+            return faults(self._venue)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything as plain data, which JSON can carry; candles of ``history`` are not part of it."""
+        built: dict[str, Any] = msgspec.to_builtins(self._venue.state, str_keys=True)
+        return built
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Become what the snapshot says."""
+        self._become(msgspec.convert(snapshot, State, str_keys=True))
+
+    def _trade(self, market: SymbolMarket, traded: Print) -> None:
+        pass_time(self._venue, traded.at_ms)
+        trade_at(self._venue, market, traded)
+        watch_margin(self._venue, market.rules.symbol, traded.at_ms)
+
+    def _become(self, state: State) -> None:
+        self._venue = Venue(state)
+        self.market_data = MarketData(self._venue, self._history)
+        """The public data, for market streams."""
+        self._trading = Trading(self._venue)
+        self._account_data = AccountData(self._venue)
+        self._acts = Acts(self._venue)
