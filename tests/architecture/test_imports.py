@@ -39,6 +39,8 @@ PERMITTED = {"hotpath/engine/python_host.py: sys": "counts references: whether a
 
 # `runtime` serves the shells; these offline services read sessions through it in their own shell modules only.
 OFFLINE = ("backtest", "forensics")
+# Pure by folder, as every `core` is.
+PURE = ("contracts/", "hotpath/", "strategies/", "services/emulator/binance/")
 
 
 def pure(sources: list[Source]) -> list[Source]:
@@ -47,7 +49,7 @@ def pure(sources: list[Source]) -> list[Source]:
         source
         for source in sources
         if source.name not in EXEMPT
-        and (source.name.startswith(("contracts/", "hotpath/", "strategies/")) or "/core/" in source.name)
+        and (source.name.startswith(PURE) or "/core/" in source.name)
     ]
 
 
