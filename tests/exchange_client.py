@@ -19,12 +19,8 @@ __all__ = ["BTC", "ETH", "KEY", "MINUTE_MS", "START_MS", "Client"]
 START_MS = 1_735_862_400_000
 MINUTE_MS = 60_000
 KEY = "key-of-the-client"
-BTC = SymbolRules(
-    "BTCUSDT", "BTC", "USDT", tick=Decimal("0.1"), step=Decimal("0.001"), min_quantity=Decimal("0.001")
-)
-ETH = SymbolRules(
-    "ETHUSDT", "ETH", "USDT", tick=Decimal("0.01"), step=Decimal("0.001"), min_quantity=Decimal("0.001")
-)
+BTC = SymbolRules("BTCUSDT", "BTC", "USDT", tick=Decimal("0.1"), step=Decimal("0.001"), min_quantity=Decimal("0.001"))
+ETH = SymbolRules("ETHUSDT", "ETH", "USDT", tick=Decimal("0.01"), step=Decimal("0.001"), min_quantity=Decimal("0.001"))
 
 
 class Client:

@@ -48,8 +48,7 @@ def pure(sources: list[Source]) -> list[Source]:
     return [
         source
         for source in sources
-        if source.name not in EXEMPT
-        and (source.name.startswith(PURE) or "/core/" in source.name)
+        if source.name not in EXEMPT and (source.name.startswith(PURE) or "/core/" in source.name)
     ]
 
 

@@ -33,7 +33,7 @@ def test_a_limit_order_rests_until_the_price_comes_and_pays_the_makers_fee() -> 
     client = Client()
     order = client.order("BUY", "0.100", "49900.0")
     client.price("49900.1")
-    assert (order["status"], client.position()) == ("NEW", 0)
+    assert (order["status"], client.position()) == ("NEW", Decimal(0))
 
     client.price("49900.0")
 
@@ -170,7 +170,7 @@ def test_hedge_mode_refuses_reduce_only_and_a_close_of_more_than_is_held() -> No
 
     client.order("SELL", "0.2", positionSide="LONG")
 
-    assert (client.position(side="LONG"), client.position(side="SHORT")) == (0, Decimal("-0.1"))
+    assert (client.position(side="LONG"), client.position(side="SHORT")) == (Decimal(0), Decimal("-0.1"))
 
 
 def test_one_way_mode_refuses_a_hedged_position_side() -> None:
