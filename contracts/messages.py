@@ -163,6 +163,15 @@ class FundingRate(msgspec.Struct, frozen=True, gc=False):
     mark: float | None = None
 
 
+class FeeRate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The value of one unit of a foreign fee currency in the settle currency when the fee was charged."""
+
+    rate: str
+    source: str
+    """Where the rate comes from."""
+    at_ns: int
+
+
 class Trade(msgspec.Struct, frozen=True, gc=False):
     """One trade of an order, as a venue reports it. ``id`` is the venue's: the same trade has it in every report."""
 
@@ -175,6 +184,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     fee_currency: str = ""
     liquidity: str = ""
     """``maker``, ``taker`` or "" where the venue does not say."""
+    fee_rate: FeeRate | None = None
+    """Of a fee in another currency than the settle currency, where it is known."""
 
 
 class VenuePosition(msgspec.Struct, frozen=True, gc=False):
@@ -317,15 +328,6 @@ class RiskLevel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tripped: bool = False
     not_applied: str = ""
     """Why the session cannot apply the limit, "" where it does."""
-
-
-class FeeRate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The value of one unit of a foreign fee currency in the settle currency when the fee was booked."""
-
-    rate: str
-    source: str
-    """Where the rate comes from."""
-    at_ns: int
 
 
 class Continuation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -636,7 +638,7 @@ class Filled(Event, frozen=True, kw_only=False, tag="order.filled"):
     provisional: bool = False
     """Price and fee are derived from the order's totals: the venue has not yet reported the trade itself."""
     fee_rate: FeeRate | None = None
-    """Of a fee in another currency than the settle currency; None otherwise."""
+    """Of a fee in another currency than the settle currency, where it is known. No amount is converted by it."""
 
 
 class CancelRequested(Event, frozen=True, kw_only=False, tag="order.cancel_requested"):
@@ -793,6 +795,8 @@ class Corrected(Event, frozen=True, kw_only=False, tag="order.corrected"):
     fee_currency: str
     liquidity: str
     amount: str
+    fee_rate: FeeRate | None = None
+    """As in `order.filled`."""
 
 
 class Theoretical(Event, frozen=True, kw_only=False, tag="order.theoretical"):

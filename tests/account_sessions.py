@@ -10,7 +10,7 @@ import msgspec
 
 from live_runner.contracts.config import Account, Config, Market, StrategyChoice
 from live_runner.contracts.ids import event_id
-from live_runner.contracts.messages import Command, Event, Filled, Settled, Started, Stopped
+from live_runner.contracts.messages import AccountReported, Command, Event, Filled, Settled, Started, Stopped, Timer
 from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.contracts.risk import AccountLimits, MoneyLimit
 from live_runner.services.execution.core.account import AccountCore, author_of
@@ -132,6 +132,15 @@ class Sessions:
                 leg_quantity="1",
             )
         )
+
+    def pass_time(self, session: str, at_ns: int) -> Any:
+        """A timer of the session fires."""
+        envelope = self.envelope(session, "execution.shell.1", at_ns)
+        return self.feed(Timer(**envelope, role="execution", name="t", due_ns=at_ns))
+
+    def report(self, session: str, at_ns: int) -> Any:
+        """The venue is asked for the account."""
+        return self.feed(AccountReported(**self.envelope(session, "execution.shell.1", at_ns)))
 
     def stop(self, session: str) -> None:
         """The session is over."""

@@ -83,10 +83,11 @@ _CONFIG = {
 }
 _EXECUTION = "execution"
 
+_FEE_RATE = m.FeeRate(rate="612.35", source="venue_ticker", at_ns=_CLOSE_NS)
 _CORRECTED = m.Corrected(
     _ORDER_ID, "87654321", _INTENT_ID, _SYMBOL, "long", "buy", "0.004", price_before="41990.5", price="41990.4",
     fee_before="0.083981", fee="0.0335923", fee_currency="USDT", liquidity="maker", amount="0.0507887",
-    **_core(_EXECUTION, 16),
+    fee_rate=_FEE_RATE, **_core(_EXECUTION, 16),
 )  # fmt: skip
 _THEORETICAL = m.Theoretical(
     _ORDER_ID, _INTENT_ID, _SYMBOL, "long", "buy", "open", "post_only", quantity="0.004", price="41990.5",
@@ -273,7 +274,7 @@ _SAMPLES: list[m.Event] = [
         reason="limit",
         leg_quantity="0.01",
         provisional=True,
-        fee_rate=m.FeeRate(rate="612.35", source="venue_ticker", at_ns=_CLOSE_NS),
+        fee_rate=_FEE_RATE,
         v=2,
         **_core(_EXECUTION, 5),
     ),
@@ -343,7 +344,7 @@ _SAMPLES: list[m.Event] = [
         code="0",
         message="ok",
         retryable=True,
-        trades=[m.Trade("99", "0.004", "41990.5", _CLOSE_NS, "0.03", "USDT", "maker")],
+        trades=[m.Trade("99", "0.004", "41990.5", _CLOSE_NS, "0.03", "USDT", "maker", _FEE_RATE)],
         cost="167.962",
         quantity="0.01",
         sent_ns=_CLOSE_NS + 1,

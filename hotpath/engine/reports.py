@@ -194,6 +194,7 @@ class Reports:
             self.charge(trade.fee_currency, fee)
         state.foreign_fee = trade.fee if is_foreign else ""
         state.foreign_currency = trade.fee_currency if is_foreign else ""
+        state.foreign_rate = trade.fee_rate if is_foreign else None
         self.manager.fill(
             order,
             lots,
@@ -207,6 +208,7 @@ class Reports:
         )
         state.foreign_fee = ""
         state.foreign_currency = ""
+        state.foreign_rate = None
         self.protection.filled(order, lots)
         if was_over:
             self.incident(

@@ -102,6 +102,7 @@ cdef class State:
     cdef public int trading
     cdef public str trading_author, trading_reason
     cdef readonly dict foreign_fees
+    cdef object foreign_rate
     cdef str foreign_fee, foreign_currency     # of the fill that is being booked, "" where it is in the settle currency
     cdef bint provisional                      # the fill that is being booked is known by its order's totals alone
     cdef public bint moved                     # money or a mark changed since the last settlement

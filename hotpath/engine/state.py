@@ -351,6 +351,7 @@ class State:
     orders: list[Any]
     notices: list[Any]
     foreign_fees: dict[str, str]
+    foreign_rate: Any
     sink: Any
 
     def __init__(self, started: Started, columns: Columns) -> None:
@@ -412,6 +413,7 @@ class State:
         """Fees charged in other currencies than the settle currency, as decimal text by currency."""
         self.foreign_fee = ""
         self.foreign_currency = ""
+        self.foreign_rate = None
         self.provisional = False
         self.moved = False
         self.changes = 0

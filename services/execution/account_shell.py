@@ -31,7 +31,7 @@ from live_runner.contracts.errors import (
 from live_runner.contracts.messages import Command, Event, Owned, Snapshot
 from live_runner.contracts.vocabulary import RISK_AUTHOR
 from live_runner.services.execution.command import CommandAnswer, read_request
-from live_runner.services.execution.core.account import AccountCore, OwedCommand, author_of
+from live_runner.services.execution.core.account import OF_A_SESSION, AccountCore, OwedCommand, author_of
 from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import canonical_event_of, last_event
@@ -53,13 +53,12 @@ SEND_EVERY_S: Final = 0.5
 """Between two attempts at a command, for as long as its session is under way and has not taken it."""
 
 _OF_ALL: Final = ("session.started", "session.stopped")
-_OF_SESSION: Final = ("account.settled", "order.filled", "ops.command")
 
 
 def input_filters(account: str, sessions: Sequence[str]) -> tuple[str, ...]:
     """Subjects of an account's inputs and outputs while these sessions of it are under way."""
     mine = (*subjects.of_domains(("account", "ops"), account), subjects.owned(account, ROLE))
-    theirs = [filter_ for session in sessions for type_ in _OF_SESSION for filter_ in subjects.of_type(type_, session)]
+    theirs = [filter_ for session in sessions for type_ in OF_A_SESSION for filter_ in subjects.of_type(type_, session)]
     return (*mine, *(filter_ for type_ in _OF_ALL for filter_ in subjects.of_type(type_)), *theirs)
 
 
@@ -72,6 +71,8 @@ class AccountShell:
         self.instance = instance
         self.core = AccountCore(account)
         self.log = log.get(ROLE).bind(account=account)
+        self.is_ready = False
+        """Whether it has recovered and follows its log."""
         self.ownership: Ownership
         self._publisher: Publisher
         self._next_seq = 1
@@ -125,6 +126,7 @@ class AccountShell:
             await self._publish(self._produced.popleft())
         if self._next_seq > first_seq:
             await self._take_snapshot(self._next_seq - 1)  # the stream keeps what follows it
+        self.is_ready = True
         self.log.info("ready", epoch=self.ownership.epoch, sessions=self.core.sessions, tripped=self.core.tripped)
 
     async def _restore_snapshot(self) -> None:

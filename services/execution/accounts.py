@@ -26,6 +26,8 @@ __all__ = ["Accounts", "check_account"]
 STANDBY_EVERY_S: Final = 0.5
 REFUSED_RETRY_S: Final = 2.0
 """Between two attempts while the stream stores nothing, as when it is full."""
+REFUSED_TRIES_MAX: Final = 30
+"""In a row; then the account ends, and its sessions with it."""
 LEAVE_LIMIT_S: Final = 5.0
 """How long the end of a session may take to reach its account; where it does not, the next process folds it."""
 
@@ -42,7 +44,7 @@ class _Kept:
     async def _keep(self, account: str, instance: str) -> None:
         """Run the account, standing by while another process has it."""
         logged = log.get(ROLE).bind(account=account)
-        why = ""
+        why, refused = "", 0
         while True:
             self.shell = None
             shell = AccountShell(self.bus, account, instance)
@@ -52,11 +54,12 @@ class _Kept:
             except (AlreadyOwned, OwnershipLost) as error:
                 if why != str(error):
                     logged.info("the account is left to its owner", reason=str(error))
-                why = str(error)
+                why, refused = str(error), 0
                 self.shell = None
                 await asyncio.sleep(STANDBY_EVERY_S)
             except BusUnavailable as error:
-                if self.bus.lost.done():
+                refused = 0 if shell.is_ready else refused + 1
+                if self.bus.lost.done() or refused == REFUSED_TRIES_MAX:
                     raise
                 if why != str(error):
                     logged.warning("NATS refuses the account; trying again", reason=str(error))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from live_runner.contracts import codec
-from live_runner.services.execution.core.account import AccountCore
+from live_runner.services.execution.core.account import OF_A_SESSION, AccountCore
 from live_runner.services.forensics.difference import Differences, changed, extra, missing
 from live_runner.services.forensics.recording import Wire
 from live_runner.services.forensics.replay import ReplayResult, Tally
@@ -16,7 +16,7 @@ __all__ = ["TYPES", "replay_account"]
 
 _SOURCE: Final = AccountCore.source
 TYPES: Final = (
-    *("session.started", "session.stopped", "account.settled", "order.filled", "ops.command"),
+    *("session.started", "session.stopped", *OF_A_SESSION),
     *("account.limit_tripped", "account.limit_reset"),
 )
 """Of the messages that an account folds or makes; the others need not be read."""

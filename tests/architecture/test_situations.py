@@ -14,8 +14,8 @@ IDS = {
     *(f"S{number:02}" for number in (1, 2, 3, 4, 6)),
     *(f"D{number:02}" for number in range(1, 7)),
     *(f"X{number:02}" for number in range(1, 16)),
-    *(f"O{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, *range(14, 28))),
-    *(f"P{number:02}" for number in (1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14)),
+    *(f"O{number:02}" for number in range(1, 28)),
+    *(f"P{number:02}" for number in range(1, 15)),
     *("R01", "R02", "R07"),
 }
 ROW = re.compile(r"^\| ([A-Z]\d\d) \|.*\|(.*)\|$", flags=re.MULTILINE)

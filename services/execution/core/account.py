@@ -25,6 +25,7 @@ import msgspec
 from live_runner.contracts.errors import SnapshotLayout
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.messages import (
+    AccountReported,
     Command,
     Event,
     Filled,
@@ -34,15 +35,18 @@ from live_runner.contracts.messages import (
     Settled,
     Started,
     Stopped,
+    Timer,
 )
 from live_runner.contracts.risk import AccountLimits
 from live_runner.contracts.vocabulary import ENTRIES, RISK_AUTHOR, TRADING_STATES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.limits import Equity, Limit, limit_of, units_of
 
-__all__ = ["SNAPSHOT_VERSION", "AccountCore", "OwedCommand", "account_of", "author_of"]
+__all__ = ["OF_A_SESSION", "SNAPSHOT_VERSION", "AccountCore", "OwedCommand", "account_of", "author_of"]
 
 SNAPSHOT_VERSION: Final = 1
+OF_A_SESSION: Final = ("account.settled", "account.reported", "order.filled", "ops.command", "session.timer")
+"""Types of what is folded of each session while it is under way, besides its start and its end."""
 _TRIPPED: Final = 2
 _UNTIL: Final = 3
 """In a limit's row."""
@@ -177,8 +181,9 @@ class AccountCore:
             elif isinstance(event, Settled | Filled) and event.seq > member.seq:
                 member.seq = event.seq
                 self._account(member, event)
-                self._advance(event)
                 self._evaluate(event, out)
+            elif isinstance(event, AccountReported | Timer):
+                self._evaluate(event, out)  # time passes while no session settles
         self._settle_up()
         return out
 
@@ -240,10 +245,6 @@ class AccountCore:
 
     # -- limits ---------------------------------------------------------------------------------
 
-    def _advance(self, event: Event) -> None:
-        # Sessions of different timeframes or recordings are not at the same time: the latest one counts.
-        self._now_ns = max(self._now_ns, event.event_ns)
-
     def _profit(self) -> int:
         return self._ended + sum(member.equity - member.start for member in self._members.values())
 
@@ -251,6 +252,8 @@ class AccountCore:
         return sum(member.exposure for member in self._members.values())
 
     def _evaluate(self, event: Event, out: list[Event]) -> None:
+        # Sessions of different timeframes or recordings are not at the same time: the latest one counts.
+        self._now_ns = max(self._now_ns, event.event_ns)
         before = self._equity.last
         new_day = self._equity.mark(self._now_ns, self._profit())
         for limit in self._limits:

@@ -33,6 +33,7 @@ from live_runner.contracts.messages import (
     LimitReset,
     LimitTripped,
     Liquidated,
+    Quote,
     Reconciled,
     Rejected,
     Report,
@@ -42,6 +43,7 @@ from live_runner.contracts.messages import (
     Snapshot,
     StreamGap,
     Submitted,
+    Theoretical,
     Unknown,
     VenueCall,
 )
@@ -95,7 +97,21 @@ def _order_event(kind: type[Event], *, status: str | None = None, **renamed: str
 
 
 _filled_order: Final = _order_event(Filled)
-_fill: Final = _one("fills")
+
+
+def _with_fee_rate(table: str) -> Rows:
+    """One row whose foreign fee has its rate beside it, where that is known."""
+    read = _fields(table, "fee_rate", "fee_rate_source")
+
+    def rows(event: Filled | Corrected, stream_seq: int) -> Iterator[Row]:
+        rate = event.fee_rate
+        known = (None, None) if rate is None else (rate.rate, rate.source)
+        yield table, (*read(event), *known, stream_seq)
+
+    return rows
+
+
+_fill: Final = _with_fee_rate("fills")
 
 
 def _filled(event: Filled, stream_seq: int) -> Iterator[Row]:
@@ -199,7 +215,9 @@ ROWS: Final[dict[type[Event], Rows]] = {
     Report: _order_event(Report, price="last_price", quantity="last_quantity"),
     FundingPaid: _one("funding", ts="funding_ns"),
     Liquidated: _one("liquidations"),
-    Corrected: _one("corrections"),
+    Corrected: _with_fee_rate("corrections"),
+    Theoretical: _one("theoretical_fills"),
+    Quote: _one("quotes"),
     Reconciled: _one("reconciliations", asked_ts="asked_ns"),
     AccountReported: _one(
         "account_reports",

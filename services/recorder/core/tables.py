@@ -141,6 +141,8 @@ _ALL: Final = (
         numeric leg_quantity
         boolean provisional
         text event_id
+        numeric fee_rate
+        text fee_rate_source
         int8 stream_seq
         """,
     ),
@@ -154,6 +156,32 @@ _ALL: Final = (
         numeric quantity price_before price fee_before fee
         token fee_currency liquidity
         numeric amount
+        text event_id
+        numeric fee_rate
+        text fee_rate_source
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "theoretical_fills",
+        """
+        token session
+        timestamptz ts
+        text order_id intent_id
+        token symbol leg side action kind
+        numeric quantity price fee
+        token liquidity
+        numeric reference_price slippage remaining
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "quotes",
+        """
+        token session symbol
+        timestamptz ts
+        float8 bid ask
         text event_id
         int8 stream_seq
         """,

@@ -22,6 +22,9 @@ ROW_COUNTS = {
     "market.bar_revised": {"bar_revisions": 1},
     "strategy.decided": {"decisions": 1, "intents": 1},
     "order.filled": {"order_events": 1, "fills": 1},
+    "order.theoretical": {"theoretical_fills": 1},
+    "order.corrected": {"corrections": 1},
+    "market.quote": {"quotes": 1},
     "account.funding": {"funding": 1},
     "account.liquidated": {"liquidations": 1},
     "account.settled": {"equity": 1, "positions": 1},
@@ -96,10 +99,12 @@ def test_values_arrive_as_they_were_said(bus_factory: BusFactory, dsn: str, samp
     [row] = rows(
         dsn,
         "select quantity::text, price::text, fee::text, realised::text, slippage::text, symbol, leg,"
-        " (extract(epoch from ts) * 1000000)::bigint, fill_id from fills",
+        " (extract(epoch from ts) * 1000000)::bigint, fill_id, fee_rate::text, fee_rate_source from fills",
     )
     assert row[:5] == (fill.quantity, fill.price, fill.fee, fill.realised, fill.slippage)
-    assert row[5:] == (fill.symbol, fill.leg, fill.event_ns // 1000, fill.fill_id)
+    assert row[5:9] == (fill.symbol, fill.leg, fill.event_ns // 1000, fill.fill_id)
+    assert fill.fee_rate is not None
+    assert row[9:] == (fill.fee_rate.rate, fill.fee_rate.source)
 
 
 def test_a_recorder_that_starts_again_stores_each_event_once(bus_factory: BusFactory, dsn: str) -> None:

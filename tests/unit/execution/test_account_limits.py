@@ -81,6 +81,20 @@ def test_a_cooldown_that_a_tripped_limit_is_given_later_begins_then() -> None:
     assert of.owed() == {"two": "stop"}
 
 
+def test_time_passes_by_the_timers_and_reports_of_a_real_venue_too() -> None:
+    """S04: no session settles while its strategy is silent."""
+    of = Sessions(limits_of(drawdown={**LOSS, "reset": "cooldown", "cooldown_s": 600.0}), "one", "two")
+    of.settle("one", "-100")
+    of.pass_time("two", 10 * MINUTE_NS)
+    of.report("elsewhere", 12 * MINUTE_NS)
+    assert of.of(LimitReset) == []
+    of.report("two", 11 * MINUTE_NS)
+
+    (reset,) = of.of(LimitReset)
+    assert (reset.why, reset.event_ns) == ("cooldown", 11 * MINUTE_NS)
+    assert of.owed() == {}
+
+
 def test_a_limit_that_has_tripped_outlives_the_last_session() -> None:
     """S03: a stop outlives a restart."""
     of = Sessions(limits_of(drawdown=LOSS), "one")

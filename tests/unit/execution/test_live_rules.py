@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from live_core import MINUTE, RESTING, SECOND, fire, held, kinds, opened, proof, restarted, takeover, trade
 
@@ -20,6 +21,7 @@ from live_runner.contracts.messages import (
     Corrected,
     Denied,
     Expired,
+    FeeRate,
     Filled,
     Incident,
     Rejected,
@@ -72,14 +74,32 @@ def test_quantity_whose_trades_never_come_is_booked_at_the_average_and_corrected
 
 
 def test_fee_in_another_currency_is_counted_by_currency_and_never_converted(driver: Any) -> None:
-    """B, L05: 0.0003 BNB are not 0.2 USDT."""
+    """B, L05: 0.0003 BNB are not 0.2 USDT, whatever they are worth; the rate and its source stand beside them."""
     core, client = opened(driver, setup={"fees": {"taker": "0.0005"}})
-    core.report(client, "filled", filled="4", trades=[trade("t1", "4", "100", "0.0003", "BNB")])
+    rate = FeeRate(rate="612.35", source="ticker of BNB/USDT", at_ns=MINUTE)
+    bought = msgspec.structs.replace(trade("t1", "4", "100", "0.0003", "BNB"), fee_rate=rate)
+    core.report(client, "filled", filled="4", trades=[bought])
     core.bar()
 
     assert (core.last(Filled).fee, core.last(Filled).fee_currency) == ("0.0003", "BNB")
+    assert core.last(Filled).fee_rate == rate
     assert (core.settled.fees, core.settled.cash, core.settled.foreign_fees) == ("0", "10000", {"BNB": "0.0003"})
     assert restarted(core).report(client, "accepted")[0].code == "report_kept"
+
+
+def test_correction_by_a_trade_with_a_fee_in_another_currency_has_its_rate(driver: Any) -> None:
+    """L05."""
+    core, client = opened(driver)
+    core.report(client, "filled", filled="4", cost="400")
+    fire(core, "fills")
+    rate = FeeRate(rate="612.35", source="ticker of BNB/USDT", at_ns=MINUTE)
+    bought = msgspec.structs.replace(trade("t1", "4", "100", "0.0003", "BNB"), fee_rate=rate)
+    core.report(client, "filled", filled="4", trades=[bought])
+    core.bar()
+
+    corrected = core.last(Corrected)
+    assert (corrected.fee, corrected.fee_currency, corrected.fee_rate) == ("0.0003", "BNB", rate)
+    assert core.settled.foreign_fees == {"BNB": "0.0003"}
 
 
 @pytest.mark.parametrize("ending", ["cancelled", "expired", "rejected"])
@@ -164,6 +184,18 @@ def test_queries_are_spaced_ever_further_apart(driver: Any) -> None:
 
     assert waits[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert len(core.of(Unknown)) == 1
+
+
+@pytest.mark.parametrize("code", ["429", "418", "-1003", "-1021", "-1007"])
+def test_call_that_the_venue_turned_away_is_looked_up_before_it_is_tried_again(driver: Any, code: str) -> None:
+    """O13: once, later and later, and sent again only when it is proven absent."""
+    core, client = opened(driver)
+    effects = core.report(client, "unknown", code=code, retryable=True)
+    assert kinds(effects) == [Unknown, QueryOrder]
+    assert kinds(core.report(client, "unknown", code=code, retryable=True)) == []
+    effects = core.report(client, "absent", **proof(core))
+
+    assert [(type(effect), effect.order.client_order_id) for effect in effects] == [(SendOrder, client)]
 
 
 @pytest.mark.parametrize("meaning", ["", "duplicate"])

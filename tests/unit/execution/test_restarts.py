@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from live_core import MINUTE, RESTING, fire, kinds, opened, restarted, takeover, trade
+from live_core import MINUTE, RESTING, SETUP, fire, kinds, opened, orders, restarted, takeover, trade
 
-from live_runner.contracts.core import CancelOrder, QueryOrder
-from live_runner.contracts.messages import Cancelled, CancelRequested, Filled, Requested, Unknown
+from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder
+from live_runner.contracts.messages import Cancelled, CancelRequested, Denied, Filled, Incident, Requested, Unknown
+from live_runner.services.execution.core.engine import ExecutionCore
 
 
 def stale(driver: Any) -> tuple[Any, str]:
@@ -73,3 +74,46 @@ def test_two_orders_of_one_leg_are_both_known_and_each_ends_for_itself(driver: A
 
     assert [order.remaining for order in core.settled.pending] == ["4"]
     assert core.position() == "2"
+
+
+def test_without_a_snapshot_the_log_gives_the_same_state_and_the_order_stays(driver: Any) -> None:
+    """P05: the leg is blocked until the venue has answered, and the order is neither cancelled nor sent again."""
+    core, client = opened(driver, **RESTING)
+    core.report(client, "submitted")
+    folded = ExecutionCore("s1")
+    for event in core.inputs:
+        folded.handle(event)
+    assert folded.state_hash() == core.core.state_hash()
+    core.core = folded
+    effects = takeover(core)
+    core.bar()
+    core.decide(core.intent("open", quantity="1", style="market"))
+
+    assert kinds(effects) == [Unknown, QueryOrder]
+    assert [refused.reason for refused in core.of(Denied)] == ["leg_blocked"]
+    assert len(core.of(SendOrder)) == 1
+    assert [order.remaining for order in core.settled.pending] == ["4"]
+
+
+def test_a_first_entry_that_filled_meanwhile_has_its_position_and_its_stop_and_target(driver: Any) -> None:
+    """P06."""
+    core, client = opened(driver, stop_loss="90", take_profit="120", setup=SETUP, **RESTING)
+    core = restarted(core)
+    takeover(core)
+    core.report(client, "filled", filled="4", trades=[trade("t1", "4", "99")], via="query", complete=True)
+    core.bar()
+
+    assert (core.position(), core.settled.legs[0].average) == ("4", "99")
+    assert [(order.kind, order.quantity) for order in orders(core)[1:]] == [("stop", "4"), ("take_profit", "4")]
+
+
+def test_what_an_add_of_nobody_filled_is_kept_and_not_guessed(driver: Any) -> None:
+    """P06: no order of this session has its id."""
+    core, client = opened(driver, **RESTING)
+    core = restarted(core)
+    takeover(core)
+    core.report("of another session", "filled", filled="3", trades=[trade("t1", "3", "99")], via="query", complete=True)
+    core.bar()
+
+    assert (core.position(), core.of(Filled), core.last(Incident).code) == ("0", [], "report_kept")
+    assert [order.client_order_id for order in orders(core)] == [client]
