@@ -35,6 +35,7 @@ class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     venue_order_id: str = ""
     triggered: bool = False
     """Whether a stop or target has become another order, whose id at the venue is ``venue_order_id``."""
+    leg: str = ""
 
 
 class QueryOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -48,6 +49,7 @@ class QueryOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     venue_order_id: str = ""
     triggered: bool = False
     """Whether a stop or target has become another order, whose id at the venue is ``venue_order_id``."""
+    leg: str = ""
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -776,6 +776,7 @@ class Journal(Sink):
                 kind=KINDS[order.kind],
                 venue_order_id=order.venue_order_id,
                 triggered=bool(order.triggered),
+                leg=SIDES[order.side],
             )
         )
 
@@ -790,6 +791,7 @@ class Journal(Sink):
                 kind=KINDS[order.kind],
                 venue_order_id=order.venue_order_id,
                 triggered=bool(order.triggered),
+                leg=SIDES[order.side],
             )
         )
 

@@ -88,6 +88,9 @@ class Publisher:
         self._acknowledged = 0
         self._sent_at: deque[float] = deque()
         self._changed = asyncio.Event()
+        self._in_line = 0
+        self._turn = asyncio.Lock()
+        self._awaited: deque[tuple[int, asyncio.Future[int]]] = deque()
         self._subscription: Subscription | None = None
         self.error: RunnerError | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -111,8 +114,8 @@ class Publisher:
         if self.error is not None:
             raise self.error
         check_size(subject, len(canonical) + _STAMP_BYTES + len(self._block), self._connection.max_payload)
-        while self._sent - self._acknowledged >= WINDOW:
-            await self._wait("the window to open")
+        if self._in_line or self._sent - self._acknowledged >= WINDOW:
+            await self._wait_in_line()
         self._sent += 1
         self._sent_at.append(time.monotonic())
         data = codec.stamp(canonical, time.time_ns())
@@ -124,6 +127,28 @@ class Publisher:
             raise BusUnavailable(
                 "The connection to NATS is closed", remedy="The service starts anew from the log"
             ) from error
+
+    async def _wait_in_line(self) -> None:
+        """Wait for the window to open; who came first goes first, also before whoever comes as it opens."""
+        self._in_line += 1
+        try:
+            async with self._turn:
+                while self._sent - self._acknowledged >= WINDOW:
+                    await self._wait("the window to open")
+        finally:
+            self._in_line -= 1
+
+    def acknowledgement(self) -> asyncio.Future[int]:
+        """Place in the stream of what was sent last, once it is acknowledged; fails as the publisher does."""
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if self.error is not None:
+            future.set_exception(self.error)
+        elif self._acknowledged == self._sent:
+            future.set_result(self.last_stream_seq)
+        else:
+            self._awaited.append((self._sent, future))
+        return future
 
     async def flush(self) -> None:
         """Wait until everything sent so far is acknowledged."""
@@ -166,6 +191,10 @@ class Publisher:
             self.error = error
             if not self.failed.done():
                 self.failed.set_exception(error)
+            while self._awaited:
+                _, future = self._awaited.popleft()
+                if not future.done():
+                    future.set_exception(error)
             self._changed.set()
 
     async def close(self) -> None:
@@ -187,6 +216,10 @@ class Publisher:
         self._acknowledged += 1
         self._sent_at.popleft()
         self.last_stream_seq = ack.seq
+        while self._awaited and self._awaited[0][0] <= self._acknowledged:
+            _, future = self._awaited.popleft()
+            if not future.done():
+                future.set_result(ack.seq)
         self._changed.set()
 
     def _refusal(self, error: dict[str, Any]) -> RunnerError:

@@ -122,6 +122,9 @@ class CoreShell:
     async def folded(self, event: Event, effects: Sequence[Any], *, is_recovered: bool) -> None:
         """Called after each input, before its outputs are published."""
 
+    def carry_out(self, effect: Any) -> None:
+        """Called with each effect that is not an output, once all outputs before it have been sent."""
+
     # -- life ----------------------------------------------------------------------------------
 
     async def run(self, start_seq: int = 1) -> None:
@@ -289,6 +292,8 @@ class CoreShell:
         for effect in effects:
             if isinstance(effect, Event):
                 await self._publish_output(effect)
+            else:
+                self.carry_out(effect)
         if isinstance(event, Stopped):
             self._ended.set()
         if isinstance(event, BarSet):

@@ -10,6 +10,7 @@ import signal
 import socket
 import weakref
 from collections.abc import Callable, Coroutine
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -90,6 +91,53 @@ async def test_events_come_back_in_order_with_their_bytes(bus_factory: BusFactor
         assert [codec.encode(event) for event in sent] == [codec.canonical(message.data) for message in got]
         assert [message.stream_seq for message in got] == list(range(1, len(sent) + 1))
         assert all(codec.head(message.data).recorded_ns > 0 for message in got)
+
+
+@in_a_loop
+async def test_what_several_tasks_number_and_publish_leaves_in_the_order_of_its_numbers(
+    bus_factory: BusFactory,
+) -> None:
+    """Who waits for the window goes before whoever comes as it opens."""
+    async with bus_factory() as bus, asyncio.timeout(DEADLINE_S):
+        publisher = await bus.publisher()
+        numbers = count(1)
+        await publisher.publish(executed(next(numbers)))
+        opens = publisher.acknowledgement()
+        for _ in range(1, WINDOW):
+            await publisher.publish(executed(0))
+
+        async def after(opened: asyncio.Future[int] | None) -> None:
+            if opened is not None:
+                await opened
+            await publisher.publish(executed(next(numbers)))
+
+        await asyncio.gather(after(None), after(opens))
+        await publisher.flush()
+        reader = await bus.reader(subjects.of_session("s"))
+        got = []
+        async for message in reader:
+            got.append(codec.head(message.data).seq)
+            if message.pending == 0:
+                break
+        await reader.close()
+
+        assert got == [1, *[0] * (WINDOW - 1), 2, 3]
+
+
+@in_a_loop
+async def test_an_acknowledgement_is_the_place_of_what_was_sent_last(bus_factory: BusFactory) -> None:
+    async with bus_factory() as bus, asyncio.timeout(DEADLINE_S):
+        publisher = await bus.publisher()
+        places = []
+        for number in range(1, 6):
+            await publisher.publish(executed(number))
+            places.append(publisher.acknowledgement())
+
+        assert await asyncio.gather(*places) == [1, 2, 3, 4, 5]
+        assert await publisher.acknowledgement() == 5
+        publisher.fail(BusUnavailable("gone", remedy=""))
+        with pytest.raises(BusUnavailable, match="gone"):
+            await publisher.acknowledgement()
 
 
 @in_a_loop
