@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import ccxt.pro
 from aiohttp import web
 
 from live_runner.services.emulator.certificates import Authority
@@ -16,9 +17,10 @@ from live_runner.services.emulator.proxy import ConnectProxy
 from live_runner.services.emulator.settings import EmulatorSettings, profile_from
 from live_runner.services.emulator.shell import emulator
 
-__all__ = ["EmulatorClient", "emulated", "venue_of"]
+__all__ = ["ACCOUNT", "EmulatorClient", "emulated", "reach", "venue_of"]
 
 WAIT_S = 30.0
+ACCOUNT = {"key": "key-of-a-test", "secret": "secret-of-a-test", "balances": {"USDT": "10000"}}
 
 
 def reach(proxy: str, certificate: Path | str) -> dict[str, Any]:
@@ -67,6 +69,24 @@ class EmulatorClient:
         found: list[dict[str, Any]] = await self.get("requests", count=count, wait_ms=int(WAIT_S * 1000), **wanted)
         assert len(found) >= count, found
         return found
+
+    async def frames(self, count: int = 1, **wanted: Any) -> list[dict[str, Any]]:
+        """Frames of user data streams, once there are so many."""
+        found: list[dict[str, Any]] = await self.get("streams", count=count, wait_ms=int(WAIT_S * 1000), **wanted)
+        assert len(found) >= count, found
+        return found
+
+    @asynccontextmanager
+    async def exchange(self, account: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Any]:
+        """Unmodified ccxt.pro, logged in, with its markets loaded."""
+        login = {} if account is None else {"apiKey": account["key"], "secret": account["secret"]}
+        own = {"fetchOpenOrders": {"warnWithoutSymbol": False}, "fetchCurrencies": False, "fetchMargins": False}
+        exchange = ccxt.pro.binanceusdm({**self.options, **login, "options": own, **options})
+        try:
+            await exchange.load_markets()
+            yield exchange
+        finally:
+            await exchange.close()
 
     async def close_streams(self) -> int:
         """Close every WebSocket; how many there were."""

@@ -10,12 +10,12 @@ import hmac
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from live_runner.services.emulator.binance import Refused
 from live_runner.services.emulator.endpoints import Endpoint
-from live_runner.services.emulator.rest import Refused
 
 __all__ = ["Keys", "Permissions"]
 
@@ -71,25 +71,6 @@ class Keys:
             _check_time(params, now_ms)
             _check_signature(known.secret, query, body)
         return key
-
-    def restrictions(self, key: str) -> dict[str, Any]:
-        """The answer of ``GET /sapi/v1/account/apiRestrictions``."""
-        known = self.keys[key]
-        return {
-            "ipRestrict": bool(known.addresses),
-            "createTime": known.created_ms,
-            "enableReading": known.may_read,
-            "enableWithdrawals": known.may_withdraw,
-            "enableInternalTransfer": False,
-            "enableMargin": False,
-            "enableFutures": known.may_trade,
-            "permitsUniversalTransfer": False,
-            "enableVanillaOptions": False,
-            "enableFixApiTrade": False,
-            "enableFixReadOnly": False,
-            "enableSpotAndMarginTrading": False,
-            "enablePortfolioMarginTrading": False,
-        }
 
 
 def _check_time(params: Mapping[str, str], now_ms: int) -> None:

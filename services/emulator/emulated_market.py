@@ -44,28 +44,24 @@ class EmulatedMarket:
         """Market rules."""
         return instrument(symbol, "emulator")
 
-    def candles(self, symbol: str, timeframe: str, from_ns: int, to_ns: int, now_ns: int) -> list[Row]:
-        """Candles that open in [from_ns, to_ns), the one that is forming at ``now_ns`` last."""
+    def whole(self, symbol: str, timeframe: str, from_ns: int, to_ns: int) -> list[Row]:
+        """Candles that open in [from_ns, to_ns), as they are when they are over."""
         length = duration_ns(timeframe)
         zero_ns = bar_open_ns(self._epoch_ns, timeframe)
-        current_ns = bar_open_ns(now_ns, timeframe)
-        from_ns, to_ns = max(from_ns, zero_ns), min(to_ns, current_ns + length)
+        from_ns = max(from_ns, zero_ns)
         rows: list[Row] = []
         if to_ns <= from_ns:
             return rows
         first = -(-(from_ns - zero_ns) // length)
         last = (to_ns - 1 - zero_ns) // length
         for block in range(first // BLOCK_BARS, last // BLOCK_BARS + 1):
-            part = self._block(symbol, timeframe, block).between(from_ns, to_ns)
-            rows += _rows(part, symbol)
-        if rows and rows[-1][0] == current_ns:
-            rows[-1] = self._forming(symbol, rows[-1], (now_ns - current_ns) / length)
+            rows += _rows(self._block(symbol, timeframe, block).between(from_ns, to_ns), symbol)
         return rows
 
     def mark_text(self, symbol: str, at_ns: int) -> str:
         """The mark price at a moment: the open of that minute's bar."""
         minute_ns = bar_open_ns(at_ns, "1m")
-        rows = self.candles(symbol, "1m", minute_ns, minute_ns + 1, minute_ns)
+        rows = self.whole(symbol, "1m", minute_ns, minute_ns + 1)
         return rows[0][1] if rows else ""
 
     def funding(self, symbol: str, from_ns: int, to_ns: int) -> list[tuple[int, str, str]]:
@@ -84,16 +80,6 @@ class EmulatedMarket:
         first = block * BLOCK_BARS
         return simulate(self._seed, symbol, timeframe, first, BLOCK_BARS, holes=False, epoch_ns=self._epoch_ns)
 
-    def _forming(self, symbol: str, row: Row, elapsed: float) -> Row:
-        """The candle as far as it has come: on its way from open to close, its extremes one after the other."""
-        listed = listing(symbol)
-        opened, high, low, close, volume = (float(text) for text in row[1:])
-        now = opened + (close - opened) * elapsed
-        top = high if elapsed > 0.6 else max(opened, now)
-        bottom = low if elapsed > 0.3 else min(opened, now)
-        prices = (opened, top, bottom, min(max(now, bottom), top))
-        return (row[0], *_texts(prices, volume * elapsed, listed.price_decimals, listed.lot_decimals))
-
 
 def venue_symbol(symbol: str) -> str:
     """``BTC/USDT:USDT`` as the venue calls it: BTCUSDT."""
@@ -103,14 +89,8 @@ def venue_symbol(symbol: str) -> str:
 def _rows(part: Candles, symbol: str) -> list[Row]:
     listed = listing(symbol)
     columns = (part.open_ns, part.open, part.high, part.low, part.close, part.volume)
-    return [
-        (row[0], *_texts(row[1:5], row[5], listed.price_decimals, listed.lot_decimals))
-        for row in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-
-
-def _texts(
-    prices: Sequence[float], volume: float, price_decimals: int, lot_decimals: int
-) -> tuple[str, str, str, str, str]:
-    opened, high, low, close = (f"{price:.{price_decimals}f}" for price in prices)
-    return opened, high, low, close, f"{volume:.{lot_decimals}f}"
+    rows: list[Row] = []
+    for open_ns, *prices, volume in zip(*(column.tolist() for column in columns), strict=True):
+        opened, high, low, close = (f"{price:.{listed.price_decimals}f}" for price in prices)
+        rows.append((open_ns, opened, high, low, close, f"{volume:.{listed.lot_decimals}f}"))
+    return rows

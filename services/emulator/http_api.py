@@ -18,13 +18,13 @@ import msgspec
 from aiohttp import web
 
 from live_runner.services.emulator.authentication import Keys
+from live_runner.services.emulator.binance import Refused
 from live_runner.services.emulator.clock import EmulatorClock
 from live_runner.services.emulator.endpoints import ENDPOINTS, Endpoint
 from live_runner.services.emulator.faults import Action, Faults, Request
 from live_runner.services.emulator.limits import MINUTE_MS, TEN_SECONDS_MS, Limits, TooManyRequests
 from live_runner.services.emulator.proxy import ConnectProxy, reset
 from live_runner.services.emulator.request_log import WireLog
-from live_runner.services.emulator.rest import Refused
 
 __all__ = ["Api", "Executor", "Message"]
 
@@ -40,7 +40,7 @@ class Executor(Protocol):
     def execute(self, endpoint: str, account: str | None, params: Mapping[str, str], now_ms: int) -> Any:
         """The answer as JSON values; Refused otherwise."""
 
-    def after_fault(self, action: Action, account: str | None, params: Mapping[str, str], now_ms: int) -> None:
+    def after_fault(self, action: Action, request: Request) -> None:
         """The venue's own acts of a fault: fill the order, hide it."""
 
 
@@ -110,7 +110,7 @@ class Api:
         answer = self._answer(message)
         if after is not None:
             if entry["executed"] and (after.fill is not None or after.hide_ms):
-                self._executor.after_fault(after, message.key, message.params, self._clock.now_ms())
+                self._executor.after_fault(after, asked)
             await self._delay(after)
             if after.answers:
                 return await self._broken(request, entry, after, answer)

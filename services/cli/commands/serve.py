@@ -46,6 +46,10 @@ def serve(
     profile: Annotated[
         Path | None, typer.Option(help="emulator: symbols, accounts, limits and faults, in YAML.", show_default=False)
     ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(help="emulator: admin calls at their times, a JSON object a line.", show_default=False),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="emulator: of the market and of what is left to chance.")] = None,
     host: Annotated[str | None, typer.Option(help="emulator: address of the proxy. [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="emulator: port of the proxy; 0 is any. [default: 8090]")] = None,
@@ -56,7 +60,8 @@ def serve(
         str | None, typer.Option(help="emulator: wall, manual, or xN for N times as fast. [default: wall]")
     ] = None,
     state: Annotated[
-        Path | None, typer.Option(help="emulator: folder of its certificate. [default: <home>/emulator]")
+        Path | None,
+        typer.Option(help="emulator: folder in which the venue is stored, to go on from there.", show_default=False),
     ] = None,
 ) -> None:
     """Run one service. It finds its sessions in the log and hosts any number of them.
@@ -66,11 +71,10 @@ def serve(
     port and hosts.
     """
     given: dict[str, Any] = {"venue": venue, "host": host, "port": port, "clock": clock, "state": state}
-    own = given | {"profile": profile, "seed": seed, "admin-port": admin_port}
+    own = given | {"profile": profile, "script": script, "seed": seed, "admin-port": admin_port}
     if service == EMULATOR:
-        _serve_emulator(
-            {name: value for name, value in given.items() if value is not None}, profile, seed, admin_port, home
-        )
+        given = {name: value for name, value in given.items() if value is not None}
+        _serve_emulator(given, profile, script, seed, admin_port, home)
         return
     wrong = next((name for name, value in own.items() if value is not None), None)
     if wrong is not None:
@@ -81,19 +85,33 @@ def serve(
 
 
 def _serve_emulator(
-    given: dict[str, Any], profile_path: Path | None, seed: int | None, admin_port: str | None, home: Path | None
+    given: dict[str, Any],
+    profile_path: Path | None,
+    script_path: Path | None,
+    seed: int | None,
+    admin_port: str | None,
+    home: Path | None,
 ) -> None:
     import asyncio
 
     import msgspec
 
     from live_runner.services.emulator import shell
-    from live_runner.services.emulator.settings import EmulatorSettings, Profile, admin_address, read_profile
+    from live_runner.services.emulator.settings import (
+        EmulatorSettings,
+        Profile,
+        admin_address,
+        read_profile,
+        read_script,
+    )
 
     profile = Profile() if profile_path is None else read_profile(profile_path)
     if seed is not None:
         profile = msgspec.structs.replace(profile, seed=seed)
     if admin_port is not None:
         given["admin_host"], given["admin_port"] = admin_address(admin_port)
+    if script_path is not None:
+        given["script"] = read_script(script_path)
+    given["keeps"] = "state" in given
     given.setdefault("state", settings_of(home).home / EMULATOR)
     asyncio.run(shell.serve(EmulatorSettings(**given, profile=profile)))

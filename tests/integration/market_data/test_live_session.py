@@ -55,11 +55,11 @@ async def take(source: Source, count: int, after: tuple[int | None, int] = (None
     return items
 
 
-def with_emulator[R](work: Callable[[EmulatorClient], Any]) -> Any:
-    """Run a test's work beside an emulator on a free port."""
+def with_emulator[R](work: Callable[[EmulatorClient], Any], timeframe: str = "1s") -> Any:
+    """Run a test's work beside an emulator that trades in candles of this length."""
 
     async def run() -> Any:
-        async with emulated(symbols=[BTC, ETH], seed=SEED) as venue:
+        async with emulated(symbols=[BTC, ETH], seed=SEED, timeframe=timeframe) as venue:
             return await work(venue)
 
     return asyncio.run(run())
@@ -67,7 +67,7 @@ def with_emulator[R](work: Callable[[EmulatorClient], Any]) -> Any:
 
 def final_bar(symbol: str, open_ns: int) -> SetBar:
     """The bar as it stood when it was over."""
-    row = EmulatedMarket(SEED, (BTC, ETH)).candles(symbol, "1s", open_ns, open_ns + 1, open_ns + 100 * SECOND_NS)[0]
+    row = EmulatedMarket(SEED, (BTC, ETH)).whole(symbol, "1s", open_ns, open_ns + 1)[0]
     open_, high, low, close, volume = (float(text) for text in row[1:])
     return SetBar(symbol, open_, high, low, close, volume)
 
@@ -221,7 +221,7 @@ def test_funding_comes_with_the_bar_that_opens_at_its_time() -> None:
         assert all(open_ns == rate.funding_ns for open_ns, rate in rates)
         assert all(rate.mark is not None and len(rate.rate) <= 11 for _, rate in rates)
 
-    with_emulator(work)
+    with_emulator(work, "1h")
 
 
 def test_rules_come_from_the_venue_and_configuration_goes_over_them() -> None:
@@ -255,7 +255,7 @@ def test_too_little_history_is_refused_with_numbers() -> None:
         assert caught.value.fields["needed"] == 5000
         assert 0 < caught.value.fields["found"] < 5000
 
-    with_emulator(work)
+    with_emulator(work, "1w")
 
 
 @pytest.mark.parametrize(
