@@ -4,6 +4,8 @@
     ops.cmd.<command>.<session>                  operator commands, request and reply, not archived
     live.<role>.<session>                        request: which instance owns this role of a session
     beat.<role>.<session>                        progress heartbeats, core NATS, not archived
+    venue.req.<account>                          request: the gateway of a venue account, not archived
+    wake.<account>.<symbol>                      something happened at the venue: ask it. Carries no fact
 
 Broad to narrow, lower case. Everything of one session is ``*.evt.*.<session>`` and
 ``*.evt.*.<session>.>``, every message of one domain ``order.>``.
@@ -28,6 +30,7 @@ __all__ = [
     "check_session",
     "command",
     "event_subject",
+    "gateway",
     "is_session",
     "liveness",
     "of",
@@ -37,6 +40,7 @@ __all__ = [
     "owned",
     "session_of",
     "symbol_token",
+    "wake",
 ]
 
 STREAM: Final = "RUNNER"
@@ -136,6 +140,16 @@ def liveness(role: str, session: str) -> str:
 def beat(role: str, session: str) -> str:
     """Where a role tells its progress."""
     return f"beat.{role}.{session}"
+
+
+def gateway(account: str) -> str:
+    """Where the gateway of a venue account answers."""
+    return f"venue.req.{account}"
+
+
+def wake(account: str, symbol: str) -> str:
+    """Where the gateway says that a symbol of the account is worth a question."""
+    return f"wake.{account}.{symbol_token(symbol)}"
 
 
 def session_of(subject: str) -> str:

@@ -98,5 +98,19 @@ PROFILE = VenueProfile(
         codes=_CODES,
         shapes=_SHAPES,
     ),
+    # Counted per endpoint; orders, the scarcest of what is used, are 60 in two seconds.
+    weight_limit=60,
+    weight_window_s=2,
+    income_kinds={"2": "", "8": "funding", "1": "transfer", "5": "liquidation", "9": "other"},
+    became="ordId",
+    order_field="ordId",
+    listings=(
+        {"instType": "SWAP"},
+        {"instType": "SWAP", "trigger": True, "ordType": "trigger"},
+        {"instType": "SWAP", "trigger": True, "ordType": "conditional"},
+        {"instType": "SWAP", "trigger": True, "ordType": "oco"},
+        {"instType": "SWAP", "trigger": True, "ordType": "move_order_stop"},
+    ),
+    sending_options={"defaultType": "swap"},
     is_rehearsed=True,
 )

@@ -59,5 +59,32 @@ class VenueProfile:
     """Client order ids at the venue; None where nobody has looked: no order can be sent there."""
     answers: AnswerTable | None = None
     """What its answers prove; None where nobody has looked: no order can be sent there."""
+    calls: Mapping[str, int] = field(default_factory=dict)
+    """Weight of ccxt's methods in the venue's limit of requests; ``NAME all`` is the method without a symbol."""
+    weight_limit: int = 60
+    """Weight that one address may use in ``weight_window_s``."""
+    weight_window_s: int = 60
+    used_weight_header: str = ""
+    """Header in which an answer names the weight that the address has used in the window; "" where none does."""
+    income_kinds: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of the venue's ledger by ours (``contracts.messages.Income``); "" for what comes with trades."""
+    became: str = ""
+    """Field of a trigger order that names, once it has triggered, the order that it has become."""
+    order_field: str = ""
+    """Parameter by which trades are asked for one order; "" where they cannot be."""
+    trades_page: int = 100
+    """Trades that one answer holds at most."""
+    trades_window_s: int = 7 * 86_400
+    """An answer to "trades since" reaches no further."""
+    pages_by_id: str = ""
+    """Parameter by which trades are asked for from an id on; "" where they cannot be."""
+    listings: tuple[Mapping[str, Any], ...] = ({}, {"trigger": True})
+    """Parameters of the calls that together list every open order."""
+    account_call: str = ""
+    """ccxt's method that answers with the account's permissions; "" where there is none."""
+    sending_options: Mapping[str, Any] = field(default_factory=dict)
+    """ccxt's ``options`` of a private connection, over ``options``."""
+    sending_config: Mapping[str, Any] = field(default_factory=dict)
+    """ccxt's own configuration of a private connection."""
     is_rehearsed: bool = False
     """Whether the tests hold recorded answers of its private endpoints: only then may orders be sent there."""
