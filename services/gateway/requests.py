@@ -116,7 +116,7 @@ class RequestAnswerer:
         for exchange in result.exchanges:
             used = next((value for key, value in exchange.headers.items() if key.lower() == header), "")
             if used.isdigit():
-                self.budget.told(self.boot_ns(), int(used))
+                self.budget.observe(self.boot_ns(), int(used))
         verdict = result.verdict
         if verdict.follow_up == "pause":
             banned_ns = verdict.banned_until_ms * _MS - self.account.now_ns() if verdict.banned_until_ms else 0

@@ -131,6 +131,8 @@ PROFILE = VenueProfile(
     order_field="orderId",
     trades_page=1000,
     pages_by_id="fromId",
+    # create_order drops its parameter "test" where the market is linear, and places the order.
+    validate_call="fapiPrivatePostOrderTest",
     account_call="fapiPrivateGetAccountConfig",
     sending_options={"defaultType": "swap", "fetchOpenOrders": {"warnWithoutSymbol": False}},
     is_rehearsed=True,

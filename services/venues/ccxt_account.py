@@ -83,7 +83,6 @@ class CcxtAccount:
         self.ids: ClientIds = profile.client_ids
         self.now_ns = now_ns
         self._profile = profile
-        self._cafile = options.get("cafile")
         passed = {key: options[key] for key in ("httpsProxy", "wssProxy", "cafile", "timeout") if key in options}
         library = {**profile.options, **profile.sending_options, "recvWindow": recv_window_ms}
         config = {"enableRateLimit": False, "options": library, **profile.sending_config, **passed}
@@ -99,7 +98,7 @@ class CcxtAccount:
 
     async def open(self) -> CallResult:
         """Connect, and load the venue's markets."""
-        session = open_session(self._cafile)
+        session = open_session(self._exchange.cafile)
         self._exchange.session, self._exchange.own_session = session, False
         self._session = session
         return await self.call("load_markets")
@@ -146,7 +145,10 @@ class CcxtAccount:
     async def place(
         self, order: Requested, *, one_way: bool, by_side: bool, check: Callable[[], str] = str, test: bool = False
     ) -> CallResult:
-        """Send one order, as it was requested. Its amount and price must stand on the venue's grid of this moment."""
+        """Send one order, as it was requested. Its amount and price must stand on the venue's grid of this moment.
+
+        ``test``: let the venue check it, and place none.
+        """
         problem = self._off_grid(order)
         if problem:
             return CallResult(Verdict("not_sent", "rules_changed", problem, "", "rules"), None, [])
@@ -159,8 +161,6 @@ class CcxtAccount:
             params["hedged"] = True
         if order.reduce_only and not by_side:
             params["reduceOnly"] = True
-        if test:
-            params["test"] = True
         price = order.price
         kind = "market"
         if order.kind == "stop":
@@ -173,9 +173,16 @@ class CcxtAccount:
                 params["postOnly"] = True
             elif order.kind == "ioc":
                 params["timeInForce"] = "IOC"
-        return await self.call(
-            call.method, order.symbol, kind, order.side, order.quantity, price, check=check, params=params
-        )
+        arguments = (order.symbol, kind, order.side, order.quantity, price)
+        if not test:
+            return await self.call(call.method, *arguments, check=check, params=params)
+        if is_trigger or not self._profile.validate_call:
+            return CallResult(Verdict("not_sent", "not_available", "the venue checks no such order"), None, [])
+        try:
+            request = self._exchange.create_order_request(*arguments, params)
+        except (ccxt.BaseError, *_UNREADABLE) as error:
+            return CallResult(classify(self.table, None, error), None, [])
+        return await self.call(self._profile.validate_call, request, check=check)
 
     async def by_client_id(
         self, operation: Operation, client_order_id: str, symbol: str, *, check: Callable[[], str] = str

@@ -2,7 +2,7 @@
 
 Pure. The exchange is made with ``number = str``, so every amount is the venue's own decimal text; it stays text here.
 Amounts are those of the instrument: contracts where the market has contracts. DataError for an answer without what it
-must have: an order without a status is no order.
+must have: what has no status is not a valid order.
 """
 
 from __future__ import annotations

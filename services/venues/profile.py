@@ -80,6 +80,8 @@ class VenueProfile:
     """Parameter by which trades are asked for from an id on; "" where they cannot be."""
     listings: tuple[Mapping[str, Any], ...] = ({}, {"trigger": True})
     """Parameters of the calls that together list every open order."""
+    validate_call: str = ""
+    """ccxt's method of the endpoint that checks an order and places none; "" where the venue has none."""
     account_call: str = ""
     """ccxt's method that answers with the account's permissions; "" where there is none."""
     sending_options: Mapping[str, Any] = field(default_factory=dict)

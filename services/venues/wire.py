@@ -15,7 +15,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
-import certifi
 
 from live_runner.services.venues.answers import HttpExchange
 
@@ -101,9 +100,9 @@ class _Request(aiohttp.ClientRequest):
         return await super().send(conn)
 
 
-def open_session(cafile: str | None) -> aiohttp.ClientSession:
-    """A session of which each request leaves once. The certificates of the system's bundle, or those of ``cafile``."""
-    context = ssl.create_default_context(cafile=cafile or certifi.where())
+def open_session(cafile: str) -> aiohttp.ClientSession:
+    """A session of which each request leaves once; ``cafile`` are the authorities that are trusted."""
+    context = ssl.create_default_context(cafile=cafile)
     connector = aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS_MAX)
     return aiohttp.ClientSession(connector=connector, request_class=_Request)
 

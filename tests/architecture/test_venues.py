@@ -22,7 +22,9 @@ SOURCE = ("contracts/config.py", "ccxt")
 LIBRARY = {
     "answers.py",
     "calls.py",
+    "ccxt_account.py",
     "ccxt_markets.py",
+    "ccxt_orders.py",
     "client_ids.py",
     "ccxt_venue.py",
     "funding.py",
@@ -30,6 +32,7 @@ LIBRARY = {
     "profile.py",
     "registry.py",
     "sending.py",
+    "wire.py",
 }
 SEEDED = ("simulation", "simulated_symbols", "randomness")
 
@@ -51,7 +54,7 @@ def test_contracts_name_no_venue(sources: list[Source], repository: Path) -> Non
 def test_only_the_venues_import_their_library(sources: list[Source]) -> None:
     found = {source.name for source in sources for name in source.imports() if name.split(".")[0] == "ccxt"}
 
-    assert found == {"services/venues/ccxt_venue.py"}
+    assert found == {"services/venues/ccxt_account.py", "services/venues/ccxt_venue.py"}
 
 
 def test_the_seeded_market_imports_nothing_of_venues(sources: list[Source]) -> None:

@@ -59,7 +59,7 @@ class Budget:
         self._forget(now_ns)
         self._taken.append((now_ns, weight))
 
-    def told(self, now_ns: int, used: int) -> None:
+    def observe(self, now_ns: int, used: int) -> None:
         """The venue names the weight that the address has used: what is beyond ours is another process's."""
         self._forget(now_ns)
         self._foreign = (now_ns, max(used - sum(weight for _, weight in self._taken), 0))
