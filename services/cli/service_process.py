@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from live_runner.services.runtime.services import SERVICES
 
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["run_service"]
 
 
-def run_service(name: str, *, session: str | None = None, log_to_file: bool = False, home: str | None = None) -> None:
-    """Run one of ``SESSION_SERVICES``."""
+def run_service(
+    name: str,
+    *,
+    session: str | None = None,
+    account: str | None = None,
+    log_to_file: bool = False,
+    home: str | None = None,
+) -> None:
+    """Run one of ``SESSION_SERVICES``, or the gateway of an account."""
     import asyncio
     import importlib
     from pathlib import Path
@@ -31,7 +38,9 @@ def run_service(name: str, *, session: str | None = None, log_to_file: bool = Fa
     log.configure(settings, name, to_file=log_to_file)
     log.hook_uncaught()
     # The strategies' own processes log beside it.
-    extra = {"log_to_file": log_to_file} if name == "strategy" else {}
+    extra: dict[str, Any] = {"log_to_file": log_to_file} if name == "strategy" else {}
+    if account is not None:
+        extra["account"] = account
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(settings, only=session, **extra))
 

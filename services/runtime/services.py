@@ -28,6 +28,7 @@ _ALL: Final = (
     Service("market_data", "live_runner.services.market_data.shell"),
     Service("execution", "live_runner.services.execution.shell"),
     Service("strategy", "live_runner.services.strategy.service"),
+    Service("gateway", "live_runner.services.gateway.service", has_role=False),
     Service("emulator", "live_runner.services.emulator.shell", has_role=False),
 )
 SERVICES: Final = {service.name: service for service in _ALL}

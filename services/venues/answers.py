@@ -181,7 +181,7 @@ class HttpExchange(NamedTuple):
     headers: Mapping[str, str] = {}
     body: str = ""
     problem: str = ""
-    """Why nothing was sent, or why nothing whole came back."""
+    """Why nothing was sent (a token, and after a colon what it means here), or why nothing whole came back."""
 
 
 class Verdict(NamedTuple):
@@ -202,7 +202,8 @@ class Verdict(NamedTuple):
 def classify(table: AnswerTable, exchange: HttpExchange | None, error: BaseException | None = None) -> Verdict:
     """What an answer proves. ``exchange`` is None where ccxt refused before it made a request."""
     if exchange is None or not exchange.sent_ns:
-        return Verdict("not_sent", "not_sent", exchange.problem if exchange and exchange.problem else _text(error))
+        code, _, message = (exchange.problem if exchange else "").partition(": ")
+        return Verdict("not_sent", code or "not_sent", message or _text(error))
     if not exchange.status:
         return Verdict("unknown", "no_answer", exchange.problem or _text(error))
     if _REDIRECT <= exchange.status < _CLIENT_ERROR:

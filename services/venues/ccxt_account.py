@@ -122,9 +122,9 @@ class CcxtAccount:
             if verb != _READING:
                 changes += 1
                 if f"{verb} {path}" not in self.table.shapes:
-                    return f"{verb} {path} is not an endpoint whose answers are known"
+                    return f"endpoint: {verb} {path} is not one whose answers are known"
                 if changes > 1:
-                    return "one call sends one request that changes something"
+                    return "endpoint: one call sends one request that changes something"
             return check()
 
         value, error = None, None

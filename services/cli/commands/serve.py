@@ -15,6 +15,7 @@ __all__ = ["register"]
 
 _NAMES: Final = ", ".join(SERVICES)
 EMULATOR: Final = "emulator"
+GATEWAY: Final = "gateway"
 
 
 def _checked(name: str) -> str:
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
         epilog="Examples:\n\n\b\n"
         "  NATS_URL=nats://127.0.0.1:4222 TIMESCALE_DSN=postgresql://... live-runner serve recorder\n"
         "  LIVE_RUNNER_HEALTH_PORT=8080 live-runner serve strategy\n"
+        "  live-runner serve gateway --account main\n"
         "  live-runner serve emulator --venue binanceusdm --profile profile.yaml --port 8090"
     )(serve)
 
@@ -42,6 +44,9 @@ def serve(
     ] = None,
     log_to_file: Annotated[bool, typer.Option("--log-to-file", help="Log to <home>/logs/<service>.log.")] = False,
     home: HomeOption = None,
+    account: Annotated[
+        str | None, typer.Option(help="gateway: the account, as <home>/accounts/NAME.yaml describes it.")
+    ] = None,
     venue: Annotated[str | None, typer.Option(help="emulator: the venue to play. [default: binanceusdm]")] = None,
     profile: Annotated[
         Path | None, typer.Option(help="emulator: symbols, accounts, limits and faults, in YAML.", show_default=False)
@@ -66,6 +71,8 @@ def serve(
 ) -> None:
     """Run one service. It finds its sessions in the log and hosts any number of them.
 
+    `gateway` holds the keys, the clock and the budget of one venue account and sends what sessions ask it to.
+
     `emulator` is a local exchange for unmodified ccxt: a proxy with a certificate of its own in front of a venue's
     real addresses. It needs neither NATS nor a database, and prints a line of JSON: its proxy, certificate, admin
     port and hosts.
@@ -79,9 +86,14 @@ def serve(
     wrong = next((name for name, value in own.items() if value is not None), None)
     if wrong is not None:
         raise typer.BadParameter(f"--{wrong} is an option of the emulator alone")
+    if (service == GATEWAY) != (account is not None):
+        raise typer.BadParameter("--account names the account of a gateway, and a gateway needs it")
+    if service == GATEWAY and session is not None:
+        raise typer.BadParameter("a gateway serves every session of its account: --session is not an option of it")
     from live_runner.services.cli.service_process import run_service
 
-    run_service(service, session=session, log_to_file=log_to_file, home=None if home is None else str(home))
+    folder = None if home is None else str(home)
+    run_service(service, session=session, account=account, log_to_file=log_to_file, home=folder)
 
 
 def _serve_emulator(

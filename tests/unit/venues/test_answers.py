@@ -217,8 +217,8 @@ def test_what_never_left_is_not_sent_and_says_why() -> None:
 
     assert classify(answers, None, invalid).fate == "not_sent"
     assert "InvalidOrder" in classify(answers, None, invalid).message
-    assert classify(answers, HttpExchange("POST", "/fapi/v1/order", problem="send_window"), None) == Verdict(
-        "not_sent", "not_sent", "send_window"
+    assert classify(answers, HttpExchange("POST", "/fapi/v1/order", problem="send_window: too late"), None) == Verdict(
+        "not_sent", "send_window", "too late"
     )
 
 
