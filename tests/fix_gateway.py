@@ -18,7 +18,7 @@ from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder
 from live_runner.contracts.gateway import GatewayRequest, Moment
 from live_runner.contracts.ids import client_order_id
 from live_runner.contracts.messages import Requested
-from live_runner.services.emulator.authentication import Permissions
+from live_runner.services.emulator.authentication import Keys, Permissions
 from live_runner.services.emulator.binance import AccountOptions, Exchange, Refused, Row
 from live_runner.services.emulator.rest import Refused as RestRefused
 from live_runner.services.emulator.settings import EmulatorSettings
@@ -37,8 +37,9 @@ MINUTE_MS = 60_000
 class TradingAccount:
     """The account, the venue behind it and what the venue has seen."""
 
-    def __init__(self, account: CcxtAccount, exchange: Exchange, client: EmulatorClient) -> None:
+    def __init__(self, account: CcxtAccount, exchange: Exchange, client: EmulatorClient, keys: Keys) -> None:
         self.account = account
+        self._keys = keys
         self.exchange = exchange
         self.client = client
 
@@ -54,6 +55,14 @@ class TradingAccount:
         """Orders that stand at the venue."""
         orders: list[dict[str, Any]] = self.exchange.handle("GET /fapi/v1/openOrders", KEY, {}, now_ms())
         return orders
+
+    def revoke(self) -> None:
+        """The venue knows the key no more."""
+        self._keys.keys.clear()
+
+    def place(self, params: dict[str, str]) -> None:
+        """An order by somebody else of the account."""
+        self.exchange.handle("POST /fapi/v1/order", KEY, params, now_ms())
 
     def price(self, price: str) -> None:
         """One trade of the market."""
@@ -90,7 +99,7 @@ async def trading_venue(*, hedge: bool = True) -> AsyncIterator[TradingAccount]:
             opened = await account.open()
             assert opened.verdict.fate == "done", opened.verdict
             try:
-                yield TradingAccount(account, exchange, client)
+                yield TradingAccount(account, exchange, client, running.keys)
             finally:
                 await account.close()
 

@@ -196,6 +196,7 @@ class Gateway:
             await bus.on(subjects.liveness(ROLE, self.name), alive),
             await bus.on(subjects.gateway(self.name), request),
         ]
+        self._log.info("the gateway answers", account=self.name, venue=self.account.venue)
         try:
             await bus.lost
         finally:
@@ -265,7 +266,6 @@ async def serve(settings: Settings, only: str | None = None, *, account: str) ->
             try:
                 bus = await Bus.connect(settings.nats, name=instance_name(ROLE))
                 is_connected = True
-                log.get(ROLE).info("the gateway answers", account=account, venue=described.venue)
                 await _until(stop, bus, gateway.run(bus))
             except BusUnavailable:
                 if is_connected:
