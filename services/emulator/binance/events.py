@@ -38,10 +38,8 @@ def order_update(
         "z": quantity_text(rules, order.executed),
         "L": price_text(rules, trade.price if trade else ZERO),
     }
-    # The venue leaves the fee out where there was none.
-    if trade is not None:
-        body |= {"N": trade.fee_asset, "n": text(trade.fee)}
-    body |= {
+        "N": trade.fee_asset if trade else rules.quote,
+        "n": text(trade.fee) if trade else "0",
         "T": now_ms,
         "t": trade.id if trade else 0,
         "b": digits(margin.bids),
