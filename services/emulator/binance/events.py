@@ -37,7 +37,6 @@ def order_update(
         "l": quantity_text(rules, trade.quantity if trade else ZERO),
         "z": quantity_text(rules, order.executed),
         "L": price_text(rules, trade.price if trade else ZERO),
-    }
         "N": trade.fee_asset if trade else rules.quote,
         "n": text(trade.fee) if trade else "0",
         "T": now_ms,
