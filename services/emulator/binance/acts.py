@@ -13,6 +13,7 @@ from live_runner.services.emulator.binance.amounts import ZERO, is_multiple
 from live_runner.services.emulator.binance.clock import charge_funding
 from live_runner.services.emulator.binance.fills import end, end_algo, fill
 from live_runner.services.emulator.binance.forced import adl, liquidate, settle_symbol
+from live_runner.services.emulator.binance.margin import closable, reduces
 from live_runner.services.emulator.binance.payloads import algo_body, order_body
 from live_runner.services.emulator.binance.rules import changed_rules, symbol_info
 from live_runner.services.emulator.binance.state import Account, AlgoOrder, Order
@@ -54,6 +55,8 @@ class Acts:
             raise ConfigError(f"{quantity} cannot fill: {order.rest} is left", remedy="Give less, in whole steps")
         if price <= 0 or not is_multiple(price, market.rules.tick):
             raise ConfigError(f"{price} is not a valid price", remedy=f"Give a multiple of {market.rules.tick}")
+        if reduces(order) and not closable(self._venue.account(order.account), order):
+            raise ConfigError(f"order {order.id} may only reduce, and nothing is held", remedy="Name another order")
         maker = bool(given.get("maker", order.type == "LIMIT"))
         fill(self._venue, order, quantity, price, now_ms, maker=maker)
         return self._shown(order)
