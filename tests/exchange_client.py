@@ -54,7 +54,7 @@ class Client:
         asked: dict[str, object] = {"symbol": "BTCUSDT", "side": side, "type": "STOP_MARKET", "triggerPrice": trigger}
         if quantity:
             asked["quantity"] = quantity
-        return self.call("POST algoOrder", algoType="CONDITIONAL", **(asked | params))
+        return self.call("POST algoOrder", **({"algoType": "CONDITIONAL"} | asked | params))
 
     def act(self, verb: str, /, **params: object) -> Any:
         """An act of the venue or of others on this account."""

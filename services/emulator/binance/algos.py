@@ -115,10 +115,10 @@ def trigger_price(market: SymbolMarket, algo: AlgoOrder) -> Decimal:
     return price - market.mark_gap if algo.working_type == "MARK_PRICE" else price
 
 
-def is_met(market: SymbolMarket, algo: AlgoOrder) -> bool:
-    """Whether the price has reached the trigger."""
+def is_met(market: SymbolMarket, algo: AlgoOrder, last: Decimal) -> bool:
+    """Whether a last price reaches the trigger."""
     price = trigger_price(market, algo)
-    return market.last >= price if rises(algo) else market.last <= price
+    return last >= price if rises(algo) else last <= price
 
 
 def trigger(venue: Venue, algo: AlgoOrder, now_ms: int) -> None:
@@ -206,7 +206,7 @@ def _check(venue: Venue, account: Account, market: SymbolMarket, algo: AlgoOrder
         raise refusal(-4116)
     if len(venue.open_algos(account.key, rules.symbol)) >= rules.max_algo_orders:
         raise refusal(-4045)
-    if market.last and algo.trigger and is_met(market, algo):
+    if market.last and algo.trigger and is_met(market, algo, market.last):
         raise refusal(-2021)
 
 

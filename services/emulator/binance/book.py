@@ -3,7 +3,7 @@
 The best bid is the last price, the best ask ``spread_ticks`` above it. With ``level_quantity`` every level, a tick
 apart, holds that much; what was taken since the last print is gone until the next one. Without it the best level has
 no end.
-Other people's orders only: an account's own resting orders always lie behind the best level, so it cannot meet itself.
+The book is other people's: orders of this exchange's accounts trade with the market alone, never with each other.
 """
 
 from __future__ import annotations
@@ -14,20 +14,12 @@ from decimal import Decimal
 from live_runner.services.emulator.binance.amounts import ZERO
 from live_runner.services.emulator.binance.state import Options, SymbolMarket
 
-__all__ = ["best", "crosses", "levels", "take"]
+__all__ = ["best", "levels", "take"]
 
 
 def best(market: SymbolMarket, options: Options, side: str) -> Decimal:
     """Best price for whoever takes with that side: the ask for BUY, the bid for SELL."""
     return market.last + options.spread_ticks * market.rules.tick if side == "BUY" else market.last
-
-
-def crosses(market: SymbolMarket, options: Options, side: str, limit: Decimal) -> bool:
-    """Whether an order with that limit would take."""
-    if not market.last:
-        return False
-    price = best(market, options, side)
-    return limit >= price if side == "BUY" else limit <= price
 
 
 def levels(market: SymbolMarket, options: Options, side: str) -> Iterator[tuple[Decimal, Decimal | None]]:

@@ -4,7 +4,7 @@
 ``take_events`` hands over what went out on the user data streams. Times come in as ``now_ms`` and never go back.
 
 What it does not do, each refused with a code of the venue: isolated margin, multi-assets mode, changing an order
-(PUT order), price match. Self-trade prevention never acts, since an account's orders cannot meet each other.
+(PUT order), price match. Accounts trade with the market alone, never with each other or themselves.
 """
 
 from __future__ import annotations

@@ -45,15 +45,20 @@ def _next(venue: Venue, market: SymbolMarket, target: Decimal) -> Decimal:
     beyond = (tick if up else -tick) if venue.state.options.through else ZERO
     nearest = target
     for order in venue.open.orders[symbol].values():
+        # An order that used up a side of the book rests beyond the last price, and the next print meets it.
+        if _meets(venue, order, first):
+            return first
         if (order.side == "SELL") == up:
             price = order.price + beyond
-            nearest = min(nearest, max(price, first)) if up else max(nearest, min(price, first))
+            nearest = min(nearest, price) if up else max(nearest, price)
     for algo in venue.open.algos[symbol].values():
+        if is_met(market, algo, first):
+            return first
         if rises(algo) == up:
             price = trigger_price(market, algo)
             if not is_multiple(price, tick):
                 price = cut(price, tick) + (tick if up else ZERO)
-            nearest = min(nearest, max(price, first)) if up else max(nearest, min(price, first))
+            nearest = min(nearest, price) if up else max(nearest, price)
     return nearest
 
 
@@ -61,7 +66,7 @@ def _arrive(venue: Venue, market: SymbolMarket, price: Decimal, traded: Print, b
     before, symbol, now_ms = market.last, market.rules.symbol, traded.at_ms
     market.last = price
     way = (price > before) - (price < before) if before else 0
-    met = [o for o in venue.open.orders[symbol].values() if _is_met(venue, market, o)]
+    met = [o for o in venue.open.orders[symbol].values() if _meets(venue, o, price)]
     met.sort(key=lambda o: (max(ZERO, (o.price - before) * way), o.id))
     for order in met:
         if not order.is_open:
@@ -72,16 +77,17 @@ def _arrive(venue: Venue, market: SymbolMarket, price: Decimal, traded: Print, b
             fill(venue, order, quantity, order.price, now_ms, maker=True)
             if budget is not None and touched:
                 budget -= quantity
-    waiting = [a for a in venue.open.algos[symbol].values() if is_met(market, a)]
+    waiting = [a for a in venue.open.algos[symbol].values() if is_met(market, a, price)]
     waiting.sort(key=lambda a: (max(ZERO, (trigger_price(market, a) - before) * way), a.id))
     for algo in waiting:
-        if algo.status == "NEW" and is_met(market, algo):
+        if algo.status == "NEW" and is_met(market, algo, price):
             trigger(venue, algo, now_ms)
     for algo in venue.open.algos[symbol].values():
         follow(market, algo)
 
 
-def _is_met(venue: Venue, market: SymbolMarket, order: Order) -> bool:
-    if order.side == "BUY":
-        return market.last < order.price or (market.last == order.price and not venue.state.options.through)
-    return market.last > order.price or (market.last == order.price and not venue.state.options.through)
+def _meets(venue: Venue, order: Order, price: Decimal) -> bool:
+    """Whether a trade at that price meets the resting order."""
+    if price == order.price:
+        return not venue.state.options.through
+    return price < order.price if order.side == "BUY" else price > order.price

@@ -7,7 +7,7 @@ from typing import Final
 
 from live_runner.services.emulator.binance import events
 from live_runner.services.emulator.binance.amounts import ZERO
-from live_runner.services.emulator.binance.book import best, crosses, take
+from live_runner.services.emulator.binance.book import best, take
 from live_runner.services.emulator.binance.fills import end, fill_from_book
 from live_runner.services.emulator.binance.margin import asset_margin, closable, reduces, symbol_margin
 from live_runner.services.emulator.binance.parameters import (
@@ -132,13 +132,13 @@ def accept(venue: Venue, order: Order, now_ms: int) -> None:
     Raises Refused (-5021, -5022) before anything has happened where the exchange refuses what it cannot fill.
     """
     market, options = venue.market(order.symbol), venue.state.options
-    takes = order.type == "MARKET" or crosses(market, options, order.side, order.price)
+    limit = order.price if order.type == "LIMIT" else None
+    offered = sum((part for _, part in take(market, options, order.side, order.quantity, limit)), ZERO)
     unfillable = 0
-    if order.time_in_force == "GTX" and takes:
+    if order.time_in_force == "GTX" and offered:
         unfillable = -5022
-    if order.time_in_force == "FOK":
-        offered = sum((q for _, q in take(market, options, order.side, order.quantity, order.price)), ZERO)
-        unfillable = 0 if offered >= order.quantity else -5021
+    if order.time_in_force == "FOK" and offered < order.quantity:
+        unfillable = -5021
     if unfillable and not options.unfillable_expires:
         raise refusal(unfillable)
     order.id = venue.state.take_order_id()
@@ -147,7 +147,7 @@ def accept(venue: Venue, order: Order, now_ms: int) -> None:
     if unfillable:
         end(venue, order, "EXPIRED", now_ms)
         return
-    if takes:
+    if offered:
         fill_from_book(venue, order, now_ms)
     if order.is_open and (order.type == "MARKET" or order.time_in_force in ("IOC", "FOK")):
         end(venue, order, "EXPIRED", now_ms)
