@@ -1,7 +1,7 @@
-"""Random life at the local exchange, and a listener that believes its streams alone.
+"""Random life at the local exchange, and an account as its stream alone shows it.
 
 ``Storm`` draws one operation after another from a seed: requests good and bad, prices, acts of the venue and of others.
-``Listener`` folds the events into balances, positions and orders; it finds whatever contradicts itself or the ledger.
+``StreamView`` folds the events into balances, positions and orders; it finds whatever contradicts itself or the ledger.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from live_runner.services.emulator.binance import (
     SymbolRules,
 )
 
-__all__ = ["Listener", "Storm"]
+__all__ = ["Storm", "StreamView"]
 
 KEYS: Final = ("one-way", "hedge", "burns-bnb", "poor")
 START_MS: Final = 1_735_862_400_000
@@ -39,7 +39,7 @@ ALGO_MOVES: Final = {
 }
 
 
-class Listener:
+class StreamView:
     """One account as its user data stream shows it."""
 
     def __init__(self, key: str, balances: dict[str, Decimal]) -> None:
@@ -52,7 +52,7 @@ class Listener:
         self.light: set[int] = set()
         self.faults: list[str] = []
 
-    def hear_of(self, event: StreamEvent) -> None:
+    def fold(self, event: StreamEvent) -> None:
         """Fold one event."""
         match event.name:
             case "ORDER_TRADE_UPDATE":
@@ -97,30 +97,35 @@ class Listener:
         self.algos[body["aid"]] = body["X"]
 
     def compare(self, exchange: Exchange, now_ms: int) -> list[str]:
-        """What the requests answer otherwise than the stream made believe."""
+        """What the requests answer otherwise than the stream has shown."""
         found = list(self.faults)
         for line in exchange.handle("GET /fapi/v3/balance", self.key, {}, now_ms):
             if Decimal(line["balance"]) != self.wallet.get(line["asset"], Decimal(0)):
-                found.append(f"{self.key}: {line['asset']} {line['balance']}, heard {self.wallet.get(line['asset'])}")
+                found.append(
+                    f"{self.key}: {line['asset']} {line['balance']}, the stream shows {self.wallet.get(line['asset'])}"
+                )
         held = {
             (row["symbol"], row["positionSide"]): Decimal(row["positionAmt"])
             for row in exchange.handle("GET /fapi/v3/positionRisk", self.key, {}, now_ms)
             if Decimal(row["positionAmt"])
         }
         if held != {place: quantity for place, quantity in self.positions.items() if quantity}:
-            found.append(f"{self.key}: holds {held}, heard {self.positions}")
+            found.append(f"{self.key}: holds {held}, the stream shows {self.positions}")
         listed = {
-            row["orderId"]: row["executedQty"] for row in exchange.handle("GET /fapi/v1/openOrders", self.key, {}, now_ms)
+            row["orderId"]: row["executedQty"]
+            for row in exchange.handle("GET /fapi/v1/openOrders", self.key, {}, now_ms)
         }
-        heard = {i: body["z"] for i, body in self.orders.items() if body["X"] not in TERMINAL}
-        if listed != heard:
-            found.append(f"{self.key}: open {sorted(listed)}, heard {sorted(heard)}")
+        shown = {i: body["z"] for i, body in self.orders.items() if body["X"] not in TERMINAL}
+        if listed != shown:
+            found.append(f"{self.key}: open {sorted(listed)}, the stream shows {sorted(shown)}")
         waiting = {row["algoId"] for row in exchange.handle("GET /fapi/v1/openAlgoOrders", self.key, {}, now_ms)}
         if waiting != {number for number, status in self.algos.items() if status == "NEW"}:
             found.append(f"{self.key}: waiting {sorted(waiting)}")
-        booked = sum(len(account["trades"]) for key, account in exchange.ledger()["accounts"].items() if key == self.key)
+        booked = sum(
+            len(account["trades"]) for key, account in exchange.ledger()["accounts"].items() if key == self.key
+        )
         if booked != len(self.trades):
-            found.append(f"{self.key}: {booked} trades, heard {len(self.trades)}")
+            found.append(f"{self.key}: {booked} trades, the stream shows {len(self.trades)}")
         return found
 
 
@@ -155,7 +160,7 @@ class Storm:
             "burns-bnb": {"USDT": Decimal(5000), "BNB": Decimal("0.5")},
             "poor": {"USDT": Decimal(40)},
         }
-        self.listeners = {key: Listener(key, deposits[key]) for key in KEYS}
+        self.views = {key: StreamView(key, deposits[key]) for key in KEYS}
         for key in KEYS:
             options = AccountOptions(balances=deposits[key], hedge=key == "hedge", bnb_burn=key == "burns-bnb")
             self.exchange.open_account(key, options, self.now_ms)
@@ -171,7 +176,7 @@ class Storm:
             self.now_ms += self.draw.choice((0, 1, 50, 1000, 20_000))
             self.one()
             for event in self.exchange.take_events():
-                self.listeners[event.account].hear_of(event)
+                self.views[event.account].fold(event)
             if number % check_every == check_every - 1 and (found := self.faults()):
                 return [f"after {number + 1} operations", *found]
         return self.faults()
@@ -179,8 +184,8 @@ class Storm:
     def faults(self) -> list[str]:
         """What is wrong now."""
         found = self.exchange.invariants()
-        for listener in self.listeners.values():
-            found += listener.compare(self.exchange, self.now_ms)
+        for view in self.views.values():
+            found += view.compare(self.exchange, self.now_ms)
         return found
 
     def one(self) -> None:
@@ -289,8 +294,8 @@ class Storm:
 
     def _act(self) -> None:
         symbol, key = self._symbol(), self.draw.choice(KEYS)
-        orders = [i for listener in self.listeners.values() for i, body in listener.orders.items() if self._recent(i)]
-        algos = [i for listener in self.listeners.values() for i, x in listener.algos.items() if x == "NEW"]
+        orders = [i for view in self.views.values() for i, body in view.orders.items() if self._recent(i)]
+        algos = [i for view in self.views.values() for i, x in view.algos.items() if x == "NEW"]
         order = str(self.draw.choice(orders)) if orders else "none"
         verb, given = self.draw.choice(
             (
@@ -318,7 +323,7 @@ class Storm:
         self.exchange.act(verb, given, self.now_ms)
 
     def _recent(self, order: int) -> bool:
-        return order > 1_000_000 + sum(len(listener.orders) for listener in self.listeners.values()) - 60
+        return order > 1_000_000 + sum(len(view.orders) for view in self.views.values()) - 60
 
     def _setting(self) -> None:
         symbol, key = self._symbol(), self.draw.choice(KEYS)

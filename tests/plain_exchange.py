@@ -255,5 +255,10 @@ class PlainExchange:
                 if other.open and other.side == order.side and other.reduces and not self.closable(other):
                     other.open = False
             for stop in self.stops:
-                if stop.status == "NEW" and stop.closes and stop.side == order.side and after * (1 if stop.buys else -1) >= 0:
+                if (
+                    stop.status == "NEW"
+                    and stop.closes
+                    and stop.side == order.side
+                    and after * (1 if stop.buys else -1) >= 0
+                ):
                     stop.status = "EXPIRED"
