@@ -144,11 +144,11 @@ class Storm:
             through=choose((False, False, True)),
             hide_ms=choose((0, 2000)),
         )
-        rules = {"step": Decimal("0.001"), "min_quantity": Decimal("0.001")}
+        lot = Decimal("0.001")
         self.exchange = Exchange(
             [
-                SymbolRules("BTCUSDT", "BTC", "USDT", tick=Decimal("0.1"), **rules),
-                SymbolRules("BNBUSDT", "BNB", "USDT", tick=Decimal("0.01"), **rules),
+                SymbolRules("BTCUSDT", "BTC", "USDT", tick=Decimal("0.1"), step=lot, min_quantity=lot),
+                SymbolRules("BNBUSDT", "BNB", "USDT", tick=Decimal("0.01"), step=lot, min_quantity=lot),
             ],
             options=self.options,
         )
@@ -225,7 +225,7 @@ class Storm:
         self.now_ms += 60_000 - self.now_ms % 60_000
         points = [self._near(symbol) for _ in range(4)]
         first, last = points[:2]
-        row = Row(self.now_ms, *(str(price) for price in (first, max(points), min(points), last)), "3.000")
+        row = Row(self.now_ms, str(first), str(max(points)), str(min(points)), str(last), "3.000")
         self.exchange.step(symbol, row)
         self.prices[symbol] = last
         self.now_ms += 60_000
