@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from decimal import Decimal
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
-from exchange_client import BTC, ETH, KEY
-from fix_emulator import EmulatorClient
+from fix_emulator import EmulatorClient, emulated
 
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder
 from live_runner.contracts.gateway import GatewayRequest, Moment
 from live_runner.contracts.ids import client_order_id
 from live_runner.contracts.messages import Requested
-from live_runner.services.emulator.authentication import Keys, Permissions
-from live_runner.services.emulator.binance import AccountOptions, Exchange, Refused, Row
-from live_runner.services.emulator.rest import Refused as RestRefused
-from live_runner.services.emulator.settings import EmulatorSettings
-from live_runner.services.emulator.shell import emulator
 from live_runner.services.gateway.core.budget import Budget
 from live_runner.services.gateway.requests import RequestAnswerer
 from live_runner.services.venues.ccxt_account import CcxtAccount, Credentials
 
-__all__ = ["BTC_SYMBOL", "SECRET", "TradingAccount", "cancel", "listing", "query", "requested", "send", "trading_venue"]
+__all__ = [
+    "BTC_SYMBOL",
+    "KEY",
+    "SECRET",
+    "TradingAccount",
+    "cancel",
+    "listing",
+    "query",
+    "requested",
+    "send",
+    "trading_venue",
+]
 
+KEY = "key-of-the-account"
 SECRET = "secret-of-the-account"
 BTC_SYMBOL = "BTC/USDT:USDT"
-MINUTE_MS = 60_000
 
 
 class TradingAccount:
     """The account, the venue behind it and what the venue has seen."""
 
-    def __init__(self, account: CcxtAccount, exchange: Exchange, client: EmulatorClient, keys: Keys) -> None:
+    def __init__(self, account: CcxtAccount, client: EmulatorClient) -> None:
         self.account = account
-        self._keys = keys
-        self.exchange = exchange
         self.client = client
 
     def answerer(self) -> RequestAnswerer:
@@ -51,57 +51,36 @@ class TradingAccount:
         """How many requests of an endpoint have reached the venue."""
         return len(await self.client.get("requests", method=method, path=path))
 
-    def orders(self) -> list[dict[str, Any]]:
-        """Orders that stand at the venue."""
-        orders: list[dict[str, Any]] = self.exchange.handle("GET /fapi/v1/openOrders", KEY, {}, now_ms())
-        return orders
+    async def standing(self) -> list[dict[str, Any]]:
+        """Orders that stand at the venue, by its own ledger."""
+        ledger = await self.client.get("ledger")
+        return [order for kind in ("orders", "algo_orders") for order in ledger[kind] if order["status"] == "NEW"]
 
-    def revoke(self) -> None:
-        """The venue knows the key no more."""
-        self._keys.keys.clear()
-
-    def place(self, params: dict[str, str]) -> None:
-        """An order by somebody else of the account."""
-        self.exchange.handle("POST /fapi/v1/order", KEY, params, now_ms())
-
-    def price(self, price: str) -> None:
+    async def price(self, price: str) -> None:
         """One trade of the market."""
-        self.exchange.price("BTCUSDT", Decimal(price), now_ms())
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        await self.client.post("market/BTCUSDT/price", {"price": price})
 
 
 @asynccontextmanager
-async def trading_venue(*, hedge: bool = True) -> AsyncIterator[TradingAccount]:
-    """An emulator that trades, and an account of it that is open."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = EmulatorSettings(port=0, admin_port=0, state=Path(folder))
-        async with emulator(settings) as running, aiohttp.ClientSession() as http:
-            exchange = Exchange([BTC, ETH])
-            begin_ms = now_ms() // MINUTE_MS * MINUTE_MS
-            exchange.open_account(KEY, AccountOptions(hedge=hedge), begin_ms)
-            for symbol, price in (("BTCUSDT", "50000.0"), ("ETHUSDT", "2000.00")):
-                exchange.load(symbol, [Row(begin_ms - MINUTE_MS, price, price, price, price, "1.000")])
+async def trading_venue(clock: str = "manual", *, hedge: bool = True) -> AsyncIterator[TradingAccount]:
+    """An emulator on which BTC stands at 50000, and an account of it that is open.
 
-            def execute(endpoint: str, account: str | None, params: Mapping[str, str], at_ms: int) -> Any:
-                try:
-                    return exchange.handle(endpoint, account, params, at_ms)
-                except Refused as error:
-                    raise RestRefused(error.status, error.code, error.message) from error
-
-            running.execute = execute  # type: ignore[method-assign, assignment]  # until the emulator itself trades
-            running.keys.keys[KEY] = Permissions(SECRET)
-            client = EmulatorClient(running.facts(), http)
-            options = {key: value for key, value in client.options.items() if key != "enableRateLimit"}
-            account = CcxtAccount("binanceusdm", Credentials(KEY, SECRET), options, time.time_ns)
-            opened = await account.open()
-            assert opened.verdict.fate == "done", opened.verdict
-            try:
-                yield TradingAccount(account, exchange, client, running.keys)
-            finally:
-                await account.close()
+    With the wall's clock the market moves on by itself.
+    """
+    begin_ns = time.time_ns() // 60_000_000_000 * 60_000_000_000
+    start = {} if clock == "wall" else {"start": datetime.fromtimestamp(begin_ns / 1e9, UTC)}
+    accounts = [{"key": KEY, "secret": SECRET, "balances": {"USDT": "10000"}, "hedge": hedge}]
+    async with emulated(clock, symbols=[BTC_SYMBOL, "ETH/USDT:USDT"], accounts=accounts, **start) as client:
+        await client.post("market/BTCUSDT/price", {"price": "50000"})
+        options = {key: value for key, value in client.options.items() if key != "enableRateLimit"}
+        now_ns = time.time_ns if clock == "wall" else lambda: begin_ns
+        account = CcxtAccount("binanceusdm", Credentials(KEY, SECRET), options, now_ns)
+        opened = await account.open()
+        assert opened.verdict.fate == "done", opened.verdict
+        try:
+            yield TradingAccount(account, client)
+        finally:
+            await account.close()
 
 
 _numbers = iter(range(1, 10_000))

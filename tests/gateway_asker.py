@@ -9,8 +9,8 @@ from fix_gateway import requested, send
 
 from live_runner.contracts import subjects
 from live_runner.contracts.gateway import decode_outcome, encode
-from live_runner.services.gateway.service import moment
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service.boot_clock import moment
 from live_runner.services.runtime.service.ownership import Ownership
 
 

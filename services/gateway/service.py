@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from live_runner.contracts import subjects
 from live_runner.contracts.errors import BusUnavailable, MessageError, VenueUnavailable
-from live_runner.contracts.gateway import CHANGING_VERBS, GatewayRequest, Moment, Outcome, decode_request, encode
+from live_runner.contracts.gateway import CHANGING_VERBS, GatewayRequest, Outcome, decode_request, encode
 from live_runner.contracts.messages import Owned
 from live_runner.services.gateway.account_file import AccountFile, credentials_of, read_account
 from live_runner.services.gateway.core.budget import Budget
@@ -28,13 +28,14 @@ from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.service import log
+from live_runner.services.runtime.service.boot_clock import boot_ns, moment
 from live_runner.services.runtime.service.health import Health
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import refuse_if_alive
 from live_runner.services.venues.ccxt_account import CcxtAccount
 from live_runner.services.venues.registry import profile_of
 
-__all__ = ["Gateway", "moment", "serve"]
+__all__ = ["Gateway", "open_gateway", "serve"]
 
 ROLE: Final = "gateway"
 CLOCK_EVERY_S: Final = 60.0
@@ -44,23 +45,6 @@ RECONNECT_LIMIT_S: Final = 600.0
 UNDER_WAY_MAX: Final = 1000
 """Requests that are answered at once; one more is refused."""
 _S: Final = 1_000_000_000
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-
-
-def _boot_ns() -> int:
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def moment() -> Moment:
-    """Now, as requests carry it."""
-    return Moment(_boot_id(), _boot_ns(), time.time_ns())
 
 
 class Gateway:
@@ -71,7 +55,7 @@ class Gateway:
         self.name = name
         self.account = account
         self.venue_time = venue_time
-        self.answerer = RequestAnswerer(account, Budget(profile.weight_limit, profile.weight_window_s * _S), _boot_ns)
+        self.answerer = RequestAnswerer(account, Budget(profile.weight_limit, profile.weight_window_s * _S), boot_ns)
         self.answerer.on_follow_up = self._follow_up
         self._window_ns = int(send_window_s * _S)
         self._under_way = 0
@@ -151,9 +135,9 @@ class Gateway:
     async def read_clock(self) -> None:
         """Ask the venue for its time; VenueUnavailable where it does not answer usably."""
         for _ in range(CLOCK_TRIES):
-            asked_ns = _boot_ns()
+            asked_ns = boot_ns()
             result = await self.account.call("fetch_time")
-            answered_ns = _boot_ns()
+            answered_ns = boot_ns()
             if result.verdict.fate == "done" and isinstance(result.value, int) and result.value > 0:
                 self.venue_time.read(asked_ns, answered_ns, result.value * 1_000_000)
                 if self.venue_time.is_known:
@@ -224,7 +208,7 @@ async def open_gateway(name: str, described: AccountFile, home: Path) -> Gateway
         described.venue,
         credentials_of(described, home, os.environ),
         _absolute(described, home),
-        lambda: venue_time.at(_boot_ns()),
+        lambda: venue_time.at(boot_ns()),
         recv_window_ms=described.recv_window_ms,
         is_demo=described.environment == "demo",
     )

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from fix_gateway import BTC_SYMBOL, TradingAccount, cancel, listing, query, requested, send, trading_venue
+from fix_gateway import BTC_SYMBOL, KEY, TradingAccount, cancel, listing, query, requested, send, trading_venue
 from msgspec.structs import replace
 
 from live_runner.contracts.core import CancelOrder, QueryOrder
@@ -39,7 +39,7 @@ def test_an_order_leaves_as_it_was_requested_and_once() -> None:
 
     async def work(trading: TradingAccount) -> tuple[Outcome, dict[str, Any], list[dict[str, Any]]]:
         outcome = await trading.answerer().answer(send(order, stream_seq=77))
-        return outcome, await posted(trading), trading.orders()
+        return outcome, await posted(trading), await trading.standing()
 
     outcome, params, standing = traded(work)
 
@@ -48,7 +48,7 @@ def test_an_order_leaves_as_it_was_requested_and_once() -> None:
         "positionSide": "LONG",
     }  # fmt: skip
     assert (params["newClientOrderId"], params["recvWindow"]) == (order.client_order_id, "3000")
-    assert [row["clientOrderId"] for row in standing] == [order.client_order_id]
+    assert [row["client_id"] for row in standing] == [order.client_order_id]
     assert (outcome.fate, outcome.via, outcome.session, outcome.epoch, outcome.stream_seq) == (
         "done", "send", "s", 1, 77
     )  # fmt: skip
@@ -124,7 +124,7 @@ def test_a_stop_never_fills_and_names_the_order_that_it_has_become() -> None:
         answerer = trading.answerer()
         await answerer.answer(send(requested(kind="market")))
         outcomes = [await answerer.answer(send(stop)), await answerer.answer(query(stop))]
-        trading.price("44000")
+        await trading.price("44000")
         outcomes.append(await answerer.answer(query(stop)))
         child = outcomes[-1].orders[1].venue_order_id
         effect = QueryOrder(stop.order_id, stop.client_order_id, BTC_SYMBOL, "stop", child, True)
@@ -148,7 +148,7 @@ def test_checking_an_order_places_none() -> None:
         answerer = trading.answerer()
         good = send(requested(), "validate")
         stop = send(requested("sell", "stop", "45000", reduce_only=True), "validate")
-        return [await answerer.answer(request) for request in (good, stop)], trading.orders()
+        return [await answerer.answer(request) for request in (good, stop)], await trading.standing()
 
     (good, stop), standing = traded(work)
 
@@ -271,9 +271,9 @@ def test_open_orders_are_both_kinds_and_strangers_are_no_orders_of_ours() -> Non
         answerer = trading.answerer()
         for order in (limit, stop):
             await answerer.answer(send(order))
-        foreign = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.02", "price": "30000",
-                   "timeInForce": "GTC", "positionSide": "LONG", "newClientOrderId": "web_1"}  # fmt: skip
-        trading.place(foreign)
+        foreign = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.02", "price": "40000",
+                   "timeInForce": "GTC"}  # fmt: skip
+        await trading.client.post(f"accounts/{KEY}/manual_order", foreign | {"positionSide": "LONG"})
         return [await answerer.answer(listing("open_orders", symbols=symbols)) for symbols in ((), (BTC_SYMBOL,))]
 
     everything, one = traded(work)
@@ -291,7 +291,7 @@ def test_a_cancel_of_each_kind_takes_the_order_off_and_a_second_one_finds_it_gon
         for order in (requested(), requested("sell", "stop", "45000", reduce_only=True)):
             await answerer.answer(send(order))
             outcomes += [await answerer.answer(cancel(order)), await answerer.answer(cancel(order))]
-        return outcomes, trading.orders()
+        return outcomes, await trading.standing()
 
     outcomes, standing = traded(work)
 

@@ -11,41 +11,40 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import yaml
-from exchange_client import KEY
-from fix_gateway import SECRET, TradingAccount, cancel, listing, requested, send, trading_venue
+from fix_gateway import KEY, SECRET, TradingAccount, cancel, listing, requested, send, trading_venue
 from fix_nats import BusFactory
 from msgspec.structs import replace
 
 from live_runner.contracts import subjects
 from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, decode_outcome, encode
-from live_runner.services.gateway.service import moment
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service.boot_clock import moment
 from live_runner.services.runtime.service.ownership import Ownership
 
 DEADLINE_S = 60.0
 TESTS = Path(__file__).parents[2]
 
 
-def environment(url: str, home: Path) -> dict[str, str]:
+def environment(url: str, home: Path, key: str = KEY) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "LIVE_RUNNER_"))}
     return kept | {
-        "NATS_URL": url, "LIVE_RUNNER_HOME": str(home), "MAIN_KEY": KEY, "MAIN_SECRET": SECRET,
+        "NATS_URL": url, "LIVE_RUNNER_HOME": str(home), "MAIN_KEY": key, "MAIN_SECRET": SECRET,
         "LIVE_RUNNER_LOG_FORMAT": "json",
     }  # fmt: skip
 
 
 @asynccontextmanager
 async def gateway(
-    trading: TradingAccount, url: str, home: Path, **fields: object
+    trading: TradingAccount, url: str, home: Path, key: str = KEY
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """``live-runner serve gateway --account main``, once it answers; killed at the end."""
     (home / "accounts").mkdir(parents=True, exist_ok=True)
     options = {key: value for key, value in trading.client.options.items() if key != "enableRateLimit"}
     account = {"venue": "binanceusdm", "environment": "emulator", "keys": {"env": "MAIN"}, "options": options}
-    (home / "accounts" / "main.yaml").write_text(yaml.safe_dump(account | fields), "utf-8")
+    (home / "accounts" / "main.yaml").write_text(yaml.safe_dump(account), "utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "live_runner.services.cli.entry", "serve", "gateway", "--account", "main",
-        env=environment(url, home), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+        env=environment(url, home, key), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         assert process.stderr is not None
@@ -88,7 +87,7 @@ async def said(process: asyncio.subprocess.Process, line: str = "") -> list[str]
 
 def test_the_owner_of_a_session_is_served_and_nobody_else(bus_factory: BusFactory, tmp_path: Path) -> None:
     async def run() -> tuple[dict[str, Outcome], int]:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
             owned = await Ownership.take(bus, "s", "execution", "test")
             order = requested()
@@ -125,7 +124,7 @@ def test_an_owner_that_was_paused_and_wakes_up_sends_nothing(bus_factory: BusFac
     """SIGSTOP, another process takes over, SIGCONT: the request leaves the paused one and is refused here."""
 
     async def run() -> tuple[list[str], list[str], int, int]:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
             async with gateway(trading, bus_factory.url, tmp_path):
                 paused = await started(trading, bus_factory.url)
@@ -150,7 +149,7 @@ def test_an_owner_that_was_paused_and_wakes_up_sends_nothing(bus_factory: BusFac
 
 def test_a_gateway_that_was_paused_sends_nothing_that_is_too_old(bus_factory: BusFactory, tmp_path: Path) -> None:
     async def run() -> tuple[Outcome, Outcome, int]:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
             await Ownership.take(bus, "s", "execution", "test")
             async with gateway(trading, bus_factory.url, tmp_path) as process:
@@ -171,7 +170,7 @@ def test_a_gateway_that_was_paused_sends_nothing_that_is_too_old(bus_factory: Bu
 
 def test_a_request_from_the_future_or_of_a_boot_long_ago_is_not_sent(bus_factory: BusFactory, tmp_path: Path) -> None:
     async def run() -> list[Outcome]:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
             await Ownership.take(bus, "s", "execution", "test")
             now = moment()
@@ -187,7 +186,7 @@ def test_a_clock_that_is_an_hour_off_is_read_and_read_again(bus_factory: BusFact
     """The venue's clock is an hour ahead at the start, and jumps back: one refusal, and the next request passes."""
 
     async def run() -> list[Outcome]:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
             await Ownership.take(bus, "s", "execution", "test")
             await trading.client.post("clock", {"skew_ms": 3_600_000})
@@ -211,7 +210,7 @@ def test_a_clock_that_is_an_hour_off_is_read_and_read_again(bus_factory: BusFact
 
 def test_a_second_gateway_of_an_account_is_refused(bus_factory: BusFactory, tmp_path: Path) -> None:
     async def run() -> tuple[int | None, bytes]:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
             async with gateway(trading, bus_factory.url, tmp_path):
                 second = await asyncio.create_subprocess_exec(
@@ -231,13 +230,12 @@ def test_a_second_gateway_of_an_account_is_refused(bus_factory: BusFactory, tmp_
 
 def test_a_key_that_the_venue_refuses_is_named_and_not_shown(bus_factory: BusFactory, tmp_path: Path) -> None:
     async def run() -> Outcome:
-        async with trading_venue() as trading, bus_factory() as bus:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
             await bus.ensure_stream()
-            trading.revoke()
-            async with gateway(trading, bus_factory.url, tmp_path):
+            async with gateway(trading, bus_factory.url, tmp_path, "a-key-of-nobody"):
                 return await ask(bus, listing("balances", session="", epoch=0))
 
     outcome = asyncio.run(run())
 
     assert (outcome.fate, outcome.code, outcome.follow_up) == ("rejected", "-2015", "account")
-    assert KEY not in str(outcome)
+    assert "a-key-of-nobody" not in str(outcome)
