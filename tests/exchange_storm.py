@@ -206,6 +206,11 @@ class Storm:
     def _tick(self, symbol: str) -> Decimal:
         return Decimal("0.1") if symbol == "BTCUSDT" else Decimal("0.01")
 
+    def _fine(self, symbol: str, price: Decimal) -> str:
+        """A limit that stands between two ticks of the market when the venue allows it."""
+        rules = self.exchange.handle("GET /fapi/v1/exchangeInfo", None, {}, self.now_ms)["symbols"][0]
+        return str(price + Decimal("0.05") if symbol == "BTCUSDT" and rules["pricePrecision"] == 2 else price)
+
     def _near(self, symbol: str, ticks: int = 60) -> Decimal:
         return max(self._tick(symbol), self.prices[symbol] + self.draw.randint(-ticks, ticks) * self._tick(symbol))
 
@@ -252,7 +257,7 @@ class Storm:
     def _limit(self) -> None:
         asked = self._order("LIMIT")
         times = self.draw.choice(("GTC", "GTC", "GTC", "IOC", "FOK", "GTX", "GTD"))
-        asked |= {"price": str(self._near(asked["symbol"])), "timeInForce": times}
+        asked |= {"price": self._fine(asked["symbol"], self._near(asked["symbol"])), "timeInForce": times}
         if times == "GTD":
             asked["goodTillDate"] = str(self.now_ms + 1_200_000)
         self._call("POST /fapi/v1/order", asked)
@@ -311,6 +316,8 @@ class Storm:
                 ("transfer", {"account": key, "amount": self.draw.choice(("150.5", "-20", "0.00000001"))}),
                 ("transfer", {"account": key, "asset": "BNB", "amount": "0.01"}),
                 ("market", {"symbol": symbol, "mark_gap": self.draw.choice(("0", "1.5", "-2"))}),
+                ("market", {"symbol": symbol, "spread_ticks": 2, "level_quantity": self.draw.choice((None, "0.05"))}),
+                ("rules", {"symbol": "BTCUSDT", "tick": self.draw.choice(("0.1", "0.05"))}),
                 ("liquidate", {"account": key, "symbol": symbol}),
                 ("adl", {"account": key, "symbol": symbol, "quantity": "0.050"}),
                 ("leverage", {"account": key, "symbol": symbol, "leverage": self.draw.choice((5, 20, 50))}),

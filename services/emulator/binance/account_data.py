@@ -87,7 +87,7 @@ class AccountData:
                         "positionInitialMargin": text(own),
                         "openOrderInitialMargin": text(margin.orders),
                         "leverage": str(account.leverage_of(symbol)),
-                        "isolated": False,
+                        "isolated": account.isolated.get(symbol, False),
                         "entryPrice": average_text(market.rules, position.entry),
                         "maxNotional": digits(market.rules.largest_notional(account.leverage_of(symbol))),
                         "bidNotional": digits(margin.bids),
@@ -149,7 +149,7 @@ class AccountData:
                         **self._risk(account, market, position),
                         "leverage": str(account.leverage_of(name)),
                         "maxNotionalValue": digits(market.rules.largest_notional(account.leverage_of(name))),
-                        "marginType": "cross",
+                        "marginType": "isolated" if account.isolated.get(name) else "cross",
                         "isAutoAddMargin": "false",
                     }
                 )
@@ -226,17 +226,18 @@ class AccountData:
         return {"leverage": leverage, "maxNotionalValue": digits(most), "symbol": market.rules.symbol}
 
     def set_margin_type(self, account: Account, params: Parameters, _now_ms: int) -> Any:
-        """POST marginType of a symbol: cross margin is the only one; isolated margin is refused."""
+        """POST marginType of a symbol; orders of a symbol in isolated margin are refused with -4051."""
         market, kind = self._venue.market(params.get("symbol", "")), params.get("marginType", "")
-        if kind == "CROSSED":
-            raise refusal(-4046)
-        if kind != "ISOLATED":
+        if kind not in ("CROSSED", "ISOLATED"):
             raise malformed("marginType")
+        if (kind == "ISOLATED") == account.isolated.get(market.rules.symbol, False):
+            raise refusal(-4046)
         if self._venue.open_orders(account.key, market.rules.symbol):
             raise refusal(-4047)
         if account.held(market.rules.symbol):
             raise refusal(-4048)
-        raise refusal(-4168)
+        account.isolated[market.rules.symbol] = kind == "ISOLATED"
+        return dict(_DONE)
 
     def position_mode(self, account: Account, _params: Parameters, _now_ms: int) -> Any:
         """GET positionSide/dual: whether the account is in hedge mode."""
@@ -282,7 +283,7 @@ class AccountData:
         return [
             {
                 "symbol": market.rules.symbol,
-                "marginType": "CROSSED",
+                "marginType": "ISOLATED" if account.isolated.get(market.rules.symbol) else "CROSSED",
                 "isAutoAddMargin": False,
                 "leverage": account.leverage_of(market.rules.symbol),
                 "maxNotionalValue": digits(market.rules.largest_notional(account.leverage_of(market.rules.symbol))),

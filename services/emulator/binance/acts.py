@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+import msgspec
+
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.emulator.binance import algos, events
 from live_runner.services.emulator.binance.account_data import AccountData
@@ -13,10 +15,10 @@ from live_runner.services.emulator.binance.amounts import ZERO, is_multiple
 from live_runner.services.emulator.binance.clock import charge_funding
 from live_runner.services.emulator.binance.fills import end, end_algo, fill
 from live_runner.services.emulator.binance.forced import adl, liquidate, settle_symbol
-from live_runner.services.emulator.binance.margin import closable, reduces
+from live_runner.services.emulator.binance.margin import asset_margin, closable, reduces
 from live_runner.services.emulator.binance.payloads import algo_body, order_body
 from live_runner.services.emulator.binance.rules import changed_rules, symbol_info
-from live_runner.services.emulator.binance.state import Account, AlgoOrder, Order
+from live_runner.services.emulator.binance.state import Account, AlgoOrder, Book, Order
 from live_runner.services.emulator.binance.trading import Trading
 from live_runner.services.emulator.binance.venue import Venue
 
@@ -103,14 +105,23 @@ class Acts:
         return self._shown(order)
 
     def liquidate(self, given: Given, now_ms: int) -> Any:
-        """Liquidate the account's positions of ``symbol``, or all of them."""
-        return liquidate(self._venue, self._account(given), given.get("symbol"), now_ms)
+        """Liquidate the account's positions of ``symbol``, or all of them.
+
+        ``status``: what the stream shows as the order's (NEW_INSURANCE) instead of FILLED.
+        """
+        symbol, status = given.get("symbol"), str(given.get("status", ""))
+        return liquidate(self._venue, self._account(given), symbol, now_ms, status)
 
     def adl(self, given: Given, now_ms: int) -> Any:
-        """Close ``quantity`` (all) of a position by auto-deleveraging, at ``price`` (the mark price)."""
+        """Close ``quantity`` (all) of a position by auto-deleveraging, at ``price`` (the mark price).
+
+        ``status``: what the stream shows as the order's (NEW_ADL) instead of FILLED.
+        """
+        status = str(given.get("status", ""))
         quantity = _amount(given, "quantity", ZERO)
         price = _amount(given, "price", ZERO)
-        return adl(self._venue, self._account(given), str(given.get("symbol", "")), quantity, price, now_ms)
+        symbol = self._venue.market(str(given.get("symbol", ""))).rules.symbol
+        return adl(self._venue, self._account(given), symbol, quantity, price, now_ms, status)
 
     def settle(self, given: Given, now_ms: int) -> Any:
         """Delist ``symbol``: orders expire, every account's position is closed at ``price`` (the mark price)."""
@@ -128,6 +139,8 @@ class Acts:
         amount = _amount(given, "amount", ZERO)
         if not amount or not is_multiple(amount, _UNIT):
             raise ConfigError(f"{amount} cannot be transferred", remedy="Give an amount of at most 8 decimals")
+        if amount < 0 and -amount > asset_margin(self._venue, account, asset).withdrawable:
+            raise ConfigError(f"{-amount} {asset} is more than can be withdrawn", remedy="Give less")
         self._venue.state.book_income(account, "TRANSFER", amount, asset, now_ms, info="TRANSFER")
         reason = "DEPOSIT" if amount > 0 else "WITHDRAW"
         update = events.account_update(self._venue, account, reason, [(asset, amount)], [], now_ms)
@@ -135,7 +148,10 @@ class Acts:
         return {"asset": asset, "balance": str(account.wallet[asset])}
 
     def mode(self, given: Given, now_ms: int) -> Any:
-        """Switch hedge mode on or off from outside; refused as the venue refuses it while something is open."""
+        """Switch hedge mode (``hedge``), or with ``symbol`` its ``margin_type``; refused while something is open."""
+        if "margin_type" in given:
+            sent = {"symbol": str(given.get("symbol", "")), "marginType": str(given["margin_type"])}
+            return self._settings.set_margin_type(self._account(given), sent, now_ms)
         asked = {"dualSidePosition": str(given.get("hedge", "")).lower()}
         return self._settings.set_position_mode(self._account(given), asked, now_ms)
 
@@ -158,8 +174,15 @@ class Acts:
         return symbol_info(market.rules)
 
     def market(self, given: Given, _now_ms: int) -> Any:
-        """Set ``mark_gap``, ``funding_rate`` and ``next_funding_ms`` of ``symbol``."""
+        """Set ``mark_gap``, ``funding_rate``, ``next_funding_ms`` and the depth (fields of ``Book``) of ``symbol``."""
         market = self._venue.market(str(given.get("symbol", "")))
+        own = ("symbol", "mark_gap", "funding_rate", "next_funding_ms")
+        depth = {name: value for name, value in given.items() if name not in own}
+        unknown = sorted(set(depth) - set(Book.__struct_fields__))
+        if unknown:
+            fields = ", ".join((*own[1:], *Book.__struct_fields__))
+            raise ConfigError(f"'{unknown[0]}' is not a field of a market", remedy=f"Use {fields}", field=unknown[0])
+        market.book = _changed(market.book, depth)
         market.mark_gap = _amount(given, "mark_gap", market.mark_gap)
         market.funding_rate = _amount(given, "funding_rate", market.funding_rate)
         if "next_funding_ms" in given:
@@ -212,6 +235,17 @@ def _amount(given: Given, name: str, default: Decimal) -> Decimal:
     if not value.is_finite():
         raise ConfigError(f"'{given[name]}' is not a valid decimal number", remedy=f"Correct {name}")
     return value
+
+
+def _changed(book: Book, changes: Given) -> Book:
+    try:
+        changed = msgspec.convert({**msgspec.to_builtins(book), **changes}, Book, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the depth is not valid: {error}", remedy="Give numbers, or null for no end") from error
+    lowest = (changed.spread_ticks, changed.levels, changed.level_quantity or 1)
+    if min(lowest) <= 0 or (changed.participation is not None and changed.participation < 0):
+        raise ConfigError("the depth is not valid: a number is too small", remedy="Give numbers above 0")
+    return changed
 
 
 def _number(given: Given, name: str) -> int:

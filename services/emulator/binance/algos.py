@@ -190,6 +190,8 @@ def _check(venue: Venue, account: Account, market: SymbolMarket, algo: AlgoOrder
         raise refusal(-2015)
     if rules.status != "TRADING":
         raise refusal(-4140 if rules.status in ("PENDING_TRADING", "PRE_SETTLE") else -4141)
+    if account.isolated.get(rules.symbol):
+        raise refusal(-4051)
     if algo.working_type not in ("CONTRACT_PRICE", "MARK_PRICE"):
         raise refusal(-1130, "workingType")
     if algo.close_position and (params.get("quantity") or algo.type not in ("STOP_MARKET", "TAKE_PROFIT_MARKET")):

@@ -3,8 +3,9 @@
 ``handle`` answers REST requests, ``act`` does what the venue or others do, ``step`` and ``price`` move the market, and
 ``take_events`` hands over what went out on the user data streams. Times come in as ``now_ms`` and never go back.
 
-What it does not do, each refused with a code of the venue: isolated margin, multi-assets mode, changing an order
-(PUT order), price match. Accounts trade with the market alone, never with each other or themselves.
+What it does not do, each refused with a code of the venue: orders in isolated margin (which can be set and is shown),
+multi-assets mode, changing an order (PUT order), price match. Accounts trade with the market alone, never with each
+other or themselves.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Any, Final
 
 import msgspec
 
-from live_runner.contracts.errors import ConfigError
+from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.services.emulator.binance import account_data, market_data, trading
 from live_runner.services.emulator.binance.account_data import AccountData
 from live_runner.services.emulator.binance.acts import VERBS, Acts
-from live_runner.services.emulator.binance.amounts import EXACT, decimals_of
+from live_runner.services.emulator.binance.amounts import EXACT, decimals_of, is_multiple
 from live_runner.services.emulator.binance.candles import History, add_print, check_row, put_row, way_of
 from live_runner.services.emulator.binance.clock import pass_time
 from live_runner.services.emulator.binance.forced import watch_margin
@@ -66,7 +67,9 @@ class Exchange:
                 raise ConfigError(
                     f"{rules.symbol} trades in amounts of more than 8 decimals", remedy="Give a larger tick or step"
                 )
-        state = State(options or Options(), interval_ms, {rules.symbol: SymbolMarket(rules) for rules in symbols})
+        chosen = options or Options()
+        markets = {rules.symbol: SymbolMarket(rules, chosen.book()) for rules in symbols}
+        state = State(chosen, interval_ms, markets)
         self._history = history
         self._become(state)
 
@@ -126,9 +129,16 @@ class Exchange:
     def price(
         self, symbol: str, price: Decimal, now_ms: int, *, quantity: Decimal = Decimal(0), jumps: bool = False
     ) -> None:
-        """One trade of the market: orders are matched, and the forming candle takes it in."""
+        """One trade of the market: orders are matched, and the forming candle takes it in.
+
+        DataError for a price that is not on the tick.
+        """
         market = self._venue.market(symbol)
         with localcontext(EXACT):
+            if price <= 0 or quantity < 0 or not is_multiple(price, market.rules.tick):
+                raise DataError(
+                    f"{price} is not a price of {symbol}", remedy=f"Round to {market.rules.tick}", symbol=symbol
+                )
             traded = Print(now_ms, price, quantity, jumps)
             self._trade(market, traded)
             add_print(market, traded, self._venue.state.interval_ms)

@@ -24,11 +24,20 @@ _BURN: Final = Decimal("0.9")
 
 
 def fill(
-    venue: Venue, order: Order, quantity: Decimal, price: Decimal, now_ms: int, *, maker: bool, execution: str = "TRADE"
+    venue: Venue,
+    order: Order,
+    quantity: Decimal,
+    price: Decimal,
+    now_ms: int,
+    *,
+    maker: bool,
+    execution: str = "TRADE",
+    status: str = "",
 ) -> Trade | None:
     """Book a fill; None when the order may only reduce and there is nothing left to reduce (it has then expired).
 
-    An order that may only reduce is cut to what it can close: it ends FILLED with a smaller quantity.
+    An order that may only reduce is cut to what it can close: it ends FILLED with a smaller quantity. ``status`` is
+    what the stream shows instead of the order's own (NEW_ADL, NEW_INSURANCE).
     """
     account = venue.account(order.account)
     if reduces(order):
@@ -71,7 +80,7 @@ def fill(
         venue.send(order.account, events.trade_lite(venue, order, trade))
     changed = [(venue.market(order.symbol).rules.quote, ZERO)] + ([(asset, ZERO)] if fee else [])
     venue.send(order.account, events.account_update(venue, account, "ORDER", changed, [position], now_ms))
-    venue.send(order.account, events.order_update(venue, order, execution, now_ms, trade))
+    venue.send(order.account, events.order_update(venue, order, execution, now_ms, trade, status))
     if abs(position.quantity) < abs(before) or position.quantity * before < 0:
         _end_what_has_nothing_to_close(venue, account, position, now_ms)
     if not order.is_open:
@@ -83,7 +92,7 @@ def fill_from_book(venue: Venue, order: Order, now_ms: int) -> None:
     """Take from the book what the order wants and its limit allows."""
     market = venue.market(order.symbol)
     limit = order.price if order.type == "LIMIT" else None
-    for price, quantity in take(market, venue.state.options, order.side, order.rest, limit):
+    for price, quantity in take(market, order.side, order.rest, limit):
         if not order.is_open:
             break
         market.taken[order.side] = market.taken.get(order.side, ZERO) + quantity

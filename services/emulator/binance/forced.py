@@ -41,10 +41,13 @@ def watch_margin(venue: Venue, symbol: str, now_ms: int) -> None:
             account.warned = False
 
 
-def liquidate(venue: Venue, account: Account, symbol: str | None, now_ms: int) -> list[dict[str, Any]]:
+def liquidate(
+    venue: Venue, account: Account, symbol: str | None, now_ms: int, status: str = ""
+) -> list[dict[str, Any]]:
     """Cancel the account's orders and close its positions (of one symbol, or all) at the mark price.
 
-    Besides the taker's fee the insurance fund takes its share of the notional (INSURANCE_CLEAR).
+    Besides the taker's fee the insurance fund takes its share of the notional (INSURANCE_CLEAR); what is then missing
+    below a balance of 0 it gives.
     """
     for order in venue.open_orders(account.key, symbol):
         end(venue, order, "EXPIRED", now_ms)
@@ -53,26 +56,25 @@ def liquidate(venue: Venue, account: Account, symbol: str | None, now_ms: int) -
     closed = []
     for position in account.held(symbol):
         market = venue.market(position.symbol)
-        order = _close(venue, account, market, position, abs(position.quantity), ZERO, "autoclose-", now_ms)
-        taken = rounded(order.quote * market.rules.liquidation_fee)
-        if taken:
-            venue.state.book_income(
-                account, "INSURANCE_CLEAR", -taken, market.rules.quote, now_ms, symbol=position.symbol
-            )
-            change = [(market.rules.quote, -taken)]
-            update = events.account_update(venue, account, "INSURANCE_CLEAR", change, [], now_ms)
-            venue.send(account.key, update)
+        part = abs(position.quantity)
+        order = _close(venue, account, market, position, part, ZERO, "autoclose-", now_ms, status)
+        _clear(venue, account, market, -rounded(order.quote * market.rules.liquidation_fee), now_ms)
+        missing = -account.wallet.get(market.rules.quote, ZERO)
+        if missing > 0 and not account.held():
+            _clear(venue, account, market, missing, now_ms)
         closed.append(order_body(market.rules, order))
     return closed
 
 
 def adl(
-    venue: Venue, account: Account, symbol: str, quantity: Decimal, price: Decimal, now_ms: int
+    venue: Venue, account: Account, symbol: str, quantity: Decimal, price: Decimal, now_ms: int, status: str = ""
 ) -> list[dict[str, Any]]:
     """Close ``quantity`` (0: all) of each of the symbol's positions at ``price`` (0: the mark price)."""
     market = venue.market(symbol)
     return [
-        order_body(market.rules, _close(venue, account, market, position, part, price, "adl_autoclose-", now_ms))
+        order_body(
+            market.rules, _close(venue, account, market, position, part, price, "adl_autoclose-", now_ms, status)
+        )
         for position in account.held(symbol)
         if (part := min(quantity or abs(position.quantity), abs(position.quantity)))
     ]
@@ -95,6 +97,15 @@ def settle_symbol(venue: Venue, symbol: str, price: Decimal, now_ms: int) -> lis
     return closed
 
 
+def _clear(venue: Venue, account: Account, market: SymbolMarket, amount: Decimal, now_ms: int) -> None:
+    """Book what the insurance fund takes or gives."""
+    quote = market.rules.quote
+    if amount:
+        venue.state.book_income(account, "INSURANCE_CLEAR", amount, quote, now_ms, symbol=market.rules.symbol)
+        update = events.account_update(venue, account, "INSURANCE_CLEAR", [(quote, amount)], [], now_ms)
+        venue.send(account.key, update)
+
+
 def _close(
     venue: Venue,
     account: Account,
@@ -104,6 +115,7 @@ def _close(
     price: Decimal,
     prefix: str,
     now_ms: int,
+    status: str = "",
 ) -> Order:
     number = venue.state.take_order_id()
     at = price or rounded(market.mark, market.rules.price_decimals)
@@ -124,5 +136,5 @@ def _close(
         stp="NONE",
     )
     venue.add(order)
-    fill(venue, order, quantity, at, now_ms, maker=False, execution="CALCULATED")
+    fill(venue, order, quantity, at, now_ms, maker=False, execution="CALCULATED", status=status)
     return order

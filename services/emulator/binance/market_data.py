@@ -190,7 +190,7 @@ class MarketData:
 
     def _side(self, market: SymbolMarket, side: str, limit: int) -> list[list[str]]:
         rules, found = market.rules, []
-        for price, quantity in levels(market, self._venue.state.options, side):
+        for price, quantity in levels(market, side):
             shown = min(_ENDLESS, rules.max_quantity) if quantity is None else quantity
             found.append([price_text(rules, price), quantity_text(rules, shown)])
         return found[:limit]

@@ -3,7 +3,7 @@
 A print moves the last price. Unless it jumps, the price passes every tick between; each order is met at its own price,
 the nearer one first, at one price by number: first the resting orders (a trade at their price is what triggers the
 others), then the conditional ones. A resting order fills at its limit as maker: wholly when the price goes beyond it,
-and when the price only comes to it, up to ``Options.participation`` of the print's quantity. A triggered order meets
+and when the price only comes to it, up to ``Book.participation`` of the print's quantity. A triggered order meets
 the book at the price that triggered it.
 """
 
@@ -25,7 +25,7 @@ def trade_at(venue: Venue, market: SymbolMarket, traded: Print) -> None:
     market.taken.clear()
     market.updates += 1
     market.changed_ms = traded.at_ms
-    share = venue.state.options.participation
+    share = market.book.participation
     budget = None if share is None else cut(traded.quantity * share, market.rules.step)
     if not market.last or traded.jumps:
         _arrive(venue, market, traded.price, traded, budget)
@@ -41,12 +41,12 @@ def trade_at(venue: Venue, market: SymbolMarket, traded: Print) -> None:
 def _next(venue: Venue, market: SymbolMarket, target: Decimal) -> Decimal:
     """The nearest price on the way to ``target`` at which an order is met, or the target."""
     symbol, tick, up = market.rules.symbol, market.rules.tick, target > market.last
-    first = market.last + (tick if up else -tick)
-    beyond = (tick if up else -tick) if venue.state.options.through else ZERO
+    first = min(market.last + tick, target) if up else max(market.last - tick, target)
+    beyond = (tick if up else -tick) if market.book.through else ZERO
     nearest = target
     for order in venue.open.orders[symbol].values():
         # An order that used up a side of the book rests beyond the last price, and the next print meets it.
-        if _meets(venue, order, first):
+        if _meets(market, order, first):
             return first
         if (order.side == "SELL") == up:
             price = order.price + beyond
@@ -66,7 +66,7 @@ def _arrive(venue: Venue, market: SymbolMarket, price: Decimal, traded: Print, b
     before, symbol, now_ms = market.last, market.rules.symbol, traded.at_ms
     market.last = price
     way = (price > before) - (price < before) if before else 0
-    met = [o for o in venue.open.orders[symbol].values() if _meets(venue, o, price)]
+    met = [o for o in venue.open.orders[symbol].values() if _meets(market, o, price)]
     met.sort(key=lambda o: (max(ZERO, (o.price - before) * way), o.id))
     for order in met:
         if not order.is_open:
@@ -86,8 +86,8 @@ def _arrive(venue: Venue, market: SymbolMarket, price: Decimal, traded: Print, b
         follow(market, algo)
 
 
-def _meets(venue: Venue, order: Order, price: Decimal) -> bool:
+def _meets(market: SymbolMarket, order: Order, price: Decimal) -> bool:
     """Whether a trade at that price meets the resting order."""
     if price == order.price:
-        return not venue.state.options.through
+        return not market.book.through
     return price < order.price if order.side == "BUY" else price > order.price

@@ -99,6 +99,8 @@ def check(venue: Venue, account: Account, market: SymbolMarket, order: Order) ->
         raise refusal(-4116)
     if len(open_orders) >= rules.max_orders:
         raise refusal(-2025)
+    if account.isolated.get(rules.symbol):
+        raise refusal(-4051)
     if reduces(order):
         most = closable(account, order)
         # In one-way mode the venue cuts a reduce-only order to the position, in hedge mode it refuses a close of more.
@@ -106,7 +108,7 @@ def check(venue: Venue, account: Account, market: SymbolMarket, order: Order) ->
             raise refusal(-2022)
         order.quantity = min(order.quantity, most)
         return
-    price = order.price or best(market, venue.state.options, order.side)
+    price = order.price or best(market, order.side)
     check_notional(rules, order.quantity * price)
     check_margin(venue, account, order)
 
@@ -131,15 +133,15 @@ def accept(venue: Venue, order: Order, now_ms: int) -> None:
 
     Raises Refused (-5021, -5022) before anything has happened where the exchange refuses what it cannot fill.
     """
-    market, options = venue.market(order.symbol), venue.state.options
+    market = venue.market(order.symbol)
     limit = order.price if order.type == "LIMIT" else None
-    offered = sum((part for _, part in take(market, options, order.side, order.quantity, limit)), ZERO)
+    offered = sum((part for _, part in take(market, order.side, order.quantity, limit)), ZERO)
     unfillable = 0
     if order.time_in_force == "GTX" and offered:
         unfillable = -5022
     if order.time_in_force == "FOK" and offered < order.quantity:
         unfillable = -5021
-    if unfillable and not options.unfillable_expires:
+    if unfillable and not venue.state.options.unfillable_expires:
         raise refusal(unfillable)
     order.id = venue.state.take_order_id()
     venue.add(order)

@@ -53,6 +53,7 @@ _TEXTS: Final = {
     -4046: "No need to change margin type.",
     -4047: "Margin type cannot be changed if there exists open orders.",
     -4048: "Margin type cannot be changed if there exists position.",
+    -4051: "Isolated balance insufficient.",
     -4059: "No need to change position side.",
     -4061: "Order's position side does not match user's setting.",
     -4067: "Position side cannot be changed if there exists open orders.",
@@ -64,7 +65,6 @@ _TEXTS: Final = {
     -4141: "Symbol is closed.",
     -4164: "Order's notional must be no smaller than {0} (unless you choose reduce only).",
     -4166: "Search window is restricted to recent 90 days only.",
-    -4168: "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
     -4171: "No need to change multi-assets mode.",
     -5021: "Due to the order could not be filled immediately, the FOK order has been rejected. "
     "The order will not be recorded in the order history",

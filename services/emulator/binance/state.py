@@ -20,6 +20,7 @@ __all__ = [
     "Account",
     "AccountOptions",
     "AlgoOrder",
+    "Book",
     "FundingStamp",
     "Income",
     "OpenOrders",
@@ -69,6 +70,16 @@ class Print(NamedTuple):
     """Whether the price got here without passing the prices between (the first trade of a candle)."""
 
 
+class Book(msgspec.Struct):
+    """The depth of one market; see ``Options`` for the fields."""
+
+    spread_ticks: int
+    level_quantity: Decimal | None
+    levels: int
+    participation: Decimal | None
+    through: bool
+
+
 class Options(msgspec.Struct):
     """How the exchange behaves where venues differ or where a test wants the hard case."""
 
@@ -86,6 +97,10 @@ class Options(msgspec.Struct):
     """Whether a resting order fills only when the price goes beyond its limit."""
     hide_ms: int = 0
     """How long an order that has just filled is answered with -2013."""
+
+    def book(self) -> Book:
+        """The depth that every market begins with."""
+        return Book(self.spread_ticks, self.level_quantity, self.levels, self.participation, self.through)
 
 
 class AccountOptions(msgspec.Struct):
@@ -260,6 +275,8 @@ class Account(msgspec.Struct):
     positions: dict[str, Position] = msgspec.field(default_factory=dict)
     """By symbol and side: ``BTCUSDT BOTH``."""
     leverage: dict[str, int] = msgspec.field(default_factory=dict)
+    isolated: dict[str, bool] = msgspec.field(default_factory=dict)
+    """By symbol: whether its margin type was set to ISOLATED."""
     incomes: list[Income] = msgspec.field(default_factory=list)
     trades: list[Trade] = msgspec.field(default_factory=list)
     countdowns: dict[str, int] = msgspec.field(default_factory=dict)
@@ -292,6 +309,7 @@ class SymbolMarket(msgspec.Struct):
     """The market of one symbol."""
 
     rules: SymbolRules
+    book: Book
     last: Decimal = ZERO
     """Last traded price; 0 before the first print."""
     mark_gap: Decimal = ZERO

@@ -155,11 +155,71 @@ def test_the_leverage_is_changed_from_outside_and_pushed() -> None:
         client.act("leverage", symbol="BTCUSDT", leverage=126)
 
 
-def test_isolated_margin_is_refused_and_cross_margin_needs_no_change() -> None:
+def test_isolated_margin_is_shown_and_its_orders_are_refused() -> None:
+    """G11: the margin type was changed from outside."""
     client = Client()
-    for kind, code in (("CROSSED", "-4046"), ("ISOLATED", "-4168")):
-        with pytest.raises(Refused, match=code):
-            client.call("POST marginType", symbol="BTCUSDT", marginType=kind)
+    with pytest.raises(Refused, match="-4046"):
+        client.call("POST marginType", symbol="BTCUSDT", marginType="CROSSED")
+    client.act("mode", symbol="BTCUSDT", margin_type="ISOLATED")
+
+    assert client.call("GET symbolConfig", symbol="BTCUSDT")[0]["marginType"] == "ISOLATED"
+    with pytest.raises(Refused, match="-4051"):
+        client.order("BUY", "0.1")
+    with pytest.raises(Refused, match="-4051"):
+        client.stop("BUY", "0.1", "51000.0")
+    client.call("POST marginType", symbol="BTCUSDT", marginType="CROSSED")
+    client.order("BUY", "0.1")
+    with pytest.raises(Refused, match="-4048"):
+        client.act("mode", symbol="BTCUSDT", margin_type="ISOLATED")
+
+
+@pytest.mark.parametrize(("verb", "status"), [("adl", "NEW_ADL"), ("liquidate", "NEW_INSURANCE")])
+def test_a_forced_close_may_be_shown_under_a_status_that_ccxt_does_not_know(verb: str, status: str) -> None:
+    client = Client()
+    client.order("BUY", "0.1")
+    client.act(verb, symbol="BTCUSDT", status=status)
+
+    assert client.happened("ORDER_TRADE_UPDATE", "x", "X", "z")[-1] == ("CALCULATED", status, "0.100")
+    assert client.call("GET allOrders", symbol="BTCUSDT")[-1]["status"] == "FILLED"
+
+
+def test_the_insurance_fund_pays_what_a_gap_took_beyond_the_balance() -> None:
+    client = Client(AccountOptions(balances={"USDT": Decimal(1000)}, leverage=10))
+    client.order("BUY", "0.19")
+    client.price("40000.0", jumps=True)
+
+    assert (client.position(), client.balance()) == (Decimal(0), Decimal(0))
+    assert incomes(client, "INSURANCE_CLEAR")[-1] > 0
+    assert client.exchange.invariants() == []
+
+
+def test_more_than_can_be_withdrawn_is_not_transferred() -> None:
+    client = Client(AccountOptions(balances={"USDT": Decimal(1000)}, leverage=10))
+    client.order("BUY", "0.1")
+    with pytest.raises(ConfigError, match="more than can be withdrawn"):
+        client.act("transfer", amount="-600")
+
+
+def test_the_depth_of_one_market_is_changed_while_it_trades() -> None:
+    client = Client()
+    client.act("market", symbol="BTCUSDT", spread_ticks=5, level_quantity="0.1", levels=2)
+
+    assert client.call("GET depth", symbol="BTCUSDT")["asks"] == [["50000.5", "0.100"], ["50000.6", "0.100"]]
+    assert client.call("GET ticker/bookTicker", symbol="ETHUSDT")["askPrice"] == "2000.01"
+    assert client.order("BUY", "0.3")["executedQty"] == "0.200"
+
+
+def test_an_order_that_no_longer_stands_on_the_tick_fills_all_the_same() -> None:
+    """D08: the tick became larger while it rested."""
+    client = Client()
+    order = client.order("SELL", "0.1", "50000.7")
+    client.act("rules", symbol="BTCUSDT", tick="0.5")
+    client.price("50001.0")
+
+    assert client.call("GET order", symbol="BTCUSDT", orderId=order["orderId"])["status"] == "FILLED"
+    assert client.call("GET ticker/price", symbol="BTCUSDT")["price"] == "50001.0"
+    with pytest.raises(DataError, match="not a price of BTCUSDT"):
+        client.price("50001.2")
 
 
 def test_a_manual_order_changes_the_position_under_an_id_of_its_own() -> None:
@@ -244,6 +304,9 @@ def test_a_hidden_order_is_unknown_for_as_long_as_was_asked() -> None:
         ("transfer", {"amount": "0.000000001"}),
         ("rules", {"symbol": "BTCUSDT", "ticks": "1"}),
         ("rules", {"symbol": "BTCUSDT", "status": "OPEN"}),
+        ("market", {"symbol": "BTCUSDT", "spread": 1}),
+        ("market", {"symbol": "BTCUSDT", "spread_ticks": 0}),
+        ("market", {"symbol": "BTCUSDT", "level_quantity": "deep"}),
     ],
 )
 def test_an_act_with_a_wrong_parameter_is_named_and_does_nothing(verb: str, given: dict[str, object]) -> None:
