@@ -17,6 +17,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
@@ -41,9 +42,13 @@ ASSET_DECIMALS: Final = 8
 """Digits after the point of every amount of an asset at this venue."""
 
 
+_UNITS: Final = tuple(Decimal(1).scaleb(-decimals) for decimals in range(21))
+"""The last digit for a number of digits after the point."""
+
+
 def rounded(value: Decimal, decimals: int = ASSET_DECIMALS) -> Decimal:
     """To that many digits after the point, half to even."""
-    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN, _ROUNDING)
+    return value.quantize(_UNITS[decimals], ROUND_HALF_EVEN, _ROUNDING)
 
 
 def divided(dividend: Decimal, divisor: Decimal, decimals: int = ASSET_DECIMALS) -> Decimal:
@@ -61,6 +66,7 @@ def is_multiple(value: Decimal, step: Decimal) -> bool:
     return not _ROUNDING.remainder(value, step)
 
 
+@lru_cache(1024)
 def decimals_of(step: Decimal) -> int:
     """Digits after the point of a step: 2 for 0.01, 0 for 10."""
     exponent = step.normalize(_ROUNDING).as_tuple().exponent
@@ -69,7 +75,7 @@ def decimals_of(step: Decimal) -> int:
 
 def text(value: Decimal, decimals: int = ASSET_DECIMALS) -> str:
     """With exactly that many digits after the point, cut off; zero has no sign."""
-    shown = value.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN, _ROUNDING)
+    shown = value.quantize(_UNITS[decimals], ROUND_DOWN, _ROUNDING)
     return f"{shown if shown else abs(shown):f}"
 
 

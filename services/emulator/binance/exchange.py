@@ -116,6 +116,7 @@ class Exchange:
             market.funding.extend(funding)
             if rows:
                 market.last = Decimal(rows[-1].close)
+                market.changed_ms = rows[-1].open_ms + self._venue.state.interval_ms - 1
 
     def step(self, symbol: str, row: Row) -> None:
         """A whole candle: the price goes the way of ``candles.way_of``, orders are matched, and the row is served."""

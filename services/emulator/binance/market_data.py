@@ -10,6 +10,7 @@ from live_runner.contracts.timeframe import TIMEFRAMES
 from live_runner.services.emulator.binance.amounts import digits, text
 from live_runner.services.emulator.binance.book import levels
 from live_runner.services.emulator.binance.candles import History, candles
+from live_runner.services.emulator.binance.clock import FUNDING_MS
 from live_runner.services.emulator.binance.parameters import integer, number
 from live_runner.services.emulator.binance.payloads import price_text, quantity_text
 from live_runner.services.emulator.binance.refusals import refusal
@@ -144,6 +145,20 @@ class MarketData:
 
         return self._each(params, row)
 
+    def funding_info(self, _params: Parameters, now_ms: int) -> Any:
+        """How often funding is charged, and its bounds."""
+        return [
+            {
+                "symbol": symbol,
+                "adjustedFundingRateCap": "0.02000000",
+                "adjustedFundingRateFloor": "-0.02000000",
+                "fundingIntervalHours": FUNDING_MS // 3_600_000,
+                "disclaimer": False,
+                "updateTime": now_ms,
+            }
+            for symbol in self._venue.symbols
+        ]
+
     def funding_rate(self, params: Parameters, now_ms: int) -> Any:
         """Funding rates that have become due."""
         limit = number(params, "limit", 100, 1000)
@@ -249,5 +264,6 @@ ROUTES: Final = {
     "GET /fapi/v1/ticker/24hr": MarketData.day_ticker,
     "GET /fapi/v1/premiumIndex": MarketData.premium_index,
     "GET /fapi/v1/fundingRate": MarketData.funding_rate,
+    "GET /fapi/v1/fundingInfo": MarketData.funding_info,
 }
 """Method and path to method of ``MarketData``."""

@@ -13,15 +13,14 @@ __all__ = ["apply_fill"]
 def apply_fill(position: Position, quantity: Decimal, price: Decimal, now_ms: int) -> Decimal:
     """Add a signed quantity at a price; what it realises, before fees.
 
-    What is closed takes its share of the cost with it, rounded to 8 digits; the last share takes what is left, so
-    that the sum of what is realised is exact to the last unit once the position is flat.
+    What is closed takes its share of the cost with it, rounded to 8 digits as the cost itself is, so that the last
+    share takes what is left: the sum of what is realised is exact to the last unit once the position is flat.
     """
     realized = ZERO
     if position.quantity * quantity < 0:
         closed = min(abs(quantity), abs(position.quantity))
         signed = closed if position.quantity > 0 else -closed
-        whole = closed == abs(position.quantity)
-        share = position.cost if whole else divided(position.cost * closed, abs(position.quantity))
+        share = divided(position.cost * closed, abs(position.quantity))
         realized = signed * price - share
         position.quantity -= signed
         position.cost -= share

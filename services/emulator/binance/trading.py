@@ -66,8 +66,9 @@ class Trading:
 
     def cancel_batch(self, account: Account, params: Parameters, now_ms: int) -> Any:
         """DELETE batchOrders."""
-        name = "orderIdList" if "orderIdList" in params else "origClientOrderIdList"
-        key = "orderId" if name == "orderIdList" else "origClientOrderId"
+        # ccxt writes the first of the names in lower case, and the venue takes it.
+        name = next((name for name in ("orderIdList", "orderidlist") if name in params), "origClientOrderIdList")
+        key = "origClientOrderId" if name == "origClientOrderIdList" else "orderId"
         answers: list[Any] = []
         for each in _batch(params, name):
             try:

@@ -99,6 +99,45 @@ def test_a_limit_order_is_placed_found_listed_and_cancelled() -> None:
     assert venue.fetch_open_orders() == []
 
 
+def test_orders_are_placed_and_cancelled_in_batches_with_a_refusal_in_its_place() -> None:
+    venue, _ = connected()
+    orders = [
+        {"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": amount, "price": 49000} for amount in (0.1, 100)
+    ]
+    placed = venue.create_orders(orders)
+    assert sorted(each["status"] for each in placed) == ["open", "rejected"]
+    number = next(each["id"] for each in placed if each["id"])
+
+    # ccxt drops the refusal of an unknown number: what it does not answer is not proven cancelled.
+    assert [each["id"] for each in venue.cancel_orders([number, "1"], SYMBOL)] == [number]
+    venue.create_order(SYMBOL, "limit", "buy", 0.1, 49000)
+    venue.cancel_all_orders(SYMBOL)
+    assert venue.fetch_open_orders() == []
+
+
+def test_orders_of_the_past_ledger_and_tiers_are_read() -> None:
+    venue, _ = connected()
+    venue.create_order(SYMBOL, "market", "buy", 0.1)
+
+    assert [each["status"] for each in venue.fetch_orders(SYMBOL)] == ["closed"]
+    assert [each["type"] for each in venue.fetch_ledger("USDT")] == ["transfer", "commission"]
+    assert venue.fetch_market_leverage_tiers(SYMBOL)[0]["maxLeverage"] == 125.0
+    assert venue.fetch_trading_fee(SYMBOL)["taker"] == 0.0005
+    assert venue.fetch_positions([SYMBOL], {"useV2": True})[0]["leverage"] == 20.0
+    assert venue.fetch_funding_interval(SYMBOL)["interval"] == "8h"
+
+
+def test_ccxt_sends_a_real_order_when_it_is_asked_to_test_one() -> None:
+    """The validating endpoint has to be called by its own name: ``test`` is known for spot alone."""
+    venue, client = connected()
+    venue.create_order(SYMBOL, "market", "buy", 0.1, None, {"test": True})
+    assert client.position() == Decimal("0.1")
+
+    asked = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+    assert venue.fapiPrivatePostOrderTest(asked)["status"] == "NEW"
+    assert client.position() == Decimal("0.1")
+
+
 def test_a_post_only_order_that_takes_is_read_as_expired() -> None:
     venue, _ = connected()
 

@@ -206,6 +206,7 @@ ANSWERS: dict[str, tuple[str, Callable[[], Any]]] = {
         "funding",
         lambda: ended("funding").call("GET fundingRate", symbol="BTCUSDT"),
     ),
+    "gct_fapi_v1_fundingInfo_GET": ("fundingInfo", lambda: opened().call("GET fundingInfo")),
     "gct_fapi_v1_time_GET": ("time", lambda: opened().call("GET time")),
 }
 
