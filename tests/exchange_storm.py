@@ -240,7 +240,7 @@ class Storm:
         quantity = self.draw.choice(("0.020", "0.100", "0.333", "1.000"))
         asked = {"key": key, "symbol": symbol, "side": side, "type": kind, "quantity": quantity}
         if self.draw.random() < 0.3:
-            asked["newClientOrderId"] = f"id{self.draw.randint(0, 30)}"
+            asked["newClientOrderId"] = f"id{self.draw.randint(0, 9)}"
         if key == "hedge":
             asked["positionSide"] = self.draw.choice(("LONG", "SHORT"))
         elif self.draw.random() < 0.3:

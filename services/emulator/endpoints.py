@@ -71,6 +71,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     "GET /fapi/v1/depth": _none(_DEPTH),
     "GET /fapi/v1/premiumIndex": _none(_by_symbol(1, 10)),
     "GET /fapi/v1/fundingRate": _none(0),
+    "GET /fapi/v1/fundingInfo": _none(0),
     "GET /fapi/v1/ticker/24hr": _none(_by_symbol(1, 40)),
     "GET /fapi/v1/ticker/price": _none(_by_symbol(1, 2)),
     "GET /fapi/v2/ticker/price": _none(_by_symbol(1, 2)),
