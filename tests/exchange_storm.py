@@ -342,6 +342,7 @@ class Storm:
                 ("POST /fapi/v1/positionSide/dual", {"dualSidePosition": "true"}),
                 ("POST /fapi/v1/leverage", {"symbol": symbol, "leverage": "10"}),
                 ("POST /fapi/v1/marginType", {"symbol": symbol, "marginType": "ISOLATED"}),
+                ("POST /fapi/v1/marginType", {"symbol": symbol, "marginType": "CROSSED"}),
                 ("POST /fapi/v1/feeBurn", {"feeBurn": self.draw.choice(("true", "false"))}),
             )
         )

@@ -16,7 +16,7 @@ def test_the_ledger_adds_up_and_the_streams_agree_with_it(seed: int) -> None:
     storm = Storm(seed)
 
     assert storm.go(500, check_every=100) == []
-    assert all(len(view.trades) > 0 for view in storm.views.values())
+    assert sum(len(view.trades) for view in storm.views.values()) > 50
 
 
 def test_the_same_seed_makes_the_same_life() -> None:
