@@ -64,8 +64,6 @@ class RequestAnswerer:
         self.boot_ns = boot_ns
         self.on_follow_up: Callable[[str], None] = lambda _: None
         """Called with what an answer asks for: ``clock``, ``rules`` or ``account``."""
-        self.on_pause: Callable[[int], None] = lambda _: None
-        """Called with the nanoseconds for which the venue answers nothing."""
         self._profile = profile_of(account.venue)
         self._verbs: Mapping[str, Callable[[GatewayRequest, Callable[[], str]], Awaitable[Outcome]]] = {
             "send": self._send,
@@ -96,6 +94,10 @@ class RequestAnswerer:
         named = {"session": request.session, "epoch": request.epoch, "stream_seq": request.stream_seq}
         return replace(outcome, answered_ns=self.account.now_ns(), **named)
 
+    def pause(self, pause_ns: int) -> None:
+        """The venue wants no request of this address for so long; a whole window of its budget at least."""
+        self.budget.pause(self.boot_ns() + max(pause_ns, self._profile.weight_window_s * _S))
+
     # -- calls ------------------------------------------------------------------------------------
 
     async def _go(self, name: str, rank: int, deadline_ns: int = 0) -> Verdict | None:
@@ -120,9 +122,7 @@ class RequestAnswerer:
         verdict = result.verdict
         if verdict.follow_up == "pause":
             banned_ns = verdict.banned_until_ms * _MS - self.account.now_ns() if verdict.banned_until_ms else 0
-            pause_ns = max(banned_ns, int(verdict.pause_s * _S), self._profile.weight_window_s * _S)
-            self.budget.pause(self.boot_ns() + pause_ns)
-            self.on_pause(pause_ns)
+            self.pause(max(banned_ns, int(verdict.pause_s * _S)))
         elif verdict.follow_up:
             self.on_follow_up(verdict.follow_up)
         return result

@@ -15,10 +15,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
-from live_runner.contracts import subjects
+from live_runner.contracts import codec, subjects
 from live_runner.contracts.errors import BusUnavailable, MessageError, VenueUnavailable
 from live_runner.contracts.gateway import CHANGING_VERBS, GatewayRequest, Outcome, decode_request, encode
-from live_runner.contracts.messages import Owned
+from live_runner.contracts.messages import Owned, VenueCall
 from live_runner.services.gateway.account_file import AccountFile, credentials_of, read_account
 from live_runner.services.gateway.core.budget import Budget
 from live_runner.services.gateway.core.venue_time import VenueTime
@@ -43,7 +43,7 @@ CLOCK_TRIES: Final = 5
 RECONNECT_EVERY_S: Final = 0.2
 RECONNECT_LIMIT_S: Final = 600.0
 UNDER_WAY_MAX: Final = 1000
-"""Requests that are answered at once; one more is refused."""
+"""Requests that are answered at once; one more waits."""
 _S: Final = 1_000_000_000
 
 
@@ -58,7 +58,6 @@ class Gateway:
         self.answerer = RequestAnswerer(account, Budget(profile.weight_limit, profile.weight_window_s * _S), boot_ns)
         self.answerer.on_follow_up = self._follow_up
         self._window_ns = int(send_window_s * _S)
-        self._under_way = 0
         self._wanted: set[str] = set()
         """What answers have asked for and nobody has looked at yet."""
         self._work = asyncio.Event()
@@ -98,17 +97,11 @@ class Gateway:
                 return f"send_window: {age_ns / _S:.3f} s have passed since it was asked for, {window_ns / _S:g} s may"
             return ""
 
-        self._under_way += 1
-        try:
-            return await self.answerer.answer(request, check)
-        finally:
-            self._under_way -= 1
+        return await self.answerer.answer(request, check)
 
     def _refusal(self, request: GatewayRequest) -> Outcome | None:
         if request.account != self.name:
             return _not_sent(request, "other_account", f"this is the gateway of the account {self.name}")
-        if self._under_way >= UNDER_WAY_MAX:
-            return _not_sent(request, "too_many", f"{UNDER_WAY_MAX} requests are under way")
         if not self.venue_time.is_known:
             return _not_sent(request, "clock", "the venue's clock is not known")
         return None
@@ -131,6 +124,17 @@ class Gateway:
         if what == "clock":
             self.venue_time.doubt()
         self._work.set()
+
+    async def _on_venue_call(self, subject: str, data: bytes) -> None:
+        """Market data of some session of this address was sent away by the venue: that holds for orders, too."""
+        try:
+            call = codec.read(subject, data)
+        except MessageError:
+            return
+        busy = call.result if isinstance(call, VenueCall) and call.outcome == "venue_busy" else None
+        if isinstance(busy, dict) and busy.get("venue") == self.account.venue:
+            self.answerer.pause(int(float(busy.get("pause_s") or 0) * _S))
+            self._log.warning("the venue asks this address for a pause", session=call.session, pause_s=busy["pause_s"])
 
     async def read_clock(self) -> None:
         """Ask the venue for its time; VenueUnavailable where it does not answer usably."""
@@ -178,7 +182,8 @@ class Gateway:
 
         undo = [
             await bus.on(subjects.liveness(ROLE, self.name), alive),
-            await bus.on(subjects.gateway(self.name), request),
+            await bus.on(subjects.gateway(self.name), request, at_once=UNDER_WAY_MAX),
+            await bus.on(subjects.of_type("ops.venue_call")[0], self._on_venue_call),
         ]
         self._log.info("the gateway answers", account=self.name, venue=self.account.venue)
         try:

@@ -28,6 +28,7 @@ __all__ = [
     "Verdict",
     "by_code",
     "classify",
+    "pause_of",
 ]
 
 Fate = Literal["done", "rejected", "retryable", "duplicate", "gone", "unlisted", "unknown", "not_sent"]
@@ -238,10 +239,14 @@ def _named_verdict(table: AnswerTable, exchange: HttpExchange, code: str, messag
 
 def _pause(exchange: HttpExchange, code: str, message: str) -> Verdict:
     """Not executed: the venue, or what stands before it, counts requests."""
-    named = {key.lower(): value for key, value in exchange.headers.items()}.get("retry-after", "")
-    pause_s = float(named) if named.isdigit() else 0.0
-    until = _BANNED_UNTIL.search(exchange.body)
-    return Verdict("retryable", code, message, "", "pause", pause_s, int(until[1]) if until else 0)
+    return Verdict("retryable", code, message, "", "pause", *pause_of(exchange.headers, exchange.body))
+
+
+def pause_of(headers: Mapping[str, str], body: str) -> tuple[float, int]:
+    """The pause that an answer asks for, in seconds, and the venue's time in ms until which it bans; 0 for none."""
+    named = {key.lower(): value for key, value in headers.items()}.get("retry-after", "")
+    until = _BANNED_UNTIL.search(body)
+    return float(named) if named.isdigit() else 0.0, int(until[1]) if until else 0
 
 
 def _named(body: Any, place: CodePlace) -> Iterator[tuple[str, str]]:

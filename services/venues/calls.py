@@ -81,7 +81,8 @@ class Caller:
             except VenueUnavailable as error:
                 if number == self.tries:
                     raise
-                wait_s = BUSY_PAUSE_S if isinstance(error, VenueBusy) else pause_s
+                is_busy = isinstance(error, VenueBusy)
+                wait_s = max(BUSY_PAUSE_S, error.fields.get("pause_s", 0.0)) if is_busy else pause_s
             await asyncio.sleep(wait_s)
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
         raise AssertionError("the last try returns or raises")
@@ -125,5 +126,8 @@ class Caller:
             "started_ns": started_ns,
             "latency_ns": latency_ns,
         }
+        if isinstance(error, VenueBusy) and "venue" in error.fields:
+            # The gateway of an account there, on the same address, holds its own requests back.
+            fields["result"] = {"venue": error.fields["venue"], "pause_s": error.fields["pause_s"]}
         self._observations.append(FailedCall(self.clock.now_ns(), fields))
         del self._observations[:-OBSERVATIONS_MAX]

@@ -12,6 +12,7 @@ margin pairs). The configuration's ``market.options`` is ccxt's own constructor 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ import ccxt
 from live_runner.contracts.errors import ConfigError
 from live_runner.contracts.messages import FundingRate, Instrument
 from live_runner.hotpath import fixed
+from live_runner.services.venues.answers import pause_of
 from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 from live_runner.services.venues.funding import rate_text, snap
 from live_runner.services.venues.port import Candle, VenueBusy, VenueRefused, VenueSilent
@@ -147,7 +149,9 @@ async def _translated(call: str) -> AsyncIterator[None]:
     try:
         yield
     except (ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
-        raise VenueBusy(f"{call}: {_short(error)}", remedy="Fewer symbols or sessions on this address") from error
+        busy = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
+        what = f"{call}: {type(error).__name__} {str(error.args[0] if error.args else error)[:300]}"
+        raise VenueBusy(what, remedy="Fewer symbols or sessions on this address", **busy) from error
     except ccxt.OperationFailed as error:
         raise VenueSilent(f"{call}: {_short(error)}", remedy="Check the network and the venue's status") from error
     except ccxt.BaseError as error:
@@ -197,12 +201,15 @@ def _check_statuses(exchange: Any) -> None:
     """Let the HTTP status decide where it is plain: some venues' handlers look at the body alone."""
     handle_errors = exchange.handle_errors
 
-    def handle(status: int, reason: str, url: str, method: str, *rest: Any) -> Any:
+    def handle(status: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any) -> Any:
         what = f"{exchange.id} {method} {urlsplit(url).path}: {status} {reason}"
         if status in _BUSY:
-            raise ccxt.RateLimitExceeded(what)
+            pause_s, banned_until_ms = pause_of(headers or {}, str(body))
+            if banned_until_ms:
+                pause_s = max(pause_s, banned_until_ms / 1000 - time.time())
+            raise ccxt.RateLimitExceeded(what, {"venue": exchange.id, "pause_s": pause_s})
         try:
-            return handle_errors(status, reason, url, method, *rest)
+            return handle_errors(status, reason, url, method, headers, body, *rest)
         except ccxt.OperationFailed:
             raise
         except ccxt.BaseError as error:

@@ -340,9 +340,12 @@ class Bus:
             raise self._refused(f"The request on {subject} failed", error) from error
 
     async def on(
-        self, subject: str, callback: Callable[[str, bytes], Awaitable[bytes | None]]
+        self, subject: str, callback: Callable[[str, bytes], Awaitable[bytes | None]], *, at_once: int = 1
     ) -> Callable[[], Awaitable[None]]:
-        """Call back on each message of a core subject; a returned value is the reply. Gives its undo."""
+        """Call back on each message of a core subject; a returned value is the reply. Gives its undo.
+
+        ``at_once`` callbacks may be under way together; with one the messages are taken one after another.
+        """
         under_way: set[asyncio.Task[None]] = set()
 
         async def answer(message: Msg) -> None:
@@ -359,7 +362,12 @@ class Bus:
             task = asyncio.ensure_future(answer(message))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
-            await asyncio.shield(task)
+            if at_once == 1:
+                await asyncio.shield(task)
+                return
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it has given the connection up
+            while len(under_way) >= at_once:
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
         try:
             subscription = await self._connection.subscribe(

@@ -117,6 +117,16 @@ def test_fills_come_with_their_trades_as_exact_text() -> None:
     assert (answer.cost, asked.complete) == ("650.0013", True)
 
 
+def test_an_amount_with_more_digits_than_a_float_has_is_exact() -> None:
+    async def work(trading: TradingAccount) -> Outcome:
+        await trading.client.post(f"accounts/{KEY}/transfer", {"asset": "USDT", "amount": "9007199254740993.00000001"})
+        return await trading.answerer().answer(listing("balances"))
+
+    outcome = traded(work)
+
+    assert [balance.total for balance in outcome.balances] == ["9007199254750993.00000001"]
+
+
 def test_a_stop_never_fills_and_names_the_order_that_it_has_become() -> None:
     stop = requested("sell", "stop", "45000", reduce_only=True)
 
@@ -354,8 +364,8 @@ def test_a_ban_of_the_address_holds_every_request_back() -> None:
 
 def test_a_close_goes_while_listings_wait_for_the_budget() -> None:
     async def work(trading: TradingAccount) -> tuple[Outcome, bool]:
-        answerer = RequestAnswerer(trading.account, Budget(10, 2_000_000_000), time.monotonic_ns)
-        answerer.budget.take(time.monotonic_ns(), 8)
+        answerer = RequestAnswerer(trading.account, Budget(20, 2_000_000_000), time.monotonic_ns)
+        answerer.budget.take(time.monotonic_ns(), 12)
         waiting = asyncio.create_task(answerer.answer(listing("balances")))
         await asyncio.sleep(0)
         sent = await answerer.answer(send(requested("sell", "market", action="close", reduce_only=True)))

@@ -10,16 +10,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import yaml
-from fix_gateway import KEY, SECRET, TradingAccount, cancel, listing, requested, send, trading_venue
+from fix_gateway import BTC_SYMBOL, KEY, SECRET, TradingAccount, cancel, listing, requested, send, trading_venue
 from fix_nats import BusFactory
 from msgspec.structs import replace
 
 from live_runner.contracts import subjects
 from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, decode_outcome, encode
+from live_runner.contracts.messages import VenueCall
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.boot_clock import moment
 from live_runner.services.runtime.service.ownership import Ownership
+from live_runner.services.venues.calls import Caller, VenueClock
+from live_runner.services.venues.ccxt_venue import CcxtVenue
+from live_runner.services.venues.port import VenueBusy
 
 DEADLINE_S = 60.0
 TESTS = Path(__file__).parents[2]
@@ -206,6 +211,60 @@ def test_a_clock_that_is_an_hour_off_is_read_and_read_again(bus_factory: BusFact
         ("done", ""), ("retryable", "-1021"), ("done", "")
     ]  # fmt: skip
     assert first.sent_ns - again.sent_ns > 3_000_000_000_000
+
+
+def test_an_order_that_has_no_answer_holds_no_other_one_up(bus_factory: BusFactory, tmp_path: Path) -> None:
+    async def run() -> tuple[Outcome, bool, bool]:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
+            await bus.ensure_stream()
+            await Ownership.take(bus, "s", "execution", "test")
+            silent = requested()
+            await trading.client.add_fault({"client_id": silent.client_order_id}, before={"drop": True})
+            async with gateway(trading, bus_factory.url, tmp_path):
+                waiting = asyncio.create_task(ask(bus, send(silent)))
+                await trading.client.requests(path="/fapi/v1/order")
+                quick = await ask(bus, send(requested()))
+                was_waiting = not waiting.done()
+                waiting.cancel()
+                return quick, was_waiting, await trading.seen("POST", "/fapi/v1/order") == 2
+
+    quick, was_waiting, both_left = asyncio.run(run())
+
+    assert (quick.fate, was_waiting, both_left) == ("done", True, True)
+
+
+def test_a_ban_of_market_data_on_the_same_address_stops_orders(bus_factory: BusFactory, tmp_path: Path) -> None:
+    """The market data service is banned, publishes the call that it was refused, and no order leaves either (O13)."""
+
+    async def run() -> tuple[list[Outcome], int]:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
+            await bus.ensure_stream()
+            await Ownership.take(bus, "s", "execution", "test")
+            feed = await Ownership.take(bus, "s", "market_data", "test")
+            await trading.client.add_fault(
+                {"path": "/fapi/v1/klines"}, before={"status": 418, "headers": {"Retry-After": "600"}}
+            )
+            venue = CcxtVenue("binanceusdm", trading.client.options)
+            caller = Caller(VenueClock(), tries=1)
+            async with gateway(trading, bus_factory.url, tmp_path):
+                outcomes = [await ask(bus, send(requested()))]
+                await venue.open([BTC_SYMBOL], "1m")
+                with pytest.raises(VenueBusy):
+                    await caller.call("fetch_ohlcv", {}, lambda: venue.candles(BTC_SYMBOL, "1m", 0, 10))
+                await venue.close()
+                for at_ns, fields in caller.drain():
+                    await bus.publish(feed.note(VenueCall, event_ns=at_ns, **fields))
+                while (held := await ask(bus, listing("positions", session="", epoch=0))).fate == "done":
+                    pass  # the two ways to the gateway are not in one order
+                outcomes += [held, await ask(bus, send(requested())), await ask(bus, cancel(requested()))]
+                return outcomes, await trading.seen("POST", "/fapi/v1/order")
+
+    (before, *held), seen = asyncio.run(run())
+
+    assert before.fate == "done"
+    assert [(outcome.fate, outcome.code) for outcome in held] == [("not_sent", "budget")] * 3
+    assert all(outcome.busy_until_ns - outcome.answered_ns > 500_000_000_000 for outcome in held)
+    assert seen == 1
 
 
 def test_a_second_gateway_of_an_account_is_refused(bus_factory: BusFactory, tmp_path: Path) -> None:
