@@ -29,7 +29,6 @@ from live_runner.services.emulator.request_log import WireLog
 __all__ = ["Api", "Executor", "Message"]
 
 KEY_HEADER: Final = "X-MBX-APIKEY"
-BODY_BYTES_MAX: Final = 65_536
 _MS: Final = 1_000_000
 _ANSWERED_ENTIRELY: Final = "whole"
 
@@ -119,9 +118,7 @@ class Api:
 
     async def _message(self, request: web.BaseRequest) -> Message:
         path, _, query = request.raw_path.partition("?")
-        body = ""
-        if request.can_read_body:
-            body = (await request.content.read(BODY_BYTES_MAX)).decode("utf-8", "replace")
+        body = (await request.read()).decode("utf-8", "replace") if request.can_read_body else ""
         params = dict(parse_qsl(query, keep_blank_values=True)) | dict(parse_qsl(body, keep_blank_values=True))
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         address, port = (str(peer[0]), str(peer[1])) if peer else ("", "")

@@ -43,6 +43,8 @@ class _Connection:
         self.listen_key: str | None = None
         self.is_mute = False
         self.answers_pings = True
+        self.closed: asyncio.Event | None = None
+        """Set when a close of ours has gone out; None: there was none."""
         self._streams = streams
         self._queue: asyncio.Queue[tuple[str, dict[str, Any] | None]] = asyncio.Queue(QUEUED_MAX)
         self._held: list[tuple[str, dict[str, Any]]] = []
@@ -91,7 +93,11 @@ class _Connection:
 
     async def close(self, code: int) -> None:
         """End the connection."""
-        await self.socket.close(code=code, message=b"going away")
+        self.closed = closed = asyncio.Event()
+        try:
+            await self.socket.close(code=code, message=b"going away")
+        finally:
+            closed.set()
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -174,6 +180,8 @@ class Streams:
         connection.listen_key = message.params.get("listenKey") or (name if len(name) == 64 else None)
         try:
             await self._read(connection)
+            if connection.closed is not None:  # else the connection would be gone before its close frame is
+                await connection.closed.wait()
         finally:
             connection.stop()
             del self._open[socket]

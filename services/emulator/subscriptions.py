@@ -143,7 +143,7 @@ def _open_ms(name: str, now_ms: int) -> int:
 
 def _trade(kind: str, moved: Moved, now_ms: int) -> dict[str, Any]:
     traded, number = moved.traded, moved.traded.at_ms
-    ids = {"a": number, "f": number, "l": number} if kind == "aggTrade" else {"t": number, "X": "MARKET"}
+    ids = {"a": number, "f": number, "l": number, "st": 1} if kind == "aggTrade" else {"t": number}
     price = {"p": digits(traded.price), "q": digits(traded.quantity)}
     return {"e": kind, "E": now_ms, "T": traded.at_ms, "s": moved.symbol, **ids, **price, "m": False}
 
