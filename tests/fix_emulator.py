@@ -20,7 +20,7 @@ from live_runner.services.emulator.shell import emulator
 __all__ = ["ACCOUNT", "EmulatorClient", "emulated", "reach", "venue_of"]
 
 WAIT_S = 30.0
-ACCOUNT = {"key": "key-of-a-test", "secret": "secret-of-a-test", "balances": {"USDT": "10000"}}
+ACCOUNT: dict[str, Any] = {"key": "key-of-a-test", "secret": "secret-of-a-test", "balances": {"USDT": "10000"}}
 
 
 def reach(proxy: str, certificate: Path | str) -> dict[str, Any]:

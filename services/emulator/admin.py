@@ -133,8 +133,9 @@ class Admin:
             clock.skew_ms = change.skew_ms
             clock.signal()
         if change.advance_ms is not None:
-            clock.advance(change.advance_ms * _MS)
-        await self._emulator.catch_up()
+            await self._emulator.advance(change.advance_ms * _MS)
+        else:
+            await self._emulator.catch_up()
         return clock.view()
 
     async def open_account(self, rest: str, _query: Query, body: Any) -> Any:

@@ -49,7 +49,7 @@ class Driver:
         """Let the market trade up to ``now_ms``; every trade, in order of time."""
         if now_ms <= self.done_ms:
             return []
-        self._set_funding(now_ms)
+        self._set_funding(self.done_ms)
         moved = sorted(self._due(now_ms), key=lambda each: each.traded.at_ms)
         for symbol, traded in moved:
             self._set_funding(traded.at_ms)

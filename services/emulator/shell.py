@@ -77,6 +77,8 @@ class Emulator:
         self._journal = Journal(settings.state, settings.stamp)
         self._script = Script([], 0)
         self._done: list[dict[str, Any]] = []
+        self._lock = asyncio.Lock()
+        self._catching: asyncio.Task[Any] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._admin_calls = Admin(self)
         self._admin: web.ServerRunner | None = None
@@ -166,14 +168,30 @@ class Emulator:
         if self._settings.keeps:
             self._journal.begin(self.venue.snapshot())
 
+    async def advance(self, ns: int) -> None:
+        """Move a manual clock forward, from one line of the script to the next, and do what is due on the way."""
+        if self._catching is asyncio.current_task() or ns < 0:
+            self.clock.advance(ns)  # by a line of the script; what is due comes after the line
+            return
+        target_ns = self.clock.now_ns() + ns
+        while (at_ms := self._script.next_ms) is not None and at_ms * _MS < target_ns:
+            self.clock.advance(max(0, at_ms * _MS - self.clock.now_ns()))
+            await self.catch_up()
+        self.clock.advance(max(0, target_ns - self.clock.now_ns()))
+        await self.catch_up()
+
     async def catch_up(self) -> None:
-        """Do what is due by now: the market's trades, and the lines of the script at their own times."""
-        now_ms = self.clock.now_ms()
-        while (at_ms := self._script.next_ms) is not None and at_ms <= now_ms:
-            self._advance(at_ms)
-            for line in list(self._script.due(at_ms)):
-                await self._do(line)
-        self._advance(now_ms)
+        """Do what is due by now: the market's trades, and lines of the script."""
+        if self._catching is asyncio.current_task():
+            return
+        async with self._lock:
+            self._catching = asyncio.current_task()
+            try:
+                self._advance(self.clock.now_ms())
+                for line in self._script.due(self.clock.now_ms()):
+                    await self._do(line)
+            finally:
+                self._catching = None
 
     async def start(self) -> None:
         """Listen; ConfigError when a port is taken."""

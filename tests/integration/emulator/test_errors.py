@@ -138,7 +138,8 @@ def run_with(work: Any, **profile: Any) -> None:
     """Run a test's work beside an emulator with accounts."""
 
     async def run() -> None:
-        async with emulated(**{"symbols": [BTC], "accounts": [ACCOUNT]} | profile) as venue:
+        given: dict[str, Any] = {"symbols": [BTC], "accounts": [ACCOUNT]} | profile
+        async with emulated(**given) as venue:
             await work(venue)
 
     asyncio.run(run())

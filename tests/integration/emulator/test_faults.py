@@ -22,7 +22,7 @@ def run_with(work: Work, **profile: Any) -> None:
     """Run a test's work beside an emulator, with an account in ccxt."""
 
     async def run() -> None:
-        given = {"symbols": [BTC], "accounts": [ACCOUNT]} | profile
+        given: dict[str, Any] = {"symbols": [BTC], "accounts": [ACCOUNT]} | profile
         async with emulated(**given) as venue, venue.exchange(ACCOUNT) as exchange:
             await work(venue, exchange)
 

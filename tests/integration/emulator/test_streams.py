@@ -246,7 +246,7 @@ def test_a_conditional_orders_child_comes_before_its_parent_says_triggered() -> 
         await exchange.create_order(BTC, "market", "sell", 0.02, None, params)
         async with listening(venue, exchange) as stream:
             await venue.post("market/BTCUSDT/price", {"price": str(level)})
-            frames = []
+            frames: list[Any] = []
             while not any(frame["e"] == "ALGO_UPDATE" and frame["o"]["X"] == "FINISHED" for frame in frames):
                 frames.append(await stream.frame())
         seen = [f"{frame['e']} {frame['o']['X']}" for frame in frames if frame["e"] in (TRADE, "ALGO_UPDATE")]
