@@ -27,6 +27,7 @@ def test_each_test_counts_for_the_budget_that_names_its_file(tmp_path: Path) -> 
         ["(8)", "1", "40", "180"],
         ["(9)", "2", "4", "300"],
         ["(10)", "0", "0", "240"],
+        ["(11)", "0", "0", "480"],
         ["1", "10"],
     ]
 
