@@ -99,9 +99,14 @@ class Acts:
         return algo_body(self._venue, algo)
 
     def hide(self, given: Given, now_ms: int) -> Any:
-        """Answer -2013 for the order for ``hide_ms``."""
+        """Answer -2013 (-2011 to a cancel) for an order or an algo order for ``hide_ms``; the lists show it."""
+        until_ms = now_ms + _number(given, "hide_ms")
+        algo = self._algo(given)
+        if algo is not None:
+            algo.hidden_until_ms = until_ms
+            return algo_body(self._venue, algo)
         order = self._order(given)
-        order.hidden_until_ms = now_ms + _number(given, "hide_ms")
+        order.hidden_until_ms = until_ms
         return self._shown(order)
 
     def liquidate(self, given: Given, now_ms: int) -> Any:

@@ -93,6 +93,7 @@ def find_algo(venue: Venue, account: Account, params: Mapping[str, str], now_ms:
     else:
         mine = [a for a in venue.state.algos.values() if a.client_id == own]
     mine = [a for a in mine if a.account == account.key and now_ms - a.created_ms <= _FORGOTTEN_MS]
+    mine = [a for a in mine if a.hidden_until_ms <= now_ms]
     if not mine:
         raise refusal(code)
     return max(mine, key=lambda a: (a.status == "NEW", a.id))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from live_runner.services.emulator.binance.amounts import ZERO, digits, text
-from live_runner.services.emulator.binance.margin import symbol_margin
+from live_runner.services.emulator.binance.margin import open_notional
 from live_runner.services.emulator.binance.payloads import average_text, price_text, quantity_text
 from live_runner.services.emulator.binance.state import Account, AlgoOrder, Order, Position, Trade
 from live_runner.services.emulator.binance.venue import Venue
@@ -20,7 +20,7 @@ def order_update(
 ) -> dict[str, Any]:
     """ORDER_TRADE_UPDATE: what happened to an order (``x``), its state after it (``X``), and the fill."""
     rules = venue.market(order.symbol).rules
-    margin = symbol_margin(venue, venue.account(order.account), order.symbol)
+    bids, asks = open_notional(venue, order.account, order.symbol)
     body: dict[str, Any] = {
         "s": order.symbol,
         "c": order.client_id,
@@ -41,8 +41,8 @@ def order_update(
         "n": text(trade.fee) if trade else "0",
         "T": now_ms,
         "t": trade.id if trade else 0,
-        "b": digits(margin.bids),
-        "a": digits(margin.asks),
+        "b": digits(bids),
+        "a": digits(asks),
         "m": trade.maker if trade else False,
         "R": order.reduce_only,
         "wt": order.working_type,

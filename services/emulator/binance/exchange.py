@@ -28,7 +28,7 @@ from live_runner.services.emulator.binance.forced import watch_margin
 from live_runner.services.emulator.binance.ledger import faults, ledger
 from live_runner.services.emulator.binance.market_data import MarketData
 from live_runner.services.emulator.binance.matching import trade_at
-from live_runner.services.emulator.binance.refusals import Refused
+from live_runner.services.emulator.binance.refusals import Refused, refusal
 from live_runner.services.emulator.binance.rules import SymbolRules
 from live_runner.services.emulator.binance.state import (
     Account,
@@ -90,6 +90,9 @@ class Exchange:
         """
         with localcontext(EXACT):
             pass_time(self._venue, now_ms)
+            named = self._venue.state.markets.get(params.get("symbol", ""))
+            if named is not None and not named.rules.listed:
+                raise refusal(-1121)
             if public := market_data.ROUTES.get(endpoint):
                 return public(self.market_data, params, now_ms)
             if private := trading.ROUTES.get(endpoint):

@@ -14,7 +14,16 @@ from live_runner.services.emulator.binance.amounts import ZERO, divided
 from live_runner.services.emulator.binance.state import Account, Order, SymbolMarket
 from live_runner.services.emulator.binance.venue import Venue
 
-__all__ = ["AssetMargin", "SymbolMargin", "asset_margin", "closable", "liquidation_price", "reduces", "symbol_margin"]
+__all__ = [
+    "AssetMargin",
+    "SymbolMargin",
+    "asset_margin",
+    "closable",
+    "liquidation_price",
+    "open_notional",
+    "reduces",
+    "symbol_margin",
+]
 
 
 class SymbolMargin(NamedTuple):
@@ -82,16 +91,7 @@ def symbol_margin(venue: Venue, account: Account, symbol: str, added: Order | No
     """The symbol's margin, with an order that is about to be added."""
     market = venue.market(symbol)
     mark, leverage = market.mark, Decimal(account.leverage_of(symbol))
-    bids = asks = ZERO
-    orders = [o for o in venue.open.orders[symbol].values() if o.account == account.key]
-    for order in [*orders, added] if added is not None else orders:
-        if reduces(order):
-            continue
-        notional = order.rest * (order.price or mark)
-        if order.side == "BUY":
-            bids += notional
-        else:
-            asks += notional
+    bids, asks = open_notional(venue, account.key, symbol, added)
     held = ZERO
     gross = maintenance = ZERO
     for position in account.held(symbol):
@@ -104,11 +104,28 @@ def symbol_margin(venue: Venue, account: Account, symbol: str, added: Order | No
     return SymbolMargin(of_position, divided(needed, leverage) - of_position, maintenance, bids, asks)
 
 
+def open_notional(venue: Venue, key: str, symbol: str, added: Order | None = None) -> tuple[Decimal, Decimal]:
+    """What the orders that may open buy and sell, at their own prices, a market order at the mark price."""
+    bids = asks = ZERO
+    mark = venue.market(symbol).mark
+    orders = venue.open.orders[symbol].values()
+    for order in [*orders, added] if added is not None else orders:
+        if order.account != key or reduces(order):
+            continue
+        notional = order.rest * (order.price or mark)
+        if order.side == "BUY":
+            bids += notional
+        else:
+            asks += notional
+    return bids, asks
+
+
 def asset_margin(venue: Venue, account: Account, asset: str) -> AssetMargin:
     """The asset's margin over every symbol that is margined in it."""
     position = orders = maintenance = unrealized = ZERO
+    held = {p.symbol for p in account.held()}
     for symbol, market in venue.state.markets.items():
-        if market.rules.quote != asset or not _touched(venue, account, symbol):
+        if market.rules.quote != asset or not (symbol in held or venue.open.orders[symbol]):
             continue
         margin = symbol_margin(venue, account, symbol)
         position, orders = position + margin.position, orders + margin.orders
@@ -134,7 +151,3 @@ def liquidation_price(account: Account, market: SymbolMarket, margin: AssetMargi
     dividend = margin.balance - own - others + bracket.deduction - position.cost
     price = divided(dividend, divisor)
     return max(ZERO, price)
-
-
-def _touched(venue: Venue, account: Account, symbol: str) -> bool:
-    return bool(account.held(symbol)) or any(o.account == account.key for o in venue.open.orders[symbol].values())

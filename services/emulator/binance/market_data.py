@@ -45,7 +45,7 @@ class MarketData:
 
     def exchange_info(self, _params: Parameters, now_ms: int) -> Any:
         """Rules of every symbol."""
-        markets = self._venue.state.markets.values()
+        markets = self._listed()
         assets = sorted({market.rules.quote for market in markets} | {"BNB"})
         return {
             "timezone": "UTC",
@@ -190,7 +190,10 @@ class MarketData:
         symbol = params.get("symbol", "")
         if symbol:
             return row(self._venue.market(symbol))
-        return [row(market) for market in self._venue.state.markets.values()]
+        return [row(market) for market in self._listed()]
+
+    def _listed(self) -> list[SymbolMarket]:
+        return [market for market in self._venue.state.markets.values() if market.rules.listed]
 
     def _best(self, market: SymbolMarket) -> dict[str, Any]:
         bid, ask = (next(iter(self._side(market, side, 1)), ["0", "0"]) for side in ("SELL", "BUY"))

@@ -169,10 +169,10 @@ def find_order(venue: Venue, account: Account, params: Mapping[str, str], now_ms
     return found
 
 
-def find_open(venue: Venue, account: Account, params: Mapping[str, str]) -> Order:
-    """The open order that is asked for; -2011 when there is none."""
+def find_open(venue: Venue, account: Account, params: Mapping[str, str], now_ms: int) -> Order:
+    """The open order that is asked for; -2011 when there is none, or it is hidden."""
     found = _find(venue, account, params, -2011)
-    if not found.is_open:
+    if not found.is_open or found.hidden_until_ms > now_ms:
         raise refusal(-2011)
     return found
 

@@ -74,6 +74,8 @@ class SymbolRules(msgspec.Struct, frozen=True):
     status: str = "TRADING"
     onboard_ms: int = 0
     delivery_ms: int = NEVER_MS
+    listed: bool = True
+    """Whether the venue still knows the symbol: else it is missing from its lists and answered with -1121."""
     brackets: tuple[Bracket, ...] = BRACKETS
 
     @property

@@ -260,6 +260,7 @@ class AlgoOrder(msgspec.Struct):
     triggered_ms: int = 0
     order_id: int = 0
     reason: str = ""
+    hidden_until_ms: int = 0
     stp: str = "EXPIRE_MAKER"
 
 

@@ -60,7 +60,7 @@ class Trading:
 
     def cancel(self, account: Account, params: Parameters, now_ms: int) -> Any:
         """DELETE order."""
-        order = find_open(self._venue, account, params)
+        order = find_open(self._venue, account, params, now_ms)
         end(self._venue, order, "CANCELED", now_ms)
         return self._body(order)
 

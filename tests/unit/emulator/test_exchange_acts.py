@@ -95,6 +95,22 @@ def test_a_delisted_symbol_is_settled_and_the_others_trade_on() -> None:
     assert client.order("SELL", "1", symbol="ETHUSDT")["status"] == "FILLED"
 
 
+def test_a_symbol_that_is_gone_is_unknown_and_missing_from_the_lists() -> None:
+    """G10: the last step of a delisting."""
+    client = Client()
+    client.act("rules", symbol="BTCUSDT", status="PRE_SETTLE", delivery_ms=client.now_ms + HOUR_MS)
+    with pytest.raises(Refused, match="-4140"):
+        client.order("BUY", "0.1")
+    client.act("settle", symbol="BTCUSDT")
+    client.act("rules", symbol="BTCUSDT", listed=False)
+
+    assert [symbol["symbol"] for symbol in client.call("GET exchangeInfo")["symbols"]] == ["ETHUSDT"]
+    assert [row["symbol"] for row in client.call("GET ticker/price")] == ["ETHUSDT"]
+    for endpoint in ("GET depth", "GET userTrades", "GET allOrders"):
+        with pytest.raises(Refused, match="-1121"):
+            client.call(endpoint, symbol="BTCUSDT")
+
+
 def test_funding_is_paid_by_longs_at_the_hours_it_falls_due() -> None:
     client = Client()
     client.order("BUY", "0.1")
@@ -282,6 +298,13 @@ def test_a_hidden_order_is_unknown_for_as_long_as_was_asked() -> None:
     client.act("hide", order=order["orderId"], hide_ms=1000)
     with pytest.raises(Refused, match="-2013"):
         client.call("GET order", symbol="BTCUSDT", orderId=order["orderId"])
+    with pytest.raises(Refused, match="-2011"):
+        client.call("DELETE order", symbol="BTCUSDT", orderId=order["orderId"])
+    assert len(client.call("GET openOrders")) == 1
+    stop = client.stop("SELL", "0.1", "48000.0", clientAlgoId="stop")
+    client.act("hide", order="stop", hide_ms=1000)
+    with pytest.raises(Refused, match="-2013"):
+        client.call("GET algoOrder", algoId=stop["algoId"])
     client.wait(1000)
 
     assert client.call("GET order", symbol="BTCUSDT", orderId=order["orderId"])["status"] == "NEW"
