@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from fix_emulator import EmulatorClient, emulated
@@ -17,6 +18,7 @@ from live_runner.contracts.messages import Requested
 from live_runner.services.gateway.core.budget import Budget
 from live_runner.services.gateway.requests import RequestAnswerer
 from live_runner.services.venues.ccxt_account import CcxtAccount, Credentials
+from live_runner.services.venues.recording import Recorder
 
 __all__ = [
     "BTC_SYMBOL",
@@ -62,7 +64,9 @@ class TradingAccount:
 
 
 @asynccontextmanager
-async def trading_venue(clock: str = "manual", *, hedge: bool = True) -> AsyncIterator[TradingAccount]:
+async def trading_venue(
+    clock: str = "manual", *, hedge: bool = True, record: Path | None = None
+) -> AsyncIterator[TradingAccount]:
     """An emulator on which BTC stands at 50000, and an account of it that is open.
 
     With the wall's clock the market moves on by itself.
@@ -74,13 +78,16 @@ async def trading_venue(clock: str = "manual", *, hedge: bool = True) -> AsyncIt
         await client.post("market/BTCUSDT/price", {"price": "50000"})
         options = {key: value for key, value in client.options.items() if key != "enableRateLimit"}
         now_ns = time.time_ns if clock == "wall" else lambda: begin_ns
-        account = CcxtAccount("binanceusdm", Credentials(KEY, SECRET), options, now_ns)
+        recorder = None if record is None else Recorder(record)
+        account = CcxtAccount("binanceusdm", Credentials(KEY, SECRET), options, now_ns, recorder=recorder)
         opened = await account.open()
         assert opened.verdict.fate == "done", opened.verdict
         try:
             yield TradingAccount(account, client)
         finally:
             await account.close()
+            if recorder is not None:
+                recorder.close()
 
 
 _numbers = iter(range(1, 10_000))

@@ -29,7 +29,8 @@ def main() -> None:
     from live_runner.services.cli.service_process import run_service
 
     service, options, log_to_file = simple
-    sys.exit(ended(lambda: run_service(service, log_to_file=log_to_file, **options), as_json=False))
+    session, home = options.get("session"), options.get("home")
+    sys.exit(ended(lambda: run_service(service, session=session, log_to_file=log_to_file, home=home), as_json=False))
 
 
 def _parse_serve(arguments: list[str]) -> tuple[str, dict[str, str], bool] | None:

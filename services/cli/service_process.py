@@ -8,7 +8,7 @@ from live_runner.services.runtime.services import SERVICES
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from live_runner.services.runtime.config.settings import Settings
 
@@ -19,11 +19,11 @@ def run_service(
     name: str,
     *,
     session: str | None = None,
-    account: str | None = None,
+    gateway: Mapping[str, Any] | None = None,
     log_to_file: bool = False,
     home: str | None = None,
 ) -> None:
-    """Run one of ``SESSION_SERVICES``, or the gateway of an account."""
+    """Run one of ``SESSION_SERVICES``, or the gateway with what it takes besides."""
     import asyncio
     import importlib
     from pathlib import Path
@@ -39,8 +39,7 @@ def run_service(
     log.hook_uncaught()
     # The strategies' own processes log beside it.
     extra: dict[str, Any] = {"log_to_file": log_to_file} if name == "strategy" else {}
-    if account is not None:
-        extra["account"] = account
+    extra |= gateway or {}
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(settings, only=session, **extra))
 

@@ -33,6 +33,7 @@ from live_runner.services.runtime.service.health import Health
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import refuse_if_alive
 from live_runner.services.venues.ccxt_account import CcxtAccount
+from live_runner.services.venues.recording import Recorder, Recording
 from live_runner.services.venues.registry import profile_of
 
 __all__ = ["Gateway", "open_gateway", "serve"]
@@ -206,7 +207,9 @@ def _not_sent(request: GatewayRequest, code: str, message: str) -> Outcome:
     )
 
 
-async def open_gateway(name: str, described: AccountFile, home: Path) -> Gateway:
+async def open_gateway(
+    name: str, described: AccountFile, home: Path, recorder: Recorder | None = None, recording: Recording | None = None
+) -> Gateway:
     """The gateway of an account, connected: markets and clock are there. VenueUnavailable otherwise."""
     venue_time = VenueTime()
     account = CcxtAccount(
@@ -216,6 +219,8 @@ async def open_gateway(name: str, described: AccountFile, home: Path) -> Gateway
         lambda: venue_time.at(boot_ns()),
         recv_window_ms=described.recv_window_ms,
         is_demo=described.environment == "demo",
+        recorder=recorder,
+        recording=recording,
     )
     opened = await account.open()
     try:
@@ -240,11 +245,24 @@ def _absolute(described: AccountFile, home: Path) -> dict[str, Any]:
     return options
 
 
-async def serve(settings: Settings, only: str | None = None, *, account: str) -> None:
-    """The gateway of one account until SIGTERM or SIGINT. ``only`` is of sessions, and means nothing here."""
+async def serve(
+    settings: Settings,
+    only: str | None = None,
+    *,
+    account: str,
+    record: Path | None = None,
+    replay: Path | None = None,
+) -> None:
+    """The gateway of one account until SIGTERM or SIGINT. ``only`` is of sessions, and means nothing here.
+
+    ``record`` is a file to which the venue's answers are appended; ``replay`` is one from which they come instead of
+    from the venue, so that nothing leaves.
+    """
     described = read_account(settings.home, account)
     stop = stop_on_signals()
-    gateway = await open_gateway(account, described, settings.home)
+    recording = None if replay is None else Recording(replay)
+    recorder = None if record is None else Recorder(record)
+    gateway = await open_gateway(account, described, settings.home, recorder, recording)
     is_connected = False
     health = Health(settings, ROLE, lambda: (is_connected, {"account": account, "venue": described.venue}))
     await health.start()
@@ -266,6 +284,8 @@ async def serve(settings: Settings, only: str | None = None, *, account: str) ->
         tending.cancel()
         await health.stop()
         await gateway.account.close()
+        if recorder is not None:
+            recorder.close()
 
 
 async def _until(stop: asyncio.Event, bus: Bus, work: Coroutine[Any, Any, None]) -> None:

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
+import aiohttp
 import ccxt
 
 from live_runner.contracts.errors import ConfigError, RunnerError
@@ -20,9 +21,10 @@ from live_runner.contracts.messages import Instrument, Requested
 from live_runner.services.venues.answers import AnswerTable, HttpExchange, Verdict, classify
 from live_runner.services.venues.ccxt_markets import instrument_from_ccxt
 from live_runner.services.venues.client_ids import ClientIds, NoCall, Operation
+from live_runner.services.venues.recording import Recorder, Recording
 from live_runner.services.venues.registry import profile_of
 from live_runner.services.venues.sending import check_sending
-from live_runner.services.venues.wire import Call, attach, open_session
+from live_runner.services.venues.wire import Call, attach, attach_recording, open_session
 
 __all__ = ["CallResult", "CcxtAccount", "Credentials"]
 
@@ -72,8 +74,13 @@ class CcxtAccount:
         *,
         recv_window_ms: int = 3000,
         is_demo: bool = False,
+        recorder: Recorder | None = None,
+        recording: Recording | None = None,
     ) -> None:
-        """``options`` are those that ``market.options`` may hold while orders are sent; ConfigError for others."""
+        """``options`` are those that ``market.options`` may hold while orders are sent; ConfigError for others.
+
+        With a ``recording`` it stands in the venue's place and nothing leaves; a ``recorder`` makes one.
+        """
         check_sending(venue, options)
         profile = profile_of(venue)
         if profile.answers is None or profile.client_ids is None:
@@ -94,19 +101,25 @@ class CcxtAccount:
         self._exchange.nonce = self._exchange.milliseconds
         if is_demo:
             self._exchange.enable_demo_trading(True)
-        attach(self._exchange)
+        self._session: aiohttp.ClientSession | None = None
+        self._is_replay = recording is not None
+        if recording is None:
+            attach(self._exchange, recorder)
+        else:
+            attach_recording(self._exchange, recording)
 
     async def open(self) -> CallResult:
         """Connect, and load the venue's markets."""
-        session = open_session(self._exchange.cafile)
-        self._exchange.session, self._exchange.own_session = session, False
-        self._session = session
+        if not self._is_replay:
+            self._session = open_session(self._exchange.cafile)
+            self._exchange.session, self._exchange.own_session = self._session, False
         return await self.call("load_markets")
 
     async def close(self) -> None:
         """Close every connection."""
         await self._exchange.close()
-        await self._session.close()
+        if self._session is not None:
+            await self._session.close()
 
     # -- calls ----------------------------------------------------------------------------------
 

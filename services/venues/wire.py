@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from live_runner.contracts.errors import DataError
 from live_runner.services.venues.answers import HttpExchange
+from live_runner.services.venues.recording import Recorder, Recording, question
 
-__all__ = ["Call", "attach", "open_session"]
+__all__ = ["Call", "attach", "attach_recording", "open_session"]
 
 CONNECTIONS_MAX: Final = 32
 """To one venue; more requests wait for one of them."""
@@ -41,6 +43,10 @@ class _Sending:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
     problem: str = ""
+
+    def exchange(self) -> HttpExchange:
+        """What it has come to so far."""
+        return HttpExchange(self.method, self.path, self.sent_ns, self.status, self.headers, self.body, self.problem)
 
     def leave(self) -> None:
         """The first byte is about to go; raises where it must not."""
@@ -78,10 +84,7 @@ class Call:
     @property
     def exchanges(self) -> list[HttpExchange]:
         """The requests so far and what came back."""
-        return [
-            HttpExchange(each.method, each.path, each.sent_ns, each.status, each.headers, each.body, each.problem)
-            for each in self._all
-        ]
+        return [each.exchange() for each in self._all]
 
     def begin(self, method: str, url: str) -> _Sending:
         """ccxt makes a request."""
@@ -107,19 +110,26 @@ def open_session(cafile: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, request_class=_Request)
 
 
-def attach(exchange: Any) -> None:
-    """Let the requests of a ccxt exchange be kept by the ``Call`` in which they are made."""
+def attach(exchange: Any, recorder: Recorder | None = None) -> None:
+    """Let the requests of a ccxt exchange be kept by the ``Call`` in which they are made, and by a recorder."""
     fetch, hook = exchange.fetch, exchange.on_rest_response
 
     async def kept(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         call = _call.get()
         if call is None:
             return await fetch(url, method, headers, body)
-        token = _sending.set(call.begin(method, url))
+        sending = call.begin(method, url)
+        token = _sending.set(sending)
         try:
             return await fetch(url, method, headers, body)
+        except BaseException as error:
+            if not sending.status and not sending.problem:
+                sending.problem = type(error).__name__ if sending.sent_ns else f"not_sent: {type(error).__name__}"
+            raise
         finally:
             _sending.reset(token)
+            if recorder is not None:
+                recorder.add(question(method, url, body), sending.exchange())
 
     def answered(status: int, reason: str, url: str, method: str, headers: Any, body: Any, *rest: Any) -> Any:
         sending = _sending.get()
@@ -128,3 +138,30 @@ def attach(exchange: Any) -> None:
         return hook(status, reason, url, method, headers, body, *rest)
 
     exchange.fetch, exchange.on_rest_response = kept, answered
+
+
+def attach_recording(exchange: Any, recording: Recording) -> None:
+    """Let a ccxt exchange have its answers from a recording; nothing leaves."""
+
+    async def replayed(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        call = _call.get()
+        asked = question(method, url, body)
+        if call is None:
+            raise DataError(f"A request outside of any call: {asked}", remedy="Record it, or do not make it")
+        sending = call.begin(method, url)
+        sending.leave()
+        found = recording.take(asked)
+        if found is None:
+            sending.sent_ns, sending.problem = 0, f"not_recorded: the recording has no answer to {asked}"
+            raise DataError(sending.problem, remedy="Replay the requests that were recorded")
+        sending.status, sending.headers, sending.body = found.status, found.headers, found.body
+        sending.problem = found.problem
+        if not found.status:
+            raise TimeoutError(found.problem)
+        parsed = exchange.parse_json(found.body)
+        handled = (found.status, "", url, method)
+        exchange.handle_errors(*handled, dict(found.headers), found.body, parsed, headers, body)
+        exchange.handle_http_status_code(*handled, found.body)
+        return found.body if parsed is None else parsed
+
+    exchange.fetch = replayed

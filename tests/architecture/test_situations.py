@@ -16,7 +16,7 @@ IDS = {
     *(f"X{number:02}" for number in range(1, 16)),
     *(f"O{number:02}" for number in range(1, 28)),
     *(f"P{number:02}" for number in range(1, 15)),
-    *("R01", "R02", "R07"),
+    *("R01", "R02", "R04", "R07"),
 }
 ROW = re.compile(r"^\| ([A-Z]\d\d) \|.*\|(.*)\|$", flags=re.MULTILINE)
 

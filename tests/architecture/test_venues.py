@@ -30,6 +30,7 @@ LIBRARY = {
     "funding.py",
     "port.py",
     "profile.py",
+    "recording.py",
     "registry.py",
     "sending.py",
     "wire.py",

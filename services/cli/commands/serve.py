@@ -47,6 +47,12 @@ def serve(
     account: Annotated[
         str | None, typer.Option(help="gateway: the account, as <home>/accounts/NAME.yaml describes it.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="gateway: append the venue's answers to this file.", show_default=False)
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="gateway: answers of this file instead of the venue.", show_default=False)
+    ] = None,
     venue: Annotated[str | None, typer.Option(help="emulator: the venue to play. [default: binanceusdm]")] = None,
     profile: Annotated[
         Path | None, typer.Option(help="emulator: symbols, accounts, limits and faults, in YAML.", show_default=False)
@@ -90,10 +96,13 @@ def serve(
         raise typer.BadParameter("--account names the account of a gateway, and a gateway needs it")
     if service == GATEWAY and session is not None:
         raise typer.BadParameter("a gateway serves every session of its account: --session is not an option of it")
+    if service != GATEWAY and (record is not None or replay is not None):
+        raise typer.BadParameter("--record and --replay are options of a gateway")
     from live_runner.services.cli.service_process import run_service
 
     folder = None if home is None else str(home)
-    run_service(service, session=session, account=account, log_to_file=log_to_file, home=folder)
+    gateway = {"account": account, "record": record, "replay": replay} if service == GATEWAY else None
+    run_service(service, session=session, gateway=gateway, log_to_file=log_to_file, home=folder)
 
 
 def _serve_emulator(

@@ -40,7 +40,7 @@ def environment(url: str, home: Path, key: str = KEY) -> dict[str, str]:
 
 @asynccontextmanager
 async def gateway(
-    trading: TradingAccount, url: str, home: Path, key: str = KEY
+    trading: TradingAccount, url: str, home: Path, key: str = KEY, *arguments: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """``live-runner serve gateway --account main``, once it answers; killed at the end."""
     (home / "accounts").mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ async def gateway(
     account = {"venue": "binanceusdm", "environment": "emulator", "keys": {"env": "MAIN"}, "options": options}
     (home / "accounts" / "main.yaml").write_text(yaml.safe_dump(account), "utf-8")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "live_runner.services.cli.entry", "serve", "gateway", "--account", "main",
+        sys.executable, "-m", "live_runner.services.cli.entry", "serve", "gateway", "--account", "main", *arguments,
         env=environment(url, home, key), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -68,6 +68,11 @@ async def gateway(
 async def ask(bus: Bus, request: GatewayRequest) -> Outcome:
     request = request if request.made.boot_id != "boot" else replace(request, made=moment())
     return decode_outcome(await bus.request(subjects.gateway(request.account), encode(request), timeout_s=30.0))
+
+
+def timeless(outcome: Outcome) -> Outcome:
+    """An outcome without the times of the gateway's own clock."""
+    return replace(outcome, sent_ns=min(outcome.sent_ns, 1), asked_ns=0, answered_ns=0)
 
 
 async def started(trading: TradingAccount, url: str, *arguments: str) -> asyncio.subprocess.Process:
@@ -265,6 +270,36 @@ def test_a_ban_of_market_data_on_the_same_address_stops_orders(bus_factory: BusF
     assert [(outcome.fate, outcome.code) for outcome in held] == [("not_sent", "budget")] * 3
     assert all(outcome.busy_until_ns - outcome.answered_ns > 500_000_000_000 for outcome in held)
     assert seen == 1
+
+
+def test_a_recording_gives_what_the_venue_gave_without_it(bus_factory: BusFactory, tmp_path: Path) -> None:
+    """``--record``, and then ``--replay`` of the file where no venue is (R04)."""
+    file = tmp_path / "calls.jsonl"
+    order = requested()
+
+    async def asked(bus: Bus) -> list[Outcome]:
+        requests = [send(order), cancel(order), cancel(order), listing("positions"), listing("account")]
+        return [await ask(bus, request) for request in requests]
+
+    async def run() -> tuple[list[Outcome], list[Outcome], Outcome, int]:
+        async with bus_factory() as bus:
+            await bus.ensure_stream()
+            await Ownership.take(bus, "s", "execution", "test")
+            async with trading_venue("wall") as trading:
+                async with gateway(trading, bus_factory.url, tmp_path, KEY, "--record", str(file)):
+                    first = await asked(bus)
+                seen = await trading.seen("POST", "/fapi/v1/order")
+            async with gateway(trading, bus_factory.url, tmp_path, KEY, "--replay", str(file)):
+                again = await asked(bus)
+                return first, again, await ask(bus, send(requested())), seen
+
+    first, again, beyond, seen = asyncio.run(run())
+
+    assert [timeless(outcome) for outcome in again] == [timeless(outcome) for outcome in first]
+    assert [outcome.fate for outcome in first] == ["done", "done", "gone", "done", "done"]
+    assert (beyond.fate, beyond.code, seen) == ("not_sent", "not_recorded", 1)
+    assert SECRET not in (text := file.read_text("utf-8"))
+    assert KEY not in text
 
 
 def test_a_second_gateway_of_an_account_is_refused(bus_factory: BusFactory, tmp_path: Path) -> None:
