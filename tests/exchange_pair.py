@@ -32,6 +32,7 @@ class Both:
         choose = self.draw.choice
         self.hedge = choose((False, True))
         spread, level, through = choose((1, 2)), choose((None, 40)), choose((False, True))
+        self.share = choose((None, None, 3))
         rules = SymbolRules(
             SYMBOL,
             "BTC",
@@ -48,6 +49,7 @@ class Both:
             level_quantity=None if level is None else Decimal(level).scaleb(-2),
             levels=5,
             through=through,
+            participation=None if self.share is None else Decimal(self.share) / 10,
         )
         self.fast = Exchange([rules], options=options)
         account = AccountOptions(balances={"USDT": DEPOSIT}, hedge=self.hedge, liquidates=False)
@@ -70,14 +72,34 @@ class Both:
         """Draw one operation; both must answer it alike."""
         self.now_ms += 1000
         self.count += 1
-        operations = (self.move, self.place, self.stop, self.cancel)
-        self.draw.choices(operations, weights=(40, 40, 15, 8))[0]()
+        operations = (self.move, self.candle, self.place, self.stop, self.cancel)
+        self.draw.choices(operations, weights=(36, 4, 40, 15, 8))[0]()
 
     def move(self) -> None:
         price = min(1400, max(700, self.slow.last + self.draw.choice((0, 1, -1, 3, -3, 17, -17, 60, -60))))
         jumps = self.draw.random() < 0.2
-        self.fast.price(SYMBOL, Decimal(price).scaleb(-1), self.now_ms, jumps=jumps)
-        self.slow.trade(price, jumps=jumps)
+        quantity = self.draw.randint(0, 200)
+        price_, quantity_ = Decimal(price).scaleb(-1), Decimal(quantity).scaleb(-2)
+        self.fast.price(SYMBOL, price_, self.now_ms, quantity=quantity_, jumps=jumps)
+        self.slow.trade(price, jumps=jumps, budget=self.budget(quantity))
+
+    def budget(self, quantity: int) -> int | None:
+        """The part of a print's quantity that orders at its price may have."""
+        return None if self.share is None else quantity * self.share // 10
+
+    def candle(self) -> None:
+        self.now_ms += MINUTE_MS - self.now_ms % MINUTE_MS
+        points = [min(1400, max(700, self.slow.last + self.draw.randint(-60, 60))) for _ in range(4)]
+        opened, closed, quarter = points[0], points[1], self.draw.randint(0, 50)
+        prices = (opened, max(points), min(points), closed)
+        texts = [str(Decimal(price).scaleb(-1)) for price in prices]
+        volume = str(Decimal(4 * quarter + 3).scaleb(-2))
+        # Three prints have a quarter of the volume, rounded half to even, and the last what is left.
+        part = round(Fraction(4 * quarter + 3, 4))
+        quantities = (part, part, part, 4 * quarter + 3 - 3 * part)
+        self.fast.step(SYMBOL, Row(self.now_ms, texts[0], texts[1], texts[2], texts[3], volume))
+        self.slow.candle(*prices, [self.budget(quantity) for quantity in quantities])
+        self.now_ms += MINUTE_MS
 
     def common(self) -> dict[str, Any]:
         side = self.draw.choice(("LONG", "SHORT")) if self.hedge else "BOTH"

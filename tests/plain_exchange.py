@@ -85,6 +85,9 @@ class PlainExchange:
     cash: Fraction = Fraction(0)
     """All that was paid and received, fees included; positions not counted."""
     numbers: int = 0
+    target: int = 0
+    budget: int | None = None
+    """How much may still fill at the very price of the trade; None: all."""
 
     def held(self, side: str) -> int:
         return self.positions.get(side, 0)
@@ -147,9 +150,17 @@ class PlainExchange:
 
     # The market
 
-    def trade(self, price: int, *, jumps: bool) -> None:
+    def candle(self, opened: int, high: int, low: int, closed: int, budgets: list[int | None]) -> None:
+        """The market trades from open to close, a rising candle by its low first."""
+        way = (opened, low, high, closed) if closed >= opened else (opened, high, low, closed)
+        for place, price in enumerate(way):
+            self.trade(price, jumps=place == 0, budget=budgets[place])
+
+    def trade(self, price: int, *, jumps: bool, budget: int | None = None) -> None:
         """The market trades at a price; unless it jumps, at every price on the way too."""
         self.taken = {True: 0, False: 0}
+        self.budget = budget
+        self.target = price
         if jumps or price == self.last:
             self.print(price)
             return
@@ -169,7 +180,12 @@ class PlainExchange:
         for order in sorted(resting, key=lambda o: (distance(o.limit or 0), o.number)):
             if order.open:
                 assert order.limit is not None
-                self.fill(order, order.limit, order.quantity - order.filled, maker=True)
+                wanted = order.quantity - order.filled
+                if order.limit == price == self.target and self.budget is not None:
+                    wanted = min(wanted, self.budget)
+                    self.budget -= wanted
+                if wanted:
+                    self.fill(order, order.limit, wanted, maker=True)
         waiting = [stop for stop in self.stops if stop.status == "NEW" and stop.is_met(price)]
         for stop in sorted(waiting, key=lambda s: (distance(self.level_of(s)), s.number)):
             if stop.status == "NEW" and stop.is_met(price):
