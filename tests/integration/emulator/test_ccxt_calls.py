@@ -221,3 +221,22 @@ def test_orders_trades_and_balances_come_by_stream() -> None:
         assert {"ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE"} <= set(events)
 
     with_ccxt(work)
+
+
+def test_the_balance_and_the_position_after_a_fill_come_by_stream() -> None:
+    async def work(venue: EmulatorClient, exchange: Any) -> None:
+        before = (await exchange.fetch_balance())["USDT"]["total"]
+        # The first answer is the snapshot that ccxt.pro asks for by request.
+        assert await asyncio.wait_for(exchange.watch_positions([BTC]), WAIT_S) == []
+        watching = [asyncio.create_task(work) for work in (exchange.watch_balance(), exchange.watch_positions([BTC]))]
+        await venue.requests(path="/private/ws")
+        await exchange.create_order(BTC, "market", "buy", 0.02)
+        balance, positions = await asyncio.wait_for(asyncio.gather(*watching), WAIT_S)
+
+        (trade,) = await exchange.fetch_my_trades(BTC)
+        assert balance["USDT"]["total"] == pytest.approx(before - trade["fee"]["cost"], abs=1e-8)
+        assert [(each["side"], each["contracts"], each["entryPrice"]) for each in positions] == [
+            ("long", 0.02, trade["price"])
+        ]
+
+    with_ccxt(work)
