@@ -1,15 +1,16 @@
 """The execution core as a pure function: a state and an input give a state and effects, each computed once.
 
-A state is a number and stands for a snapshot: a core is restored from it wherever worlds branch, and at every restart,
-so what a snapshot forgets is forgotten here too. Two snapshots are one state when they differ only in what names or
-counts and never decides: numbers of events (``seq``, ``request_seq``, the running hash) and the summary's counters. The
-engine makes ids of them and compares them with nothing.
+A state is the hash of a snapshot: a core is restored from the snapshot wherever worlds branch, and at every restart, so
+what a snapshot forgets is forgotten here too. Two snapshots are one state when they differ only in what names or counts
+and never decides: numbers of events (``seq``, ``request_seq``, the running hash) and the summary's counters. The engine
+makes ids of them and compares them with nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -48,6 +49,10 @@ __all__ = ["SECOND_NS", "Engine", "Outcome", "Reported", "intent"]
 
 SECOND_NS = 1_000_000_000
 SEQ_AT = engine_orders._REST.index("request_seq")
+EVENT_AT = 4
+"""Where a backoff's row has the id of the event that began it."""
+COUNTS = [0] * 8
+"""Of the summary, instead of those that there are: they decide nothing."""
 
 
 class Reported(NamedTuple):
@@ -79,18 +84,21 @@ class Outcome(NamedTuple):
 
 
 class Engine:
-    """States of one session's core and the steps between them."""
+    """States of one session's core and the steps between them; what is kept of them is bounded by ``retain``."""
 
     def __init__(self, driver: Driver) -> None:
-        self.snapshots: list[bytes] = []
         self.misses = 0
-        self._numbers: dict[bytes, int] = {}
+        """Steps that the core made."""
+        self._started = driver.started
+        self._config = config_of(driver.started.config)
+        self._journal = driver.core.session.row()["journal"]
+        self._snapshots: dict[int, bytes] = {}
         self._steps: dict[tuple[int, Any, int], tuple[int, tuple[Outcome, ...]]] = {}
         self._timers: dict[int, tuple[tuple[int, str], ...]] = {}
-        self._last = self.number(driver.core), driver.core
-        """The state and the core of the last step, which may simply go on."""
         self._client_ids: dict[str, str] = {}
-        self._config = config_of(driver.started.config)
+        self.first = self.number(driver.core)
+        self._last = self.first, driver.core
+        """The state and the core of the last step, which may simply go on."""
 
     def step(self, state: int, given: Any, now: int) -> tuple[int, tuple[Outcome, ...]]:
         """The state after one input at a time (in seconds), and what the core does."""
@@ -108,37 +116,33 @@ class Engine:
 
     def restored(self, state: int) -> ExecutionCore:
         """A fresh core that has taken over the state."""
+        awaited, row = msgspec.msgpack.decode(self._snapshots[state])
         core = ExecutionCore("s1", hashing=False)
         with self._checked_manifest():
-            core.restore(self.snapshots[state])
+            core.handle(self._started)
+        core._awaited = awaited
+        core.session.restore(row)
         return core
 
     @contextmanager
     def _checked_manifest(self) -> Iterator[None]:
-        """Take the configuration as it was checked at the start: checking it is three quarters of a restore."""
-        checks = {name: getattr(engine_state, name) for name in ("config_of", "check_instruments")}
-        vars(engine_state).update(config_of=lambda _: self._config, check_instruments=lambda *_: None)
+        """Take configuration and instruments as they were checked at the start: it is most of a restore."""
+        checks = {name: getattr(engine_state, name) for name in ("config_of", "check_rules")}
+        vars(engine_state).update(config_of=lambda _: self._config, check_rules=lambda _: None)
         try:
             yield
         finally:
             vars(engine_state).update(checks)
 
     def number(self, core: ExecutionCore) -> int:
-        """The number of a core's state."""
-        snapshot = core.snapshot()
-        whole = msgspec.msgpack.decode(snapshot)
-        del whole["started"], whole["counts"]
-        session = whole["session"]
-        del session["seq"], session["counts"], session["journal"]
-        for row in session["manager"]["orders"]:
-            row[1][SEQ_AT] = 0
-        for _, row in session["manager"]["retries"]:
-            row[1][SEQ_AT] = 0
-        key = msgspec.msgpack.encode(whole)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.snapshots)
-            self.snapshots.append(snapshot)
+        """The number of a core's state: 64 bits of the hash of its snapshot."""
+        assert not core._queue, "no world has more than one bar that waits for its decision"
+        row = core.session.row()
+        unnumber(row)
+        row["journal"] = self._journal
+        snapshot = msgspec.msgpack.encode([core._awaited, row])
+        number = int.from_bytes(blake2b(snapshot, digest_size=8).digest())
+        self._snapshots[number] = snapshot
         return number
 
     def timers(self, state: int) -> tuple[tuple[int, str], ...]:
@@ -148,6 +152,18 @@ class Engine:
             due = map(_due, self.restored(state).timers())
             found = self._timers[state] = tuple(sorted((due_s, name) for name, due_s in due))
         return found
+
+    @property
+    def kept(self) -> int:
+        """States whose snapshots are kept."""
+        return len(self._snapshots)
+
+    def retain(self, states: Iterable[int]) -> None:
+        """Forget every state but the first and these: another one comes back when a step leads to it again."""
+        self._snapshots = {state: self._snapshots[state] for state in (self.first, *states)}
+        self._steps.clear()
+        self._timers.clear()
+        self._last = -1, self._last[1]
 
     # -- inputs and effects in the words of the world -----------------------------------------------
 
@@ -213,6 +229,21 @@ class Engine:
             if isinstance(effect, kind):
                 return Outcome(what, effect.order_id, detail(effect))
         return None
+
+
+def unnumber(row: dict[str, Any]) -> None:
+    """Take out of a session's row what numbers events or counts them."""
+    row["seq"] = 0
+    row["counts"] = COUNTS
+    orders = [*row["manager"]["orders"]]
+    orders += [order for _, order in row["manager"]["retries"]]
+    orders += [order for _, order, _ in row["reports"] if order is not None]
+    for order in orders:
+        order[1][SEQ_AT] = 0
+    for market in row["markets"]:
+        for _, _, backoff in market["legs"]:
+            if backoff is not None:
+                backoff[EVENT_AT] = ""
 
 
 def _fill_of(fill: Filled) -> tuple[Any, ...]:

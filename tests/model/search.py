@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 from model.engine import Outcome, Reported
 from model.world import REST_STEPS_MAX, BrokenRuleError, Move, State, Step, World
+from msgspec.structs import replace
 
 __all__ = ["Finding", "Result", "described", "search"]
+
+KEPT_MAX = 400_000
+"""Snapshots of the core that are kept before those are forgotten that no world of the search needs: some 1 GB."""
 
 
 class Finding(NamedTuple):
@@ -21,11 +24,10 @@ class Finding(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What was visited: worlds by the number of steps to them, and what was found."""
+    """What was visited: worlds by the number of steps to them, and what was found. ``whole``: there are no others."""
 
     visited: list[int]
     transitions: int
-    engine_states: int
     engine_steps: int
     whole: bool
     findings: list[Finding]
@@ -37,9 +39,13 @@ class Result(NamedTuple):
 
 
 def search(world: World, first: State, depth: int, *, stop_at_first: bool = False) -> Result:
-    """Breadth first: every world within so many steps, and from each the way to rest."""
-    seen: dict[State, State | None] = {first: None}
-    at_rest: set[State] = set()
+    """Breadth first: every world within so many steps, and from each the way to rest.
+
+    A world that has been visited is known by 64 bits of its hash, its own and that of the one before it; the world
+    itself is kept only until its steps have been taken.
+    """
+    seen: dict[int, int] = {hash(first): 0}
+    at_rest: set[int] = set()
     frontier = [first]
     visited = [1]
     transitions = 0
@@ -47,17 +53,20 @@ def search(world: World, first: State, depth: int, *, stop_at_first: bool = Fals
 
     def add(state: State, step: Step | None, broken: BrokenRuleError, resting: list[Step]) -> bool:
         if broken.kind not in findings:
-            steps = way(world, seen, state) + ([step] if step else [])
+            steps = way(world, first, seen, state) + ([step] if step else [])
             findings[broken.kind] = Finding(broken, steps, resting)
         return stop_at_first
 
     def result(whole: bool) -> Result:
-        engine = world.engine
-        return Result(visited, transitions, len(engine.snapshots), engine.misses, whole, list(findings.values()))
+        return Result(visited, transitions, world.engine.misses, whole, list(findings.values()))
 
-    for _ in range(depth):
-        following = []
-        for state in frontier:
+    for number in range(1, depth + 1):
+        following: list[State] = []
+        visited.append(0)
+        while frontier:
+            state = frontier.pop()
+            if world.engine.kept > KEPT_MAX:
+                world.forget(state.engine for state in [state, *frontier, *following])
             for step in world.steps(state):
                 transitions += 1
                 try:
@@ -66,9 +75,9 @@ def search(world: World, first: State, depth: int, *, stop_at_first: bool = Fals
                     if add(state, step, broken, []):
                         return result(False)
                     continue
-                if after in seen:
+                if hash(after) in seen:
                     continue
-                seen[after] = state
+                seen[hash(after)] = hash(state)
                 resting: list[Step] = []
                 try:
                     transitions += rest(world, after, at_rest, resting)
@@ -76,19 +85,22 @@ def search(world: World, first: State, depth: int, *, stop_at_first: bool = Fals
                     if add(after, None, broken, resting):
                         return result(False)
                     continue
-                following.append(after)
+                visited[-1] += 1
+                if number < depth:
+                    following.append(after)
         frontier = following
-        if not frontier:
-            break
-        visited.append(len(frontier))
-    return result(not frontier)
+        if not visited[-1]:
+            del visited[-1]
+            return result(True)
+    return result(False)
 
 
-def rest(world: World, state: State, at_rest: set[State], steps: list[Step]) -> int:
+def rest(world: World, state: State, at_rest: set[int], steps: list[Step]) -> int:
     """Let everything arrive and end, and check what is left; the number of steps taken."""
     on_the_way = []
-    while state not in at_rest:
-        on_the_way.append(state)
+    state = replace(state, doubles=0, mishaps=0, epoch=1)  # they bound what goes wrong, and nothing does any more
+    while hash(state) not in at_rest:
+        on_the_way.append(hash(state))
         step = world.next_to_rest(state)
         if step is None:
             world.check_rest(state)
@@ -103,15 +115,17 @@ def rest(world: World, state: State, at_rest: set[State], steps: list[Step]) -> 
     return len(steps)
 
 
-def way(world: World, seen: dict[State, State | None], state: State) -> list[Step]:
+def way(world: World, first: State, seen: dict[int, int], state: State) -> list[Step]:
     """The steps from the first world to this one."""
-    states = [state]
-    while (before := seen[states[-1]]) is not None:
-        states.append(before)
-    states.reverse()
+    hashes = [hash(state)]
+    while hashes[-1] != hash(first):
+        hashes.append(seen[hashes[-1]])
     steps = []
-    for before, after in pairwise(states):
-        steps.append(next(step for step in world.steps(before) if leads(world, before, step) == after))
+    at = first
+    for following in hashes[-2::-1]:
+        step = next(step for step in world.steps(at) if hash(leads(world, at, step)) == following)
+        steps.append(step)
+        at = world.after(at, step)
     return steps
 
 

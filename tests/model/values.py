@@ -8,6 +8,7 @@ import msgspec
 from model import venue as venues
 from model.engine import Reported, intent
 from model.venue import Venue
+from msgspec.structs import replace
 
 from live_runner.contracts.messages import Intent
 
@@ -58,7 +59,7 @@ class Row(NamedTuple):
         return sum(lots for _, lots in self.booked) + self.owed
 
 
-class State(NamedTuple):
+class State(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One world. Times are seconds.
 
     ``calls`` are what the core asked for and the shell has not done: what, for which order, since when. ``messages``
@@ -142,7 +143,7 @@ def without(items: tuple[Any, ...], item: Any) -> tuple[Any, ...]:
 
 def with_message(state: State, report: Reported, *, awaited: bool) -> State:
     """One message more on its way; their order is free."""
-    return state._replace(messages=tuple(sorted([*state.messages, (report, awaited)])))
+    return replace(state, messages=tuple(sorted([*state.messages, (report, awaited)])))
 
 
 def with_lots(booked: tuple[tuple[str, int], ...], trade: str, lots: int) -> tuple[tuple[str, int], ...]:

@@ -31,6 +31,7 @@ from model.values import (
     without,
 )
 from model.venue import Venue
+from msgspec.structs import replace
 
 __all__ = ["BrokenRuleError", "Move", "Rules", "State", "Step", "World", "decision"]
 
@@ -50,6 +51,11 @@ class World:
         self.outcomes: list[Outcome] = []
         """What the core did in the last step."""
         self._shared: dict[Any, Any] = {}
+
+    def forget(self, but: Iterable[int]) -> None:
+        """Keep of the core no states but these, and what costs memory to be quick not at all."""
+        self.engine.retain(but)
+        self._shared.clear()
 
     # -- steps ----------------------------------------------------------------------------------
 
@@ -102,7 +108,8 @@ class World:
         self.outcomes = []
         after = self._after(state, step)
         share = self._shared.setdefault
-        return after._replace(
+        return replace(
+            after,
             venue=share(after.venue, after.venue),
             book=share(after.book, after.book),
             calls=share(after.calls, after.calls),
@@ -128,40 +135,40 @@ class World:
             return self._twice(state, subject)
         if verb in ("ack", "absent", "duplicate"):
             kept = state.messages if verb == "duplicate" else without(state.messages, subject)
-            state = state._replace(messages=kept, doubles=state.doubles + (verb == "duplicate"))
+            state = replace(state, messages=kept, doubles=state.doubles + (verb == "duplicate"))
             return self.fold(state, subject[0])
         if verb == "drop":
-            return state._replace(messages=without(state.messages, subject), missed=True)
+            return replace(state, messages=without(state.messages, subject), missed=True)
         if verb == "unknown":
             return self._unknown(state, subject)
         if verb == "fill":
             return self._fill(state, *subject)
         if verb == "arrive":
-            state = state._replace(late=without(state.late, subject))
+            state = replace(state, late=without(state.late, subject))
             return self._place(state, subject[0])[0]
         if verb == "lose":
-            return state._replace(late=without(state.late, subject))
+            return replace(state, late=without(state.late, subject))
         if verb == "timer":
             due_s, name = subject
-            state = self._at(state._replace(timers=without(state.timers, subject)), due_s)
+            state = self._at(replace(state, timers=without(state.timers, subject)), due_s)
             return self.fold(state, ("timer", name, due_s * 1_000_000_000))
         if verb == "restart":
             return self._restart(state)
         if verb == "listing":
             return self._listing(state)
         assert verb == "move", step
-        state = self._at(state._replace(moves=(*state.moves, subject.name)), state.now + subject.after_s)
+        state = self._at(replace(state, moves=tuple(sorted([*state.moves, subject.name]))), state.now + subject.after_s)
         for given in subject.inputs:
             state = self.fold(state, given)
         return state
 
     def _at(self, state: State, now: int) -> State:
         now = max(now, state.now)
-        return state._replace(now=now, late=tuple(request for request in state.late if request[1] > now))
+        return replace(state, now=now, late=tuple(request for request in state.late if request[1] > now))
 
     def _send(self, state: State, call: tuple[str, str, int]) -> State:
         client = call[1]
-        state = state._replace(calls=without(state.calls, call))
+        state = replace(state, calls=without(state.calls, call))
         state = self.fold(state, Reported(client, "submitted", "send", sent=state.now))
         state, refused = self._place(state, client)
         if refused:
@@ -173,25 +180,25 @@ class World:
     def _refuse(self, state: State, call: tuple[str, str, int], *, for_good: bool) -> State:
         """The venue does not take the order: now, when it may be tried again, or at all."""
         client = call[1]
-        state = state._replace(calls=without(state.calls, call), mishaps=state.mishaps + 1)
+        state = replace(state, calls=without(state.calls, call), mishaps=state.mishaps + 1)
         state = self.fold(state, Reported(client, "submitted", "send", sent=state.now))
         report = Reported(client, "rejected", "send", code="refused" if for_good else "busy", retryable=not for_good)
         return with_message(state, report, awaited=True)
 
     def _take_off(self, state: State, client: str) -> State:
         """The venue cancels an order on its own."""
-        state = state._replace(venue=venues.cancelled(state.venue, client), mishaps=state.mishaps + 1)
+        state = replace(state, venue=venues.cancelled(state.venue, client), mishaps=state.mishaps + 1)
         return with_message(state, self._shown(state, client, "stream")._replace(asked=0), awaited=False)
 
     def _trigger(self, state: State, client: str, *, ends: bool) -> State:
         """The price of a stop or target is met; or the order that it has become ends with what it has filled."""
         if not ends:
             before = state.venue
-            state = state._replace(venue=venues.triggered(before, client))
+            state = replace(state, venue=venues.triggered(before, client))
             quantity = row_of(state.book, client).quantity
             state = with_message(state, Reported(client, "filled", "stream", quantity), awaited=False)
             return self._with_ends(state, before)
-        state = state._replace(venue=venues.cancelled(state.venue, client, "expired"))
+        state = replace(state, venue=venues.cancelled(state.venue, client, "expired"))
         return with_message(state, self._told(state, client), awaited=False)
 
     def _told(self, state: State, client: str) -> Reported:
@@ -213,13 +220,13 @@ class World:
         """The transport repeats a request, and the answer is that to the second one."""
         what, client, _ = call
         messages = state.messages
-        state = state._replace(doubles=state.doubles + 1)
+        state = replace(state, doubles=state.doubles + 1)
         state = self._send(state, call) if what == "send" else self._ask(state, call, cancel=True)
         if what == "send":
             report = Reported(client, "rejected", "send", code="duplicate", meaning="duplicate")
         else:
             report = Reported(client, "cancel_refused", "cancel", code="-2011")
-        return with_message(state._replace(messages=messages), report, awaited=True)
+        return with_message(replace(state, messages=messages), report, awaited=True)
 
     def _place(self, state: State, client: str) -> tuple[State, str]:
         """The request reaches the venue; here is what an order must never be when it gets there."""
@@ -246,11 +253,11 @@ class World:
             lots = sum(order.filled + order.remaining for order in orders)
             if lots > asked:
                 raise BrokenRuleError("orders more than was asked", f"{lots} of {asked}")
-        return state._replace(venue=venue), refused
+        return replace(state, venue=venue), refused
 
     def _ask(self, state: State, call: tuple[str, str, int], *, cancel: bool) -> State:
         client = call[1]
-        state = state._replace(calls=without(state.calls, call))
+        state = replace(state, calls=without(state.calls, call))
         if not cancel:
             return with_message(state, self._shown(state, client, "query"), awaited=True)
         order = venues.standing(state.venue, client)
@@ -258,7 +265,7 @@ class World:
             report = Reported(client, "cancel_refused", "cancel", code="-2011")
         else:
             before = state.venue
-            state = state._replace(venue=venues.cancelled(before, client))
+            state = replace(state, venue=venues.cancelled(before, client))
             # What the venue fills or takes off meanwhile, the core cannot have known.
             is_known = self._held(state.book) == before.position
             is_known = is_known and not any(
@@ -288,13 +295,13 @@ class World:
         """No answer: of a message that is awaited, or of a call that may or may not arrive."""
         if isinstance(subject[0], Reported):
             report = subject[0]
-            state = state._replace(messages=without(state.messages, subject))
+            state = replace(state, messages=without(state.messages, subject))
             return self.fold(state, Reported(report.client, "unknown", report.via))
         what, client, since = subject
-        state = state._replace(calls=without(state.calls, subject))
+        state = replace(state, calls=without(state.calls, subject))
         if what == "send" and state.now < since + SEND_WINDOW_S:
             state = self.fold(state, Reported(client, "submitted", "send", sent=state.now))
-            state = state._replace(late=tuple(sorted([*state.late, (client, state.now + ARRIVAL_S)])))
+            state = replace(state, late=tuple(sorted([*state.late, (client, state.now + ARRIVAL_S)])))
         return self.fold(state, Reported(client, "unknown", what))
 
     def _fill(self, state: State, client: str, lots: int) -> State:
@@ -304,13 +311,13 @@ class World:
         trade = venues.trades(venue, client)[-1]
         report = Reported(client, order.status, "stream", order.filled, (trade,), order.quantity, child=is_child(order))
         before = state.venue
-        return self._with_ends(with_message(state._replace(venue=venue), report, awaited=False), before)
+        return self._with_ends(with_message(replace(state, venue=venue), report, awaited=False), before)
 
     def _restart(self, state: State) -> State:
         """The process dies: its calls were made or not, what was on its way is lost; another goes on."""
         late = [(client, since + ARRIVAL_S) for what, client, since in state.calls if what == "send"]
         late = sorted({*state.late, *(request for request in late if request[1] > state.now)})
-        state = state._replace(
+        state = replace(state, 
             calls=(), messages=(), late=tuple(late), timers=self.engine.timers(state.engine),
             epoch=state.epoch + 1, missed=True,
         )  # fmt: skip
@@ -318,7 +325,7 @@ class World:
 
     def _listing(self, state: State) -> State:
         """The stream is back: the core asks for what is open, and gets the trades since its last one."""
-        state = self.fold(state._replace(missed=False), ("gap",))
+        state = self.fold(replace(state, missed=False), ("gap",))
         for client in dict.fromkeys(order.client for order in state.venue.orders):
             if venues.trades(state.venue, client):
                 state = with_message(state, self._shown(state, client, "listing"), awaited=False)
@@ -330,7 +337,7 @@ class World:
         """One input of the core, and what it does."""
         number, effects = self.engine.step(state.engine, given, state.now)
         self.outcomes += effects
-        state = state._replace(engine=number)
+        state = replace(state, engine=number)
         return self.take(state, effects) if effects else state
 
     def take(self, state: State, effects: Sequence[Outcome]) -> State:
@@ -361,7 +368,7 @@ class World:
                 book[client] = book[client]._replace(status="open" if what == "accepted" else what)
             elif what == "incident" and detail[0] in ("stop_failed", "leg_was_unprotected"):
                 named = detail[0] == "stop_failed"
-        return state._replace(
+        return replace(state, 
             named=named,
             calls=tuple(sorted(calls)),
             timers=tuple(sorted((due, name) for name, due in timers.items())),

@@ -50,8 +50,7 @@ def make(driver: Driver, rules: Rules, held: int, *intents: Intent) -> tuple[Wor
     engine = Engine(driver)
     now = driver.close_ns // SECOND_NS
     world = World(engine, rules, held)
-    core = engine.number(driver.core)
-    state = State(core, EMPTY._replace(position=held), (), (), (), (), (), now, (), 1, 0, 0, False)
+    state = State(engine.first, EMPTY._replace(position=held), (), (), (), (), (), now, (), 1, 0, 0, False)
     return world, world.take(state, engine.outcomes_of(effects))
 
 
