@@ -9,6 +9,7 @@ python -m tests.model faults                the shortest way to each planted fau
 from __future__ import annotations
 
 import gc
+import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -30,9 +31,11 @@ def explored(name: str, depth: int, calm: bool) -> tuple[str, int]:
     began = time.process_time()
     result = search(world, first, depth)
     took = time.process_time() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     lines = [
         f"{name}: {result.states:,} states within {depth} steps{' (all there are)' if result.whole else ''}, by depth"
-        f" {result.visited}; {result.transitions:,} transitions, {result.engine_steps:,} steps of the core; {took:.0f} s, {result.transitions / took:,.0f} transitions/s"
+        f" {result.visited}; {result.transitions:,} transitions, {result.engine_steps:,} steps of the core; {took:.0f} s,"
+        f" {result.transitions / took:,.0f} transitions/s, {memory:,} MB"
     ]
     for finding in result.findings:
         lines += described(world, first, finding)

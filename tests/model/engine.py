@@ -49,6 +49,8 @@ __all__ = ["SECOND_NS", "Engine", "Outcome", "Reported", "intent"]
 
 SECOND_NS = 1_000_000_000
 SEQ_AT = engine_orders._REST.index("request_seq")
+KEPT_MAX = 200_000
+"""Snapshots that are kept beside those that are needed, to be quick: some 1 GB with the steps between them."""
 EVENT_AT = 4
 """Where a backoff's row has the id of the event that began it."""
 COUNTS = [0] * 8
@@ -93,6 +95,7 @@ class Engine:
         self._config = config_of(driver.started.config)
         self._journal = driver.core.session.row()["journal"]
         self._snapshots: dict[int, bytes] = {}
+        self._retained = 0
         self._steps: dict[tuple[int, Any, int], tuple[int, tuple[Outcome, ...]]] = {}
         self._timers: dict[int, tuple[tuple[int, str], ...]] = {}
         self._client_ids: dict[str, str] = {}
@@ -154,13 +157,14 @@ class Engine:
         return found
 
     @property
-    def kept(self) -> int:
-        """States whose snapshots are kept."""
-        return len(self._snapshots)
+    def is_full(self) -> bool:
+        """Whether there are ``KEPT_MAX`` states more than the last ``retain`` has left."""
+        return len(self._snapshots) > self._retained + KEPT_MAX
 
     def retain(self, states: Iterable[int]) -> None:
         """Forget every state but the first and these: another one comes back when a step leads to it again."""
         self._snapshots = {state: self._snapshots[state] for state in (self.first, *states)}
+        self._retained = len(self._snapshots)
         self._steps.clear()
         self._timers.clear()
         self._last = -1, self._last[1]
@@ -252,8 +256,10 @@ def _fill_of(fill: Filled) -> tuple[Any, ...]:
 
 
 def _request_of(request: Requested) -> tuple[Any, ...]:
-    is_trigger = request.kind in ("stop", "take_profit")
-    return request.intent_id, request.reduce_only, request.kind == "market", int(request.quantity), is_trigger
+    is_target = request.kind == "take_profit"
+    is_trigger = is_target or request.kind == "stop"
+    at_market = request.kind == "market"
+    return request.intent_id, request.reduce_only, at_market, int(request.quantity), is_trigger, is_target
 
 
 OUTCOMES: dict[type[Any], tuple[str, Callable[[Any], tuple[Any, ...]]]] = {

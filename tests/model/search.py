@@ -11,9 +11,6 @@ from msgspec.structs import replace
 
 __all__ = ["Finding", "Result", "described", "search"]
 
-KEPT_MAX = 400_000
-"""Snapshots of the core that are kept before those are forgotten that no world of the search needs: some 1 GB."""
-
 
 class Finding(NamedTuple):
     """A broken rule and the shortest way to it: steps, then those of coming to rest."""
@@ -65,7 +62,7 @@ def search(world: World, first: State, depth: int, *, stop_at_first: bool = Fals
         visited.append(0)
         while frontier:
             state = frontier.pop()
-            if world.engine.kept > KEPT_MAX:
+            if world.engine.is_full:
                 world.forget(state.engine for state in [state, *frontier, *following])
             for step in world.steps(state):
                 transitions += 1

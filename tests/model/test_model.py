@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model.search import Finding, described, rest, search
-from model.world import BrokenRuleError, State, Step
+from model.world import BrokenRuleError, Step
 from model.worlds import WORLDS, long_run
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_every_planted_fault_is_found() -> None:
 
 
 WORLD, FIRST = long_run()
-AT_REST: set[State] = set()
+AT_REST: set[int] = set()
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -25,6 +25,7 @@ __all__ = [
     "is_child",
     "of_stops",
     "row_of",
+    "was_taken_off",
     "with_lots",
     "with_message",
     "without",
@@ -48,6 +49,7 @@ class Row(NamedTuple):
     at_market: bool
     quantity: int
     trigger: bool = False
+    target: bool = False
     booked: tuple[tuple[str, int], ...] = ()
     owed: int = 0
     cost: int = 0
@@ -82,6 +84,8 @@ class State(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     missed: bool
     named: bool = False
     """An incident has named that the leg stands without its stop."""
+    target_named: bool = False
+    """An incident has named that its target does not stand, and no other one was asked for since."""
 
 
 class Step(NamedTuple):
@@ -97,11 +101,11 @@ class Move(NamedTuple):
     name: str
     after_s: int
     inputs: tuple[Any, ...]
-    closes: bool = False
-    """Whether nothing may be left of the leg once it is done."""
+    closes: str = ""
+    """How its orders are named where nothing may be left of the leg once they are done."""
 
 
-def decision(name: str, *intents: Intent, closes: bool = False) -> Move:
+def decision(name: str, *intents: Intent, closes: str = "") -> Move:
     """The next bar, and the decision on it."""
     return Move(name, 1, (("bar",), ("decide", msgspec.msgpack.encode(intents))), closes)
 
@@ -119,6 +123,10 @@ class Rules(NamedTuple):
     cancel_names_total: bool = True
     protects: bool = False
     """Whether all that is held has a stop; the venue may refuse one, once."""
+    has_target: bool = False
+    """Whether all that is held has a target."""
+    by_fill: bool = False
+    """Whether each fill has a target of its own, so that another one is not instead of one that failed."""
     doubles: int = 1
     restarts: int = 1
     mishaps: int = 1
@@ -132,7 +140,14 @@ def is_child(order: venues.Order) -> bool:
 
 def of_stops(venue: Venue) -> int:
     """Lots that the stops of the venue may close."""
-    return sum(order.quantity - order.filled for order in venue.orders if order.trigger and order.stands)
+    stops = [order for order in venue.orders if order.trigger and not order.target]
+    return sum(order.quantity - order.filled for order in stops if order.stands)
+
+
+def was_taken_off(venue: Venue, closes: str) -> bool:
+    """Whether the venue cancelled a market close on its own, so that what is left of the leg is rightly open."""
+    mine = [order for order in venue.orders if order.client.startswith(closes)]
+    return any(order.reduce and order.at_market and order.status == "cancelled" for order in mine)
 
 
 def without(items: tuple[Any, ...], item: Any) -> tuple[Any, ...]:

@@ -26,6 +26,8 @@ class Order(NamedTuple):
     trigger: bool = False
     waits: bool = False
     """Of a trigger order: its price has not been met."""
+    target: bool = False
+    """Of a trigger order: it takes profit; the others stop losses."""
 
     @property
     def filled(self) -> int:
@@ -78,14 +80,14 @@ def trades(venue: Venue, client: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def place(
-    venue: Venue, client: str, *, reduce: bool, at_market: bool, quantity: int, trigger: bool = False
+    venue: Venue, client: str, *, reduce: bool, at_market: bool, quantity: int, trigger: bool, target: bool
 ) -> tuple[Venue, str]:
     """Take an order on the book; or why not."""
     if standing(venue, client) is not None:
         return venue, "duplicate"
     if reduce and not trigger and quantity > venue.position:
         return venue, "no_position" if venue.position == 0 else "reduce_only_refused"
-    order = Order(client, reduce, at_market, quantity, trigger=trigger, waits=trigger)
+    order = Order(client, reduce, at_market, quantity, trigger=trigger, waits=trigger, target=target)
     return venue._replace(orders=tuple(sorted([*venue.orders, order], key=lambda order: order.client))), ""
 
 

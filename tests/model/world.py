@@ -26,6 +26,7 @@ from model.values import (
     is_child,
     of_stops,
     row_of,
+    was_taken_off,
     with_lots,
     with_message,
     without,
@@ -85,8 +86,8 @@ class World:
                 yield Step("duplicate", message)
             yield Step("unknown" if awaited else "drop", message)
         for order in state.venue.orders:
-            if order.stands and state.mishaps < self.rules.mishaps and not (order.reduce and order.at_market):
-                yield Step("take off", order.client)  # what is left of a market close would be open, rightly
+            if order.stands and state.mishaps < self.rules.mishaps:
+                yield Step("take off", order.client)
             if order.remaining:
                 yield Step("fill", (order.client, order.remaining))
             if order.remaining > 1:
@@ -233,7 +234,7 @@ class World:
         row = row_of(state.book, client)
         venue, refused = venues.place(
             state.venue, client, reduce=row.reduce, at_market=row.at_market, quantity=row.quantity,
-            trigger=row.trigger,
+            trigger=row.trigger, target=row.target,
         )  # fmt: skip
         if row.trigger:
             pass  # it is not held against the position before its price is met
@@ -317,8 +318,8 @@ class World:
         """The process dies: its calls were made or not, what was on its way is lost; another goes on."""
         late = [(client, since + ARRIVAL_S) for what, client, since in state.calls if what == "send"]
         late = sorted({*state.late, *(request for request in late if request[1] > state.now)})
-        state = replace(state, 
-            calls=(), messages=(), late=tuple(late), timers=self.engine.timers(state.engine),
+        state = replace(
+            state, calls=(), messages=(), late=tuple(late), timers=self.engine.timers(state.engine),
             epoch=state.epoch + 1, missed=True,
         )  # fmt: skip
         return self.fold(state, ("owned", state.epoch))
@@ -345,7 +346,7 @@ class World:
         calls = list(state.calls)
         timers = {name: due for due, name in state.timers}
         book = {row.client: row for row in state.book}
-        named = state.named
+        named, target_named = state.named, state.target_named
         for what, client, detail in effects:
             if what == "send":
                 calls.append((what, client, state.now))
@@ -355,7 +356,8 @@ class World:
             elif what == "timer":
                 timers[detail[0]] = detail[1]
             elif what == "requested":
-                book[client] = Row(client, *detail)
+                book[client] = row = Row(client, *detail)
+                target_named = target_named and (self.rules.by_fill or not row.target)
             elif what == "filled":
                 *fill, leg_quantity = detail
                 book[client] = self._booked(state, book[client], *fill)
@@ -368,8 +370,12 @@ class World:
                 book[client] = book[client]._replace(status="open" if what == "accepted" else what)
             elif what == "incident" and detail[0] in ("stop_failed", "leg_was_unprotected"):
                 named = detail[0] == "stop_failed"
-        return replace(state, 
+            elif what == "incident" and detail[0] == "target_failed":
+                target_named = True
+        return replace(
+            state,
             named=named,
+            target_named=target_named,
             calls=tuple(sorted(calls)),
             timers=tuple(sorted((due, name) for name, due in timers.items())),
             book=tuple(sorted(book.values())),
@@ -450,22 +456,29 @@ class World:
                 raise BrokenRuleError("an ended order stands at the venue", row.client)
             if not stands and row.status != "ended":
                 raise BrokenRuleError("an order that is over stays open", row.client)
-        if self.rules.protects:
-            self._check_stops(state)
+        self._check_stops(state)
         for move in self.rules.moves:
-            if move.closes and move.name in state.moves and OPENING.name not in state.moves and state.venue.position:
+            done = move.closes and move.name in state.moves and OPENING.name not in state.moves
+            if done and state.venue.position and not was_taken_off(state.venue, move.closes):
                 raise BrokenRuleError("a close leaves something open", f"{state.venue.position} after '{move.name}'")
 
     def _check_stops(self, state: State) -> None:
-        """What is held has its stop, for as much and no more, or an incident says that it has not."""
-        lots = sum(order.quantity for order in state.venue.orders if order.stands and order.waits)
-        if lots > state.venue.position:
-            raise BrokenRuleError("stops for more than is held", f"{lots} of {state.venue.position}")
-        if lots < state.venue.position and not state.named and OPENING.name not in state.moves:
-            raise BrokenRuleError("a leg stands without its stop", f"{lots} of {state.venue.position}")
+        """What is held has its stop, for as much and no more, or an incident says that it has not; so has a target."""
+        waiting = [order for order in state.venue.orders if order.stands and order.waits]
+        for what, wanted, is_target, named in (
+            ("stop", self.rules.protects, False, state.named),
+            ("target", self.rules.has_target, True, state.target_named),
+        ):
+            lots = sum(order.quantity for order in waiting if order.target == is_target)
+            if lots > state.venue.position:
+                raise BrokenRuleError(f"{what}s for more than is held", f"{lots} of {state.venue.position}")
+            if wanted and lots < state.venue.position and not named and OPENING.name not in state.moves:
+                raise BrokenRuleError(f"a leg stands without its {what}", f"{lots} of {state.venue.position}")
 
     def probe(self, state: State) -> Step | None:
         """What must still be possible: to close what is held, or else to open."""
-        if not {CLOSING.name, OPENING.name, "flatten"}.isdisjoint(state.moves):
+        if not {CLOSING.name, OPENING.name}.isdisjoint(state.moves):
             return None
-        return Step("move", CLOSING if state.venue.position else OPENING)
+        if state.venue.position:
+            return Step("move", CLOSING)
+        return None if "flatten" in state.moves else Step("move", OPENING)

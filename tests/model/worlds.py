@@ -67,13 +67,13 @@ def entry_and_add() -> tuple[World, State]:
 
 def close_and_partial_close() -> tuple[World, State]:
     """A part of a leg is being closed, then the whole leg."""
-    rules = Rules(moves=(decision("close", intent("close", "close"), closes=True),))
+    rules = Rules(moves=(decision("close", intent("close", "close"), closes="close"),))
     return make(holding(3, LATER_S), rules, 3, intent("part", "partial_close", quantity="1"))
 
 
 def resting_close_and_close() -> tuple[World, State]:
     """A limit rests to close a part of a leg, then the whole leg is closed at the market."""
-    rules = Rules(moves=(decision("close", intent("close", "close"), closes=True),))
+    rules = Rules(moves=(decision("close", intent("close", "close"), closes="close"),))
     resting = intent("part", "partial_close", quantity="1", style="limit", limit_price="101")
     return make(holding(2, SOON_S), rules, 2, resting)
 
@@ -81,13 +81,13 @@ def resting_close_and_close() -> tuple[World, State]:
 def flatten_and_resting_close() -> tuple[World, State]:
     """The operator has everything closed, which the venue refuses for now, and a limit is to close a part."""
     limit = intent("part", "partial_close", quantity="1", style="limit", limit_price="101")
-    flatten = Move("flatten", 0, (("command", "flatten"),), closes=True)
+    flatten = Move("flatten", 0, (("command", "flatten"),), closes="flatten")
     return make(holding(2, SOON_S), Rules(moves=(flatten, decision("close a part", limit)), mishaps=2), 2)
 
 
 def entry_and_flatten() -> tuple[World, State]:
     """An entry at a limit, and the operator has everything closed."""
-    rules = Rules(moves=(Move("flatten", 0, (("command", "flatten"),), closes=True),))
+    rules = Rules(moves=(Move("flatten", 0, (("command", "flatten"),), closes="flatten"),))
     resting = intent("more", "add", quantity="2", style="limit", limit_price="99")
     return make(holding(1, SOON_S), rules, 1, resting)
 
@@ -109,6 +109,30 @@ def stop_of_a_leg() -> tuple[World, State]:
         protects=True,
     )
     return make(holding(2, SOON_S), rules, 2, intent("whole", "protect", stop_loss="95"))
+
+
+def entry_with_both() -> tuple[World, State]:
+    """An entry that brings its own stop and target, one of each for each of its fills; a part of it is closed."""
+    part = decision("close a part", intent("part", "partial_close", quantity="1"))
+    entry = intent("entry", "open", quantity="2", style="market", stop_loss="95", take_profit="110")
+    return make(start(SOON_S), Rules(moves=(part,), protects=True, has_target=True, by_fill=True), 0, entry)
+
+
+def target_of_a_leg() -> tuple[World, State]:
+    """A leg of two is given one target for all of it, which is moved; a part of it is closed."""
+    moves = (
+        decision("move the target", intent("moved", "protect", take_profit="112")),
+        decision("close a part", intent("part", "partial_close", quantity="1")),
+    )
+    whole = intent("whole", "protect", take_profit="110")
+    return make(holding(2, SOON_S), Rules(moves=moves, has_target=True), 2, whole)
+
+
+def both_of_a_leg() -> tuple[World, State]:
+    """A leg of two is given a stop and a target for all of it; the stop is moved."""
+    moved = decision("move the stop", intent("moved", "protect", stop_loss="96", take_profit="110"))
+    whole = intent("whole", "protect", stop_loss="95", take_profit="110")
+    return make(holding(2, SOON_S), Rules(moves=(moved,), protects=True, has_target=True), 2, whole)
 
 
 def entry_of_totals() -> tuple[World, State]:
@@ -138,7 +162,7 @@ def long_run() -> tuple[World, State]:
                                                    limit_price="101")),
         decision("close", intent("close", "close")),
         decision("close again", intent("again", "close")),
-        Move("flatten", 0, (("command", "flatten"),), closes=True),
+        Move("flatten", 0, (("command", "flatten"),), closes="flatten"),
     )  # fmt: skip
     return make(holding(3, SOON_S), Rules(moves, doubles=4, restarts=3, mishaps=3), 3)
 
@@ -151,5 +175,8 @@ WORLDS: dict[str, Making] = {
     "entry and flatten": entry_and_flatten,
     "entry of totals": entry_of_totals,
     "entry with a stop": entry_with_a_stop,
+    "entry with both": entry_with_both,
     "stop of a leg": stop_of_a_leg,
+    "target of a leg": target_of_a_leg,
+    "both of a leg": both_of_a_leg,
 }
