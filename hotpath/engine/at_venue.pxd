@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.orders cimport Order
-from live_runner.hotpath.engine.words cimport STOP, TAKE_PROFIT
+from live_runner.hotpath.engine.words cimport ACCEPTED, STOP, TAKE_PROFIT
 
 @cython.final
 cdef class AtVenue:
@@ -11,6 +11,7 @@ cdef class AtVenue:
     cdef public int64_t query_ns        # it is not asked for again before this
     cdef public int64_t wait_ns         # between the last query and the next
     cdef public int64_t fills_ns        # when what is owed is booked without its trades
+    cdef public int64_t shown_ns        # the answer asked for then showed it on the book, unfilled
     cdef public int64_t total           # filled, as the venue counts
     cdef public object worth            # lots times ticks of the trades that are booked
     cdef public str cost, last_price    # of the total, where the venue names them
@@ -28,6 +29,8 @@ cdef AtVenue at_venue(Order order, int64_t sent_ns)
 @cython.locals(order=Order)
 cdef int64_t owed_lots(AtVenue at) except -1
 cdef bint is_trigger(Order order) noexcept
+@cython.locals(order=Order)
+cdef bint waits_since(AtVenue at, int64_t since_ns) except -1
 @cython.locals(order=Order)
 cdef bint is_child(AtVenue at, object report) except -1
 cdef bint is_own_end(AtVenue at, object report) except -1

@@ -15,7 +15,7 @@ from live_runner.contracts.messages import Report, Trade
 
 if not cython.compiled:
     from live_runner.hotpath.engine.orders import Order
-    from live_runner.hotpath.engine.words import STOP, TAKE_PROFIT
+    from live_runner.hotpath.engine.words import ACCEPTED, STOP, TAKE_PROFIT
 
 __all__ = ["AtVenue", "at_venue"]
 
@@ -26,7 +26,8 @@ class AtVenue:
     ``provisional`` are fills booked without their trades, oldest first: lots, ticks, fee in 1e-12, whether as maker.
     ``child`` is the client order id of the order that a stop or target has become. ``ending`` is an end that waits for
     its trades, ``refusal`` a rejection that is not believed until the venue was asked: status or code, message and
-    whether it may be tried again; ``retryable``, of a rejection that is believed, the same.
+    whether it may be tried again; ``retryable``, of a rejection that is believed, the same. ``shown_ns`` is when the
+    last answer was asked for that showed it on the book, unfilled.
     """
 
     order: Order
@@ -35,6 +36,7 @@ class AtVenue:
     query_ns: int
     wait_ns: int
     fills_ns: int
+    shown_ns: int
     total: int
     worth: int
     cost: str
@@ -59,6 +61,7 @@ def at_venue(order: Order, sent_ns: int) -> AtVenue:
     at.query_ns = -1
     at.wait_ns = 0
     at.fills_ns = -1
+    at.shown_ns = -1
     at.total = 0
     at.worth = 0
     at.cost = ""
@@ -84,6 +87,12 @@ def owed_lots(at: AtVenue) -> int:
 def is_trigger(order: Order) -> bool:
     """Whether the venue keeps it until its price is met, and makes another order of it then."""
     return order.kind == STOP or order.kind == TAKE_PROFIT
+
+
+def waits_since(at: AtVenue, since_ns: int) -> bool:
+    """Whether the venue, asked after a time, showed that a stop or target still waits for its price."""
+    order = at.order
+    return is_trigger(order) and not order.triggered and order.state == ACCEPTED and at.shown_ns > since_ns
 
 
 def is_child(at: AtVenue, report: Report) -> bool:
@@ -114,7 +123,7 @@ def trades_of(report: Report) -> list[Trade]:
 
 _FIELDS: Final = (
     "sends", "sent_ns", "query_ns", "wait_ns", "fills_ns", "total", "cost", "last_price", "seen", "must_ask",
-    "forgotten", "retryable", "child", "trades", "provisional", "ending", "refusal",
+    "forgotten", "retryable", "child", "trades", "provisional", "ending", "refusal", "shown_ns",
 )  # fmt: skip
 
 
@@ -128,7 +137,8 @@ def restored_at_venue(order: Order, row: list[Any]) -> AtVenue:
     at = at_venue(order, 0)
     (
         at.sends, at.sent_ns, at.query_ns, at.wait_ns, at.fills_ns, at.total, at.cost, at.last_price, at.seen,
-        at.must_ask, at.forgotten, at.retryable, at.child, at.trades, at.provisional, at.ending, at.refusal, worth,
+        at.must_ask, at.forgotten, at.retryable, at.child, at.trades, at.provisional, at.ending, at.refusal,
+        at.shown_ns, worth,
     ) = row  # fmt: skip
     at.worth = int(worth)
     return at

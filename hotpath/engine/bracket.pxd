@@ -4,7 +4,7 @@ from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.orders cimport Order, intent_name, new_order, order_name
 from live_runner.hotpath.engine.pretrade cimport Asked
 from live_runner.hotpath.engine.state cimport Market, State
-from live_runner.hotpath.engine.words cimport CLOSE, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART
+from live_runner.hotpath.engine.words cimport CLOSE, FILLED, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART
 
 cdef tuple ACTIONS, SIDES
 
@@ -22,7 +22,7 @@ cdef class Bracket:
     cdef bint whole
     cdef str intent_text, reason
     cdef Slot stop, target
-    cdef list orders
+    cdef list orders, ended
 
 @cython.locals(slot=Slot)
 cdef Slot new_slot(int kind, int part, int64_t ticks)
@@ -32,6 +32,9 @@ cdef Bracket new_bracket(int symbol, int side, int64_t close_ns, int number, int
 cdef Bracket bracket_of_fill(Order entry, int64_t lots)
 @cython.locals(bracket=Bracket)
 cdef Bracket bracket_of_leg(Asked asked)
+@cython.locals(order=Order)
+cdef int put_aside(Bracket bracket) except -1
+cdef bint was_placed_for(Bracket bracket, Order order) except -1
 @cython.locals(market=Market, order=Order)
 cdef Order closing_order(State state, int64_t close_ns, int number, int symbol, int side, int kind, int64_t lots, int64_t price, str reason)
 @cython.locals(market=Market, leg=str)

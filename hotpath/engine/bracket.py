@@ -6,7 +6,7 @@ A bracket is what is wanted; its orders are what has been asked for. venue_prote
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import cython
 
@@ -17,9 +17,12 @@ if not cython.compiled:
     from live_runner.hotpath.engine.orders import Order, intent_name, new_order, order_name
     from live_runner.hotpath.engine.pretrade import Asked
     from live_runner.hotpath.engine.state import State
-    from live_runner.hotpath.engine.words import CLOSE, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART
+    from live_runner.hotpath.engine.words import CLOSE, FILLED, STOP, STOP_PART, TAKE_PROFIT, TARGET_PART
 
-__all__ = ["Bracket", "Slot", "closing_order", "refuse_bracket"]
+__all__ = ["ENDED_KEPT_MAX", "Bracket", "Slot", "closing_order", "refuse_bracket"]
+
+ENDED_KEPT_MAX: Final = 100
+"""Orders of a bracket that have ended and whose late trades are still taken for its own."""
 
 
 class Slot:
@@ -45,7 +48,8 @@ class Slot:
 class Bracket:
     """A stop, a target or both. ``lots``: what is left of the fill that they are for; 0 for a ``whole`` leg.
 
-    ``orders`` are the open ones that were placed for it, those that are being replaced included.
+    ``orders`` are the open ones that were placed for it, those that are being replaced included; ``ended`` the names of
+    the last ones that have ended, of which a trade may still come.
     """
 
     symbol: int
@@ -60,6 +64,7 @@ class Bracket:
     stop: Slot
     target: Slot
     orders: list[Any]
+    ended: list[str]
 
 
 def new_slot(kind: int, part: int, ticks: int) -> Slot:
@@ -95,6 +100,7 @@ def new_bracket(
     bracket.stop = new_slot(STOP, STOP_PART, 0)
     bracket.target = new_slot(TAKE_PROFIT, TARGET_PART, 0)
     bracket.orders = []
+    bracket.ended = []
     return bracket
 
 
@@ -114,6 +120,20 @@ def bracket_of_leg(asked: Asked) -> Bracket:
     bracket = new_bracket(asked.symbol, asked.side, asked.close_ns, asked.number, 1, asked.intent_text, asked.reason)
     bracket.whole = True
     return bracket
+
+
+def put_aside(bracket: Bracket) -> None:
+    """Keep only the names of the orders that have ended."""
+    for order in bracket.orders:
+        if order.state >= FILLED:
+            bracket.ended.append(order_name(order))
+    bracket.orders = [order for order in bracket.orders if order.state < FILLED]
+    del bracket.ended[:-ENDED_KEPT_MAX]
+
+
+def was_placed_for(bracket: Bracket, order: Order) -> bool:
+    """Whether the order is one of the bracket, or was before it ended."""
+    return order in bracket.orders or order_name(order) in bracket.ended
 
 
 def closing_order(
@@ -191,7 +211,7 @@ def bracket_row(bracket: Bracket) -> list[Any]:
     return [
         bracket.symbol, bracket.side, bracket.close_ns, bracket.number, bracket.attempt, bracket.intent_text,
         bracket.reason, bracket.lots, bool(bracket.whole), slot_row(bracket.stop), slot_row(bracket.target),
-        [order_name(order) for order in bracket.orders],
+        [order_name(order) for order in bracket.orders], bracket.ended,
     ]  # fmt: skip
 
 
@@ -203,4 +223,5 @@ def restored_bracket(row: list[Any], orders: dict[str, Any]) -> Bracket:
     restore_slot(bracket.stop, row[9], orders)
     restore_slot(bracket.target, row[10], orders)
     bracket.orders = [orders[name] for name in row[11]]
+    bracket.ended = row[12]
     return bracket

@@ -113,6 +113,8 @@ class Reports:
             at.must_ask = False
         if report.status in ("accepted", "partly_filled", "filled") or report.venue_order_id:
             at.seen = True
+        if report.status == "accepted" and not is_child(at, report):
+            at.shown_ns = max(at.shown_ns, report.asked_ns)
         return True
 
     # -- fills ------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 from live_runner.hotpath.compiled.fixed cimport int128
 from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.money cimport of_whole, units_text
-from live_runner.hotpath.engine.at_venue cimport AtVenue, owed_lots
+from live_runner.hotpath.engine.at_venue cimport AtVenue, owed_lots, waits_since
 from live_runner.hotpath.engine.orders cimport Order, client_name
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory

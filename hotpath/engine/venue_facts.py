@@ -19,7 +19,7 @@ from live_runner.contracts.vocabulary import SIDES
 from live_runner.hotpath import fixed
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.at_venue import owed_lots
+    from live_runner.hotpath.engine.at_venue import owed_lots, waits_since
     from live_runner.hotpath.engine.orders import client_name
     from live_runner.hotpath.engine.python_money import of_whole, units_text
     from live_runner.hotpath.engine.state import Market, State
@@ -208,9 +208,10 @@ class VenueFacts:
             return False
         are_open = False
         for order in list(market.open_orders):
-            if order.side == side:
+            at = self.venue.open[client_name(order)]
+            if order.side == side and not waits_since(at, absence[1]):
                 are_open = True
-                self.venue.ask(self.venue.open[client_name(order)])
+                self.venue.ask(at)
         for at in self.venue.closed.values():
             order = at.order
             are_open = are_open or (order.symbol == market.index and order.side == side and owed_lots(at) > 0)

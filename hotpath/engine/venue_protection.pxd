@@ -2,7 +2,8 @@ cimport cython
 from libc.stdint cimport int64_t
 from live_runner.hotpath.engine.at_venue cimport AtVenue
 from live_runner.hotpath.engine.bracket cimport (
-    Bracket, Slot, bracket_of_fill, bracket_of_leg, bracket_row, closing_order, refuse_bracket, restored_bracket,
+    Bracket, Slot, bracket_of_fill, bracket_of_leg, bracket_row, closing_order, put_aside,
+    refuse_bracket, restored_bracket, was_placed_for,
 )
 from live_runner.hotpath.engine.ledger cimport Leg
 from live_runner.hotpath.engine.manager cimport Manager
@@ -43,8 +44,9 @@ cdef class VenueProtection:
     cpdef reconcile(self)
     @cython.locals(held=Leg, own=LegProtection, bracket=Bracket, order=Order, missing=int64_t)
     cdef reconcile_leg(self, Market market, int side)
-    @cython.locals(order=Order, other=Order, kept=Order, at=AtVenue, for_good=bint)
+    @cython.locals(order=Order, other=Order, kept=Order, at=AtVenue, for_good=bint, lots=int64_t)
     cdef tidy(self, Market market, Bracket bracket, Slot slot)
+    cdef bint is_replaced(self, Bracket bracket, Order order, Order other) except -1
     @cython.locals(held=Leg, bracket=Bracket, slot=Slot, order=Order, left=int64_t, wanted=int64_t, standing=int64_t, fits=bint)
     cdef int64_t fit(self, Market market, int side, int kind) except -1
     @cython.locals(market=Market, held=Leg, own=LegProtection, bracket=Bracket, slot=Slot)
@@ -53,6 +55,8 @@ cdef class VenueProtection:
     cdef list nearest(self, Market market, int side, int kind)
     @cython.locals(order=Order, lots=int64_t, size=int64_t)
     cdef fit_slot(self, Market market, Bracket bracket, Slot slot)
+    @cython.locals(order=Order, size=int64_t)
+    cdef bint takes_up(self, Bracket bracket, Slot slot) except -1
     @cython.locals(order=Order)
     cdef place(self, Bracket bracket, Slot slot)
     @cython.locals(order=Order)
@@ -65,6 +69,8 @@ cdef class VenueProtection:
     cdef bint is_resized(self, LegProtection own, Order order) except -1
     @cython.locals(leg=LegProtection, held=Leg, state=State)
     cdef watch(self, Market market, int side, int64_t missing)
+    @cython.locals(order=Order, leg=LegProtection, bracket=Bracket, found=bint)
+    cdef bint is_under_way(self, Market market, int side) except -1
     @cython.locals(leg=LegProtection)
     cdef name_failure(self, Market market, Bracket bracket, Order order, Order kept)
     cdef incident(self, str code, str message, dict details)
@@ -81,6 +87,7 @@ cdef int want(Slot slot, int64_t ticks) except -1
 cdef bint stands(Order order) noexcept
 cdef bint is_triggered(Order order) noexcept
 cdef bint is_filled(Slot slot) noexcept
+cdef bint is_refused(Slot slot) noexcept
 cdef bint is_over(Bracket bracket) noexcept
 cdef str timer_name(Market market, Bracket bracket)
 cdef bint is_nearer(int64_t ticks, Bracket bracket, int kind, bint falls) noexcept

@@ -32,8 +32,10 @@ if not cython.compiled:
         bracket_of_leg,
         bracket_row,
         closing_order,
+        put_aside,
         refuse_bracket,
         restored_bracket,
+        was_placed_for,
     )
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, client_name, order_name
@@ -110,9 +112,9 @@ class VenueProtection:
         if order.kind == STOP or order.kind == TAKE_PROFIT:
             own = self.legs[2 * order.symbol + order.side]
             for bracket in own.brackets:
-                if order in bracket.orders:
+                if was_placed_for(bracket, order):
                     bracket.lots -= lots
-                    if order.state >= FILLED:
+                    if order.state == FILLED:
                         self.cancel_other(bracket, order)
         elif not order.reduce and (order.stop or order.target):
             leg = market.leg(order.side)
@@ -175,7 +177,7 @@ class VenueProtection:
             else:
                 self.tidy(market, bracket, bracket.stop)
                 self.tidy(market, bracket, bracket.target)
-                bracket.orders = [order for order in bracket.orders if order.state < FILLED]
+                put_aside(bracket)
         missing = self.fit(market, side, STOP)
         self.fit(market, side, TAKE_PROFIT)
         self.watch(market, side, missing)
@@ -197,15 +199,25 @@ class VenueProtection:
             slot.retry_ns = self.state.now_ns + max(self.state.policy.retry_spacing_ns, self.venue.first_ns)
             self.state.sink.set_timer(timer_name(market, bracket), slot.retry_ns)
         kept = None
+        lots = 0
         for other in market.open_orders:
-            if other.side == order.side and other.kind == order.kind and stands(other) and not self.is_current(other):
+            if self.is_replaced(bracket, order, other):
                 kept = other
+                lots += other.quantity - other.filled
                 if other in bracket.orders:
                     slot.current = other
+        if lots < order.quantity - order.filled:
+            kept = None  # what stands is not for all of it
         if for_good or not slot.failing:
             self.name_failure(market, bracket, order, kept)
         slot.failing = True
         slot.by_side = order.by_side
+
+    def is_replaced(self, bracket: Bracket, order: Order, other: Order) -> bool:
+        """Whether another one stands that the order was placed to replace: one of its bracket, or any for the leg."""
+        if other.side != order.side or other.kind != order.kind or not stands(other) or self.is_current(other):
+            return False
+        return bracket.whole or other in bracket.orders
 
     def fit(self, market: Market, side: int, kind: int) -> int:
         """Place and replace the leg's stops, or its targets; lots of what is wanted that do not stand."""
@@ -217,20 +229,21 @@ class VenueProtection:
         for bracket in self.nearest(market, side, kind):
             slot = bracket.stop if kind == STOP else bracket.target
             slot.lots = left if bracket.whole else min(bracket.lots, left)
-            left -= slot.lots
             wanted += slot.lots
             if kind == TAKE_PROFIT and is_triggered(bracket.stop.current):
                 self.cancel_other(bracket, bracket.stop.current)
             else:
                 self.fit_slot(market, bracket, slot)
                 fits = fits and is_filled(slot)
+            if slot.current is not None or not is_refused(slot):
+                left -= slot.lots  # else the next bracket is for them: the venue would not have this one's
         for order in list(market.open_orders):
             if order.side == side and order.kind == kind and not order.cancel_reason:
                 if self.may_go(order, fits):
                     self.take_off(market, order)
                 elif stands(order) and not order.triggered:
                     standing += order.quantity - order.filled
-        return max(wanted - standing, 0)
+        return max(min(wanted, held.quantity) - standing, 0)
 
     def may_go(self, order: Order, fits: bool) -> bool:
         """Whether nothing needs the order: what is to stand in its place stands. ``fits``: all of the leg's does."""
@@ -279,12 +292,22 @@ class VenueProtection:
                 return  # one at a time: its answer is on the way
             if order.price == slot.ticks and size > lots and is_triggered(bracket.target.current):
                 return  # what the target is filling is not taken from the stop before it is done
-        if slot.refused_ticks == slot.ticks and slot.refused_lots == lots:
+        if order is None and self.takes_up(bracket, slot):
+            return
+        if is_refused(slot):
             return
         if slot.retry_ns > self.state.now_ns:
             return
         slot.retry_ns = -1
         self.place(bracket, slot)
+
+    def takes_up(self, bracket: Bracket, slot: Slot) -> bool:
+        """Whether an order of the bracket's stands that is just what is wanted: one for lots that were another's."""
+        for order in bracket.orders:
+            size = order.quantity - order.filled
+            if order.kind == slot.kind and stands(order) and order.price == slot.ticks and size == slot.lots:
+                slot.current = order
+        return slot.current is not None
 
     def place(self, bracket: Bracket, slot: Slot) -> None:
         """Ask for one more stop or target."""
@@ -345,6 +368,10 @@ class VenueProtection:
             if leg.since_ns < 0:
                 leg.since_ns = state.now_ns
                 self.manager.risk.unprotected(market.index, side, leg.since_ns)
+            if not leg.failed and not self.is_under_way(market, side):
+                leg.failed = True
+                message = f"The {SIDES[side]} leg of {market.symbol} stands without its stop, and none is under way"
+                self.incident("stop_failed", message, {"symbol": market.symbol, "leg": SIDES[side]})
             return
         if leg.since_ns >= 0 and leg.failed:
             held = market.leg(side)
@@ -359,6 +386,17 @@ class VenueProtection:
             self.manager.risk.unprotected(market.index, side, -1)
         leg.since_ns = -1
         leg.failed = False
+
+    def is_under_way(self, market: Market, side: int) -> bool:
+        """Whether a stop of the leg awaits its answer, fills, or is to be tried again."""
+        for order in market.open_orders:
+            if order.side == side and order.kind == STOP and (order.triggered or not stands(order)):
+                return True
+        leg = self.legs[2 * market.index + side]
+        found = False
+        for bracket in leg.brackets:
+            found = found or bracket.stop.retry_ns > self.state.now_ns
+        return found
 
     def name_failure(self, market: Market, bracket: Bracket, order: Order, kept: Order | None) -> None:
         """An incident: a stop or target was refused, or ended without having filled."""
@@ -435,6 +473,11 @@ def is_triggered(order: Order | None) -> bool:
 def is_filled(slot: Slot) -> bool:
     """Whether what a slot wants stands, or it wants nothing."""
     return slot.lots == 0 or (slot.current is not None and stands(slot.current))
+
+
+def is_refused(slot: Slot) -> bool:
+    """Whether the venue would not have just what is wanted."""
+    return slot.refused_ticks == slot.ticks and slot.refused_lots == slot.lots
 
 
 def is_over(bracket: Bracket) -> bool:

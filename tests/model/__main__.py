@@ -34,8 +34,8 @@ def explored(name: str, depth: int, calm: bool) -> tuple[str, int]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     lines = [
         f"{name}: {result.states:,} states within {depth} steps{' (all there are)' if result.whole else ''}, by depth"
-        f" {result.visited}; {result.transitions:,} transitions, {result.engine_steps:,} steps of the core; {took:.0f} s,"
-        f" {result.transitions / took:,.0f} transitions/s, {memory:,} MB"
+        f" {result.visited}; {result.transitions:,} transitions, {result.engine_steps:,} steps of the core;"
+        f" {took:.0f} s, {result.transitions / took:,.0f} transitions/s, {memory:,} MB"
     ]
     for finding in result.findings:
         lines += described(world, first, finding)

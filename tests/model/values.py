@@ -84,6 +84,8 @@ class State(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     missed: bool
     named: bool = False
     """An incident has named that the leg stands without its stop."""
+    has_failed: bool = False
+    """One has named that a stop does not stand, which may be so to the end although others stand for the whole leg."""
     target_named: bool = False
     """An incident has named that its target does not stand, and no other one was asked for since."""
 
@@ -127,6 +129,8 @@ class Rules(NamedTuple):
     """Whether all that is held has a target."""
     by_fill: bool = False
     """Whether each fill has a target of its own, so that another one is not instead of one that failed."""
+    pairs: tuple[str, ...] = ()
+    """Entries that bring a stop each, the one whose stop is met first before the others."""
     doubles: int = 1
     restarts: int = 1
     mishaps: int = 1

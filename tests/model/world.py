@@ -346,7 +346,7 @@ class World:
         calls = list(state.calls)
         timers = {name: due for due, name in state.timers}
         book = {row.client: row for row in state.book}
-        named, target_named = state.named, state.target_named
+        named, target_named, has_failed = state.named, state.target_named, state.has_failed
         for what, client, detail in effects:
             if what == "send":
                 calls.append((what, client, state.now))
@@ -370,11 +370,13 @@ class World:
                 book[client] = book[client]._replace(status="open" if what == "accepted" else what)
             elif what == "incident" and detail[0] in ("stop_failed", "leg_was_unprotected"):
                 named = detail[0] == "stop_failed"
+                has_failed = has_failed or named
             elif what == "incident" and detail[0] == "target_failed":
                 target_named = True
         return replace(
             state,
             named=named,
+            has_failed=has_failed,
             target_named=target_named,
             calls=tuple(sorted(calls)),
             timers=tuple(sorted((due, name) for name, due in timers.items())),
@@ -474,6 +476,21 @@ class World:
                 raise BrokenRuleError(f"{what}s for more than is held", f"{lots} of {state.venue.position}")
             if wanted and lots < state.venue.position and not named and OPENING.name not in state.moves:
                 raise BrokenRuleError(f"a leg stands without its {what}", f"{lots} of {state.venue.position}")
+
+        if not state.has_failed and OPENING.name not in state.moves:
+            self._check_pairs(state)
+
+    def _check_pairs(self, state: State) -> None:
+        """Each entry's stop is for what is left of its fills, as far as the leg goes, the nearest one first."""
+        left = state.venue.position
+        for name in self.rules.pairs:
+            rows = [row for row in state.book if row.intent == name]
+            stops = [venues.standing(state.venue, row.client) for row in rows if row.trigger]
+            lots = min(left, sum(-row.filled if row.trigger else row.filled for row in rows))
+            theirs = sum(stop.quantity for stop in stops if stop is not None)
+            if theirs != lots:
+                raise BrokenRuleError("a stop is for the lots of another", f"{theirs} instead of {lots} of {name}")
+            left -= lots
 
     def probe(self, state: State) -> Step | None:
         """What must still be possible: to close what is held, or else to open."""

@@ -54,6 +54,13 @@ def make(driver: Driver, rules: Rules, held: int, *intents: Intent) -> tuple[Wor
     return world, world.take(state, engine.outcomes_of(effects))
 
 
+def settled(world: World, state: State) -> State:
+    """The world in which everything that is under way has arrived and been filled."""
+    while (step := world.next_to_rest(state)) is not None and step.verb != "timer":
+        state = world.after(state, step)
+    return state
+
+
 def entry_and_add() -> tuple[World, State]:
     """A limit with a time to live and a market order instead of it, and a second entry at the market."""
     rules = Rules(moves=(decision("cancel the limit", intent("c", "cancel", order_id="limit/1")),))
@@ -109,6 +116,18 @@ def stop_of_a_leg() -> tuple[World, State]:
         protects=True,
     )
     return make(holding(2, SOON_S), rules, 2, intent("whole", "protect", stop_loss="95"))
+
+
+def two_stops() -> tuple[World, State]:
+    """Two entries whose stops stand, at a venue that cancels without naming what has filled; a part is closed."""
+    part = decision("close a part", intent("part", "partial_close", quantity="1"))
+    rules = Rules(moves=(part,), cancel_names_total=False, protects=True, pairs=("near", "far"))
+    world, state = make(
+        start(SOON_S), rules, 0,
+        intent("near", "open", quantity="2", style="market", stop_loss="95"),
+        intent("far", "open", quantity="1", style="market", stop_loss="90"),
+    )  # fmt: skip
+    return world, settled(world, state)
 
 
 def entry_with_both() -> tuple[World, State]:
@@ -175,6 +194,7 @@ WORLDS: dict[str, Making] = {
     "entry and flatten": entry_and_flatten,
     "entry of totals": entry_of_totals,
     "entry with a stop": entry_with_a_stop,
+    "two stops": two_stops,
     "entry with both": entry_with_both,
     "stop of a leg": stop_of_a_leg,
     "target of a leg": target_of_a_leg,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from live_core import SECOND, held, restarted, trade
+from live_core import SECOND, cancels, child, held, last, protected, restarted, trade, trigger
 
 from live_runner.contracts.core import QueryOrder, SendOrder, SetTimer
 from live_runner.contracts.messages import AccountReported, Incident, Reconciled, Rejected, Requested, VenuePosition
@@ -18,6 +18,12 @@ def answer(core: Any, quantity: str = "", after_s: int = 1, *, complete: bool = 
     given = {"positions": positions, "positions_complete": complete, "positions_asked_ns": at_ns}
     effects: list[Any] = core.feed(AccountReported(**core.envelope("execution.shell", at_ns), **given))
     return effects
+
+
+def shown(core: Any, order: Any, after_s: int) -> None:
+    """The venue's answer that the order is on its book, asked for so long after the last close."""
+    asked_ns = core.close_ns + after_s * SECOND
+    core.report(order.client_order_id, "accepted", at_ns=asked_ns, asked_ns=asked_ns, via="query")
 
 
 def refused(core: Any, semantics: str = "sync_if_absent") -> str:
@@ -114,3 +120,40 @@ def test_in_one_way_mode_a_close_is_never_sent_without_its_flag(driver: Any) -> 
     core.bar()
 
     assert (core.last(Rejected).retrying, len(core.of(Requested))) == (False, 2)
+
+
+def test_a_stop_that_still_waits_does_not_hold_back_the_proof_that_its_leg_is_closed(driver: Any) -> None:
+    """O06: it may have triggered unseen, so the venue is asked for it first; then it is cancelled with its leg."""
+    core = protected(driver, stop_loss="95")
+    core.decide()
+    core.bar()
+    stop = last(core, "stop")
+    refused(core)
+    assert QueryOrder in map(type, answer(core))
+    shown(core, stop, -1)
+    answer(core, "", 2)
+    assert core.of(Reconciled) == []
+    core = restarted(core)
+    shown(core, stop, 3)
+    answer(core, "", 4)
+    core.bar()
+
+    assert (len(core.of(Reconciled)), core.position()) == (1, "0")
+    assert cancels(core) == [(stop.order_id, "leg_flat")]
+
+
+def test_a_stop_that_has_triggered_may_have_closed_the_leg_itself(driver: Any) -> None:
+    """O06: its trade is booked, and not lost to the proof."""
+    core = protected(driver, stop_loss="95")
+    core.decide()
+    core.bar()
+    stop = last(core, "stop")
+    refused(core)
+    trigger(core, stop)
+    shown(core, stop, 1)
+    answer(core, "", 2)
+    assert core.of(Reconciled) == []
+    child(core, stop, "filled", "2")
+    core.bar()
+
+    assert (core.position(), core.of(Reconciled)) == ("0", [])
