@@ -156,6 +156,10 @@ def cancel_first(right: Any) -> Any:
     return may_go
 
 
+def nearest_last(right: Any) -> Any:
+    return lambda self, market, side, kind: right(self, market, side, kind)[::-1]
+
+
 FAULTS: dict[str, Fault] = {
     "a trade is booked as often as it is reported": Fault("entry and add", Reports, "trade", book_again),
     "a restart forgets which trades are booked": Fault("entry and add", VenueFacts, "owned", forget_trades),
@@ -171,9 +175,13 @@ FAULTS: dict[str, Fault] = {
     "a close may come before the next attempt at another": Fault(
         "flatten and resting close", RemoteVenue, "closes_later", see_what_waits, mishaps=1
     ),
+    "what waits for a close is forgotten": Fault("close and partial close", RemoteVenue, "release", ignore, mishaps=1),
     "flatten closes what is only ordered": Fault("entry and flatten", RemoteVenue, "flatten_leg", flatten_ordered),
     "what a stop becomes is a stranger": Fault("entry with a stop", RemoteVenue, "find", find_no_parent),
     "a refused stop is not named": Fault("entry with a stop", VenueProtection, "name_failure", ignore, mishaps=1),
+    "the stop of one entry is for the lots of another": Fault("two stops", VenueProtection, "nearest", nearest_last),
+    "a target does not follow its leg": Fault("target of a leg", VenueProtection, "fit_slot", keep_the_size),
+    "a refused target is not named": Fault("target of a leg", VenueProtection, "name_failure", ignore, mishaps=1),
     "a stop does not follow its leg": Fault("stop of a leg", VenueProtection, "fit_slot", keep_the_size),
     "the old stop goes before the new one stands": Fault("stop of a leg", VenueProtection, "may_go", cancel_first),
 }

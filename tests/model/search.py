@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from model.checks import check_rest
 from model.engine import Outcome, Reported
 from model.world import REST_STEPS_MAX, BrokenRuleError, Move, State, Step, World
 from msgspec.structs import replace
@@ -100,7 +101,7 @@ def rest(world: World, state: State, at_rest: set[int], steps: list[Step]) -> in
         on_the_way.append(hash(state))
         step = world.next_to_rest(state)
         if step is None:
-            world.check_rest(state)
+            check_rest(state, world.rules)
             step = world.probe(state)
             if step is None:
                 break

@@ -3,7 +3,7 @@
 A world is a value: the core's state, the venue, the calls that the shell has not made yet, what is on its way to the
 core, requests that may still arrive, timers, and what the core's events add up to for each order. ``steps`` gives
 everything that may happen next, ``after`` the world to which it leads. What must never be raises ``BrokenRuleError``;
-``next_to_rest`` lets everything arrive and end, and ``check_rest`` compares what is left.
+``next_to_rest`` lets everything arrive and end; checks.py compares what is left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from model.values import (
     is_child,
     of_stops,
     row_of,
-    was_taken_off,
     with_lots,
     with_message,
     without,
@@ -439,58 +438,6 @@ class World:
         if state.timers:
             return Step("timer", state.timers[0])
         return None
-
-    def check_rest(self, state: State) -> None:
-        """Nothing is under way: the core's events and the venue agree in everything."""
-        for probe, position in ((CLOSING, 0), (OPENING, 1)):
-            if probe.name in state.moves and state.venue.position != position:
-                raise BrokenRuleError("a leg is blocked", f"{state.venue.position} is held after '{probe.name}'")
-        for row in state.book:
-            trades = venues.trades(state.venue, row.client)
-            filled = sum(lots for _, lots, _ in trades)
-            if row.filled != filled:
-                raise BrokenRuleError("a fill is not booked", f"{row.client}: {row.filled} of {filled}")
-            cost = sum(lots * price for _, lots, price in trades)
-            if row.owed == 0 and row.cost != cost:
-                raise BrokenRuleError("a fill has another price", f"{row.client}: {row.cost} for {cost}")
-            stands = venues.standing(state.venue, row.client) is not None
-            if stands and row.status == "ended":
-                raise BrokenRuleError("an ended order stands at the venue", row.client)
-            if not stands and row.status != "ended":
-                raise BrokenRuleError("an order that is over stays open", row.client)
-        self._check_stops(state)
-        for move in self.rules.moves:
-            done = move.closes and move.name in state.moves and OPENING.name not in state.moves
-            if done and state.venue.position and not was_taken_off(state.venue, move.closes):
-                raise BrokenRuleError("a close leaves something open", f"{state.venue.position} after '{move.name}'")
-
-    def _check_stops(self, state: State) -> None:
-        """What is held has its stop, for as much and no more, or an incident says that it has not; so has a target."""
-        waiting = [order for order in state.venue.orders if order.stands and order.waits]
-        for what, wanted, is_target, named in (
-            ("stop", self.rules.protects, False, state.named),
-            ("target", self.rules.has_target, True, state.target_named),
-        ):
-            lots = sum(order.quantity for order in waiting if order.target == is_target)
-            if lots > state.venue.position:
-                raise BrokenRuleError(f"{what}s for more than is held", f"{lots} of {state.venue.position}")
-            if wanted and lots < state.venue.position and not named and OPENING.name not in state.moves:
-                raise BrokenRuleError(f"a leg stands without its {what}", f"{lots} of {state.venue.position}")
-
-        if not state.has_failed and OPENING.name not in state.moves:
-            self._check_pairs(state)
-
-    def _check_pairs(self, state: State) -> None:
-        """Each entry's stop is for what is left of its fills, as far as the leg goes, the nearest one first."""
-        left = state.venue.position
-        for name in self.rules.pairs:
-            rows = [row for row in state.book if row.intent == name]
-            stops = [venues.standing(state.venue, row.client) for row in rows if row.trigger]
-            lots = min(left, sum(-row.filled if row.trigger else row.filled for row in rows))
-            theirs = sum(stop.quantity for stop in stops if stop is not None)
-            if theirs != lots:
-                raise BrokenRuleError("a stop is for the lots of another", f"{theirs} instead of {lots} of {name}")
-            left -= lots
 
     def probe(self, state: State) -> Step | None:
         """What must still be possible: to close what is held, or else to open."""
