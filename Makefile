@@ -58,8 +58,7 @@ parity: setup  ## compiled against reference, and the quick tests on the referen
 soak: setup  ## what takes too long for every change: every process killed at every point of a session, new draws, the whole model check
 	$(PYTEST) -n $(JOBS) tests/soak $(ARGS)
 	LIVE_RUNNER_DRAWS=new $(PYTEST) -n $(JOBS) tests/property $(ARGS)
-	$(BIN)/python -m tests.model 8 --calm
-	$(BIN)/python -m tests.model 7
+	$(BIN)/python -m tests.model 8
 
 coverage: .venv/coverage  ## which lines of the engine the unit and property tests run, interpreted and compiled; 95 % or more
 	$(BIN)/python -m tests.engine_coverage $(ARGS)

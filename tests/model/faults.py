@@ -178,7 +178,7 @@ FAULTS: dict[str, Fault] = {
     "what waits for a close is forgotten": Fault("close and partial close", RemoteVenue, "release", ignore, mishaps=1),
     "flatten closes what is only ordered": Fault("entry and flatten", RemoteVenue, "flatten_leg", flatten_ordered),
     "what a stop becomes is a stranger": Fault("entry with a stop", RemoteVenue, "find", find_no_parent),
-    "a refused stop is not named": Fault("entry with a stop", VenueProtection, "name_failure", ignore, mishaps=1),
+    "a refused stop is not named": Fault("entry with a stop", VenueProtection, "incident", ignore, mishaps=1),
     "the stop of one entry is for the lots of another": Fault("two stops", VenueProtection, "nearest", nearest_last),
     "a target does not follow its leg": Fault("target of a leg", VenueProtection, "fit_slot", keep_the_size),
     "a refused target is not named": Fault("target of a leg", VenueProtection, "name_failure", ignore, mishaps=1),
