@@ -2,6 +2,7 @@
 
     venue.req.<account>             every request; the reply is an ``Outcome``
     wake.<account>.<symbol>         something happened to this symbol: ask. It carries no fact
+    wake.<account>.all              a private stream was lost: ask for every symbol
 
 The gateway holds the keys, the clock and the budget of one account and decides nothing. A request that changes
 something names the session, its epoch and the place in the log of what it carries out; one of an old epoch is refused.

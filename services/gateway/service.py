@@ -33,6 +33,7 @@ from live_runner.services.runtime.service.health import Health
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
 from live_runner.services.runtime.service.ownership import refuse_if_alive
 from live_runner.services.venues.ccxt_account import CcxtAccount
+from live_runner.services.venues.ccxt_streams import STREAMS, AccountStreams
 from live_runner.services.venues.recording import Recorder, Recording
 from live_runner.services.venues.registry import profile_of
 
@@ -43,6 +44,10 @@ CLOCK_EVERY_S: Final = 60.0
 CLOCK_TRIES: Final = 5
 RECONNECT_EVERY_S: Final = 0.2
 RECONNECT_LIMIT_S: Final = 600.0
+STREAM_RETRY_FIRST_S: Final = 0.5
+STREAM_RETRY_MAX_S: Final = 30.0
+EVERY_SYMBOL: Final = "all"
+"""Of a wake-up: nothing is known of what happened while a stream was away."""
 UNDER_WAY_MAX: Final = 1000
 """Requests that are answered at once; one more waits."""
 _S: Final = 1_000_000_000
@@ -58,6 +63,8 @@ class Gateway:
         self.venue_time = venue_time
         self.answerer = RequestAnswerer(account, Budget(profile.weight_limit, profile.weight_window_s * _S), boot_ns)
         self.answerer.on_follow_up = self._follow_up
+        self.streams: AccountStreams | None = None
+        """The account's private streams; none where a recording stands in the venue's place."""
         self._window_ns = int(send_window_s * _S)
         self._wanted: set[str] = set()
         """What answers have asked for and nobody has looked at yet."""
@@ -170,6 +177,25 @@ class Gateway:
             except VenueUnavailable as error:
                 self._log.warning("the venue's clock could not be read", reason=masked(str(error)))
 
+    async def wake(self, bus: Bus, stream: str) -> None:
+        """Say on the bus which symbols a private stream names; every symbol when it was lost and is back."""
+        assert self.streams is not None
+        pause_s, was_lost = STREAM_RETRY_FIRST_S, False
+        while True:
+            try:
+                symbols = await self.streams.next(stream)
+            except VenueUnavailable as error:
+                if not was_lost:
+                    self._log.warning("a private stream is lost", stream=stream, reason=masked(str(error)))
+                was_lost = True
+                await bus.send(subjects.wake(self.name, EVERY_SYMBOL), b"")
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, STREAM_RETRY_MAX_S)
+                continue
+            pause_s, was_lost = STREAM_RETRY_FIRST_S, False
+            for symbol in symbols:
+                await bus.send(subjects.wake(self.name, symbol), b"")
+
     async def run(self, bus: Bus) -> None:
         """Answer until the bus is lost."""
         await refuse_if_alive(bus, self.name, ROLE)
@@ -187,9 +213,16 @@ class Gateway:
             await bus.on(subjects.of_type("ops.venue_call")[0], self._on_venue_call),
         ]
         self._log.info("the gateway answers", account=self.name, venue=self.account.venue)
+        streams = STREAMS if self.streams is not None else ()
+        waking = [asyncio.create_task(self.wake(bus, stream)) for stream in streams]
         try:
-            await bus.lost
+            await asyncio.wait([bus.lost, *waking], return_when=asyncio.FIRST_COMPLETED)
+            for done in (bus.lost, *waking):
+                if done.done():
+                    done.result()
         finally:
+            for task in waking:
+                task.cancel()
             if not bus.lost.done():
                 for each in undo:
                     await each()
@@ -212,13 +245,15 @@ async def open_gateway(
 ) -> Gateway:
     """The gateway of an account, connected: markets and clock are there. VenueUnavailable otherwise."""
     venue_time = VenueTime()
+    credentials, options = credentials_of(described, home, os.environ), _absolute(described, home)
+    is_demo = described.environment == "demo"
     account = CcxtAccount(
         described.venue,
-        credentials_of(described, home, os.environ),
-        _absolute(described, home),
+        credentials,
+        options,
         lambda: venue_time.at(boot_ns()),
         recv_window_ms=described.recv_window_ms,
-        is_demo=described.environment == "demo",
+        is_demo=is_demo,
         recorder=recorder,
         recording=recording,
     )
@@ -231,6 +266,8 @@ async def open_gateway(
             )
         gateway = Gateway(name, account, venue_time, send_window_s=described.send_window_s)
         await gateway.read_clock()
+        if recording is None:
+            gateway.streams = AccountStreams(described.venue, credentials, options, is_demo=is_demo)
     except BaseException:
         await account.close()
         raise
@@ -284,6 +321,8 @@ async def serve(
         tending.cancel()
         await health.stop()
         await gateway.account.close()
+        if gateway.streams is not None:
+            await gateway.streams.close()
         if recorder is not None:
             recorder.close()
 

@@ -26,7 +26,7 @@ from live_runner.services.venues.registry import profile_of
 from live_runner.services.venues.sending import check_sending
 from live_runner.services.venues.wire import Call, attach, attach_recording, open_session
 
-__all__ = ["CallResult", "CcxtAccount", "Credentials"]
+__all__ = ["CallResult", "CcxtAccount", "Credentials", "private_config"]
 
 _READING: Final = "GET"
 _TRIGGERS: Final = ("stop", "take_profit")
@@ -46,6 +46,21 @@ class Credentials:
     def shown(self) -> str:
         """The last four characters of the key."""
         return f"...{self.key[-4:]}"
+
+
+def private_config(venue: str, credentials: Credentials, options: Mapping[str, Any]) -> dict[str, Any]:
+    """ccxt's configuration of a private connection."""
+    profile = profile_of(venue)
+    passed = {key: options[key] for key in ("httpsProxy", "wssProxy", "cafile", "timeout") if key in options}
+    return {
+        "enableRateLimit": False,
+        "options": {**profile.options, **profile.sending_options},
+        **profile.sending_config,
+        **passed,
+        "apiKey": credentials.key,
+        "secret": credentials.secret,
+        "password": credentials.password,
+    }
 
 
 class CallResult(NamedTuple):
@@ -90,11 +105,9 @@ class CcxtAccount:
         self.ids: ClientIds = profile.client_ids
         self.now_ns = now_ns
         self._profile = profile
-        passed = {key: options[key] for key in ("httpsProxy", "wssProxy", "cafile", "timeout") if key in options}
-        library = {**profile.options, **profile.sending_options, "recvWindow": recv_window_ms}
-        config = {"enableRateLimit": False, "options": library, **profile.sending_config, **passed}
-        secrets = {"apiKey": credentials.key, "secret": credentials.secret, "password": credentials.password}
-        self._exchange = getattr(import_module("ccxt.async_support"), venue)(config | secrets)
+        config = private_config(venue, credentials, options)
+        config["options"]["recvWindow"] = recv_window_ms
+        self._exchange = getattr(import_module("ccxt.async_support"), venue)(config)
         self._exchange.number = str
         # Signed times are the venue's: our wall clock may jump.
         self._exchange.milliseconds = lambda: now_ns() // 1_000_000

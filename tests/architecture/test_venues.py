@@ -25,6 +25,7 @@ LIBRARY = {
     "ccxt_account.py",
     "ccxt_markets.py",
     "ccxt_orders.py",
+    "ccxt_streams.py",
     "client_ids.py",
     "ccxt_venue.py",
     "funding.py",
@@ -55,7 +56,7 @@ def test_contracts_name_no_venue(sources: list[Source], repository: Path) -> Non
 def test_only_the_venues_import_their_library(sources: list[Source]) -> None:
     found = {source.name for source in sources for name in source.imports() if name.split(".")[0] == "ccxt"}
 
-    assert found == {"services/venues/ccxt_account.py", "services/venues/ccxt_venue.py"}
+    assert found == {f"services/venues/ccxt_{name}.py" for name in ("account", "streams", "venue")}
 
 
 def test_the_seeded_market_imports_nothing_of_venues(sources: list[Source]) -> None:

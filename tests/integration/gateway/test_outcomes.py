@@ -84,7 +84,7 @@ async def request_of(verb: str, trading: TradingAccount) -> GatewayRequest:
         order = requested(**fields)
         assert (await trading.answerer().answer(send(order))).fate == "done"
         return cancel(order) if verb.startswith("cancel") else query(order)
-    return listing(verb.partition(",")[0], symbols=(BTC_SYMBOL,), since_ns=time.time_ns() - 60_000_000_000)
+    return listing(verb.partition(",")[0], symbols=(BTC_SYMBOL,), since_ns=time.time_ns() - 3_600_000_000_000)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -16,7 +16,8 @@ from live_runner.contracts.gateway import Outcome
 from live_runner.services.gateway.core.budget import Budget
 from live_runner.services.gateway.requests import RequestAnswerer
 
-MINUTE_NS = 60_000_000_000
+HOUR_NS = 3_600_000_000_000
+"""Before the venue began: a run may cross a minute."""
 
 
 def traded[R](work: Callable[[TradingAccount], Awaitable[R]], *, hedge: bool = True) -> R:
@@ -208,7 +209,7 @@ def test_a_quantity_off_the_venues_grid_is_not_rounded_and_not_sent() -> None:
 
 def test_absence_is_proven_by_the_trades_too() -> None:
     order = requested()
-    since_ns = time.time_ns() - MINUTE_NS
+    since_ns = time.time_ns() - HOUR_NS
 
     async def work(trading: TradingAccount) -> list[Outcome]:
         answerer = trading.answerer()
@@ -222,7 +223,7 @@ def test_absence_is_proven_by_the_trades_too() -> None:
 def test_an_order_that_the_venue_hides_is_found_by_its_trades() -> None:
     """Directly after a fill some venues say for a while that they do not know the order."""
     order = requested(kind="market")
-    since_ns = time.time_ns() - MINUTE_NS
+    since_ns = time.time_ns() - HOUR_NS
 
     async def work(trading: TradingAccount) -> Outcome:
         answerer = trading.answerer()
@@ -261,10 +262,10 @@ def test_trades_are_listed_from_an_id_or_a_time_on() -> None:
         answerer = trading.answerer()
         for _ in range(3):
             await answerer.answer(send(requested(kind="market")))
-        by_time = listing("trades_since", symbols=(BTC_SYMBOL,), since_ns=time.time_ns() - MINUTE_NS)
+        by_time = listing("trades_since", symbols=(BTC_SYMBOL,), since_ns=time.time_ns() - HOUR_NS)
         first = await answerer.answer(by_time)
         by_id = listing("trades_since", symbols=(BTC_SYMBOL,), since_id=first.trades[1].trade.id)
-        nothing = listing("trades_since", symbols=(BTC_SYMBOL,), since_ns=time.time_ns() + MINUTE_NS)
+        nothing = listing("trades_since", symbols=(BTC_SYMBOL,), since_ns=time.time_ns() + HOUR_NS)
         return [first, await answerer.answer(by_id), await answerer.answer(nothing)]
 
     by_time, by_id, nothing = traded(work)

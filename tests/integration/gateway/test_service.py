@@ -302,6 +302,34 @@ def test_a_recording_gives_what_the_venue_gave_without_it(bus_factory: BusFactor
     assert KEY not in text
 
 
+def test_a_fill_wakes_whoever_waits_for_its_symbol_and_a_lost_stream_wakes_all(
+    bus_factory: BusFactory, tmp_path: Path
+) -> None:
+    async def run() -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+        async with trading_venue("wall") as trading, bus_factory() as bus:
+            await bus.ensure_stream()
+            await Ownership.take(bus, "s", "execution", "test")
+            woken: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+
+            async def wake(subject: str, data: bytes) -> None:
+                woken.put_nowait((subject, data))
+
+            await bus.on("wake.main.*", wake)
+            async with gateway(trading, bus_factory.url, tmp_path), asyncio.timeout(DEADLINE_S):
+                await trading.client.requests(1, path="/private/ws")
+                assert (await ask(bus, send(requested(kind="market")))).fate == "done"
+                first = [await woken.get()]
+                await trading.client.close_streams()
+                while (lost := await woken.get())[0] != "wake.main.all":
+                    first.append(lost)
+                return first, [lost]
+
+    first, lost = asyncio.run(run())
+
+    assert set(first) == {("wake.main.btc-usdt-usdt", b"")}
+    assert lost == [("wake.main.all", b"")]
+
+
 def test_a_second_gateway_of_an_account_is_refused(bus_factory: BusFactory, tmp_path: Path) -> None:
     async def run() -> tuple[int | None, bytes]:
         async with trading_venue("wall") as trading, bus_factory() as bus:
