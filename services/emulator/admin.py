@@ -5,7 +5,7 @@
     POST /_/accounts                   {"key": ..., "secret": ..., "balances": {"USDT": "10000"}, "hedge": true ...}
     POST /_/accounts/KEY/VERB          liquidate, adl, funding, transfer, mode, leverage, manual_order; ban
     POST /_/orders/ID/VERB             fill, cancel, expire, reject, resize, trigger, hide (ID: number or client id)
-    POST /_/market/SYMBOL[/WHAT]       price, trade, step, stall, settle; without WHAT mark_gap, funding_rate ...
+    POST /_/market/SYMBOL[/WHAT]       price, trade, step, candles, stall, settle; without WHAT mark_gap ...
     POST /_/rules/SYMBOL               tick, step, min_notional, status, delivery_ms ...
     POST /_/listen_key                 {"account": KEY, "what": "expire"|"delete"|"steal"}
     GET  /_/faults                     POST {"match": {...}, "before"|"after": {...}}    DELETE /_/faults[/ID]
@@ -52,6 +52,7 @@ _MARKET_VERBS: Final = {
     "price": "price",
     "trade": "price",
     "step": "step",
+    "candles": "candles",
     "stall": "stall",
     "settle": "settle",
 }

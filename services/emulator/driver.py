@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from live_runner.services.emulator.binance import Exchange
-from live_runner.services.emulator.binance.candles import way_of
+from live_runner.services.emulator.binance.candles import next_print_ms, way_of
 from live_runner.services.emulator.binance.state import Print
 from live_runner.services.emulator.market_source import Source
 
 __all__ = ["Driver", "Moved"]
 
 FUNDING_MS: Final = 8 * 3_600_000
+ROWS_KEPT: Final = 10_000
+"""Candles of each symbol in memory; the source has the older ones."""
 JITTER_MS: Final = 1000
 """A stamp may lie so long after its hour."""
 FUNDING_SHOWN_MS: Final = 14 * 86_400_000
@@ -50,12 +52,16 @@ class Driver:
         if now_ms <= self.done_ms:
             return []
         self._set_funding(self.done_ms)
+        if now_ms < next_print_ms(self.done_ms, self._source.interval_ms):
+            self.done_ms = now_ms
+            return []
         moved = sorted(self._due(now_ms), key=lambda each: each.traded.at_ms)
         for symbol, traded in moved:
             self._set_funding(traded.at_ms)
             self.exchange.price(symbol, traded.price, traded.at_ms, quantity=traded.quantity, jumps=traded.jumps)
         self.done_ms = now_ms
         self._set_funding(now_ms)
+        self.exchange.forget(ROWS_KEPT)
         return moved
 
     def _due(self, now_ms: int) -> Iterator[Moved]:

@@ -119,7 +119,7 @@ class Api:
     async def _message(self, request: web.BaseRequest) -> Message:
         path, _, query = request.raw_path.partition("?")
         body = (await request.read()).decode("utf-8", "replace") if request.can_read_body else ""
-        params = dict(parse_qsl(query, keep_blank_values=True)) | dict(parse_qsl(body, keep_blank_values=True))
+        params = dict(parse_qsl("&".join(filter(None, (query, body))), keep_blank_values=True))
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         address, port = (str(peer[0]), str(peer[1])) if peer else ("", "")
         entry = self._log.add(

@@ -120,20 +120,6 @@ class Limits:
         """As ``GET /_/limits`` shows them."""
         return {"options": msgspec.to_builtins(self.options), "addresses": msgspec.to_builtins(self._addresses)}
 
-    def snapshot(self) -> dict[str, Any]:
-        """The counters, for ``restore``."""
-        return {
-            "options": msgspec.to_builtins(self.options),
-            "addresses": msgspec.to_builtins(self._addresses),
-            "orders": msgspec.to_builtins(self._orders, str_keys=True),
-        }
-
-    def restore(self, stored: dict[str, Any]) -> None:
-        """Go on from a snapshot."""
-        self.options = msgspec.convert(stored["options"], LimitsOptions)
-        self._addresses = msgspec.convert(stored["addresses"], dict[str, Ban])
-        self._orders = msgspec.convert(stored["orders"], dict[str, _Orders], strict=False)
-
 
 def _banned(address: str, until_ms: int, now_ms: int) -> TooManyRequests:
     text = (

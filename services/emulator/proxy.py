@@ -11,7 +11,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -108,8 +108,8 @@ class _Tunnel(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = transport = cast(asyncio.Transport, transport)
         if len(self._proxy.tunnels) >= CONNECTIONS_MAX:
             transport.abort()
             return
@@ -198,5 +198,4 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
     found: socket.socket | None = transport.get_extra_info("socket")
     if found is not None:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+    cast(asyncio.Transport, transport).abort()

@@ -43,6 +43,7 @@ class Venue:
             "listen_key": self._act_on_listen_key,
             "price": self._trade,
             "step": self._step,
+            "candles": self._revise,
             "stall": self._stall,
         }
 
@@ -134,11 +135,17 @@ class Venue:
 
     def _step(self, params: Mapping[str, Any], _now_ms: int) -> Any:
         """One whole candle, matched on the way that it goes: ``row`` is its open time in ms and five texts."""
-        row = params.get("row")
-        if not isinstance(row, list | tuple) or len(row) != len(Row.__struct_fields__):
-            raise ConfigError("A candle is its open time and five texts", remedy='Write [0, "1", "2", "1", "2", "9"]')
-        self.exchange.step(str(params.get("symbol", "")), converted([int(row[0]), *map(str, row[1:])], Row, "candle"))
-        return {"open_ms": row[0]}
+        row = _row(params.get("row"))
+        self.exchange.step(str(params.get("symbol", "")), row)
+        return {"open_ms": row.open_ms}
+
+    def _revise(self, params: Mapping[str, Any], _now_ms: int) -> Any:
+        """Candles are served otherwise from now on: ``rows`` as of ``step``, and none of ``missing`` open times."""
+        rows, missing = params.get("rows", []), params.get("missing", [])
+        if not isinstance(rows, list | tuple) or not isinstance(missing, list | tuple):
+            raise ConfigError("'rows' and 'missing' are lists", remedy='Write {"rows": [], "missing": [0]}')
+        self.exchange.revise(str(params.get("symbol", "")), [_row(row) for row in rows], [int(ms) for ms in missing])
+        return {"rows": len(rows), "missing": len(missing)}
 
     def _stall(self, params: Mapping[str, Any], _now_ms: int) -> Any:
         """The market of ``symbol`` stands still, or goes on (``stalled`` false), without what it would have traded."""
@@ -164,6 +171,12 @@ class Venue:
     def _expire(self, key: str, account: str) -> None:
         payload = expired_event(key, self.now_ms)
         self._expired.append(StreamEvent(account, payload["e"], payload))
+
+
+def _row(given: Any) -> Row:
+    if not isinstance(given, list | tuple) or len(given) != len(Row.__struct_fields__):
+        raise ConfigError("A candle is its open time and five texts", remedy='Write [0, "1", "2", "1", "2", "9"]')
+    return converted([int(given[0]), *map(str, given[1:])], Row, "candle")
 
 
 def _decimal(params: Mapping[str, Any], name: str, default: str = "") -> Decimal:

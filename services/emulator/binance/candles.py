@@ -12,7 +12,7 @@ from live_runner.services.emulator.binance.payloads import price_text, quantity_
 from live_runner.services.emulator.binance.rules import SymbolRules
 from live_runner.services.emulator.binance.state import Print, Row, SymbolMarket
 
-__all__ = ["History", "add_print", "candles", "check_row", "put_row", "way_of"]
+__all__ = ["History", "add_print", "candles", "check_row", "next_print_ms", "put_row", "way_of"]
 
 type History = Callable[[str, int, int], Sequence[Row]]
 """Candles of a symbol that open in [from_ms, to_ms), from before the exchange began to match."""
@@ -35,6 +35,13 @@ def way_of(rules: SymbolRules, row: Row, interval_ms: int) -> list[Print]:
         Print(row.open_ms + place * interval_ms // _WAYPOINTS, price, max(ZERO, quantity), place == 0)
         for place, (price, quantity) in enumerate(zip((first, *turns, last), quantities, strict=True))
     ]
+
+
+def next_print_ms(at_ms: int, interval_ms: int) -> int:
+    """When the first print after a moment can come."""
+    open_ms = at_ms - at_ms % interval_ms
+    moments = (open_ms + place * interval_ms // _WAYPOINTS for place in range(1, _WAYPOINTS + 1))
+    return next(moment for moment in moments if moment > at_ms)
 
 
 def check_row(market: SymbolMarket, row: Row, interval_ms: int) -> None:

@@ -147,6 +147,18 @@ class Exchange:
             self._trade(market, traded)
             add_print(market, traded, self._venue.state.interval_ms)
 
+    def revise(self, symbol: str, rows: Sequence[Row], missing: Sequence[int] = ()) -> None:
+        """Serve other candles than those that were matched on, and none that opens at a time of ``missing``."""
+        market = self._venue.market(symbol)
+        kept = {row.open_ms: row for row in market.rows} | {row.open_ms: row for row in rows}
+        market.rows = [kept[open_ms] for open_ms in sorted(set(kept) - set(missing))]
+
+    def forget(self, keep: int) -> None:
+        """Keep so many candles of each symbol; older ones come from ``history``."""
+        for market in self._venue.state.markets.values():
+            if len(market.rows) > 2 * keep:
+                del market.rows[:-keep]
+
     def pass_time(self, now_ms: int) -> None:
         """Let time pass without a price: funding, countdowns and dated orders that have become due."""
         with localcontext(EXACT):

@@ -111,6 +111,20 @@ def test_a_market_stands_still_and_goes_on() -> None:
     run_with(work)
 
 
+def test_candles_are_revised_and_go_missing_as_they_are_served() -> None:
+    async def work(venue: EmulatorClient, exchange: Any) -> None:
+        await venue.post("clock", {"advance_ms": 5 * MINUTE_MS})
+        *_, gone, revised, _ = await exchange.fetch_ohlcv(BTC, "1m", limit=5)
+        row = [revised[0], "1.0", "2.0", "1.0", "1.5", "7.000"]
+        await venue.post("market/BTCUSDT/candles", {"rows": [row], "missing": [gone[0]]})
+        served = {row[0]: row for row in await exchange.fetch_ohlcv(BTC, "1m", limit=5)}
+
+        assert gone[0] not in served
+        assert served[revised[0]] == [revised[0], 1.0, 2.0, 1.0, 1.5, 7.0]
+
+    run_with(work)
+
+
 def test_a_script_does_each_call_at_its_time_and_at_its_event(tmp_path: Path) -> None:
     lines: list[dict[str, Any]] = [
         {"at_ms": 60_000, "do": "POST /_/faults", "with": DROP},

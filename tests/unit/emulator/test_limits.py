@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from live_runner.services.emulator.endpoints import ENDPOINTS
@@ -80,15 +78,3 @@ def test_orders_are_counted_by_account_in_two_windows() -> None:
 )
 def test_weights_are_those_of_the_venues_documentation(endpoint: str, params: dict[str, str], weight: int) -> None:
     assert ENDPOINTS[endpoint].weight(params) == weight
-
-
-def test_counters_survive_a_snapshot() -> None:
-    limits = Limits(LimitsOptions(weight_per_minute=10))
-    limits.charge("1.1.1.1", 7, NOW_MS)
-    limits.charge_orders("a", 2, NOW_MS)
-    other = Limits(LimitsOptions())
-    other.restore(json.loads(json.dumps(limits.snapshot())))
-
-    assert other.charge("1.1.1.1", 1, NOW_MS) == 8
-    assert other.charge_orders("a", 1, NOW_MS) == {10_000: 3, 60_000: 3}
-    assert other.options.weight_per_minute == 10

@@ -227,3 +227,14 @@ def test_who_waits_for_a_moment_is_woken_when_the_clock_comes_there() -> None:
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(run())
+
+
+def test_candles_that_are_not_kept_come_from_the_source() -> None:
+    made = venue()
+    end_ms = START_MS + 30 * MINUTE_MS
+    made.advance(end_ms)
+    before = made.exchange.market_data.rows("BTCUSDT", "1m", START_MS, end_ms)
+    made.exchange.forget(10)
+
+    assert len(made.snapshot()["exchange"]["markets"]["BTCUSDT"]["rows"]) == 10
+    assert made.exchange.market_data.rows("BTCUSDT", "1m", START_MS, end_ms) == before
