@@ -241,7 +241,8 @@ class Storm:
         asked = {"key": key, "symbol": symbol, "side": side, "type": kind, "quantity": quantity}
         if self.draw.random() < 0.3:
             asked["newClientOrderId"] = f"id{self.draw.randint(0, 9)}"
-        if key == "hedge":
+        mode = self.exchange.handle("GET /fapi/v1/positionSide/dual", key, {}, self.now_ms)
+        if mode["dualSidePosition"] != (self.draw.random() < 0.02):
             asked["positionSide"] = self.draw.choice(("LONG", "SHORT"))
         elif self.draw.random() < 0.3:
             asked["reduceOnly"] = "true"
@@ -339,10 +340,10 @@ class Storm:
                 ("DELETE /fapi/v1/allOpenOrders", {"symbol": symbol}),
                 ("DELETE /fapi/v1/algoOpenOrders", {"symbol": symbol}),
                 ("POST /fapi/v1/countdownCancelAll", {"symbol": symbol, "countdownTime": "5000"}),
-                ("POST /fapi/v1/positionSide/dual", {"dualSidePosition": "true"}),
+                ("POST /fapi/v1/positionSide/dual", {"dualSidePosition": self.draw.choice(("true", "false"))}),
                 ("POST /fapi/v1/leverage", {"symbol": symbol, "leverage": "10"}),
                 ("POST /fapi/v1/marginType", {"symbol": symbol, "marginType": "ISOLATED"}),
-                ("POST /fapi/v1/marginType", {"symbol": symbol, "marginType": "CROSSED"}),
+                *[("POST /fapi/v1/marginType", {"symbol": symbol, "marginType": "CROSSED"})] * 4,
                 ("POST /fapi/v1/feeBurn", {"feeBurn": self.draw.choice(("true", "false"))}),
             )
         )
