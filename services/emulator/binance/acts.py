@@ -11,13 +11,13 @@ import msgspec
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.emulator.binance import algos, events
 from live_runner.services.emulator.binance.account_data import AccountData
-from live_runner.services.emulator.binance.amounts import ZERO, is_multiple
+from live_runner.services.emulator.binance.amounts import ZERO, decimals_of, is_multiple
 from live_runner.services.emulator.binance.clock import charge_funding
 from live_runner.services.emulator.binance.fills import end, end_algo, fill
 from live_runner.services.emulator.binance.forced import adl, liquidate, settle_symbol
 from live_runner.services.emulator.binance.margin import asset_margin, closable, reduces
 from live_runner.services.emulator.binance.payloads import algo_body, order_body
-from live_runner.services.emulator.binance.rules import changed_rules, symbol_info
+from live_runner.services.emulator.binance.rules import MONEY_UNIT, changed_rules, symbol_info
 from live_runner.services.emulator.binance.state import Account, AlgoOrder, Book, Order
 from live_runner.services.emulator.binance.trading import Trading
 from live_runner.services.emulator.binance.venue import Venue
@@ -26,7 +26,8 @@ __all__ = ["VERBS", "Acts"]
 
 type Given = Mapping[str, Any]
 
-_UNIT: Final = Decimal("1E-8")
+_AMOUNT_MAX: Final = Decimal(10**15)
+_DECIMALS_MAX: Final = 20
 
 
 class Acts:
@@ -114,7 +115,8 @@ class Acts:
 
         ``status``: what the stream shows as the order's (NEW_INSURANCE) instead of FILLED.
         """
-        symbol, status = given.get("symbol"), str(given.get("status", ""))
+        named, status = str(given.get("symbol") or ""), str(given.get("status", ""))
+        symbol = self._venue.market(named).rules.symbol if named else None
         return liquidate(self._venue, self._account(given), symbol, now_ms, status)
 
     def adl(self, given: Given, now_ms: int) -> Any:
@@ -142,7 +144,7 @@ class Acts:
         """Move ``amount`` of ``asset`` into the account, or out of it when it is below 0."""
         account, asset = self._account(given), str(given.get("asset", "USDT"))
         amount = _amount(given, "amount", ZERO)
-        if not amount or not is_multiple(amount, _UNIT):
+        if not amount or not is_multiple(amount, MONEY_UNIT):
             raise ConfigError(f"{amount} cannot be transferred", remedy="Give an amount of at most 8 decimals")
         if amount < 0 and -amount > asset_margin(self._venue, account, asset).withdrawable:
             raise ConfigError(f"{-amount} {asset} is more than can be withdrawn", remedy="Give less")
@@ -188,7 +190,10 @@ class Acts:
             fields = ", ".join((*own[1:], *Book.__struct_fields__))
             raise ConfigError(f"'{unknown[0]}' is not a field of a market", remedy=f"Use {fields}", field=unknown[0])
         market.book = _changed(market.book, depth)
-        market.mark_gap = _amount(given, "mark_gap", market.mark_gap)
+        gap = _amount(given, "mark_gap", market.mark_gap)
+        if market.last + gap < 0:
+            raise ConfigError(f"the mark price cannot be {market.last + gap}", remedy="Give a smaller mark_gap")
+        market.mark_gap = gap
         market.funding_rate = _amount(given, "funding_rate", market.funding_rate)
         if "next_funding_ms" in given:
             market.next_funding_ms = _number(given, "next_funding_ms")
@@ -237,7 +242,7 @@ def _amount(given: Given, name: str, default: Decimal) -> Decimal:
         value = Decimal(str(given[name]))
     except InvalidOperation:
         value = Decimal("NaN")
-    if not value.is_finite():
+    if not value.is_finite() or abs(value) >= _AMOUNT_MAX or decimals_of(value or Decimal(1)) > _DECIMALS_MAX:
         raise ConfigError(f"'{given[name]}' is not a valid decimal number", remedy=f"Correct {name}")
     return value
 
@@ -255,7 +260,7 @@ def _changed(book: Book, changes: Given) -> Book:
 
 def _number(given: Given, name: str) -> int:
     value = _amount(given, name, Decimal("NaN"))
-    if value.is_nan() or value != int(value):
+    if value.is_nan() or value % 1:
         raise ConfigError(f"{name} is not a whole number", remedy=f"Give {name} in milliseconds")
     return int(value)
 

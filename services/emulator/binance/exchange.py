@@ -21,7 +21,7 @@ from live_runner.contracts.errors import ConfigError, DataError
 from live_runner.services.emulator.binance import account_data, market_data, trading
 from live_runner.services.emulator.binance.account_data import AccountData
 from live_runner.services.emulator.binance.acts import VERBS, Acts
-from live_runner.services.emulator.binance.amounts import EXACT, decimals_of, is_multiple
+from live_runner.services.emulator.binance.amounts import EXACT, is_multiple
 from live_runner.services.emulator.binance.candles import History, add_print, check_row, put_row, way_of
 from live_runner.services.emulator.binance.clock import pass_time
 from live_runner.services.emulator.binance.forced import watch_margin
@@ -29,7 +29,7 @@ from live_runner.services.emulator.binance.ledger import faults, ledger
 from live_runner.services.emulator.binance.market_data import MarketData
 from live_runner.services.emulator.binance.matching import trade_at
 from live_runner.services.emulator.binance.refusals import Refused, refusal
-from live_runner.services.emulator.binance.rules import SymbolRules
+from live_runner.services.emulator.binance.rules import MONEY_UNIT, SymbolRules, checked_rules
 from live_runner.services.emulator.binance.state import (
     Account,
     AccountOptions,
@@ -48,7 +48,7 @@ __all__ = ["ENDPOINTS", "Exchange"]
 
 ENDPOINTS: Final = frozenset(market_data.ROUTES) | frozenset(trading.ROUTES) | frozenset(account_data.ROUTES)
 """Method and path of every request that ``handle`` answers."""
-_DECIMALS_MAX: Final = 8
+_BALANCE_MAX: Final = Decimal(10**15)
 
 
 class Exchange:
@@ -62,22 +62,18 @@ class Exchange:
         interval_ms: int = 60_000,
         history: History | None = None,
     ) -> None:
-        for rules in symbols:
-            if decimals_of(rules.tick) + decimals_of(rules.step) > _DECIMALS_MAX:
-                raise ConfigError(
-                    f"{rules.symbol} trades in amounts of more than 8 decimals", remedy="Give a larger tick or step"
-                )
         chosen = options or Options()
-        markets = {rules.symbol: SymbolMarket(rules, chosen.book()) for rules in symbols}
+        markets = {rules.symbol: SymbolMarket(checked_rules(rules), chosen.book()) for rules in symbols}
         state = State(chosen, interval_ms, markets)
         self._history = history
         self._become(state)
 
     def open_account(self, key: str, options: AccountOptions, now_ms: int) -> None:
-        """Open an account with its deposits; ConfigError when the key has one."""
+        """Open an account with its deposits; ConfigError when the key has one, or for options that cannot be."""
         if key in self._venue.state.accounts:
             raise ConfigError(f"'{key}' has an account already", remedy="Use another key", account=key)
         with localcontext(EXACT):
+            _check_account(options)
             account = Account(key, copy.deepcopy(options), now_ms)
             self._venue.state.accounts[key] = account
             for asset, amount in options.balances.items():
@@ -201,3 +197,18 @@ class Exchange:
         self._trading = Trading(self._venue)
         self._account_data = AccountData(self._venue)
         self._acts = Acts(self._venue)
+
+
+def _check_account(options: AccountOptions) -> None:
+    for asset, amount in options.balances.items():
+        if not amount.is_finite() or not 0 <= amount < _BALANCE_MAX or not is_multiple(amount, MONEY_UNIT):
+            raise ConfigError(
+                f"{amount} {asset} is not a valid balance",
+                remedy="Give 0 or more, with at most 8 decimals",
+                asset=asset,
+            )
+    for name, fee in (("maker_fee", options.maker_fee), ("taker_fee", options.taker_fee)):
+        if not fee.is_finite() or abs(fee) >= 1:
+            raise ConfigError(f"{name} cannot be {fee}", remedy="Give a share of the notional: 0.0005")
+    if options.leverage < 1 or not options.bnb_price.is_finite() or options.bnb_price <= 0:
+        raise ConfigError("leverage and bnb_price must be above 0", remedy="Correct the account's options")

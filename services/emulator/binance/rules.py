@@ -9,9 +9,19 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts.errors import ConfigError
-from live_runner.services.emulator.binance.amounts import decimals_of, digits, rounded
+from live_runner.services.emulator.binance.amounts import ASSET_DECIMALS, decimals_of, digits, rounded
 
-__all__ = ["BRACKETS", "NEVER_MS", "STATUSES", "Bracket", "SymbolRules", "changed_rules", "symbol_info"]
+__all__ = [
+    "BRACKETS",
+    "MONEY_UNIT",
+    "NEVER_MS",
+    "STATUSES",
+    "Bracket",
+    "SymbolRules",
+    "changed_rules",
+    "checked_rules",
+    "symbol_info",
+]
 
 NEVER_MS: Final = 4_133_404_800_000
 """Delivery date of a contract that is never delivered."""
@@ -107,6 +117,9 @@ class SymbolRules(msgspec.Struct, frozen=True):
         return max((bracket.cap for bracket in self.brackets if bracket.leverage >= leverage), default=Decimal(0))
 
 
+MONEY_UNIT: Final = Decimal("1E-8")
+"""The smallest amount of an asset."""
+_AMOUNT_MAX: Final = Decimal(10**12)
 _CHANGES: Final = {name: name for name in SymbolRules.__struct_fields__ if name not in ("symbol", "brackets")}
 
 
@@ -117,9 +130,30 @@ def changed_rules(rules: SymbolRules, changes: Mapping[str, Any]) -> SymbolRules
         raise ConfigError(
             f"'{unknown[0]}' is not a rule of a symbol", remedy=f"Use {', '.join(_CHANGES)}", rule=unknown[0]
         )
-    if changes.get("status", rules.status) not in STATUSES:
-        raise ConfigError(f"'{changes['status']}' is not a status of a symbol", remedy=f"Use {', '.join(STATUSES)}")
-    return msgspec.convert({**msgspec.to_builtins(rules), **changes}, SymbolRules, strict=False)
+    try:
+        changed = msgspec.convert({**msgspec.to_builtins(rules), **changes}, SymbolRules, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the rules of {rules.symbol} are not valid: {error}", remedy="Give decimal text") from error
+    return checked_rules(changed)
+
+
+def checked_rules(rules: SymbolRules) -> SymbolRules:
+    """The rules; ConfigError when the exchange could not keep them."""
+    if rules.status not in STATUSES:
+        raise ConfigError(f"'{rules.status}' is not a status of a symbol", remedy=f"Use {', '.join(STATUSES)}")
+    amounts = {name: value for name in _CHANGES if isinstance(value := getattr(rules, name), Decimal)}
+    for name, value in amounts.items():
+        lowest = 0 if name in ("min_notional", "liquidation_fee") else MONEY_UNIT
+        if not value.is_finite() or not lowest <= value <= _AMOUNT_MAX:
+            raise ConfigError(
+                f"{name} of {rules.symbol} cannot be {value}", remedy=f"Give a number from {lowest} to {_AMOUNT_MAX}"
+            )
+    if decimals_of(rules.tick) + decimals_of(rules.step) > ASSET_DECIMALS:
+        raise ConfigError(
+            f"{rules.symbol} trades in amounts of more than {ASSET_DECIMALS} decimals",
+            remedy="Give a larger tick or step",
+        )
+    return rules
 
 
 def symbol_info(rules: SymbolRules) -> dict[str, Any]:
