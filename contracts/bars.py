@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from math import inf
 
 from live_runner.contracts.decimals import parse_decimal
 from live_runner.contracts.errors import MessageError
@@ -18,13 +18,13 @@ def check_bar_set(event: BarSet) -> None:
     for bar in event.bars:
         low, high = bar.low, bar.high
         # So written that a price that is not a number fails too.
-        if not (0 < low <= bar.open <= high < math.inf and low <= bar.close <= high and 0 <= bar.volume < math.inf):
+        if not (0 < low <= bar.open <= high < inf and low <= bar.close <= high and 0 <= bar.volume < inf):
             raise _impossible(event, f"the bar of {bar.symbol[:100]} contradicts itself")
     for rate in event.funding:
         if not _is_rate(rate) or rate.funding_ns >= event.close_ns:
             raise _impossible(event, f"the funding rate of {rate.symbol[:100]} is not a valid one")
-    names = [bar.symbol for bar in event.bars] + event.missing
-    if len(set(names)) != len(names):
+    names = {bar.symbol for bar in event.bars}.union(event.missing)
+    if len(names) != len(event.bars) + len(event.missing):
         raise _impossible(event, "a symbol is in it twice, or both there and missing")
 
 
@@ -33,7 +33,7 @@ def _is_rate(rate: FundingRate) -> bool:
         parse_decimal(rate.rate)
     except ValueError:
         return False
-    return rate.mark is None or 0 < rate.mark < math.inf
+    return rate.mark is None or 0 < rate.mark < inf
 
 
 def _impossible(event: BarSet, why: str) -> MessageError:

@@ -26,12 +26,15 @@ cdef class Journal(Sink):
     cdef public str cause
     cdef list step
     cdef public list out
+    cdef public object encoded
     cdef int64_t decisions
     cdef object last_request
     cdef Amount cash, realised, unrealised, equity, fees, funding, slippage, turnover, exposure, margin
     cdef Amount drawdown_realised, drawdown_equity
+    @cython.locals(data=bytes)
     cdef int add(self, object event) except -1
     cdef str event_name(self)
+    @cython.locals(data=bytes)
     cpdef object close(self, object event)
     cdef int requested(self, Order order) except -1
     @cython.locals(market=Market, asked=object)
@@ -87,5 +90,4 @@ cdef class Journal(Sink):
 
 cdef str venue_name(Order order)
 cdef str parent_name(Order order)
-cdef object with_hash(object event, str hash)
 cdef str entry_name(HeldLot lot)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import cython
-from msgspec.structs import replace
+from msgspec.structs import force_setattr
 
 from live_runner.contracts.codec import encode
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
@@ -45,7 +45,7 @@ from live_runner.contracts.messages import (
     Trade,
     Unknown,
 )
-from live_runner.contracts.numbering import FIRST_HASH, step_hash
+from live_runner.contracts.numbering import FIRST_HASH, step_hash, with_hash
 from live_runner.contracts.policy import BackoffState
 from live_runner.contracts.vocabulary import ACTIONS, KINDS, ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
@@ -104,12 +104,14 @@ class Amount:
 class Journal(Sink):
     """Words the events of one session. ``out`` collects messages and effects; whoever takes them clears it.
 
-    ``cause`` is the id of the input being folded. Without ``hashing`` every hash stays empty.
+    ``cause`` is the id of the input being folded. Without ``hashing`` every hash stays empty; with it, whoever compares
+    the messages sets ``encoded``, which then collects the canonical bytes of each.
     """
 
     settled_cause: str
     step: list[Any]
     out: list[Any]
+    encoded: Any
     last_request: Any
 
     def __init__(self, state: State, hashing: bool) -> None:
@@ -120,6 +122,7 @@ class Journal(Sink):
         self.hash = FIRST_HASH
         self.step = []
         self.out = []
+        self.encoded = None
         self.cause = ""
         self.decisions = 0
         self.last_request = None
@@ -140,7 +143,10 @@ class Journal(Sink):
         """One more message."""
         self.out.append(event)
         if self.hashing:
-            self.step.append(encode(event))
+            data = encode(event)
+            self.step.append(data)
+            if self.encoded is not None:
+                self.encoded.append(data)
 
     def event_name(self) -> str:
         """The id of the event that the engine has just counted."""
@@ -151,11 +157,14 @@ class Journal(Sink):
         if not self.hashing:
             self.out.append(event)
             return event
-        self.step.append(encode(event))
+        data = encode(event)
+        self.step.append(data)
         self.hash = step_hash(self.hash, self.step)
         self.step.clear()
-        event = with_hash(event, self.hash)
+        force_setattr(event, "hash", self.hash)  # nobody else has it yet
         self.out.append(event)
+        if self.encoded is not None:
+            self.encoded.append(with_hash(data, self.hash))
         return event
 
     # -- orders ---------------------------------------------------------------------------------
@@ -856,8 +865,3 @@ def parent_name(order: Order) -> str:
     if (order.part == STOP_PART or order.part == TARGET_PART) and not order.whole:
         return f"{intent_name(order)}/{order.named_attempt}"
     return ""
-
-
-def with_hash(event: Any, hash: str) -> Any:
-    """The event that carries its running hash."""
-    return replace(event, hash=hash)

@@ -28,7 +28,7 @@ from live_runner.contracts.messages import (
     Started,
     Stopped,
 )
-from live_runner.contracts.numbering import step_hash
+from live_runner.contracts.numbering import step_hash, with_hash
 from live_runner.hotpath.engine.python_calls import HOOKS
 from live_runner.hotpath.engine.python_host import RecordedHost
 from live_runner.hotpath.engine.session import Session
@@ -43,9 +43,6 @@ from live_runner.strategies.base import Draft, OrderUpdate, Rejection, Strategy
 from live_runner.strategies.view import BackoffView
 
 __all__ = ["DirectReplay"]
-
-_NO_HASH: Final = b"\xa4hash\xa0"
-_HASH: Final = b"\xa4hash\xd9\x20"
 
 _BAR_SET: Final = codec.opening(BarSet)
 _FINISHED: Final = codec.opening(Finished)
@@ -112,6 +109,7 @@ class DirectReplay:
         decode, canonical_of = codec.decode, codec.canonical
         fold: Callable[[Event], Sequence[Any]] = core.handle  # on paper it asks for no effect but events
         made: deque[bytes] = deque()  # by the execution core, and not reached by the recording yet
+        core.session.journal.encoded = made
         execution = decisions = 0
         knows_orders = strategy.knows_orders
         last: Any = None
@@ -148,13 +146,13 @@ class DirectReplay:
                 event = decode(canonical)
                 if type(event) is FeedEnded:
                     ended = event
-            for last in fold(event):
-                kind = type(last)
-                if kind is Settled:
+            outputs = fold(event)
+            if outputs:
+                last = outputs[-1]
+                if type(last) is Settled:  # it ends a step
                     settled = last
-                elif knows_orders and kind in NEWS:
-                    strategy.hold(last)
-                made.append(encode(last))
+                if knows_orders:
+                    strategy.hold_news(outputs)
         self.compared["execution"], self.compared["strategy"] = execution, decisions
         recording.events += execution + decisions
         recording.stopped = type(last) is Stopped and not made
@@ -197,23 +195,27 @@ class EngineStrategy(StrategyCore):
 
     def _mark(self) -> None:
         """Bytes of the id that the next output has."""
-        self._next_id = f"{self._prefix}{self.seq + 1}"
-        self.next_mark = b"/strategy/%d\xa7session" % (self.seq + 1)
+        self._next_id = f"{self._prefix}{self._numbering.seq + 1}"
+        self.next_mark = self._next_id.encode() + b"\xa7session"
 
     def _observe_warmup(self) -> None:
         while self.waiting and self.waiting[0].warmup:
             self._host.observe_earlier(bars_of(self.waiting.popleft()))
 
-    def hold(self, event: Event) -> None:
-        """An order event that its state depends on."""
-        self._news.hold(event)
+    def hold_news(self, outputs: Sequence[Any]) -> None:
+        """The order events, which its state depends on."""
+        for output in outputs:
+            if type(output) in NEWS:
+                self._news.hold(output)
 
     def decide(self, settled: Settled | None) -> Decided | None:
         """The decision on the account just settled; None where no set waits for one."""
-        self._observe_warmup()
-        if settled is None or not self.waiting or self.waiting[0].close_ns != settled.close_ns:
+        waiting, numbering = self.waiting, self._numbering
+        if waiting and waiting[0].warmup:
+            self._observe_warmup()
+        if settled is None or not waiting or waiting[0].close_ns != settled.close_ns:
             return None
-        current, numbering = self.waiting.popleft(), self._numbering
+        current = waiting.popleft()
         close_ns = current.close_ns
         legs = settled.legs
         if legs:
@@ -263,9 +265,3 @@ class EngineStrategy(StrategyCore):
         self.made = encode(finished)
         self._mark()
         return finished
-
-
-def with_hash(data: bytes, hash: str) -> bytes:
-    """The canonical bytes of a message whose hash is empty, with its hash."""
-    before, _, after = data.rpartition(_NO_HASH)
-    return before + _HASH + hash.encode() + after

@@ -251,15 +251,16 @@ def _fold_fact(session: Session, event: Report | Timer | Owned | StreamGap | Inc
 
 def _put(session: Session, bars: BarSet, *, tradable: bool) -> None:
     """The bars of one set: observed in warmup, matched and marked afterwards."""
-    session.begin_set(bars.close_ns, bars.number)
+    open_ns, close_ns = bars.open_ns, bars.close_ns
+    session.begin_set(close_ns, bars.number)
     if tradable and session.state.simulated:
         for rate in bars.funding:
             session.await_funding(rate.symbol, rate.funding_ns, rate.rate, rate.mark)
     for bar in bars.bars:
         session.put_bar(
             bar.symbol,
-            bars.open_ns,
-            bars.close_ns,
+            open_ns,
+            close_ns,
             bar.open,
             bar.high,
             bar.low,
