@@ -209,6 +209,8 @@ class Execution(_Section, frozen=True):
     fill_grace_s: Annotated[float, Meta(ge=0.1, le=600)] = 5.0
     """How long the trades of a quantity that is filled are waited for; then it is booked at the average price."""
     query: Queries = Queries()
+    poll_s: Annotated[float, Meta(ge=0.1, le=600)] = 5.0
+    """While an order is open the venue is asked for it so often, whatever its streams say."""
     max_resend_age_s: Annotated[float, Meta(ge=0.1, le=86_400)] | None = None
     """An entry that never reached the venue is sent again up to this age; None stands for one bar."""
     history_window_s: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None

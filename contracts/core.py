@@ -50,6 +50,8 @@ class QueryOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
     triggered: bool = False
     """Whether a stop or target has become another order, whose id at the venue is ``venue_order_id``."""
     leg: str = ""
+    requested_ns: int = 0
+    """It did not leave before this: its trades are not older."""
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -37,3 +37,5 @@ def _missing(config: Config) -> Iterator[Violation]:
     if isinstance(config.execution, UnsetType) or config.execution.late_decision is None:
         remedy = "Say what becomes of opens and adds that come after the next bar: `send` or `deny`"
         yield Violation("execution.late_decision", "this choice is missing", remedy)
+    if isinstance(config.account.name, UnsetType):
+        yield Violation("account.name", "this name is missing", "Name the account whose gateway sends the orders")

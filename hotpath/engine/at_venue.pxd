@@ -7,6 +7,7 @@ from live_runner.hotpath.engine.words cimport ACCEPTED, STOP, TAKE_PROFIT
 cdef class AtVenue:
     cdef readonly Order order
     cdef public int sends
+    cdef public int64_t requested_ns    # it did not leave before this
     cdef public int64_t sent_ns         # it did not leave later than this
     cdef public int64_t query_ns        # it is not asked for again before this
     cdef public int64_t wait_ns         # between the last query and the next

@@ -32,6 +32,7 @@ class AtVenue:
 
     order: Order
     sends: int
+    requested_ns: int
     sent_ns: int
     query_ns: int
     wait_ns: int
@@ -57,6 +58,7 @@ def at_venue(order: Order, sent_ns: int) -> AtVenue:
     at = AtVenue.__new__(AtVenue)
     at.order = order
     at.sends = 1
+    at.requested_ns = sent_ns
     at.sent_ns = sent_ns
     at.query_ns = -1
     at.wait_ns = 0
@@ -122,8 +124,9 @@ def trades_of(report: Report) -> list[Trade]:
 
 
 _FIELDS: Final = (
-    "sends", "sent_ns", "query_ns", "wait_ns", "fills_ns", "total", "cost", "last_price", "seen", "must_ask",
-    "forgotten", "retryable", "child", "trades", "provisional", "ending", "refusal", "shown_ns",
+    "sends", "requested_ns", "sent_ns", "query_ns", "wait_ns", "fills_ns", "total", "cost", "last_price", "seen",
+    "must_ask", "forgotten", "retryable", "child", "trades", "provisional", "ending", "refusal",
+    "shown_ns",
 )  # fmt: skip
 
 
@@ -136,8 +139,8 @@ def restored_at_venue(order: Order, row: list[Any]) -> AtVenue:
     """What is known of an order, from its row in a snapshot."""
     at = at_venue(order, 0)
     (
-        at.sends, at.sent_ns, at.query_ns, at.wait_ns, at.fills_ns, at.total, at.cost, at.last_price, at.seen,
-        at.must_ask, at.forgotten, at.retryable, at.child, at.trades, at.provisional, at.ending, at.refusal,
+        at.sends, at.requested_ns, at.sent_ns, at.query_ns, at.wait_ns, at.fills_ns, at.total, at.cost, at.last_price,
+        at.seen, at.must_ask, at.forgotten, at.retryable, at.child, at.trades, at.provisional, at.ending, at.refusal,
         at.shown_ns, worth,
     ) = row  # fmt: skip
     at.worth = int(worth)

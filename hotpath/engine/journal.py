@@ -789,7 +789,7 @@ class Journal(Sink):
             )
         )
 
-    def query(self, order: Order) -> None:
+    def query(self, order: Order, requested_ns: int) -> None:
         """Ask the venue what became of the order."""
         market = self.state.markets[order.symbol]
         self.out.append(
@@ -801,6 +801,7 @@ class Journal(Sink):
                 venue_order_id=order.venue_order_id,
                 triggered=bool(order.triggered),
                 leg=SIDES[order.side],
+                requested_ns=requested_ns,
             )
         )
 

@@ -78,7 +78,7 @@ cdef class Sink:
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1
     cdef int cancel_order(self, Order order) except -1
-    cdef int query(self, Order order) except -1
+    cdef int query(self, Order order, int64_t requested_ns) except -1
     cdef int set_timer(self, str name, int64_t due_ns) except -1
 
 cdef class State:

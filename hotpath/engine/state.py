@@ -330,7 +330,7 @@ class Sink:
         """Ask the venue to take the order off its book."""
         raise NotImplementedError
 
-    def query(self, order: Order) -> None:
+    def query(self, order: Order, requested_ns: int) -> None:
         """Ask the venue what became of the order."""
         raise NotImplementedError
 

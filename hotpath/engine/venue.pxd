@@ -67,6 +67,7 @@ cdef class RemoteVenue(Gateway):
     cdef flatten_leg(self, Market market, int side)
     @cython.locals(at=AtVenue, name=str)
     cpdef list timers(self)
+    cpdef object query_open(self)
     @cython.locals(at=AtVenue)
     cpdef list row(self)
     @cython.locals(order=Order)

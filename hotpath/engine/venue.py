@@ -181,7 +181,7 @@ class RemoteVenue(Gateway):
             return
         at.wait_ns = self.first_ns if at.wait_ns == 0 else min(int(at.wait_ns * self.factor), self.longest_ns)
         at.query_ns = state.now_ns + at.wait_ns
-        state.sink.query(at.order)
+        state.sink.query(at.order, at.requested_ns)
         state.sink.set_timer(f"query {order_name(at.order)}", at.query_ns)
 
     def ask_when_due(self, at: AtVenue) -> None:
@@ -345,6 +345,11 @@ class RemoteVenue(Gateway):
             if at.fills_ns >= 0:
                 due.append((f"fills {name}", at.fills_ns))
         return due
+
+    def query_open(self) -> None:
+        """Ask for every open order, without a change of what is known: a venue may have said nothing of a fill."""
+        for at in self.open.values():
+            self.state.sink.query(at.order, at.requested_ns)
 
     def row(self) -> list[Any]:
         """Plain data of the orders for a snapshot; an open one's own is the manager's."""

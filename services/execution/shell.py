@@ -43,6 +43,7 @@ from live_runner.services.execution.command_files import watch
 from live_runner.services.execution.core.account import account_of, author_of
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.execution.core.models import check_models
+from live_runner.services.execution.venue_effects import VenueEffects
 from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
@@ -75,11 +76,12 @@ class ExecutionShell(CoreShell):
         others: Callable[[], Iterable[Announced]] = tuple,
     ) -> None:
         """``others`` gives the sessions that are under way, this one included, in the order of their announcements."""
-        super().__init__(bus, announced.session, ExecutionCore(announced.session), instance)
+        self._core = ExecutionCore(announced.session)
+        super().__init__(bus, announced.session, self._core, instance)
         if announced.stage in SENDING_STAGES:
             types = (str(kind.__struct_config__.tag) for kind in FACTS)
             mine = (filter_ for type_ in types for filter_ in subjects.of_type(type_, announced.session))
-            self._filters += tuple(filter_ for filter_ in mine if not filter_.startswith("session."))
+            self._filters += tuple(filter_ for filter_ in mine if filter_.partition(".")[0] not in self.domains)
         self._announced = announced
         self.announcement = announced.id
         self._folder = folder
@@ -88,6 +90,7 @@ class ExecutionShell(CoreShell):
         self._files: asyncio.Task[None] | None = None
         self._refused = 0
         self._undo: list[Callable[[], Awaitable[None]]] = []
+        self._venue: VenueEffects | None = None
         self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
 
     async def join(self) -> dict[str, Any]:
@@ -109,13 +112,27 @@ class ExecutionShell(CoreShell):
         finally:
             if self._files is not None:
                 self._files.cancel()
+            if self._venue is not None:
+                await self._venue.stop()
             for undo in self._undo:
                 await undo()
 
     async def ready(self) -> None:
+        if self._announced.stage in SENDING_STAGES:
+            config = config_of(self._announced.config)
+            self._venue = VenueEffects(self.bus, self.session, config, self.ownership.epoch, self._note)
+            self.beside.append(self._venue.failed)
+            self._venue.start(self._core.timers(), self._core.queries)
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
         if os.access(self._folder.parent.parent, os.W_OK):
             self._files = asyncio.create_task(watch(self._folder, self._on_file))
+
+    def carry_out(self, effect: Any) -> None:
+        if self._venue is not None:
+            self._venue.take(effect, self._publisher.acknowledgement())
+
+    async def _note(self, kind: type[Event], fields: dict[str, Any]) -> None:
+        await self._publisher.publish(self.ownership.note(kind, **fields))
 
     async def _on_file(self, name: str, reason: str) -> bool:
         request = CommandRequest(author="command file", reason=reason)

@@ -192,6 +192,14 @@ class ExecutionCore:
             return []
         return [SetTimer(name=name, due_ns=due_ns) for name, due_ns in self._session.timers()]
 
+    def queries(self) -> list[Effect]:
+        """What asks for every open order of a session with a real venue; the state stays as it is."""
+        out: list[Effect] = []
+        if self._session is not None and not self._session.state.simulated:
+            self._session.journal.out = out
+            self._session.venue.query_open()
+        return out
+
     def snapshot(self) -> bytes:
         """The whole state as MessagePack: equal states give equal bytes."""
         return self._encoded(list(self._queue), self._ended)

@@ -102,6 +102,8 @@ class CoreShell:
         self._has_refused = False
         self._stored_notes: set[str] = set()
         self._ended = asyncio.Event()
+        self.beside: list[asyncio.Future[Any]] = []
+        """What runs beside the fold loop: the session ends with the error of any of them."""
 
     # -- what a subclass adds ------------------------------------------------------------------
 
@@ -264,6 +266,7 @@ class CoreShell:
         reader = await self.bus.reader(self._filters, self.ownership.stream_seq, self._on_message)
         ended = asyncio.ensure_future(self._ended.wait())
         waits: list[asyncio.Future[Any]] = [ended, reader.done, self._publisher.failed, self.bus.lost]
+        waits += self.beside
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for future in done:

@@ -15,11 +15,12 @@ GIVEN: dict[str, Any] = {
     "session": "s1",
     "strategy": {"module": "live_runner.strategies.ema_cross"},
     "market": {"venue": "sim", "symbols": ["AAA/USDT:USDT"], "timeframe": "1m"},
+    "account": {"name": "main"},
     "execution": {"late_decision": "deny"},
     "caps": {"order_notional": "100", "total_notional": "500", "open_orders": 5, "orders_per_minute": 10},
     "risk": {"daily_loss": {"limit": "50", "action": "kill", "reset": "operator"}},
 }
-NEEDED = ("execution.late_decision", "risk.daily_loss", *(f"caps.{name}" for name in REQUIRED_CAPS))
+NEEDED = ("account.name", "execution.late_decision", "risk.daily_loss", *(f"caps.{name}" for name in REQUIRED_CAPS))
 
 
 def config(without: str = "") -> Config:

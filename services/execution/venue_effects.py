@@ -1,0 +1,208 @@
+"""What the core asks of a real venue, carried out beside the fold loop: requests to the gateway, answers to the log.
+
+A request leaves when the log has acknowledged what it carries out. What changes something leaves in order for each leg,
+one at a time; orders are asked for one by one beside that. Nothing is decided here: an answer becomes reports
+(core/outcomes.py), which the core folds at their place in the log, and an effect that a crash has lost comes again, for
+whoever takes over asks for every open order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from msgspec import UnsetType
+
+from live_runner.contracts import subjects
+from live_runner.contracts.config import Config, Execution
+from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
+from live_runner.contracts.errors import MessageError, OurFault, ServiceUnavailable
+from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, Verb, decode_outcome, encode
+from live_runner.contracts.messages import Event, Report, Timer
+from live_runner.hotpath.engine.state import REPORT_IT
+from live_runner.services.execution.core.outcomes import VenueEffect, reports_of
+from live_runner.services.execution.timers import Timers
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.service.boot_clock import boot_ns, moment
+
+__all__ = ["VenueEffects"]
+
+ANSWER_LIMIT_S: Final = 45.0
+"""How long an answer of the gateway is waited for; it gives up its own calls sooner."""
+QUERIES_MAX: Final = 8
+"""Orders that are asked for at once."""
+WAITING_MAX: Final = 1000
+"""Requests of one leg that wait; one more ends the session, and whoever follows asks for what is open."""
+
+REPORTED_MAX: Final = 10_000
+"""Orders whose last report is remembered; of one that is forgotten a look is reported once more."""
+
+type Note = Callable[[type[Event], dict[str, Any]], Awaitable[None]]
+"""Publishes an observation of the shell."""
+
+
+class VenueClock:
+    """The venue's time, from the gateway's answers; until the first one the wall clock's."""
+
+    def __init__(self) -> None:
+        self._offset_ns = time.time_ns() - boot_ns()
+
+    def answered(self, asked: Moment, outcome: Outcome) -> None:
+        """An answer came: the venue's clock stood at ``answered_ns`` between asking and now."""
+        if outcome.answered_ns:
+            self._offset_ns = outcome.answered_ns - (asked.boot_ns + boot_ns()) // 2
+
+    def now_ns(self) -> int:
+        """The venue's time."""
+        return boot_ns() + self._offset_ns
+
+
+class _Waiting(NamedTuple):
+    effect: VenueEffect
+    acknowledged: asyncio.Future[int] | None
+    made: Moment
+
+
+class _Line:
+    """Requests of one leg, or about one order, one after another."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Waiting] = deque()
+        self.task: asyncio.Task[None] | None = None
+
+
+class VenueEffects:
+    """Carries out the effects of one session in one epoch of its execution."""
+
+    def __init__(self, bus: Bus, session: str, config: Config, epoch: int, note: Note) -> None:
+        self._bus = bus
+        self._session = session
+        self._account = str(config.account.name)
+        self._position_mode = config.account.position_mode
+        self._poll_s = (Execution() if isinstance(config.execution, UnsetType) else config.execution).poll_s
+        self._epoch = epoch
+        self._note = note
+        self._clock = VenueClock()
+        self._timers = Timers(self._clock.now_ns, self._fire)
+        self._lines: dict[str, _Line] = {}
+        self._queries = asyncio.Semaphore(QUERIES_MAX)
+        self._beside: list[asyncio.Task[None]] = []
+        self._reported: dict[str, tuple[Any, ...]] = {}
+        """By client order id what the last report on it shown."""
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails with the error of a task here: the session cannot go on without it."""
+
+    def start(self, timers: Sequence[SetTimer], queries: Callable[[], Sequence[Any]]) -> None:
+        """Go on with the timers of a state that was restored, and ask for what ``queries`` gives every so often."""
+        for timer in timers:
+            self._timers.set(timer)
+        self._beside = [asyncio.create_task(work) for work in (self._timers.run(), self._poll(queries))]
+        for task in self._beside:
+            task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """Let go of everything. What is under way may still happen at the venue; whoever follows asks for it."""
+        tasks = [line.task for line in self._lines.values() if line.task is not None] + self._beside
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if not self.failed.done():
+            self.failed.cancel()
+
+    def take(self, effect: VenueEffect | SetTimer, acknowledged: asyncio.Future[int] | None = None) -> None:
+        """Carry out an effect once the log has what stands before it; returns at once.
+
+        Without anything before it, it only looks: what it finds is reported where it is new and proves something.
+        """
+        if isinstance(effect, SetTimer):
+            self._timers.set(effect)
+            return
+        if isinstance(effect, QueryOrder):
+            key = f"query {effect.client_order_id}"
+            if key in self._lines:
+                return  # it is being asked for, and the answer will be as new
+        else:
+            order = effect.order if isinstance(effect, SendOrder) else effect
+            key = f"{order.symbol} {order.leg}"
+        line = self._lines.setdefault(key, _Line())
+        if len(line.waiting) == WAITING_MAX:
+            raise OurFault(f"{WAITING_MAX} requests of {key} wait for the gateway", remedy=REPORT_IT, leg=key)
+        line.waiting.append(_Waiting(effect, acknowledged, moment()))
+        if line.task is None:
+            line.task = asyncio.create_task(self._drain(key, line))
+            line.task.add_done_callback(self._ended)
+
+    async def _poll(self, queries: Callable[[], Sequence[Any]]) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            for query in queries():
+                self.take(query)
+
+    async def _drain(self, key: str, line: _Line) -> None:
+        while line.waiting:
+            effect, acknowledged, made = line.waiting.popleft()
+            stream_seq = 0 if acknowledged is None else await acknowledged
+            if isinstance(effect, QueryOrder):
+                async with self._queries:
+                    outcome = await self._ask(effect, stream_seq, made)
+            else:
+                outcome = await self._ask(effect, stream_seq, made)
+            if acknowledged is None and outcome.fate not in ("done", "gone"):
+                continue  # it proves nothing, and nobody waits for it; the gateway's log has it
+            for fields in reports_of(effect, outcome):
+                await self._report(fields, is_look=acknowledged is None)
+        del self._lines[key]
+
+    async def _report(self, fields: dict[str, Any], *, is_look: bool) -> None:
+        client = fields["client_order_id"]
+        shown = tuple(fields.get(name) for name in ("status", "filled", "quantity", "venue_order_id", "complete"))
+        if is_look and self._reported.get(client) == shown:
+            return
+        self._reported[client] = shown
+        if len(self._reported) > REPORTED_MAX:
+            del self._reported[next(iter(self._reported))]
+        await self._note(Report, fields | {"event_ns": fields["event_ns"] or self._clock.now_ns()})
+
+    async def _ask(self, effect: VenueEffect, stream_seq: int, made: Moment) -> Outcome:
+        request = GatewayRequest(
+            verb=_verb(effect),
+            account=self._account,
+            made=made,
+            session=self._session,
+            epoch=self._epoch,
+            stream_seq=stream_seq,
+            effect=effect,
+            position_mode=self._position_mode,
+            since_ns=effect.requested_ns if isinstance(effect, QueryOrder) else 0,
+        )
+        asked = moment()
+        try:
+            data = await self._bus.request(subjects.gateway(self._account), encode(request), timeout_s=ANSWER_LIMIT_S)
+            outcome = decode_outcome(data)
+        except (ServiceUnavailable, MessageError) as error:
+            return _unanswered(effect, "gateway_away", str(error))
+        self._clock.answered(asked, outcome)
+        return outcome
+
+    async def _fire(self, timer: SetTimer) -> None:
+        await self._note(
+            Timer, {"event_ns": timer.due_ns, "role": "execution", "name": timer.name, "due_ns": timer.due_ns}
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
+
+
+def _verb(effect: VenueEffect) -> Verb:
+    if isinstance(effect, SendOrder):
+        return "send"
+    return "cancel" if isinstance(effect, CancelOrder) else "query"
+
+
+def _unanswered(effect: VenueEffect, code: str, message: str) -> Outcome:
+    verb = _verb(effect)
+    return Outcome(verb=verb, fate="unknown", code=code, message=message, via=verb)

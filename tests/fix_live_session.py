@@ -1,0 +1,222 @@
+"""A live session at the local exchange: execution's own shell on a real NATS server, and its account's gateway.
+
+The test is market data and strategy: it publishes bars and decisions, and waits for what the log gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fix_gateway import BTC_SYMBOL, KEY, TradingAccount
+
+from live_runner.contracts import codec, subjects
+from live_runner.contracts.config import Config, StrategyChoice
+from live_runner.contracts.engine import ENGINE
+from live_runner.contracts.ids import event_id
+from live_runner.contracts.manifest import config_hash
+from live_runner.contracts.messages import Announced, BarSet, Decided, Event, Instrument, Intent, SetBar, Started
+from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.services.execution.core.engine import ExecutionCore
+from live_runner.services.execution.core.models import model_names
+from live_runner.services.execution.shell import ExecutionShell
+from live_runner.services.gateway.core.venue_time import VenueTime
+from live_runner.services.gateway.service import Gateway
+from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.runtime.nats.events import event_of
+
+__all__ = ["LiveSession", "gateway_of", "live_session"]
+
+DEADLINE_S = 30.0
+MINUTE_NS = 60_000_000_000
+NAME = "alpha"
+INSTRUMENT = Instrument(
+    symbol=BTC_SYMBOL, venue="binanceusdm", base="BTC", quote="USDT", settle="USDT", tick_size="0.1", lot_size="0.001"
+)
+CAPS = {"order_notional": "1000000", "total_notional": "1000000", "open_orders": 100, "orders_per_minute": 1000}
+LOSS = {"limit": "1000000", "action": "stop", "reset": "operator"}
+
+
+def configuration(**execution: Any) -> Config:
+    """Of a live session of one symbol; what it is given goes into its section ``execution``."""
+    tree = {
+        "session": NAME,
+        "strategy": StrategyChoice(module="m"),
+        "market": {"venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": "1m"},
+        "account": {"name": "main", "equity": "10000"},
+        "caps": CAPS,
+        "risk": {"daily_loss": LOSS, "unprotected": {"after_s": 60, "action": "notify", "reset": "recovered"}},
+        "execution": {"late_decision": "send", "poll_s": 0.2, "query": {"first_s": 0.1}, **execution},
+    }
+    return msgspec.convert(msgspec.to_builtins(tree), Config)
+
+
+class LiveSession:
+    """The inputs of one session, and its log."""
+
+    def __init__(self, bus: Bus, config: Config, begin_ns: int, folder: Path) -> None:
+        self.bus = bus
+        self.config = config
+        self.log: list[Event] = []
+        self.wires: list[bytes] = []
+        self._awaits_decision = False
+        self._numbers: dict[str, int] = {}
+        self._close_ns = begin_ns
+        self._number = 0
+        self._folder = folder
+        self._grown = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
+        built: dict[str, Any] = msgspec.to_builtins(config)
+        texts = ("strategy", "strategy_hash", "engine_version", "engine_hash")
+        common: dict[str, Any] = {"stage": "live_small", "config": built, "engine": ENGINE, "warmup_bars": 0}
+        common |= dict.fromkeys(texts, "") | {"config_hash": config_hash(built)}
+        self.announced = Announced(**self._envelope("run"), **common, sources={})
+        self.started = Started(
+            **self._envelope("run"), **common, dataset={}, instruments=[INSTRUMENT], policy=ExecutionPolicy(),
+            warmup_found=0, first_open_ns=begin_ns, models=model_names(config), platform={}, packages={},
+            compare_command="",
+        )  # fmt: skip
+
+    def _envelope(self, source: str) -> dict[str, Any]:
+        seq = self._numbers[source] = self._numbers.get(source, 0) + 1
+        identity = event_id(NAME, source, seq)
+        return {"id": identity, "session": NAME, "source": source, "seq": seq, "event_ns": self._close_ns}
+
+    async def follow(self) -> None:
+        """Keep every event of the log."""
+        reader = await self.bus.reader(subjects.of_session(NAME))
+        async for message in reader:
+            event = event_of(message)
+            if event is None:
+                continue
+            async with self._grown:
+                self.log.append(event)
+                self.wires.append(message.data)
+                self._grown.notify_all()
+
+    def execute(self, instance: str = "one") -> asyncio.Task[None]:
+        """Run the session's execution."""
+        shell = ExecutionShell(self.bus, self.announced, instance, self._folder)
+        task = asyncio.create_task(shell.run(1))
+        self._tasks.append(task)
+        return task
+
+    async def bar(self, price: float = 50_000.0) -> None:
+        """The next bar, flat."""
+        open_ns, self._close_ns = self._close_ns, self._close_ns + MINUTE_NS
+        self._number += 1
+        self._awaits_decision = True
+        bars = [SetBar(BTC_SYMBOL, price, price, price, price, 1.0)]
+        await self.bus.publish(
+            BarSet(
+                **self._envelope("market_data"), number=self._number, open_ns=open_ns, close_ns=self._close_ns,
+                bars=bars, missing=[], funding=[],
+            )
+        )  # fmt: skip
+
+    async def decide(self, *asked: dict[str, Any]) -> None:
+        """The decision on the last bar."""
+        self._awaits_decision = False
+        intents = [
+            Intent(**{"id": f"{NAME}/{self._close_ns}/{at}", "symbol": BTC_SYMBOL, "leg": "long"} | fields)
+            for at, fields in enumerate(asked, 1)
+        ]
+        await self.bus.publish(Decided(**self._envelope("strategy"), close_ns=self._close_ns, intents=intents))
+
+    async def settled(self, price: float = 50_000.0) -> Any:
+        """The next bar and the account after it."""
+        await self.bar(price)
+        return await self.until("account.settled", lambda event: event.close_ns == self._close_ns)
+
+    def of(self, type_: str) -> list[Any]:
+        """The log's events of one type."""
+        return [event for event in self.log if event.__struct_config__.tag == type_]
+
+    async def until(self, type_: str, where: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The first event of a type for which ``where`` holds, once the log has it."""
+
+        def found() -> Any:
+            return next((event for event in self.of(type_) if where(event)), None)
+
+        try:
+            async with asyncio.timeout(DEADLINE_S), self._grown:
+                await self._grown.wait_for(lambda: found() is not None or self._failed())
+        except TimeoutError:
+            log = "\n".join(str(event)[:300] for event in self.log)
+            raise AssertionError(f"the log has no such {type_}:\n{log}") from None
+        self._raise()
+        return found()
+
+    def _failed(self) -> bool:
+        return any(task.done() and not task.cancelled() and task.exception() for task in self._tasks)
+
+    def _raise(self) -> None:
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    async def agree(self, trading: TradingAccount) -> None:
+        """The account is the venue's to the last unit, and folding the log again gives every output anew."""
+        if self._awaits_decision:
+            await self.decide()
+        settled = await self.settled()
+        account = (await trading.client.get("ledger"))["accounts"][KEY]
+        held = {position["side"].lower(): Decimal(position["quantity"]) for position in account["positions"]}
+        ours = {leg.leg: Decimal(leg.quantity) for each in self.of("account.settled") for leg in each.legs}
+        assert {leg: quantity for leg, quantity in ours.items() if quantity} == held
+        assert Decimal(settled.cash) == Decimal(account["balances"]["USDT"])
+        await self.kill()
+        core = ExecutionCore(NAME)
+        made: list[bytes] = []
+        stored: list[bytes] = []
+        for wire in map(codec.canonical, self.wires):
+            event = codec.decode(wire)
+            if event.source == core.source:
+                stored.append(wire)
+            elif type(event) in ExecutionShell.inputs:
+                made += [codec.encode(effect) for effect in core.handle(event) if isinstance(effect, Event)]
+        assert made == stored
+
+    async def kill(self) -> None:
+        """End the session's execution where it is."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def gateway_of(bus: Bus, trading: TradingAccount) -> AsyncIterator[Gateway]:
+    """The gateway of the account, answering on the bus."""
+    gateway = Gateway("main", trading.account, VenueTime(), send_window_s=2.0)
+    await gateway.read_clock()
+    answering = asyncio.create_task(gateway.run(bus))
+    try:
+        yield gateway
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+
+
+@asynccontextmanager
+async def live_session(bus: Bus, trading: TradingAccount, folder: Path, **execution: Any) -> AsyncIterator[LiveSession]:
+    """A session that has started, its gateway beside it."""
+    begin_ns = trading.account.now_ns() // MINUTE_NS * MINUTE_NS - MINUTE_NS
+    session = LiveSession(bus, configuration(**execution), begin_ns, folder / "sessions" / NAME)
+    following = asyncio.create_task(session.follow())
+    try:
+        async with gateway_of(bus, trading):
+            await bus.publish(session.announced)
+            session.execute()
+            await session.until("session.joined")
+            await bus.publish(session.started)
+            yield session
+    finally:
+        await session.kill()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
