@@ -15,6 +15,9 @@ import ccxt.async_support as ccxt
 import pytest
 from fix_emulator import reach
 
+from live_runner.services.emulator import script
+from live_runner.services.emulator.script import text_of
+
 LIMIT_S = 60
 BASE = ("-P", "-m", "live_runner.services.cli.entry", "serve", "emulator")
 
@@ -75,6 +78,18 @@ def test_one_that_starts_again_is_trusted_with_the_certificate_of_before(tmp_pat
     assert (tmp_path / "emulator" / "ca.key").stat().st_mode & 0o077 == 0
 
 
+def test_a_script_that_the_seed_draws_is_printed_as_it_would_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "profile.yaml").write_text("draw: {lines: 3, within_ms: 60000}")
+    process = begin(tmp_path, "--profile", str(tmp_path / "profile.yaml"), "--seed", "11")
+    assert process.stdout is not None
+    line_of(process)
+    drawn = [process.stdout.readline() for _ in range(3)]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=LIMIT_S)
+
+    assert "".join(drawn) == text_of(script.drawn(11, 3, 60_000))
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
@@ -83,13 +98,18 @@ def test_one_that_starts_again_is_trusted_with_the_certificate_of_before(tmp_pat
         (("--clock", "x0"), "'x0' is not a valid clock"),
         (("--profile", "absent.yaml"), "cannot be read"),
         (("--profile", "faults.yaml"), "explode"),
+        (("--script", "order.jsonl"), "line 2: at_ms 1 is before that of line 1, 2"),
+        (("--script", "verb.jsonl"), "There is no admin call 'POST /_/explode'"),
+        (("--script", "absent.jsonl"), "cannot be read"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_exit_code_64(
     tmp_path: Path, arguments: tuple[str, ...], what: str
 ) -> None:
     (tmp_path / "faults.yaml").write_text("faults: [{before: {explode: true}}]")
-    arguments = tuple(str(tmp_path / part) if part == "faults.yaml" else part for part in arguments)
+    (tmp_path / "order.jsonl").write_text('{"at_ms": 2, "do": "GET /health"}\n{"at_ms": 1, "do": "GET /health"}\n')
+    (tmp_path / "verb.jsonl").write_text('{"at_ms": 2, "do": "POST /_/explode"}\n')
+    arguments = tuple(str(tmp_path / part) if (tmp_path / part).exists() else part for part in arguments)
     process = begin(tmp_path, *arguments)
     out, errors = process.communicate(timeout=LIMIT_S)
 
