@@ -38,7 +38,6 @@ CANDIDATES_MAX: Final = 10
 """Orders that are looked at for one that is not found by its id."""
 BUDGET_WAIT_NS: Final = 10_000_000_000
 """A request that would wait longer for the budget is answered ``retryable``."""
-_INCOME_PAGE: Final = 1000
 _TRIGGERS: Final = ("stop", "take_profit")
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
@@ -280,9 +279,10 @@ class RequestAnswerer:
         A venue may forget an id when its order has filled, and show the fill before the order. What a stop or target
         has become has an id of the venue's making, so an order of nobody's may be it.
         """
-        if not request.since_ns:
+        since_ns = request.since_ns
+        if not since_ns:
             return None, False
-        trades, is_complete = await self._pages(effect.symbol, "", request.since_ns, QUERIES)
+        trades, is_complete = await self._pages(effect.symbol, "", since_ns, QUERIES)
         numbers = list(dict.fromkeys(trade.venue_order_id for trade in trades))
         is_complete = is_complete and len(numbers) <= CANDIDATES_MAX and effect.venue_order_id not in numbers
         for number in numbers[:CANDIDATES_MAX]:
@@ -353,11 +353,13 @@ class RequestAnswerer:
     async def _income(self, request: GatewayRequest, _check: Callable[[], str]) -> Outcome:
         asked_ns = self.account.now_ns()
         since_ms = request.since_ns // _MS or None
-        rows = await self._whole(LISTINGS, "fetch_ledger", None, since_ms, _INCOME_PAGE)
+        page, name = self._profile.income_page, self._profile.income_since
+        params = {name: since_ms} if name and since_ms else {}
+        rows = await self._whole(LISTINGS, "fetch_ledger", None, since_ms, page, params)
         kinds = self._profile.income_kinds
         entries = [income_of(row, kinds, self.account.symbol_of((row.get("info") or {}).get("symbol"))) for row in rows]
         incomes = [entry for entry in entries if entry is not None]
-        return self._listing(request, asked_ns, complete=len(rows) < _INCOME_PAGE, incomes=incomes)
+        return self._listing(request, asked_ns, complete=len(rows) < page, incomes=incomes)
 
     async def _account_facts(self, request: GatewayRequest, _check: Callable[[], str]) -> Outcome:
         asked_ns = self.account.now_ns()
@@ -365,9 +367,12 @@ class RequestAnswerer:
         permissions: Mapping[str, Any] = {}
         if self._profile.account_call:
             permissions = await self._whole(LISTINGS, self._profile.account_call)
-        leverages: Mapping[str, Any] = {}
-        if request.symbols:
+        leverages: dict[str, Any] = {}
+        if request.symbols and self.account.has("fetchLeverages"):
             leverages = await self._whole(LISTINGS, "fetch_leverages", list(request.symbols))
+        else:
+            for symbol in request.symbols:
+                leverages[symbol] = await self._whole(LISTINGS, "fetch_leverage", symbol, {"marginMode": "cross"})
         facts = AccountFacts(
             position_mode="hedge" if mode["hedged"] else "one_way",
             can_trade=permissions.get("canTrade"),

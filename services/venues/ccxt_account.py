@@ -219,6 +219,10 @@ class CcxtAccount:
             return CallResult(Verdict("not_sent", "not_available", call.reason), None, [])
         return await self.call(call.method, symbol=symbol, check=check, **call.arguments)
 
+    def has(self, ability: str) -> bool:
+        """Whether ccxt can do this at the venue, by its own name for it."""
+        return self._exchange.has.get(ability) is True
+
     # -- rules ----------------------------------------------------------------------------------
 
     @property

@@ -102,6 +102,8 @@ PROFILE = VenueProfile(
     weight_limit=60,
     weight_window_s=2,
     income_kinds={"2": "", "8": "funding", "1": "transfer", "5": "liquidation", "9": "other"},
+    income_page=100,
+    income_since="begin",
     became="ordId",
     order_field="ordId",
     listings=(
@@ -111,6 +113,8 @@ PROFILE = VenueProfile(
         {"instType": "SWAP", "trigger": True, "ordType": "oco"},
         {"instType": "SWAP", "trigger": True, "ordType": "move_order_stop"},
     ),
-    sending_options={"defaultType": "swap"},
+    sending_options={"defaultType": "swap", "fetchMarkets": {"types": ["swap"]}},
+    # With keys ccxt asks for currencies first, which needs a permission that trading does not.
+    sending_config={"has": {"fetchCurrencies": False}},
     is_rehearsed=True,
 )

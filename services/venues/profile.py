@@ -68,6 +68,10 @@ class VenueProfile:
     """Header in which an answer names the weight that the address has used in the window; "" where none does."""
     income_kinds: Mapping[str, str] = field(default_factory=dict)
     """Kinds of the venue's ledger by ours (``contracts.messages.Income``); "" for what comes with trades."""
+    income_page: int = 1000
+    """Entries of the ledger that one answer holds at most."""
+    income_since: str = ""
+    """Parameter by which the ledger is asked for from a time on, where ccxt passes over its own."""
     became: str = ""
     """Field of a trigger order that names, once it has triggered, the order that it has become."""
     order_field: str = ""
