@@ -279,7 +279,7 @@ class RequestAnswerer:
         A venue may forget an id when its order has filled, and show the fill before the order. What a stop or target
         has become has an id of the venue's making, so an order of nobody's may be it.
         """
-        since_ns = request.since_ns
+        since_ns = request.since_ns or effect.requested_ns
         if not since_ns:
             return None, False
         trades, is_complete = await self._pages(effect.symbol, "", since_ns, QUERIES)

@@ -213,11 +213,15 @@ def test_absence_is_proven_by_the_trades_too() -> None:
 
     async def work(trading: TradingAccount) -> list[Outcome]:
         answerer = trading.answerer()
-        return [await answerer.answer(query(order)), await answerer.answer(query(order, since_ns=since_ns))]
+        known = QueryOrder(order.order_id, order.client_order_id, BTC_SYMBOL, requested_ns=since_ns)
+        requests = query(order), query(order, since_ns=since_ns), replace(query(order), effect=known)
+        return [await answerer.answer(request) for request in requests]
 
-    unproven, proven = traded(work)
+    outcomes = traded(work)
 
-    assert [(outcome.fate, outcome.complete) for outcome in (unproven, proven)] == [("gone", False), ("gone", True)]
+    assert [(outcome.fate, outcome.complete) for outcome in outcomes] == [
+        ("gone", False), ("gone", True), ("gone", True)
+    ]  # fmt: skip
 
 
 def test_an_order_that_the_venue_hides_is_found_by_its_trades() -> None:
