@@ -120,12 +120,12 @@ def test_fills_come_with_their_trades_as_exact_text() -> None:
 
 def test_an_amount_with_more_digits_than_a_float_has_is_exact() -> None:
     async def work(trading: TradingAccount) -> Outcome:
-        await trading.client.post(f"accounts/{KEY}/transfer", {"asset": "USDT", "amount": "9007199254740993.00000001"})
+        await trading.client.post(f"accounts/{KEY}/transfer", {"asset": "USDT", "amount": "999999999999.00000001"})
         return await trading.answerer().answer(listing("balances"))
 
     outcome = traded(work)
 
-    assert [balance.total for balance in outcome.balances] == ["9007199254750993.00000001"]
+    assert [balance.total for balance in outcome.balances] == ["1000000009999.00000001"]
 
 
 def test_a_stop_never_fills_and_names_the_order_that_it_has_become() -> None:
