@@ -12,7 +12,7 @@ is missing, stops first:
 * One cancels the other. When a stop triggers, the target is cancelled; when a target has filled, the stop is.
 * A trigger order never fills. It becomes another order, whose reports name it as their ``parent``, and whose trades
   are its fills. That order's end without a fill, or a refusal for good, is not tried again at the same price and
-  quantity: the leg stands without its stop, and an incident names the time.
+  quantity: its lots are left to the next bracket. What stands without a stop is named, and from when to when.
 """
 
 from __future__ import annotations
