@@ -395,7 +395,7 @@ INCIDENTS: Final = {
         "Check that strategy and execution run, and look at their logs.",
     ),
     "stop_failed": Code(
-        "A stop was refused by the venue, or has triggered and ended unfilled, or a leg has outgrown the stops that stand: "
+        "A stop was refused by the venue, or has triggered and ended unfilled, or a leg has outgrown those that stand: "
         "it stands without its stop.",
         "Close the leg or protect it anew; `leg_was_unprotected` names when it was over.",
     ),

@@ -208,7 +208,7 @@ class VenueProtection:
                     slot.current = other
         if lots < order.quantity - order.filled:
             kept = None  # what stands is not for all of it
-        if for_good or not slot.failing:
+        if for_good or not slot.failing or order.state != REJECTED:  # one that stood is another failure
             self.name_failure(market, bracket, order, kept)
         slot.failing = True
         slot.by_side = order.by_side

@@ -41,7 +41,7 @@ def check_stops(state: State, rules: Rules) -> None:
         ("target", rules.has_target, True, state.target_named),
     ):
         lots = sum(order.quantity for order in waiting if order.target == is_target)
-        if lots > state.venue.position:
+        if lots > state.venue.position and not state.is_kept:
             raise BrokenRuleError(f"{what}s for more than is held", f"{lots} of {state.venue.position}")
         if wanted and lots < state.venue.position and not named and OPENING.name not in state.moves:
             raise BrokenRuleError(f"a leg stands without its {what}", f"{lots} of {state.venue.position}")

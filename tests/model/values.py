@@ -86,6 +86,8 @@ class State(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An incident has named that the leg stands without its stop."""
     has_failed: bool = False
     """One has named that a stop does not stand, which may be so to the end although others stand for the whole leg."""
+    is_kept: bool = False
+    """One has named that a stop or target stands because its replacement was refused."""
     target_named: bool = False
     """An incident has named that its target does not stand, and no other one was asked for since."""
 

@@ -345,7 +345,8 @@ class World:
         calls = list(state.calls)
         timers = {name: due for due, name in state.timers}
         book = {row.client: row for row in state.book}
-        named, target_named, has_failed = state.named, state.target_named, state.has_failed
+        named, target_named = state.named, state.target_named
+        has_failed, is_kept = state.has_failed, state.is_kept
         for what, client, detail in effects:
             if what == "send":
                 calls.append((what, client, state.now))
@@ -372,10 +373,13 @@ class World:
                 has_failed = has_failed or named
             elif what == "incident" and detail[0] == "target_failed":
                 target_named = True
+            elif what == "incident" and detail[0] == "replacement_refused":
+                is_kept = True
         return replace(
             state,
             named=named,
             has_failed=has_failed,
+            is_kept=is_kept,
             target_named=target_named,
             calls=tuple(sorted(calls)),
             timers=tuple(sorted((due, name) for name, due in timers.items())),

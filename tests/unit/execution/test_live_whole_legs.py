@@ -249,3 +249,16 @@ def test_a_stop_that_is_lost_at_the_venue_is_asked_for_again(driver: Any) -> Non
     core.timer(timer.name, timer.due_ns)
 
     assert [order.kind for order in orders(core)] == ["market", "stop", "stop"]
+
+
+def test_the_end_of_a_target_that_was_kept_is_named_too(driver: Any) -> None:
+    """O26: its replacement was refused for good, and then the venue takes it off on its own."""
+    core = protected(driver, take_profit="110")
+    kept = last(core, "take_profit")
+    core.decide(core.intent("protect", take_profit="112"))
+    core.report(last(core, "take_profit").client_order_id, "rejected", code="-2021", retryable=False)
+    assert incidents(core) == ["replacement_refused"]
+    core.report(kept.client_order_id, "cancelled")
+
+    assert incidents(core) == ["replacement_refused", "target_failed"]
+    assert open_orders(core) == []
