@@ -40,6 +40,9 @@ def reports_of(effect: VenueEffect, outcome: Outcome) -> list[dict[str, Any]]:
         reports.append({**about, "status": "rejected", "meaning": meaning})
     else:
         reports.append({**about, "status": "unknown"})
+    if outcome.fate == "unlisted" and isinstance(effect, SendOrder):
+        # It holds once the order is proven absent: the engine asks before it believes a refusal of what may stand.
+        reports.append({**about, "status": "rejected", "meaning": outcome.meaning})
     return reports
 
 

@@ -100,6 +100,25 @@ def test_an_order_whose_answer_is_lost_is_looked_up_and_not_sent_again(bus_facto
     play(bus_factory, tmp_path, work)
 
 
+def test_a_refusal_by_an_unknown_code_is_looked_up_and_holds_once_the_order_is_absent(
+    bus_factory: BusFactory, tmp_path: Path
+) -> None:
+    """O14: it is sent once, and the strategy gets the code."""
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        code = {"status": 400, "code": -9876, "message": "What nobody has seen before."}
+        fault = await trading.client.add_fault({"method": "POST", "path": "/fapi/v1/order"}, before=code)
+        await session.bar()
+        await session.decide({"action": "open", "quantity": "0.01", "style": "limit", "limit_price": "30000"})
+        rejected = await session.until("order.rejected")
+
+        assert (rejected.code, len(session.of("order.unknown"))) == ("-9876", 1)
+        assert await trading.client.lift(fault) == 1
+        assert await trading.seen("POST", "/fapi/v1/order") == 1
+
+    play(bus_factory, tmp_path, work, clock="wall", send_window_s=0.5, recv_window_ms=200)
+
+
 def test_an_order_that_never_left_is_sent_by_whoever_takes_over_and_once(
     bus_factory: BusFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
