@@ -211,6 +211,8 @@ class Execution(_Section, frozen=True):
     query: Queries = Queries()
     poll_s: Annotated[float, Meta(ge=0.1, le=600)] = 5.0
     """While an order is open the venue is asked for it so often, whatever its streams say."""
+    account_every_s: Annotated[float, Meta(ge=0.1, le=3600)] = 60.0
+    """How often the venue is asked for positions, balances and what it has booked besides trades."""
     max_resend_age_s: Annotated[float, Meta(ge=0.1, le=86_400)] | None = None
     """An entry that never reached the venue is sent again up to this age; None stands for one bar."""
     history_window_s: Annotated[float, Meta(ge=60, le=31_536_000)] | None = None

@@ -147,6 +147,15 @@ def gateway(account: str) -> str:
     return f"venue.req.{account}"
 
 
+EVERY_SYMBOL: Final = "all"
+"""Of a wake-up: nothing is known of what happened while a stream was away."""
+
+
+def wakes(account: str) -> str:
+    """Every wake-up of an account."""
+    return f"wake.{account}.*"
+
+
 def wake(account: str, symbol: str) -> str:
     """Where the gateway says that a symbol of the account is worth a question."""
     return f"wake.{account}.{symbol_token(symbol)}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from fix_gateway import BTC_SYMBOL, KEY, TradingAccount
+from fix_gateway import BTC_SYMBOL, KEY, SECRET, TradingAccount
 
 from live_runner.contracts import codec, subjects
 from live_runner.contracts.config import Config, StrategyChoice
@@ -29,6 +29,8 @@ from live_runner.services.gateway.core.venue_time import VenueTime
 from live_runner.services.gateway.service import Gateway
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import event_of
+from live_runner.services.venues.ccxt_account import Credentials
+from live_runner.services.venues.ccxt_streams import AccountStreams
 
 __all__ = ["LiveSession", "gateway_of", "live_session"]
 
@@ -39,6 +41,7 @@ INSTRUMENT = Instrument(
     symbol=BTC_SYMBOL, venue="binanceusdm", base="BTC", quote="USDT", settle="USDT", tick_size="0.1", lot_size="0.001"
 )
 CAPS = {"order_notional": "1000000", "total_notional": "1000000", "open_orders": 100, "orders_per_minute": 1000}
+OFTEN = {"poll_s": 0.2, "account_every_s": 0.3, "query": {"first_s": 0.1}}
 LOSS = {"limit": "1000000", "action": "stop", "reset": "operator"}
 
 
@@ -51,7 +54,13 @@ def configuration(**execution: Any) -> Config:
         "account": {"name": "main", "equity": "10000"},
         "caps": CAPS,
         "risk": {"daily_loss": LOSS, "unprotected": {"after_s": 60, "action": "notify", "reset": "recovered"}},
-        "execution": {"late_decision": "send", "poll_s": 0.2, "query": {"first_s": 0.1}, **execution},
+        "execution": {
+            "late_decision": "send",
+            "poll_s": 0.2,
+            "account_every_s": 0.3,
+            "query": {"first_s": 0.1},
+            **execution,
+        },
     }
     return msgspec.convert(msgspec.to_builtins(tree), Config)
 
@@ -147,6 +156,7 @@ class LiveSession:
             async with asyncio.timeout(DEADLINE_S), self._grown:
                 await self._grown.wait_for(lambda: found() is not None or self._failed())
         except TimeoutError:
+            self._raise()
             log = "\n".join(str(event)[:300] for event in self.log)
             raise AssertionError(f"the log has no such {type_}:\n{log}") from None
         self._raise()
@@ -195,12 +205,15 @@ async def gateway_of(bus: Bus, trading: TradingAccount) -> AsyncIterator[Gateway
     """The gateway of the account, answering on the bus."""
     gateway = Gateway("main", trading.account, VenueTime(), send_window_s=2.0)
     await gateway.read_clock()
+    options = {key: value for key, value in trading.client.options.items() if key != "enableRateLimit"}
+    gateway.streams = AccountStreams("binanceusdm", Credentials(KEY, SECRET), options)
     answering = asyncio.create_task(gateway.run(bus))
     try:
         yield gateway
     finally:
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
+        await gateway.streams.close()
 
 
 @asynccontextmanager

@@ -44,6 +44,7 @@ from live_runner.services.execution.core.account import account_of, author_of
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.execution.venue_effects import VenueEffects
+from live_runner.services.execution.venue_watch import VenueWatch
 from live_runner.services.runtime.config.masking import masked
 from live_runner.services.runtime.config.settings import Settings
 from live_runner.services.runtime.nats.bus import Bus
@@ -122,7 +123,10 @@ class ExecutionShell(CoreShell):
             config = config_of(self._announced.config)
             self._venue = VenueEffects(self.bus, self.session, config, self.ownership.epoch, self._note)
             self.beside.append(self._venue.failed)
-            self._venue.start(self._core.timers(), self._core.queries)
+            venue_watch = VenueWatch(
+                self.bus, config, self._venue, self._note, self._core.queries, self._announced.event_ns
+            )
+            self._venue.start(self._core.timers(), venue_watch.orders(), venue_watch.account())
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
         if os.access(self._folder.parent.parent, os.W_OK):
             self._files = asyncio.create_task(watch(self._folder, self._on_file))

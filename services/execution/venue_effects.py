@@ -11,13 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 
-from msgspec import UnsetType
-
 from live_runner.contracts import subjects
-from live_runner.contracts.config import Config, Execution
+from live_runner.contracts.config import Config
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
 from live_runner.contracts.errors import MessageError, OurFault, ServiceUnavailable
 from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, Verb, decode_outcome, encode
@@ -80,26 +78,25 @@ class VenueEffects:
     def __init__(self, bus: Bus, session: str, config: Config, epoch: int, note: Note) -> None:
         self._bus = bus
         self._session = session
-        self._account = str(config.account.name)
+        self.account = str(config.account.name)
         self._position_mode = config.account.position_mode
-        self._poll_s = (Execution() if isinstance(config.execution, UnsetType) else config.execution).poll_s
         self._epoch = epoch
         self._note = note
-        self._clock = VenueClock()
-        self._timers = Timers(self._clock.now_ns, self._fire)
+        self.clock = VenueClock()
+        self._timers = Timers(self.clock.now_ns, self._fire)
         self._lines: dict[str, _Line] = {}
         self._queries = asyncio.Semaphore(QUERIES_MAX)
         self._beside: list[asyncio.Task[None]] = []
         self._reported: dict[str, tuple[Any, ...]] = {}
-        """By client order id what the last report on it shown."""
+        """By client order id what the last report on it showed."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with the error of a task here: the session cannot go on without it."""
 
-    def start(self, timers: Sequence[SetTimer], queries: Callable[[], Sequence[Any]]) -> None:
-        """Go on with the timers of a state that was restored, and ask for what ``queries`` gives every so often."""
+    def start(self, timers: Sequence[SetTimer], *beside: Coroutine[Any, Any, None]) -> None:
+        """Go on with the timers of a state that was restored, and run what else the session needs beside it."""
         for timer in timers:
             self._timers.set(timer)
-        self._beside = [asyncio.create_task(work) for work in (self._timers.run(), self._poll(queries))]
+        self._beside = [asyncio.create_task(work) for work in (self._timers.run(), *beside)]
         for task in self._beside:
             task.add_done_callback(self._ended)
 
@@ -122,8 +119,9 @@ class VenueEffects:
             return
         if isinstance(effect, QueryOrder):
             key = f"query {effect.client_order_id}"
-            if key in self._lines:
-                return  # it is being asked for, and the answer will be as new
+            line = self._lines.get(key)
+            if line is not None and line.waiting:
+                return  # it is asked for once more already, and that answer will be as new
         else:
             order = effect.order if isinstance(effect, SendOrder) else effect
             key = f"{order.symbol} {order.leg}"
@@ -135,11 +133,9 @@ class VenueEffects:
             line.task = asyncio.create_task(self._drain(key, line))
             line.task.add_done_callback(self._ended)
 
-    async def _poll(self, queries: Callable[[], Sequence[Any]]) -> None:
-        while True:
-            await asyncio.sleep(self._poll_s)
-            for query in queries():
-                self.take(query)
+    def has_reported(self, client_order_id: str) -> bool:
+        """Whether a report on the order was published, of those that are remembered."""
+        return client_order_id in self._reported
 
     async def _drain(self, key: str, line: _Line) -> None:
         while line.waiting:
@@ -164,27 +160,25 @@ class VenueEffects:
         self._reported[client] = shown
         if len(self._reported) > REPORTED_MAX:
             del self._reported[next(iter(self._reported))]
-        await self._note(Report, fields | {"event_ns": fields["event_ns"] or self._clock.now_ns()})
+        await self._note(Report, fields | {"event_ns": fields["event_ns"] or self.clock.now_ns()})
 
     async def _ask(self, effect: VenueEffect, stream_seq: int, made: Moment) -> Outcome:
+        since_ns = effect.requested_ns if isinstance(effect, QueryOrder) else 0
+        return await self.ask(_verb(effect), made, effect=effect, stream_seq=stream_seq, since_ns=since_ns)
+
+    async def ask(self, verb: Verb, made: Moment, **fields: Any) -> Outcome:
+        """The gateway's answer to a request of this session; ``unknown`` where none comes."""
         request = GatewayRequest(
-            verb=_verb(effect),
-            account=self._account,
-            made=made,
-            session=self._session,
-            epoch=self._epoch,
-            stream_seq=stream_seq,
-            effect=effect,
-            position_mode=self._position_mode,
-            since_ns=effect.requested_ns if isinstance(effect, QueryOrder) else 0,
-        )
+            verb=verb, account=self.account, made=made, session=self._session, epoch=self._epoch,
+            position_mode=self._position_mode, **fields,
+        )  # fmt: skip
         asked = moment()
         try:
-            data = await self._bus.request(subjects.gateway(self._account), encode(request), timeout_s=ANSWER_LIMIT_S)
+            data = await self._bus.request(subjects.gateway(self.account), encode(request), timeout_s=ANSWER_LIMIT_S)
             outcome = decode_outcome(data)
         except (ServiceUnavailable, MessageError) as error:
-            return _unanswered(effect, "gateway_away", str(error))
-        self._clock.answered(asked, outcome)
+            return Outcome(verb=verb, fate="unknown", code="gateway_away", message=str(error), via=verb)
+        self.clock.answered(asked, outcome)
         return outcome
 
     async def _fire(self, timer: SetTimer) -> None:
@@ -201,8 +195,3 @@ def _verb(effect: VenueEffect) -> Verb:
     if isinstance(effect, SendOrder):
         return "send"
     return "cancel" if isinstance(effect, CancelOrder) else "query"
-
-
-def _unanswered(effect: VenueEffect, code: str, message: str) -> Outcome:
-    verb = _verb(effect)
-    return Outcome(verb=verb, fate="unknown", code=code, message=message, via=verb)

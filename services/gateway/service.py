@@ -46,8 +46,6 @@ RECONNECT_EVERY_S: Final = 0.2
 RECONNECT_LIMIT_S: Final = 600.0
 STREAM_RETRY_FIRST_S: Final = 0.5
 STREAM_RETRY_MAX_S: Final = 30.0
-EVERY_SYMBOL: Final = "all"
-"""Of a wake-up: nothing is known of what happened while a stream was away."""
 UNDER_WAY_MAX: Final = 1000
 """Requests that are answered at once; one more waits."""
 _S: Final = 1_000_000_000
@@ -188,7 +186,7 @@ class Gateway:
                 if not was_lost:
                     self._log.warning("a private stream is lost", stream=stream, reason=masked(str(error)))
                 was_lost = True
-                await bus.send(subjects.wake(self.name, EVERY_SYMBOL), b"")
+                await bus.send(subjects.wake(self.name, subjects.EVERY_SYMBOL), b"")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, STREAM_RETRY_MAX_S)
                 continue

@@ -75,7 +75,7 @@ class Ownership:
         undo = await bus.on(subjects.liveness(role, session), alive)
         return cls(session, role, epoch, stream_seq, undo)
 
-    def note[E: Event](self, kind: type[E], *, cause: str = "", event_ns: int | None = None, **fields: Any) -> E:
+    def note[E: Event](self, kind: type[E], /, *, cause: str = "", event_ns: int | None = None, **fields: Any) -> E:
         """The next observation of this epoch, at the wall clock's time unless another is given."""
         at_ns = time.time_ns() if event_ns is None else event_ns
         if kind in _TEXTS:

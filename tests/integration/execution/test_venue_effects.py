@@ -161,3 +161,38 @@ def test_a_stop_stands_at_the_venue_and_what_it_becomes_closes_the_leg(bus_facto
         assert await trading.standing() == []
 
     play(bus_factory, tmp_path, work, max_protective=10)
+
+
+def test_a_fill_that_a_stream_names_is_asked_for_at_once(bus_factory: BusFactory, tmp_path: Path) -> None:
+    """O10: nothing else would look at the order for ten minutes."""
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        await session.bar()
+        await session.decide({"action": "open", "quantity": "0.01", "style": "limit", "limit_price": "49000"})
+        await session.until("order.accepted")
+        await trading.price("48900")
+        fill = await session.until("order.filled")
+
+        assert (fill.price, fill.liquidity) == ("49000", "maker")
+
+    play(bus_factory, tmp_path, work, poll_s=600.0)
+
+
+def test_funding_is_booked_as_the_venue_has_it_and_once(bus_factory: BusFactory, tmp_path: Path) -> None:
+    """L03: asked for many times, and again by whoever takes over."""
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        await session.bar()
+        await session.decide({"action": "open", "quantity": "0.01", "style": "market"})
+        await session.until("order.filled")
+        await trading.client.post(f"accounts/{KEY}/funding", {"symbol": "BTCUSDT", "rate": "0.0001"})
+        paid = await session.until("account.funding")
+        await session.until("account.reported")
+        await session.kill()
+        session.execute("two")
+        await session.until("account.income", lambda event: event.source.endswith(".2"))
+
+        assert paid.symbol == "BTC/USDT:USDT"
+        assert len(session.of("account.funding")) == 1
+
+    play(bus_factory, tmp_path, work)
