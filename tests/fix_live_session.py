@@ -180,6 +180,7 @@ class LiveSession:
         ours = {leg.leg: Decimal(leg.quantity) for each in self.of("account.settled") for leg in each.legs}
         assert {leg: quantity for leg, quantity in ours.items() if quantity} == held
         assert Decimal(settled.cash) == Decimal(account["balances"]["USDT"])
+        assert self.of("ops.incident") == [], "\n".join(str(event)[:420] for event in self.log)
         await self.kill()
         core = ExecutionCore(NAME)
         made: list[bytes] = []

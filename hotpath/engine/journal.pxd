@@ -79,9 +79,9 @@ cdef class Journal(Sink):
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1
     @cython.locals(market=Market)
-    cdef int cancel_order(self, Order order) except -1
+    cdef int cancel_order(self, Order order, bint is_child) except -1
     @cython.locals(market=Market)
-    cdef int query(self, Order order, int64_t requested_ns) except -1
+    cdef int query(self, Order order, int64_t requested_ns, bint is_child) except -1
     cdef int set_timer(self, str name, int64_t due_ns) except -1
     cdef int expect_decision(self) except -1
     cdef int decided(self, tuple decision, Py_ssize_t at) except -1

@@ -774,7 +774,7 @@ class Journal(Sink):
         request = self.request_of(order, name, order.request_seq, order.request_ns)
         self.out.append(SendOrder(order=request, by_side=order.by_side))
 
-    def cancel_order(self, order: Order) -> None:
+    def cancel_order(self, order: Order, is_child: bool) -> None:
         """Ask the venue to take the order off its book."""
         market = self.state.markets[order.symbol]
         self.out.append(
@@ -784,12 +784,12 @@ class Journal(Sink):
                 symbol=market.symbol,
                 kind=KINDS[order.kind],
                 venue_order_id=order.venue_order_id,
-                triggered=bool(order.triggered),
+                triggered=bool(is_child),
                 leg=SIDES[order.side],
             )
         )
 
-    def query(self, order: Order, requested_ns: int) -> None:
+    def query(self, order: Order, requested_ns: int, is_child: bool) -> None:
         """Ask the venue what became of the order."""
         market = self.state.markets[order.symbol]
         self.out.append(
@@ -799,7 +799,7 @@ class Journal(Sink):
                 symbol=market.symbol,
                 kind=KINDS[order.kind],
                 venue_order_id=order.venue_order_id,
-                triggered=bool(order.triggered),
+                triggered=bool(is_child),
                 leg=SIDES[order.side],
                 requested_ns=requested_ns,
             )

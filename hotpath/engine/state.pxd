@@ -77,8 +77,8 @@ cdef class Sink:
     cdef int executed(self, int64_t requested, int64_t denied) except -1
     cdef int send(self, Order order) except -1
     cdef int send_again(self, Order order) except -1
-    cdef int cancel_order(self, Order order) except -1
-    cdef int query(self, Order order, int64_t requested_ns) except -1
+    cdef int cancel_order(self, Order order, bint is_child) except -1
+    cdef int query(self, Order order, int64_t requested_ns, bint is_child) except -1
     cdef int set_timer(self, str name, int64_t due_ns) except -1
 
 cdef class State:

@@ -326,11 +326,11 @@ class Sink:
         """Hand the very same request to the venue once more."""
         raise NotImplementedError
 
-    def cancel_order(self, order: Order) -> None:
+    def cancel_order(self, order: Order, is_child: bool) -> None:
         """Ask the venue to take the order off its book."""
         raise NotImplementedError
 
-    def query(self, order: Order, requested_ns: int) -> None:
+    def query(self, order: Order, requested_ns: int, is_child: bool) -> None:
         """Ask the venue what became of the order."""
         raise NotImplementedError
 

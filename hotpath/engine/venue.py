@@ -130,13 +130,13 @@ class RemoteVenue(Gateway):
         if order.state == UNKNOWN:
             self.ask(self.open[client_name(order)])
         else:
-            self.state.sink.cancel_order(order)
+            self.state.sink.cancel_order(order, self.open[client_name(order)].child != "")
 
     def cancel_again(self, order: Order) -> None:
         """The order was found standing after its cancel had been asked for."""
         apply_report(order, REPORT_CANCEL_REQUESTED)
         order.pending = None
-        self.state.sink.cancel_order(order)
+        self.state.sink.cancel_order(order, self.open[client_name(order)].child != "")
 
     def expire(self, order: Order) -> None:
         """The time is over: cancel, and wait for what had filled by then."""
@@ -181,7 +181,7 @@ class RemoteVenue(Gateway):
             return
         at.wait_ns = self.first_ns if at.wait_ns == 0 else min(int(at.wait_ns * self.factor), self.longest_ns)
         at.query_ns = state.now_ns + at.wait_ns
-        state.sink.query(at.order, at.requested_ns)
+        state.sink.query(at.order, at.requested_ns, at.child != "")
         state.sink.set_timer(f"query {order_name(at.order)}", at.query_ns)
 
     def ask_when_due(self, at: AtVenue) -> None:
@@ -349,7 +349,7 @@ class RemoteVenue(Gateway):
     def query_open(self) -> None:
         """Ask for every open order, without a change of what is known: a venue may have said nothing of a fill."""
         for at in self.open.values():
-            self.state.sink.query(at.order, at.requested_ns)
+            self.state.sink.query(at.order, at.requested_ns, at.child != "")
 
     def row(self) -> list[Any]:
         """Plain data of the orders for a snapshot; an open one's own is the manager's."""

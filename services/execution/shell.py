@@ -121,12 +121,11 @@ class ExecutionShell(CoreShell):
     async def ready(self) -> None:
         if self._announced.stage in SENDING_STAGES:
             config = config_of(self._announced.config)
-            self._venue = VenueEffects(self.bus, self.session, config, self.ownership.epoch, self._note)
+            epoch, queries = self.ownership.epoch, self._core.queries
+            self._venue = VenueEffects(self.bus, self.session, config, epoch, self._note, queries)
             self.beside.append(self._venue.failed)
-            venue_watch = VenueWatch(
-                self.bus, config, self._venue, self._note, self._core.queries, self._announced.event_ns
-            )
-            self._venue.start(self._core.timers(), venue_watch.orders(), venue_watch.account())
+            looks = VenueWatch(self.bus, config, self._venue, self._note, self._announced.event_ns)
+            self._venue.start(self._core.timers(), looks.orders(), looks.account())
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
         if os.access(self._folder.parent.parent, os.W_OK):
             self._files = asyncio.create_task(watch(self._folder, self._on_file))

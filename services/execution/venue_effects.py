@@ -35,6 +35,8 @@ QUERIES_MAX: Final = 8
 WAITING_MAX: Final = 1000
 """Requests of one leg that wait; one more ends the session, and whoever follows asks for what is open."""
 
+ENDS: Final = ("filled", "cancelled", "expired", "rejected")
+"""Statuses that say nothing new the second time: two questions were under way when it came."""
 REPORTED_MAX: Final = 10_000
 """Orders whose last report is remembered; of one that is forgotten a look is reported once more."""
 
@@ -75,7 +77,11 @@ class _Line:
 class VenueEffects:
     """Carries out the effects of one session in one epoch of its execution."""
 
-    def __init__(self, bus: Bus, session: str, config: Config, epoch: int, note: Note) -> None:
+    def __init__(
+        self, bus: Bus, session: str, config: Config, epoch: int, note: Note, queries: Callable[[], Sequence[Any]]
+    ) -> None:
+        """``queries`` gives what asks for each open order of the core."""
+        self.queries = queries
         self._bus = bus
         self._session = session
         self.account = str(config.account.name)
@@ -89,6 +95,8 @@ class VenueEffects:
         self._beside: list[asyncio.Task[None]] = []
         self._reported: dict[str, tuple[Any, ...]] = {}
         """By client order id what the last report on it showed."""
+        self._changes: dict[str, int] = {}
+        """By client order id how often something was sent or reported."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with the error of a task here: the session cannot go on without it."""
 
@@ -125,6 +133,8 @@ class VenueEffects:
         else:
             order = effect.order if isinstance(effect, SendOrder) else effect
             key = f"{order.symbol} {order.leg}"
+            self._changed(order.client_order_id)
+            self._reported.pop(order.client_order_id, None)
         line = self._lines.setdefault(key, _Line())
         if len(line.waiting) == WAITING_MAX:
             raise OurFault(f"{WAITING_MAX} requests of {key} wait for the gateway", remedy=REPORT_IT, leg=key)
@@ -142,8 +152,11 @@ class VenueEffects:
             effect, acknowledged, made = line.waiting.popleft()
             stream_seq = 0 if acknowledged is None else await acknowledged
             if isinstance(effect, QueryOrder):
+                before = self._changes.get(effect.client_order_id)
                 async with self._queries:
                     outcome = await self._ask(effect, stream_seq, made)
+                if acknowledged is None and self._changes.get(effect.client_order_id) != before:
+                    continue  # something was sent or reported meanwhile
             else:
                 outcome = await self._ask(effect, stream_seq, made)
             if acknowledged is None and outcome.fate not in ("done", "gone"):
@@ -152,14 +165,25 @@ class VenueEffects:
                 await self._report(fields, is_look=acknowledged is None)
         del self._lines[key]
 
+    def _changed(self, client_order_id: str) -> None:
+        """A look that is under way finds what is older than this."""
+        self._changes[client_order_id] = self._changes.pop(client_order_id, 0) + 1
+        if len(self._changes) > REPORTED_MAX:
+            del self._changes[next(iter(self._changes))]
+
     async def _report(self, fields: dict[str, Any], *, is_look: bool) -> None:
         client = fields["client_order_id"]
         shown = tuple(fields.get(name) for name in ("status", "filled", "quantity", "venue_order_id", "complete"))
-        if is_look and self._reported.get(client) == shown:
+        shown += (len(fields.get("trades", ())),)
+        if self._reported.get(client) == shown and (is_look or fields["status"] in ENDS):
             return
+        order = fields.get("parent") or client
+        if is_look and all(order != query.client_order_id for query in self.queries()):
+            return  # it has ended since
         self._reported[client] = shown
         if len(self._reported) > REPORTED_MAX:
             del self._reported[next(iter(self._reported))]
+        self._changed(order)
         await self._note(Report, fields | {"event_ns": fields["event_ns"] or self.clock.now_ns()})
 
     async def _ask(self, effect: VenueEffect, stream_seq: int, made: Moment) -> Outcome:

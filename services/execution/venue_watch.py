@@ -6,7 +6,6 @@ A stream only wakes: what happened is asked for. Nothing depends on it that a lo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec import UnsetType
@@ -27,7 +26,7 @@ INCOMES_KEPT_MAX: Final = 10_000
 
 
 class VenueWatch:
-    """Looks for one session; ``queries`` gives what asks for each of its open orders."""
+    """Looks for one session that began at ``begin_ns``."""
 
     def __init__(
         self,
@@ -35,7 +34,6 @@ class VenueWatch:
         config: Config,
         effects: VenueEffects,
         note: Note,
-        queries: Callable[[], Sequence[Any]],
         begin_ns: int,
     ) -> None:
         execution = Execution() if isinstance(config.execution, UnsetType) else config.execution
@@ -45,7 +43,6 @@ class VenueWatch:
         self._account_every_s = execution.account_every_s
         self._effects = effects
         self._note = note
-        self._queries = queries
         self._since_ns = begin_ns
         self._begin_ns = begin_ns
         self._booked: dict[str, None] = {}
@@ -66,7 +63,7 @@ class VenueWatch:
         self._look("" if token == subjects.EVERY_SYMBOL else token)
 
     def _look(self, token: str) -> None:
-        for query in self._queries():
+        for query in self._effects.queries():
             # One of which nothing has been reported is on its way: its own answer comes first.
             if not self._effects.has_reported(query.client_order_id):
                 continue

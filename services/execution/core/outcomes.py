@@ -28,7 +28,9 @@ def reports_of(effect: VenueEffect, outcome: Outcome) -> list[dict[str, Any]]:
     if isinstance(effect, SendOrder) and outcome.sent_ns:
         # When it left, on the venue's clock: before that nothing of it can exist, long after it nothing can arrive.
         reports.append({**about, "status": "submitted", "sent_ns": outcome.sent_ns, "event_ns": outcome.sent_ns})
-    about |= {"asked_ns": outcome.asked_ns, "code": outcome.code, "message": outcome.message, "event_ns": at_ns}
+    about |= {"code": outcome.code, "message": outcome.message, "event_ns": at_ns}
+    if isinstance(effect, QueryOrder):
+        about["asked_ns"] = outcome.asked_ns  # what answers a request that changes something was not asked for
     if isinstance(effect, SendOrder) and outcome.sent_ns:
         about["sent_ns"] = outcome.sent_ns
     if outcome.fate == "done" and outcome.orders:

@@ -113,6 +113,7 @@ def test_a_refusal_by_an_unknown_code_is_looked_up_and_holds_once_the_order_is_a
         rejected = await session.until("order.rejected")
 
         assert (rejected.code, len(session.of("order.unknown"))) == ("-9876", 1)
+        assert [report.status for report in session.of("order.report")][-1] == "absent"
         assert await trading.client.lift(fault) == 1
         assert await trading.seen("POST", "/fapi/v1/order") == 1
 

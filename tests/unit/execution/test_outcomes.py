@@ -66,6 +66,14 @@ def test_when_it_left_is_told_before_what_became_of_it() -> None:
     ]
 
 
+def test_only_the_answer_to_a_query_was_asked_for() -> None:
+    """O19: the engine believes a refusal of an order that may stand only where the venue was asked."""
+    for effect, asked in ((SEND, None), (CANCEL, None), (QUERY, 4)):
+        for fate in ("done", "rejected", "unknown"):
+            outcome = Outcome(verb="query", fate=fate, asked_ns=4, answered_ns=9, sent_ns=5)
+            assert {report.get("asked_ns") for report in reports_of(effect, outcome)} == {asked}
+
+
 def test_what_a_stop_has_become_is_told_with_its_parent_and_its_trades() -> None:
     """O17."""
     trade = Trade("t1", "1", "49000", 7)
