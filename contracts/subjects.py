@@ -22,6 +22,7 @@ from live_runner.contracts.messages import Event
 
 __all__ = [
     "DOMAINS",
+    "EVERY_SYMBOL",
     "PER_ROLE",
     "SESSION_PATTERN",
     "STREAM",
@@ -41,6 +42,7 @@ __all__ = [
     "session_of",
     "symbol_token",
     "wake",
+    "wakes",
 ]
 
 STREAM: Final = "RUNNER"
