@@ -108,7 +108,7 @@ class Admin:
         return _json(answer)
 
     async def call(self, method: str, path: str, query: Query, body: Any) -> Any:
-        """One call; LookupError when there is none of that name."""
+        """One call; LookupError for one that is not known."""
         verb, rest = _found(method, path)
         return await verb(self, rest, query, body)
 
@@ -306,7 +306,7 @@ def _found(method: str, path: str) -> tuple[_Verb, str]:
     is_there = path.startswith("/_/") or path == "/health"
     may_follow = _RESTS.get(call, _nothing)
     if call not in _CALLS or not is_there or not may_follow(rest):
-        raise LookupError(f"There is no admin call '{method} {path}'")
+        raise LookupError(f"'{method} {path}' is not an admin call")
     return _CALLS[call], rest
 
 

@@ -134,7 +134,7 @@ class EmulatorSettings:
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """The script, the drawn one where there is no other."""
+        """The script that was given, otherwise the drawn one."""
         draw = self.profile.draw
         return tuple(drawn(self.profile.seed, draw.lines, draw.within_ms)) if draw and not self.script else self.script
 

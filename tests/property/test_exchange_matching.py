@@ -13,3 +13,5 @@ def test_both_exchanges_make_the_same_trades(seed: int) -> None:
         both.one()
         if number % 10 == 9:
             both.compare()
+
+    assert both.slow.fills

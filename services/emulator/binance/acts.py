@@ -95,7 +95,10 @@ class Acts:
         """Trigger an algo order, wherever the price is."""
         algo = self._algo(given)
         if algo is None or algo.status != "NEW":
-            raise ConfigError("there is no such waiting algo order", remedy="Name one by its number or client id")
+            raise ConfigError(
+                "the algo order is unknown, or is not waiting for its trigger",
+                remedy="Name one by its number or client id",
+            )
         algos.trigger(self._venue, algo, now_ms)
         return algo_body(self._venue, algo)
 

@@ -124,7 +124,7 @@ _CHANGES: Final = {name: name for name in SymbolRules.__struct_fields__ if name 
 
 
 def changed_rules(rules: SymbolRules, changes: Mapping[str, Any]) -> SymbolRules:
-    """The rules with some fields replaced; ConfigError for a field that there is not."""
+    """The rules with some fields replaced; ConfigError for an unknown field."""
     unknown = sorted(set(changes) - set(_CHANGES))
     if unknown:
         raise ConfigError(

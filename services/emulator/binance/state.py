@@ -375,7 +375,7 @@ class State(msgspec.Struct):
         info: str = "",
         trade_id: int = 0,
     ) -> Income:
-        """Change the balance; there is no other way to change one."""
+        """Change a balance by an entry of the income ledger; every change of one is made here."""
         income = Income(self.next_income_id, kind, amount, asset, now_ms, symbol, info, trade_id)
         self.next_income_id += 1
         account.incomes.append(income)

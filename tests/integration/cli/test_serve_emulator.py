@@ -99,7 +99,7 @@ def test_a_script_that_the_seed_draws_is_printed_as_it_would_stand_in_a_file(tmp
         (("--profile", "absent.yaml"), "cannot be read"),
         (("--profile", "faults.yaml"), "explode"),
         (("--script", "order.jsonl"), "line 2: at_ms 1 is before that of line 1, 2"),
-        (("--script", "verb.jsonl"), "There is no admin call 'POST /_/explode'"),
+        (("--script", "verb.jsonl"), "'POST /_/explode' is not an admin call"),
         (("--script", "absent.jsonl"), "cannot be read"),
     ],
 )

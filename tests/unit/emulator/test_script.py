@@ -21,8 +21,8 @@ def parsed(*lines: Any) -> Any:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ({"at_ms": 1, "do": "POST /_/explode"}, "There is no admin call 'POST /_/explode'"),
-        ({"at_ms": 1, "do": "POST /_/orders/17/eat"}, "There is no admin call"),
+        ({"at_ms": 1, "do": "POST /_/explode"}, "'POST /_/explode' is not an admin call"),
+        ({"at_ms": 1, "do": "POST /_/orders/17/eat"}, "'POST /_/orders/17/eat' is not an admin call"),
         ({"at_ms": 1, "do": "POST /_/faults", "with": {"before": {"explode": 1}}}, "explode"),
         ({"at_ms": 1, "do": "POST /_/streams", "with": {"explode": 1}}, "explode"),
         ({"at_ms": 1, "do": "POST /_/faults", "when": 1}, "when"),
