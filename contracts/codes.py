@@ -250,7 +250,7 @@ ENDINGS: Final = {
         "`account.limit_tripped` has the numbers; `risk.loss_streak.reset` says when the limit ends.",
     ),
     "lost": Code(
-        "The venue had the order and proved that it has it no more.",
+        "The venue had the order and proved that it has it no more. A market close is tried again.",
         "Look at the venue's own record of it; its fills are booked.",
     ),
     "minimum_size": Code(
@@ -304,7 +304,10 @@ ENDINGS: Final = {
         "The time of a leg without its stop reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.unprotected.reset` says when the limit ends.",
     ),
-    "venue": Code("The venue cancelled the order and gave no reason.", "Look at the venue's own record of it."),
+    "venue": Code(
+        "The venue cancelled the order and gave no reason. A market close is tried again.",
+        "Look at the venue's own record of it.",
+    ),
 }
 """``reason`` of ``order.cancel_requested``, ``order.cancelled``, ``order.expired`` and ``order.unknown``.
 

@@ -34,7 +34,8 @@ class ExecutionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Stated beforehand by the strategy, per strategy or per intent.
 
     Attempts and spacing are those of one intent; a close is retried on retryable errors until it
-    is done, spaced by ``retry_spacing_s``, whatever ``attempts`` is.
+    is done, spaced by ``retry_spacing_s``, whatever ``attempts`` is. So is a market close that the venue
+    takes off its book without being asked to.
     """
 
     add_style: str | None = None

@@ -36,16 +36,18 @@ cdef class Manager:
     cdef int accept(self, Order order) except -1
     @cython.locals(state=State)
     cdef int submitted(self, Order order, int64_t at_ns) except -1
-    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, policy=Policy, taken_off=bint, permitted=bint, tries_again=bint, retrying=bint, notice=Notice, failures=int, following=Order, detail=str)
+    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, policy=Policy, taken_off=bint, permitted=bint, tries_again=bint, retrying=bint, notice=Notice, failures=int, detail=str)
     cdef int reject(self, Order order, str code, str message, bint retryable) except -1
+    @cython.locals(state=State, market=Market, policy=Policy, following=Order)
+    cdef int try_again(self, Order order) except -1
     @cython.locals(state=State, notice=Notice)
     cdef int deny(self, int64_t close_ns, int number, int index, int side, str intent_id, str symbol, str leg, int action, str action_text, str reason, str message, Order order) except -1
     @cython.locals(state=State, market=Market, leg=Leg, was_open=bint, rate=int64_t, scale=int128, notice=Notice)
     cdef int fill(self, Order order, int64_t lots, int64_t ticks, int64_t reference, bint maker, int64_t at_ns, str fill_id, bint fee_given, int128 fee) except -1
     cdef int cancelled(self, Order order, str reason) except -1
     cdef int expired(self, Order order, str reason) except -1
-    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, retrying=bint, notice=Notice)
-    cdef int end(self, Order order, str reason, bint for_its_time) except -1
+    @cython.locals(state=State, market=Market, leg=Leg, held_back=bint, falls_back=bint, retrying=bint, notice=Notice)
+    cdef int end(self, Order order, str reason, bint for_its_time, bint again) except -1
     @cython.locals(market=Market)
     cdef int forget(self, Order order) except -1
     cdef bint may_fall_back(self, Order order, int why) noexcept

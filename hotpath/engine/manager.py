@@ -163,9 +163,16 @@ class Manager:
         if not taken_off:
             self.fall_back(order, FALLBACK_REJECT, held_back)
         if tries_again:
-            following = next_attempt(order, order.kind, order.price, market.close_ticks(), state.is_late(market))
-            self.number(following, order)
-            self.retry(state.now_ns + policy.retry_spacing_ns, following)
+            self.try_again(order)
+
+    def try_again(self, order: Order) -> None:
+        """The same order once more for what is not filled, when the policy's spacing has passed."""
+        state = self.state
+        market = state.markets[order.symbol]
+        policy = order.policy if order.policy is not None else state.policy
+        following = next_attempt(order, order.kind, order.price, market.close_ticks(), state.is_late(market))
+        self.number(following, order)
+        self.retry(state.now_ns + policy.retry_spacing_ns, following)
 
     def deny(
         self,
@@ -203,17 +210,9 @@ class Manager:
     # -- fills and ends -------------------------------------------------------------------------
 
     def fill(
-        self,
-        order: Order,
-        lots: int,
-        ticks: int,
-        reference: int,
-        maker: bool,
-        at_ns: int,
-        fill_id: str | None,
-        fee_given: bool,
-        fee: int,
-    ) -> None:
+        self, order: Order, lots: int, ticks: int, reference: int, maker: bool, at_ns: int, fill_id: str | None,
+        fee_given: bool, fee: int,
+    ) -> None:  # fmt: skip
         """One fill: one ledger entry and one event; ``fee`` where the venue named it."""
         state = self.state
         market = state.markets[order.symbol]
@@ -264,22 +263,21 @@ class Manager:
     def cancelled(self, order: Order, reason: str) -> None:
         """The order is certainly off the book; a cancel for its time may be followed by its fallback."""
         apply_report(order, REPORT_CANCELLED)
-        self.end(order, reason, order.timed_out)
+        self.end(order, reason, order.timed_out, False)
 
     def expired(self, order: Order, reason: str) -> None:
         """The order's time ran out and it is certainly off the book."""
         apply_report(order, REPORT_EXPIRED)
-        self.end(order, reason, True)
+        self.end(order, reason, True, False)
 
-    def end(self, order: Order, reason: str, for_its_time: bool) -> None:
-        """The end of an order that did not fill; ``for_its_time``: its fallback may follow."""
+    def end(self, order: Order, reason: str, for_its_time: bool, again: bool) -> None:
+        """The end of an order that did not fill; ``for_its_time``: its fallback may follow; ``again``: a retry."""
         state = self.state
         market = state.markets[order.symbol]
         leg = market.leg(order.side)
         held_back = leg.backoff is not None and leg.backoff.blocks(state.now_ns)
-        retrying = (
-            for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT) and not self.is_blocked(order, held_back)
-        )
+        falls_back = for_its_time and self.may_fall_back(order, FALLBACK_TIMEOUT)
+        retrying = again or (falls_back and not self.is_blocked(order, held_back))
         state.seq += 1
         if state.journals:
             state.sink.ended(order, reason, retrying)
@@ -290,6 +288,8 @@ class Manager:
         self.forget(order)
         if for_its_time:
             self.fall_back(order, FALLBACK_TIMEOUT, held_back)
+        if again:
+            self.try_again(order)
 
     def forget(self, order: Order) -> None:
         """Remove a closed order."""

@@ -10,7 +10,8 @@ from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.venue cimport RemoteVenue
 from live_runner.hotpath.engine.venue_protection cimport VenueProtection
 from live_runner.hotpath.engine.words cimport (
-    CANCEL_REQUESTED, FILLED, IOC, POST_ONLY, REPORT_PARTLY_FILLED, REQUESTED, SUBMITTED, TRADING_FLATTENING, UNKNOWN,
+    CANCEL_REQUESTED, FILLED, IOC, MARKET, NO_PART, POST_ONLY, REPORT_CANCELLED, REPORT_EXPIRED, REPORT_PARTLY_FILLED,
+    REQUESTED, SUBMITTED, TRADING_FLATTENING, UNKNOWN,
 )
 
 @cython.final
@@ -46,6 +47,8 @@ cdef class Reports:
     cdef int ends(self, AtVenue at, object report) except -1
     @cython.locals(order=Order)
     cdef int end(self, AtVenue at, list ending) except -1
+    @cython.locals(again=bint)
+    cdef int taken_off(self, Order order, int status, str reason) except -1
     cdef bint is_due(self, Order order) noexcept
     @cython.locals(order=Order)
     cdef int stands(self, AtVenue at) except -1

@@ -42,7 +42,11 @@ if not cython.compiled:
         CANCEL_REQUESTED,
         FILLED,
         IOC,
+        MARKET,
+        NO_PART,
         POST_ONLY,
+        REPORT_CANCELLED,
+        REPORT_EXPIRED,
         REPORT_PARTLY_FILLED,
         REQUESTED,
         SUBMITTED,
@@ -371,7 +375,7 @@ class Reports:
             # The venue's own quantity is smaller: it cut the order to what it could reduce, or prevented a self-trade.
             self.manager.cancelled(order, "quantity_changed")
         elif status == "cancelled":
-            self.manager.cancelled(order, order.cancel_reason or code or "venue")
+            self.taken_off(order, REPORT_CANCELLED, order.cancel_reason or code or "venue")
         elif status == "rejected" or (order.kind == POST_ONLY and not self.is_due(order)):
             self.venue.refused(order, [code, message, retryable, meaning, at_ns])
         elif order.kind == IOC:
@@ -380,7 +384,14 @@ class Reports:
             self.manager.expired(order, code or "time_to_live")
         else:
             order.fallback = 0  # the venue ended it early: it did not time out, so no fallback follows
-            self.manager.expired(order, code or "venue")
+            self.taken_off(order, REPORT_EXPIRED, code or "venue")
+
+    def taken_off(self, order: Order, status: int, reason: str) -> None:
+        """The order is off the book. A market close that nobody cancelled is tried again, unless its leg's follows."""
+        again = order.reduce and order.kind == MARKET and order.part == NO_PART and not order.cancel_reason
+        again = again and not self.venue.is_closing(order.symbol, order.side)
+        apply_report(order, status)
+        self.manager.end(order, reason, order.timed_out, again)
 
     def is_due(self, order: Order) -> bool:
         """Whether the order's own time has run out."""
@@ -422,7 +433,7 @@ class Reports:
             self.venue.query_unknown(order, "absent")
         elif at.seen:
             self.resolve(order)
-            self.manager.cancelled(order, "lost")
+            self.taken_off(order, REPORT_CANCELLED, "lost")
         else:
             self.venue.send_again(at)
 

@@ -86,7 +86,7 @@ def endings(sources: list[Source]) -> set[str]:
     found |= set(Risk.__struct_fields__)  # and cancel_entries(risk.kills)
     for name in ("cancel", "cancelled", "expired", "query_unknown"):
         found |= literals(sources, ENGINE, name)
-    return found
+    return found | literals(sources, ENGINE, "taken_off", 2)
 
 
 def incidents(sources: list[Source]) -> set[str]:

@@ -160,6 +160,10 @@ def nearest_last(right: Any) -> Any:
     return lambda self, market, side, kind: right(self, market, side, kind)[::-1]
 
 
+def end_it(right: Any) -> Any:
+    return lambda self, order, status, reason: self.manager.cancelled(order, reason)
+
+
 FAULTS: dict[str, Fault] = {
     "a trade is booked as often as it is reported": Fault("entry and add", Reports, "trade", book_again),
     "a restart forgets which trades are booked": Fault("entry and add", VenueFacts, "owned", forget_trades),
@@ -175,7 +179,8 @@ FAULTS: dict[str, Fault] = {
     "a close may come before the next attempt at another": Fault(
         "flatten and resting close", RemoteVenue, "closes_later", see_what_waits, mishaps=1
     ),
-    "what waits for a close is forgotten": Fault("close and partial close", RemoteVenue, "release", ignore, mishaps=1),
+    "what waits for a close is forgotten": Fault("resting close and close", RemoteVenue, "release", ignore),
+    "a close that the venue takes off is given up": Fault("entry and flatten", Reports, "taken_off", end_it, mishaps=1),
     "flatten closes what is only ordered": Fault("entry and flatten", RemoteVenue, "flatten_leg", flatten_ordered),
     "what a stop becomes is a stranger": Fault("entry with a stop", RemoteVenue, "find", find_no_parent),
     "a refused stop is not named": Fault("entry with a stop", VenueProtection, "incident", ignore, mishaps=1),

@@ -25,7 +25,6 @@ __all__ = [
     "is_child",
     "of_stops",
     "row_of",
-    "was_taken_off",
     "with_lots",
     "with_message",
     "without",
@@ -148,12 +147,6 @@ def of_stops(venue: Venue) -> int:
     """Lots that the stops of the venue may close."""
     stops = [order for order in venue.orders if order.trigger and not order.target]
     return sum(order.quantity - order.filled for order in stops if order.stands)
-
-
-def was_taken_off(venue: Venue, closes: str) -> bool:
-    """Whether the venue cancelled a market close on its own, so that what is left of the leg is rightly open."""
-    mine = [order for order in venue.orders if order.client.startswith(closes)]
-    return any(order.reduce and order.at_market and order.status == "cancelled" for order in mine)
 
 
 def without(items: tuple[Any, ...], item: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from live_core import RESTING, held, kinds, restarted, trade
+from live_core import RESTING, held, kinds, proof, restarted, trade
 
 from live_runner.contracts.core import CancelOrder, SendOrder, SetTimer
 from live_runner.contracts.messages import (
@@ -93,6 +93,54 @@ def test_flatten_goes_on_when_a_part_of_it_is_refused_for_now(driver: Any) -> No
     core.bar()
 
     assert (core.position(), core.settled.pending) == ("0", [])
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired", "absent"])
+@pytest.mark.parametrize("who", ["flatten", "close", "partial_close"])
+def test_close_that_the_venue_takes_off_is_tried_again_until_done(driver: Any, who: str, status: str) -> None:
+    """S02: nobody asked for its cancel; what it had filled is booked, and the rest follows after the spacing."""
+    core = held(driver)
+    if who == "flatten":
+        core.decide()
+        core.command("flatten")
+    else:
+        core.decide(core.intent(who, quantity="2" if who == "partial_close" else None))
+    first = core.last(Requested)
+    core.report(first.client_order_id, "accepted", venue_order_id="v2")
+    lots = 2
+    if status == "absent":
+        core.report(first.client_order_id, "unknown")
+        effects = core.report(first.client_order_id, "absent", **proof(core))
+    else:
+        lots = 1
+        filled = {"filled": "1", "trades": [trade("t2", "1", "98")]}
+        effects = core.report(first.client_order_id, status, code="no_liquidity", **filled)
+    assert effects[-2].retrying
+    core = restarted(core)
+    due = core.last(SetTimer)
+    assert due.name.startswith("retry")
+    core.timer(due.name, due.due_ns)
+    second = core.last(Requested)
+    core.report(second.client_order_id, "filled", filled=str(lots), trades=[trade("t3", str(lots), "97")])
+    core.bar()
+
+    assert (second.quantity, second.reduce_only, second.reason) == (str(lots), True, first.reason)
+    assert second.client_order_id != first.client_order_id
+    assert (core.position(), core.settled.pending, core.of(Denied)) == ("0", [], [])
+
+
+@pytest.mark.parametrize("kind", ["limit", "ioc", "cancelled by the strategy"])
+def test_close_with_a_price_or_a_cancel_of_its_own_is_not_tried_again(driver: Any, kind: str) -> None:
+    """S02: its price, or its end, is what the strategy asked for."""
+    core = held(driver)
+    style = {"style": "limit" if kind != "ioc" else "ioc", "limit_price": "101"}
+    core.decide(core.intent("partial_close", quantity="1", **style))
+    close = core.last(Requested).client_order_id
+    core.report(close, "accepted", venue_order_id="v2")
+    effects = core.report(close, "expired" if kind == "ioc" else "cancelled")
+
+    assert not effects[0].retrying
+    assert core.of(SetTimer) == []
 
 
 @pytest.mark.parametrize("who", ["operator", "strategy"])
