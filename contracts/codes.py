@@ -6,16 +6,11 @@ Only pages read them: no rule depends on a meaning or a remedy.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from live_runner.contracts.decline_codes import DECLINES, Code
 
 __all__ = ["DECLINES", "DENIALS", "ENDINGS", "INCIDENTS", "REJECTIONS", "Code"]
-
-
-class Code(NamedTuple):
-    """The meaning of a token, and what to do when it appears; each one sentence or two."""
-
-    meaning: str
-    remedy: str
 
 
 DENIALS: Final = {
@@ -436,48 +431,3 @@ INCIDENTS: Final = {
     ),
 }
 """``code`` of ``ops.incident``. A fatal incident has the code of the error that ended the service, besides these."""
-
-DECLINES: Final = {
-    "account_differs": Code(
-        "Another session of the same account is under way with other limits or another currency, or one of the two "
-        "trades on paper.",
-        "Give every session of one account the same `account.limits`, or end the other session first.",
-    ),
-    "account_name_taken": Code(
-        "The account has the name of a session: each has a log of its own.",
-        "Choose another `account.name`, in each session of the account.",
-    ),
-    "incomplete_answer": Code(
-        "The strategy service joined without the strategy's execution policy.", "Run one build of every service."
-    ),
-    "not_joined": Code(
-        "A service did not join within `limits.join_timeout_s`.", "Start it: `live-runner serve NAME`; see its log."
-    ),
-    "session_differs": Code(
-        "The session is under way with another strategy, dataset, configuration or build.",
-        "Run it with the same ones, or choose another name with `--session`.",
-    ),
-    "session_exists": Code(
-        "The name is taken, by a session or by an account.", "Choose another name with `--session`."
-    ),
-    "session_finished": Code("The session of this name is finished.", "Choose another name with `--session`."),
-    "strategy_hash_mismatch": Code(
-        "The strategy's source is not the one that was announced.", "Announce the session again from unchanged source."
-    ),
-    "too_many_strategies": Code(
-        "The strategy service has as many strategies as `LIVE_RUNNER_STRATEGIES_MAX` permits.",
-        "End a session, raise the limit, or start the service on another machine.",
-    ),
-    "unknown_symbol": Code(
-        "No market rules are known for a symbol.", "Give them under `market.instruments`, or use a dataset with them."
-    ),
-    "version_mismatch": Code(
-        "The services, or the session and they, are not of one build.",
-        "Install one build everywhere and restart the services.",
-    ),
-    "warmup_refused": Code(
-        "There is too little history before the first bar, or a hole in it.",
-        "Import more, set `market.start` later, use a strategy that needs less, or `market.warmup_holes: accept`.",
-    ),
-}
-"""``reason`` of ``session.refused``, by which a session does not start. Other errors give their own code."""

@@ -170,6 +170,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     """``send``, ``cancel``, ``query`` or ``listing``."""
     orders: list[OrderAnswer] = []
     open_orders: list[VenueOrder] = []
+    order_ids: list[dict[str, str]] = []
+    """Of each open order every id that the venue has for it, by the venue's own names."""
     trades: list[AccountTrade] = []
     positions: list[VenuePosition] = []
     balances: list[VenueBalance] = []

@@ -6,7 +6,7 @@ The test is market data and strategy: it publishes bars and decisions, and waits
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -32,7 +32,7 @@ from live_runner.services.runtime.nats.events import event_of
 from live_runner.services.venues.ccxt_account import Credentials
 from live_runner.services.venues.ccxt_streams import AccountStreams
 
-__all__ = ["LiveSession", "gateway_of", "live_session"]
+__all__ = ["LiveSession", "announced_session", "gateway_of", "live_session"]
 
 DEADLINE_S = 30.0
 MINUTE_NS = 60_000_000_000
@@ -51,7 +51,7 @@ def configuration(**execution: Any) -> Config:
         "session": NAME,
         "strategy": StrategyChoice(module="m"),
         "market": {"venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": "1m"},
-        "account": {"name": "main", "equity": "10000"},
+        "account": {"name": "main", "equity": "10000", "leverage": "20"},
         "caps": CAPS,
         "risk": {"daily_loss": LOSS, "unprotected": {"after_s": 60, "action": "notify", "reset": "recovered"}},
         "execution": {
@@ -108,9 +108,9 @@ class LiveSession:
                 self.wires.append(message.data)
                 self._grown.notify_all()
 
-    def execute(self, instance: str = "one") -> asyncio.Task[None]:
-        """Run the session's execution."""
-        shell = ExecutionShell(self.bus, self.announced, instance, self._folder)
+    def execute(self, instance: str = "one", others: Callable[[], Iterable[Announced]] = tuple) -> asyncio.Task[None]:
+        """Run the session's execution; ``others`` are the sessions that are under way."""
+        shell = ExecutionShell(self.bus, self.announced, instance, self._folder, others)
         task = asyncio.create_task(shell.run(1))
         self._tasks.append(task)
         return task
@@ -218,19 +218,28 @@ async def gateway_of(bus: Bus, trading: TradingAccount) -> AsyncIterator[Gateway
 
 
 @asynccontextmanager
-async def live_session(bus: Bus, trading: TradingAccount, folder: Path, **execution: Any) -> AsyncIterator[LiveSession]:
-    """A session that has started, its gateway beside it."""
+async def announced_session(
+    bus: Bus, trading: TradingAccount, folder: Path, **execution: Any
+) -> AsyncIterator[LiveSession]:
+    """A session that is announced and whose execution does not run yet, its gateway beside it."""
     begin_ns = trading.account.now_ns() // MINUTE_NS * MINUTE_NS - MINUTE_NS
     session = LiveSession(bus, configuration(**execution), begin_ns, folder / "sessions" / NAME)
     following = asyncio.create_task(session.follow())
     try:
         async with gateway_of(bus, trading):
             await bus.publish(session.announced)
-            session.execute()
-            await session.until("session.joined")
-            await bus.publish(session.started)
             yield session
     finally:
         await session.kill()
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+
+
+@asynccontextmanager
+async def live_session(bus: Bus, trading: TradingAccount, folder: Path, **execution: Any) -> AsyncIterator[LiveSession]:
+    """A session that has started, its gateway beside it."""
+    async with announced_session(bus, trading, folder, **execution) as session:
+        session.execute()
+        await session.until("session.joined")
+        await bus.publish(session.started)
+        yield session

@@ -15,6 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from live_runner.contracts import subjects
+from live_runner.contracts.config import Config
+from live_runner.contracts.core import QueryOrder
 from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import BusUnavailable, CommandRefused, RunnerError
 from live_runner.contracts.manifest import config_of
@@ -42,7 +44,9 @@ from live_runner.services.execution.command import CommandAnswer, CommandRequest
 from live_runner.services.execution.command_files import watch
 from live_runner.services.execution.core.account import account_of, author_of
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
+from live_runner.services.execution.core.guard import Known
 from live_runner.services.execution.core.models import check_models
+from live_runner.services.execution.start_guard import asking, check_start, owners_of
 from live_runner.services.execution.venue_effects import VenueEffects
 from live_runner.services.execution.venue_watch import VenueWatch
 from live_runner.services.runtime.config.masking import masked
@@ -55,6 +59,9 @@ from live_runner.services.venues.sending import check_sending
 
 __all__ = ["COMMANDS", "ExecutionShell", "serve"]
 
+GUARD_LIMIT_S: Final = 30.0
+"""How long the start guard asks for what the venue does not prove; half of ``limits.join_timeout_s`` at the beginning.
+"""
 COMMANDS: Final = ("stop", "kill", "resume", "flatten", "end", "abort")
 """``end`` lets the session run out in order; ``abort`` ends it where it is, when nobody decides any more."""
 
@@ -90,6 +97,7 @@ class ExecutionShell(CoreShell):
         self._accepting = asyncio.Lock()
         self._files: asyncio.Task[None] | None = None
         self._refused = 0
+        self._is_guarded = False
         self._undo: list[Callable[[], Awaitable[None]]] = []
         self._venue: VenueEffects | None = None
         self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
@@ -101,7 +109,22 @@ class ExecutionShell(CoreShell):
         if self._announced.stage in SENDING_STAGES:
             check_sending(config.market.venue, config.market.options)
         await check_account(self.bus, self._announced, self._others())
+        if self._announced.stage in SENDING_STAGES:
+            await self._guard(config)
         return {}
+
+    async def _guard(self, config: Config) -> None:
+        """SessionRefused unless the venue has what the log has, and nothing else."""
+        limit_s = GUARD_LIMIT_S if self._core.has_begun else min(GUARD_LIMIT_S, config.limits.join_timeout_s / 2)
+
+        def known() -> Known:
+            orders = [query for query in self._core.queries() if isinstance(query, QueryOrder)]
+            return Known(config, orders, owners_of(self._announced, self._others()), has_begun=self._core.has_begun)
+
+        noted = await check_start(asking(self.bus, config, self.session), known, limit_s=limit_s)
+        for finding in noted:
+            self.log.warning(finding.what, kind=finding.kind, remedy=finding.remedy, ids=finding.ids)
+        self._is_guarded = True
 
     def check(self, started: Started) -> None:
         super().check(started)
@@ -121,6 +144,8 @@ class ExecutionShell(CoreShell):
     async def ready(self) -> None:
         if self._announced.stage in SENDING_STAGES:
             config = config_of(self._announced.config)
+            if not self._is_guarded:
+                await self._guard(config)
             epoch, queries = self.ownership.epoch, self._core.queries
             self._venue = VenueEffects(self.bus, self.session, config, epoch, self._note, queries)
             self.beside.append(self._venue.failed)

@@ -14,22 +14,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 
-from live_runner.contracts import subjects
 from live_runner.contracts.config import Config
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
-from live_runner.contracts.errors import MessageError, OurFault, ServiceUnavailable
-from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, Verb, decode_outcome, encode
+from live_runner.contracts.errors import OurFault
+from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, Verb
 from live_runner.contracts.messages import Event, Report, Timer
 from live_runner.hotpath.engine.state import REPORT_IT
 from live_runner.services.execution.core.outcomes import VenueEffect, reports_of
+from live_runner.services.execution.gateway_client import ask_gateway
 from live_runner.services.execution.timers import Timers
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.boot_clock import boot_ns, moment
 
 __all__ = ["VenueEffects"]
 
-ANSWER_LIMIT_S: Final = 45.0
-"""How long an answer of the gateway is waited for; it gives up its own calls sooner."""
 QUERIES_MAX: Final = 8
 """Orders that are asked for at once."""
 WAITING_MAX: Final = 1000
@@ -197,11 +195,7 @@ class VenueEffects:
             position_mode=self._position_mode, **fields,
         )  # fmt: skip
         asked = moment()
-        try:
-            data = await self._bus.request(subjects.gateway(self.account), encode(request), timeout_s=ANSWER_LIMIT_S)
-            outcome = decode_outcome(data)
-        except (ServiceUnavailable, MessageError) as error:
-            return Outcome(verb=verb, fate="unknown", code="gateway_away", message=str(error), via=verb)
+        outcome = await ask_gateway(self._bus, request)
         self.clock.answered(asked, outcome)
         return outcome
 

@@ -24,6 +24,7 @@ from live_runner.services.venues.ccxt_orders import (
     income_of,
     open_order,
     order_answer,
+    order_ids,
     position_of,
     trade_of,
 )
@@ -297,13 +298,17 @@ class RequestAnswerer:
 
     async def _open_orders(self, request: GatewayRequest, _check: Callable[[], str]) -> Outcome:
         asked_ns = self.account.now_ns()
-        orders = []
+        if not request.symbols and not self._profile.lists_every_symbol:
+            what = "the venue lists the open orders of one symbol at a time"
+            return self._outcome(request, Verdict("not_sent", "not_available", what), via="listing")
+        orders, ids = [], []
         symbols: Sequence[str | None] = request.symbols or (None,)
         for symbol in symbols:
             for params in self._profile.listings:
                 rows = await self._whole(LISTINGS, "fetch_open_orders", symbol, params=dict(params))
                 orders += [open_order(row, self.account.ids) for row in rows]
-        return self._listing(request, asked_ns, open_orders=orders)
+                ids += [order_ids(row) for row in rows]
+        return self._listing(request, asked_ns, open_orders=orders, order_ids=ids)
 
     async def _trades_since(self, request: GatewayRequest, _check: Callable[[], str]) -> Outcome:
         asked_ns = self.account.now_ns()

@@ -16,7 +16,16 @@ from live_runner.contracts.gateway import AccountTrade, IncomeEntry, OrderAnswer
 from live_runner.contracts.messages import Trade, VenueBalance, VenueOrder, VenuePosition
 from live_runner.services.venues.client_ids import ClientIds
 
-__all__ = ["balances_of", "decimal_text", "income_of", "open_order", "order_answer", "position_of", "trade_of"]
+__all__ = [
+    "balances_of",
+    "decimal_text",
+    "income_of",
+    "open_order",
+    "order_answer",
+    "order_ids",
+    "position_of",
+    "trade_of",
+]
 
 _MS: Final = 1_000_000
 _STATUSES: Final = {
@@ -29,6 +38,17 @@ _STATUSES: Final = {
     "rejected": "rejected",
 }
 """ccxt's status of an order by ours; what is open and has a fill is ``partly_filled``."""
+_ID_NAMES: Final = (
+    *("orderId", "clientOrderId", "algoId", "clientAlgoId", "actualOrderId"),
+    *("ordId", "clOrdId", "algoClOrdId", "orderLinkId", "clientOid", "id", "text", "cloid", "oid", "cliOrdId"),
+)
+"""Fields of a venue's own answer that name an order."""
+_REDUCING: Final = (
+    *("reduceOnly", "reduce_only", "is_reduce_only", "closePosition", "closeFraction", "closeOnTrigger", "is_close"),
+)
+"""Fields by which a venue says that an order can only make a position smaller."""
+_YES: Final = ("true", "1", "yes")
+_NONE_IDS: Final = ("", "0")
 
 
 def decimal_text(value: object) -> str:
@@ -76,20 +96,43 @@ def order_answer(order: Mapping[str, Any], ids: ClientIds, *, is_trigger: bool, 
 def open_order(order: Mapping[str, Any], ids: ClientIds) -> VenueOrder:
     """One of the account's open orders, ours or not."""
     info = order.get("info")
-    side = str(info.get("positionSide") or info.get("posSide") or "").lower() if isinstance(info, Mapping) else ""
+    named = str(info.get("positionSide") or info.get("posSide") or "").lower() if isinstance(info, Mapping) else ""
+    leg = named if named in ("long", "short") else ""
+    side = str(order.get("side") or "").lower()
     return VenueOrder(
         symbol=str(order.get("symbol") or ""),
         venue_order_id=str(order.get("id") or ""),
         client_order_id=ids.of_order(order),
-        side=str(order.get("side") or ""),
-        leg=side if side in ("long", "short") else "",
+        side=side,
+        leg=leg,
         kind=str(order.get("type") or ""),
         quantity=decimal_text(order.get("amount")),
         filled=decimal_text(order.get("filled")) or "0",
         price=decimal_text(order.get("price")),
         trigger=decimal_text(order.get("triggerPrice")),
-        reduce_only=bool(order.get("reduceOnly")),
+        reduce_only=(leg, side) in (("long", "sell"), ("short", "buy")) or _says_reducing(order),
     )
+
+
+def order_ids(order: Mapping[str, Any]) -> dict[str, str]:
+    """Every id by which the venue knows an order, by the venue's own names; ccxt's where it has no others."""
+    info = order.get("info")
+    own = {name: str(info[name]) for name in _ID_NAMES if info.get(name)} if isinstance(info, Mapping) else {}
+    unified = {name: str(order[name]) for name in ("id", "clientOrderId") if order.get(name)}
+    known = set(own.values())
+    found = own | {name: value for name, value in unified.items() if value not in known}
+    return {name: value for name, value in found.items() if value not in _NONE_IDS}
+
+
+def _says_reducing(order: Mapping[str, Any]) -> bool:
+    """Whether a flag anywhere in it says so, as a truth value, a number or text."""
+    for name, value in order.items():
+        if isinstance(value, Mapping):
+            if _says_reducing(value):
+                return True
+        elif name in _REDUCING and str(value).lower() in _YES:
+            return True
+    return False
 
 
 def trade_of(trade: Mapping[str, Any]) -> AccountTrade:

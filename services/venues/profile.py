@@ -84,6 +84,8 @@ class VenueProfile:
     """Parameter by which trades are asked for from an id on; "" where they cannot be."""
     listings: tuple[Mapping[str, Any], ...] = ({}, {"trigger": True})
     """Parameters of the calls that together list every open order."""
+    lists_every_symbol: bool = True
+    """Whether open orders are listed without a symbol, too."""
     validate_call: str = ""
     """ccxt's method of the endpoint that checks an order and places none; "" where the venue has none."""
     account_call: str = ""

@@ -106,7 +106,8 @@ def incidents(sources: list[Source]) -> set[str]:
 
 
 def declines(sources: list[Source]) -> set[str]:
-    return {token for node in calls(sources, "", *REFUSALS) for token in keyword(node, "reason")}
+    found = {token for node in calls(sources, "", *REFUSALS) for token in keyword(node, "reason")}
+    return found | literals(sources, "services/execution/core/guard.py", "_blocking", 0)
 
 
 TABLES: dict[str, Callable[[list[Source]], set[str]]] = {

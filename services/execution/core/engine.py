@@ -192,6 +192,11 @@ class ExecutionCore:
             return []
         return [SetTimer(name=name, due_ns=due_ns) for name, due_ns in self._session.timers()]
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether ``Started`` has come."""
+        return self._session is not None
+
     def queries(self) -> list[Effect]:
         """What asks for every open order of a session with a real venue; the state stays as it is."""
         out: list[Effect] = []
