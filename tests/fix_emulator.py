@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,8 +32,17 @@ def reach(proxy: str, certificate: Path | str) -> dict[str, Any]:
 class EmulatorClient:
     """What a test does to a running emulator, and sees of it."""
 
-    def __init__(self, facts: dict[str, Any], http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        facts: dict[str, Any],
+        http: aiohttp.ClientSession,
+        now_ns: Callable[[], int] = time.time_ns,
+        clock: str = "wall",
+    ) -> None:
         self.facts = facts
+        self.now_ns = now_ns
+        """The venue's time."""
+        self.clock = clock
         self.options = reach(facts["proxy"], facts["ca"])
         """ccxt's, and a session's ``market.options``."""
         self._http = http
@@ -63,6 +73,20 @@ class EmulatorClient:
         (lifted,) = await self.call("DELETE", f"/_/faults/{fault}")
         fired: int = lifted["fired"]
         return fired
+
+    async def add_stream_fault(self, match: dict[str, Any], **what: Any) -> int:
+        """A fault of the streams; its id."""
+        fault: int = (await self.post("streams", {"match": match, **what}))["id"]
+        return fault
+
+    async def idle_faults(self) -> list[dict[str, Any]]:
+        """Faults in force, of requests and of streams, that have not fired."""
+        faults = await self.get("faults") + await self.get("streams/faults")
+        return [fault for fault in faults if not fault["fired"]]
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move a manual clock on; what is due by then has happened at the venue."""
+        await self.post("clock", {"advance_ms": int(seconds * 1000)})
 
     async def requests(self, count: int = 1, **wanted: Any) -> list[dict[str, Any]]:
         """Requests that were received, once there are so many."""
@@ -102,7 +126,7 @@ async def emulated(clock: str = "wall", **profile: Any) -> AsyncIterator[Emulato
             port=0, admin_port=0, state=Path(folder), clock=clock, profile=profile_from(profile, "profile")
         )
         async with emulator(settings) as running, aiohttp.ClientSession() as http:
-            yield EmulatorClient(running.facts(), http)
+            yield EmulatorClient(running.facts(), http, running.clock.now_ns, clock)
 
 
 @asynccontextmanager

@@ -36,6 +36,7 @@ __all__ = [
 KEY = "key-of-the-account"
 SECRET = "secret-of-the-account"
 BTC_SYMBOL = "BTC/USDT:USDT"
+FAR_MS = 4_000_000_000_000
 
 
 class TradingAccount:
@@ -58,6 +59,10 @@ class TradingAccount:
         ledger = await self.client.get("ledger")
         return [order for kind in ("orders", "algo_orders") for order in ledger[kind] if order["status"] == "NEW"]
 
+    async def sent(self, method: str = "POST", path: str = "/fapi/v1/order") -> list[dict[str, Any]]:
+        """Parameters of the requests of an endpoint that have reached the venue, oldest first."""
+        return [request["params"] for request in await self.client.get("requests", method=method, path=path)]
+
     async def price(self, price: str) -> None:
         """One trade of the market."""
         await self.client.post("market/BTCUSDT/price", {"price": price})
@@ -65,27 +70,39 @@ class TradingAccount:
 
 @asynccontextmanager
 async def trading_venue(
-    clock: str = "manual", *, hedge: bool = True, record: Path | None = None
+    clock: str = "manual",
+    *,
+    hedge: bool = True,
+    record: Path | None = None,
+    account: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    symbols: tuple[str, ...] = (BTC_SYMBOL, "ETH/USDT:USDT"),
+    timeout_ms: int = 10_000,
 ) -> AsyncIterator[TradingAccount]:
     """An emulator on which BTC stands at 50000, and an account of it that is open.
 
-    With the wall's clock the market moves on by itself.
+    With a manual clock the market stands still, except for what a test trades; with the wall's it moves on by itself.
+    ``account`` and ``options`` are the emulator's own; an answer is waited for ``timeout_ms``.
     """
     begin_ns = time.time_ns() // 60_000_000_000 * 60_000_000_000
     start = {} if clock == "wall" else {"start": datetime.fromtimestamp(begin_ns / 1e9, UTC)}
-    accounts = [{"key": KEY, "secret": SECRET, "balances": {"USDT": "10000"}, "hedge": hedge}]
-    async with emulated(clock, symbols=[BTC_SYMBOL, "ETH/USDT:USDT"], accounts=accounts, **start) as client:
+    given = {"key": KEY, "secret": SECRET, "balances": {"USDT": "10000"}, "hedge": hedge, **(account or {})}
+    profile = {"symbols": symbols, "accounts": [given], "options": options or {}}
+    async with emulated(clock, **profile, **start) as client:
+        if clock == "manual":
+            await client.post("market/BTCUSDT/stall")
+            await client.post("market/BTCUSDT", {"next_funding_ms": FAR_MS})
         await client.post("market/BTCUSDT/price", {"price": "50000"})
-        options = {key: value for key, value in client.options.items() if key != "enableRateLimit"}
-        now_ns = time.time_ns if clock == "wall" else lambda: begin_ns
+        reach = {key: value for key, value in client.options.items() if key != "enableRateLimit"}
+        reach["timeout"] = timeout_ms
         recorder = None if record is None else Recorder(record)
-        account = CcxtAccount("binanceusdm", Credentials(KEY, SECRET), options, now_ns, recorder=recorder)
-        opened = await account.open()
+        ours = CcxtAccount("binanceusdm", Credentials(KEY, SECRET), reach, client.now_ns, recorder=recorder)
+        opened = await ours.open()
         assert opened.verdict.fate == "done", opened.verdict
         try:
-            yield TradingAccount(account, client)
+            yield TradingAccount(ours, client)
         finally:
-            await account.close()
+            await ours.close()
             if recorder is not None:
                 recorder.close()
 

@@ -178,7 +178,6 @@ class RequestAnswerer:
             await self.account.place(
                 order,
                 one_way=request.position_mode == "one_way",
-                by_side=effect.by_side,
                 check=check,
                 test=request.verb == "validate",
             )

@@ -169,7 +169,7 @@ class CcxtAccount:
         return call.reason if isinstance(call, NoCall) else ""
 
     async def place(
-        self, order: Requested, *, one_way: bool, by_side: bool, check: Callable[[], str] = str, test: bool = False
+        self, order: Requested, *, one_way: bool, check: Callable[[], str] = str, test: bool = False
     ) -> CallResult:
         """Send one order, as it was requested. Its amount and price must stand on the venue's grid of this moment.
 
@@ -185,7 +185,8 @@ class CcxtAccount:
         params = dict(call.arguments.get("params", {}))
         if not one_way:
             params["hedged"] = True
-        if order.reduce_only and not by_side:
+        if order.reduce_only:
+            # Where the side names the position ccxt sends no flag: it takes from it which position is meant.
             params["reduceOnly"] = True
         price = order.price
         kind = "market"

@@ -279,6 +279,7 @@ def test_an_order_that_the_venue_has_lost_keeps_the_session_from_going_on(
         assert (incident.code, incident.severity) == ("session_refused", "fatal")
         # Once the venue knows it again, the session goes on where it was.
         assert await trading.client.lift(fault) >= 1
+        await trading.client.pass_time(60)  # the next question about it is due
         session.execute("three")
         cancelled = await session.until("order.cancelled")
         assert cancelled.order_id == accepted.order_id
