@@ -26,6 +26,7 @@ from live_runner.contracts.time import time_ns
 __all__ = [
     "Account",
     "Config",
+    "Differences",
     "Execution",
     "Fees",
     "Fills",
@@ -33,6 +34,7 @@ __all__ = [
     "Market",
     "MarketRules",
     "Queries",
+    "Reconcile",
     "StrategyChoice",
     "check",
     "check_rules",
@@ -223,6 +225,32 @@ class Execution(_Section, frozen=True):
     """Opens and adds of a decision that comes after the next bar: stages that send orders need the choice."""
 
 
+type Remedy = Literal["adopt", "flatten", "halt"]
+
+
+class Differences(_Section, frozen=True):
+    """What is done about a position at the venue that is not the ledger's, by kind; nothing but what is written here.
+
+    ``halt`` leaves the ledger and blocks entries of the leg. ``adopt`` takes the venue's quantity over. ``flatten``
+    does, and closes at the market, reduce-only, what is not the session's own: what the venue has beyond the ledger, or
+    all that is left of a leg of which something is gone.
+    """
+
+    position_more: Remedy = "halt"
+    """The venue holds more of a leg than the ledger."""
+    position_less: Remedy = "halt"
+    foreign_position: Remedy = "halt"
+    """The venue holds a leg of which the ledger has nothing."""
+
+
+class Reconcile(_Section, frozen=True):
+    """Positions at a real venue beside the ledger, at each complete answer of the venue (``account_every_s``)."""
+
+    tolerance: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Lots (steps of the market's quantity) by which a leg may differ without anything being done or named."""
+    policy: Differences = Differences()
+
+
 class Config(_Section, frozen=True):
     """One session."""
 
@@ -237,6 +265,7 @@ class Config(_Section, frozen=True):
     """In the manifest of stages that send orders, and where it is given."""
     caps: Caps | UnsetType = UNSET
     risk: Risk | UnsetType = UNSET
+    reconcile: Reconcile | UnsetType = UNSET
 
 
 def check(config: Config) -> None:

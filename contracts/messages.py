@@ -74,6 +74,7 @@ __all__ = [
     "Theoretical",
     "Timer",
     "Trade",
+    "Traded",
     "Unknown",
     "VenueBalance",
     "VenueCall",
@@ -770,6 +771,7 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     - ``reduce_only_refused``: the venue does not take the reduce-only flag. In hedge mode a close is tried once more by
       the side of its position, which cannot open the other one; in one-way mode it ends.
     - ``too_small``: the order is below the venue's minimum. The risk limit ``minimum_size`` counts it.
+    - ``account_differs``: position mode, margin mode or leverage are not what the order was made for. Its leg is halted.
     """
 
 
@@ -844,6 +846,8 @@ class AccountReported(Event, frozen=True, kw_only=False, tag="account.reported")
     ``asked_ns`` is the time of asking on the venue's clock, 0 for a list that was not asked for.
     """
 
+    VERSION: ClassVar[int] = 2
+
     positions: list[VenuePosition] = []
     positions_complete: bool = False
     positions_asked_ns: int = 0
@@ -855,17 +859,52 @@ class AccountReported(Event, frozen=True, kw_only=False, tag="account.reported")
     orders_asked_ns: int = 0
     position_mode: str = ""
     """``hedge`` or ``one_way``, "" where the venue was not asked."""
+    leverage: dict[str, str] = {}
+    """By symbol, where the venue was asked; for one that is held the position has it too."""
+    margin_mode: dict[str, str] = {}
+    """``cross`` or ``isolated``, in the same way."""
 
 
-class Reconciled(Event, frozen=True, kw_only=False, tag="account.reconciled"):
-    """A leg is taken to what a complete answer of the venue proves, without a trade of the session.
+class Traded(Event, frozen=True, kw_only=False, tag="account.traded"):
+    """One trade of the account that is no order's of the session, an input of the execution core.
 
-    ``reason`` is ``closed_elsewhere``: a close that the strategy gave as ``sync_if_absent`` found no position. The lots
-    leave the ledger at the last close, without a fee: what was paid for them elsewhere is not known here.
+    Where it is ``forced`` the venue closed the position itself, and the trade is booked. Otherwise somebody else
+    traded: it is kept, and explains a difference that the operator lets the session adopt.
     """
 
     symbol: str
     leg: str
+    """"" where the venue's position has no side of its own (one-way mode)."""
+    side: str
+    """``buy`` or ``sell``."""
+    trade: Trade
+    venue_order_id: str = ""
+    client_order_id: str = ""
+    """As the venue has it, which may be of its own making (``autoclose-...``)."""
+    forced: str = ""
+    """``liquidation``, ``adl`` or ``settlement``; "" for a trade that somebody made."""
+
+
+class Reconciled(Event, frozen=True, kw_only=False, tag="account.reconciled"):
+    """A leg is taken to what the venue proves, without a fill of one of the session's orders. ``reason`` is why:
+
+    - ``closed_elsewhere``: a close that the strategy gave as ``sync_if_absent`` found no position.
+    - ``liquidation``, ``adl``, ``settlement``: the venue closed lots by force, by the trade ``trade_id``, with its fee.
+    - ``adopted``: the operator's policy, or ``reconcile --apply``, lets the session take a difference over. Trades that
+      are known and explain all of it are booked one by one, each at its price and with its fee. Without them, lots that
+      the venue has beyond the ledger come in at the venue's entry price.
+
+    - ``insurance``: the venue's insurance fund took or gave something after a liquidation; no lots are moved.
+
+    Lots that are gone without a known trade leave the ledger at the last close, and without a fee: what was paid for
+    them elsewhere is not known here.
+    """
+
+    VERSION: ClassVar[int] = 2
+
+    symbol: str
+    leg: str
+    """"" where an entry of the insurance fund names none."""
     reason: str
     quantity_before: str
     quantity: str
@@ -873,10 +912,16 @@ class Reconciled(Event, frozen=True, kw_only=False, tag="account.reconciled"):
     amount: str
     """What the ledger realises by it, in the settle currency."""
     order_id: str
-    """The close to which the venue answered that there is nothing."""
+    """The close to which the venue answered that there is nothing; "" for other reasons."""
     report: str
-    """Id of the ``account.reported`` that proves it."""
+    """Id of the ``account.reported`` or ``account.traded`` that proves it."""
     asked_ns: int
+    difference: str = ""
+    """Of ``adopted``: ``position_more``, ``position_less`` or ``foreign_position``."""
+    trade_id: str = ""
+    """Of the trade that is booked, or of the insurance fund's entry."""
+    fee: str = "0"
+    fee_currency: str = ""
 
 
 class Income(Event, frozen=True, kw_only=False, tag="account.income"):
@@ -996,7 +1041,9 @@ class Executed(Event, frozen=True, kw_only=False, tag="account.executed"):
 
 
 class Command(Event, frozen=True, kw_only=False, tag="ops.command"):
-    """An accepted operator command: ``stop``, ``kill``, ``resume``, ``flatten`` or ``end``."""
+    """An accepted operator command: ``stop``, ``kill``, ``resume``, ``flatten``, ``end`` or ``abort``;
+    ``reconcile_adopt``, ``reconcile_flatten`` or ``reconcile_halt`` for the differences of positions that stand.
+    """
 
     command: str
     author: str

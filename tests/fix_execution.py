@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from live_runner.contracts.config import Account, Config, Execution, Fees, Fills, Limits, Market, StrategyChoice
+from live_runner.contracts.config import Account, Config, Execution, Fees, Fills, Limits, Market, Reconcile, StrategyChoice
 from live_runner.contracts.messages import (
     BarSet,
     Command,
@@ -54,6 +54,7 @@ class Driver:
         execution: dict[str, Any] | None = None,
         caps: dict[str, Any] | None = None,
         risk: dict[str, Any] | None = None,
+        reconcile: dict[str, Any] | None = None,
         hashing: bool = True,
     ) -> None:
         self.config = Config(
@@ -67,6 +68,7 @@ class Driver:
             execution=msgspec.UNSET if execution is None else Execution(**execution),
             caps=msgspec.UNSET if caps is None else Caps(**caps),
             risk=msgspec.UNSET if risk is None else msgspec.convert(risk, Risk),
+            reconcile=msgspec.UNSET if reconcile is None else msgspec.convert(reconcile, Reconcile),
         )
         rules = {"venue": "sim", "quote": "USDT", "settle": "USDT", "tick_size": "0.01", "lot_size": "0.001"}
         self.started = Started(

@@ -60,7 +60,7 @@ cdef class Journal(Sink):
     cdef int unknown(self, Order order, str reason) except -1
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
     cdef int funded(self, Market market, str leg, int64_t funding_ns, str rate, str mark, int64_t lots, int128 amount) except -1
-    cdef int reconciled(self, Market market, int side, int64_t lots, int64_t ticks, int128 realised, str order, object report) except -1
+    cdef int reconciled(self, Market market, int side, int64_t before, int64_t ticks, int128 realised, list fields) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int limit_tripped(self, Limit limit, str symbol, str leg, str order_id) except -1
     cdef int limit_reset(self, Limit limit, str why, str author) except -1

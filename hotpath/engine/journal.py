@@ -530,29 +530,34 @@ class Journal(Sink):
             )
         )
 
-    def reconciled(
-        self, market: Market, side: int, lots: int, ticks: int, realised: int, order: str, report: Any
-    ) -> None:
-        """The venue holds nothing of a leg that the ledger holds."""
+    def reconciled(self, market: Market, side: int, before: int, ticks: int, realised: int, fields: list[Any]) -> None:
+        """A leg was moved without a fill of ours; -1 for an entry of the account that names none."""
+        reason, order, report, asked_ns, difference, trade, fee, currency, at_ns = fields
+        leg = "" if side < 0 else SIDES[side]
+        after = "0" if side < 0 else units_text(market.lot_grid, market.leg(side).quantity)
         self.add(
             Reconciled(
                 market.symbol,
-                SIDES[side],
-                "closed_elsewhere",
-                units_text(market.lot_grid, lots),
-                "0",
+                leg,
+                reason,
+                units_text(market.lot_grid, before),
+                after,
                 units_text(market.grid, ticks),
                 money_text(realised),
                 order,
-                report.id,
-                report.positions_asked_ns,
+                report,
+                asked_ns,
+                difference,
+                trade,
+                fee,
+                currency,
                 v=RECONCILED_V,
                 id=self.event_name(),
                 session=self.name,
                 source="execution",
                 seq=self.state.seq,
                 cause=self.cause,
-                event_ns=report.event_ns,
+                event_ns=at_ns,
             )
         )
 
@@ -692,6 +697,8 @@ class Journal(Sink):
                 blocked = "backoff"
         if held.unresolved:
             blocked = "leg_blocked"
+        elif 2 * market.index + side in self.state.halts:
+            blocked = "leg_halted"
         return Leg(
             symbol=market.symbol,
             leg=SIDES[side],

@@ -316,6 +316,8 @@ class Manager:
         if order.reduce:
             return ""
         why = trading_reason(self.state)
+        if not why and 2 * order.symbol + order.side in self.state.halts:
+            why = "leg_halted"
         if not why and unresolved:
             why = "leg_blocked"
         if not why and held_back:

@@ -601,6 +601,10 @@ class PreTrade:
         if leg.unresolved:
             self.deny("leg_blocked", f"What became of an order on the {name} leg is not known yet")
             return False
+        if state.halts and 2 * market.index + asked.side in state.halts:
+            why = state.halts[2 * market.index + asked.side]
+            self.deny("leg_halted", f"The {name} leg of {market.symbol} is halted ({why}) until a resume")
+            return False
         return True
 
     def check_exit(self, asked: Asked, market: Market, style: int) -> bool:

@@ -6,6 +6,7 @@ from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.money cimport money_text, of_whole, units_text, whole
 from live_runner.hotpath.engine.orders cimport Order, apply_report, order_name
+from live_runner.hotpath.engine.reconcile cimport Reconciler
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.venue cimport RemoteVenue
 from live_runner.hotpath.engine.venue_protection cimport VenueProtection
@@ -20,6 +21,7 @@ cdef class Reports:
     cdef Manager manager
     cdef RemoteVenue venue
     cdef readonly VenueProtection protection
+    cdef readonly Reconciler reconciler
     @cython.locals(at=AtVenue, order=Order, was_over=bint, booked=Py_ssize_t)
     cpdef fold(self, object report)
     @cython.locals(at=AtVenue)

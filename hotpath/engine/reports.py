@@ -28,6 +28,7 @@ from live_runner.contracts.messages import Report, Trade
 from live_runner.contracts.vocabulary import ORDER_STATES, SIDES
 from live_runner.hotpath import fixed
 from live_runner.hotpath.engine.orders import KEPT, REPORTS, next_state
+from live_runner.hotpath.engine.reconcile import Reconciler
 from live_runner.hotpath.engine.state import half_even
 from live_runner.hotpath.engine.venue_protection import VenueProtection
 
@@ -67,6 +68,7 @@ class Reports:
         self.manager = manager
         self.venue = venue
         self.protection = VenueProtection(state, manager, venue)
+        self.reconciler = Reconciler(state, manager, venue)
 
     def fold(self, report: Report) -> None:
         """One report: its trades, then its status; or kept."""
@@ -95,6 +97,7 @@ class Reports:
     def go_on(self) -> None:
         """What follows from what has ended or been filled: closes that waited, stops and targets."""
         self.venue.sweep()
+        self.reconciler.book_forced()
         self.venue.release()
         self.protection.reconcile()
 
@@ -117,7 +120,7 @@ class Reports:
             at.must_ask = False
         if report.status in ("accepted", "partly_filled", "filled") or report.venue_order_id:
             at.seen = True
-        if report.status == "accepted" and not is_child(at, report):
+        if report.status in ("accepted", "partly_filled") and not is_child(at, report):
             at.shown_ns = max(at.shown_ns, report.asked_ns)
         return True
 
@@ -192,6 +195,7 @@ class Reports:
         market = state.markets[order.symbol]
         was_over = order.state >= FILLED
         self.venue.absences.pop(f"{market.symbol} {SIDES[order.side]}", None)
+        self.reconciler.booked(order.symbol, order.side)
         if order.state == UNKNOWN:
             self.manager.resolve(order, -1)
         fee_given = trade.fee != ""
@@ -280,6 +284,7 @@ class Reports:
             self.venue.ask(at)
             return
         self.venue.absences.pop(f"{market.symbol} {SIDES[order.side]}", None)
+        self.reconciler.booked(order.symbol, order.side)
         if order.state == UNKNOWN:
             self.manager.resolve(order, -1)
         state.provisional = True
@@ -378,6 +383,8 @@ class Reports:
             self.taken_off(order, REPORT_CANCELLED, order.cancel_reason or code or "venue")
         elif status == "rejected" or (order.kind == POST_ONLY and not self.is_due(order)):
             self.venue.refused(order, [code, message, retryable, meaning, at_ns])
+            if meaning == "account_differs":
+                self.reconciler.refused(order, f"{code}: {message}")
         elif order.kind == IOC:
             self.manager.cancelled(order, "ioc")
         elif self.is_due(order):

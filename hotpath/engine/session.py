@@ -64,7 +64,7 @@ class Session:
         self.venue = RemoteVenue(self.state, self.manager)
         self.manager.gateway = self.paper if self.state.simulated else self.venue
         self.reports = Reports(self.state, self.manager, self.venue)
-        self.facts = VenueFacts(self.state, self.venue, self.reports.protection)
+        self.facts = VenueFacts(self.state, self.venue, self.reports)
         self.pretrade = PreTrade(self.state)
         self.protection = Protection(self.state, self.manager, self.paper, self.reports.protection)
         self.risk = self.manager.risk

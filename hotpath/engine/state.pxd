@@ -67,7 +67,7 @@ cdef class Sink:
     cdef int unknown(self, Order order, str reason) except -1
     cdef int incident(self, int64_t at_ns, str severity, str code, str message, dict details) except -1
     cdef int funded(self, Market market, str leg, int64_t funding_ns, str rate, str mark, int64_t lots, int128 amount) except -1
-    cdef int reconciled(self, Market market, int side, int64_t lots, int64_t ticks, int128 realised, str order, object report) except -1
+    cdef int reconciled(self, Market market, int side, int64_t before, int64_t ticks, int128 realised, list fields) except -1
     cdef int liquidated(self, Market market, int64_t ticks, int128 equity, int128 maintenance, int64_t at_ns) except -1
     cdef int settled(self) except -1
     cdef int limit_tripped(self, Limit limit, str symbol, str leg, str order_id) except -1
@@ -109,6 +109,7 @@ cdef class State:
     cdef public bint journals, notes, notes_updates, has_notices
     cdef public int changes           # legs marked as changed
     cdef public int backoffs                   # legs with rejections in a row
+    cdef readonly dict halts                   # by leg (symbol * 2 + side): why it takes no entries
     cdef readonly list notices
     cdef readonly dict refusals, rejections # of this run, by reason: how many, and the first in words
     cdef Notice spare                       # one that was delivered and nobody keeps; the next one is made of it

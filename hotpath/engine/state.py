@@ -285,10 +285,8 @@ class Sink:
         """Margin is used up; the fills of the symbol's legs follow."""
         raise NotImplementedError
 
-    def reconciled(
-        self, market: Market, side: int, lots: int, ticks: int, realised: int, order: str, report: Any
-    ) -> None:
-        """A report of the account proves that the venue holds nothing of a leg, which is taken out at a price."""
+    def reconciled(self, market: Market, side: int, before: int, ticks: int, realised: int, fields: list[Any]) -> None:
+        """A leg was moved without a fill of ours: from so many lots to what it has, at a price (reconcile.py)."""
         raise NotImplementedError
 
     def settled(self) -> None:
@@ -418,6 +416,7 @@ class State:
         self.moved = False
         self.changes = 0
         self.backoffs = 0
+        self.halts: dict[int, str] = {}
         self.intents = 0
         self.requested = 0
         self.fills = 0

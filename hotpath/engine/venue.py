@@ -214,6 +214,8 @@ class RemoteVenue(Gateway):
             self.manager.cancelled(order, order.cancel_reason)
         elif not order.reduce and self.state.trading != TRADING_OPEN:
             self.manager.cancelled(order, trading_reason(self.state))
+        elif not order.reduce and 2 * order.symbol + order.side in self.state.halts:
+            self.manager.cancelled(order, "leg_halted")
         elif not order.reduce and age_ns > self.resend_age_ns:
             self.manager.cancelled(order, "resend_age")
         else:

@@ -2,8 +2,8 @@
 """What a real venue says beside its reports on orders: the account, its income, silent streams; and a new owner.
 
 Each is folded at its place in the log, so a replay makes the same of it. What differs from the ledger is named, once,
-and reconciliation decides. One thing here changes a position: a leg that the strategy asked to be closed, and taken for
-closed where the venue proves that it holds nothing.
+and reconciliation (reconcile.py) does what the operator has written. One thing here changes a position: a leg that the
+strategy asked to be closed, and taken for closed where the venue proves that it holds nothing.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from typing import Any, Final
 import cython
 
 from live_runner.contracts.errors import LedgerOverflow
-from live_runner.contracts.messages import AccountReported, Event, Income, Owned, Quote, StreamGap
-from live_runner.contracts.vocabulary import SIDES
+from live_runner.contracts.messages import AccountReported, Command, Event, Income, Owned, Quote, StreamGap, Traded
+from live_runner.contracts.vocabulary import RISK_AUTHOR, SIDES
 from live_runner.hotpath import fixed
 
 if not cython.compiled:
     from live_runner.hotpath.engine.at_venue import owed_lots, waits_since
     from live_runner.hotpath.engine.orders import client_name
-    from live_runner.hotpath.engine.python_money import of_whole, units_text
+    from live_runner.hotpath.engine.python_money import money_text, of_whole, units_text
+    from live_runner.hotpath.engine.reconcile import Reconciler
+    from live_runner.hotpath.engine.reports import Reports
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
     from live_runner.hotpath.engine.venue_protection import VenueProtection
-    from live_runner.hotpath.engine.whole_legs import follow
     from live_runner.hotpath.engine.words import CANCEL_REQUESTED, REQUESTED, SUBMITTED
 
 __all__ = ["INCOMES_KEPT_MAX", "VenueFacts"]
@@ -40,10 +41,11 @@ class VenueFacts:
     incomes: dict[str, Any]
     differences: dict[str, Any]
 
-    def __init__(self, state: State, venue: RemoteVenue, protection: VenueProtection) -> None:
+    def __init__(self, state: State, venue: RemoteVenue, reports: Reports) -> None:
         self.state = state
         self.venue = venue
-        self.protection = protection
+        self.protection: VenueProtection = reports.protection
+        self.reconciler: Reconciler = reports.reconciler
         self.incomes = {}
         """Ids of booked income, oldest first."""
         self.differences = {}
@@ -60,9 +62,18 @@ class VenueFacts:
             self.income(event)
         elif isinstance(event, AccountReported):
             self.account(event)
+        elif isinstance(event, Traded):
+            self.reconciler.traded(event)
         elif isinstance(event, Quote):
             self.quote(event)
         self.protection.reconcile()
+
+    def obey(self, command: Command) -> None:
+        """An operator's word on differences, or that halted legs may be traded again."""
+        if command.command.startswith("reconcile_"):
+            self.reconciler.obey("reconcile", command.command.removeprefix("reconcile_"))
+        elif command.command == "resume" and not command.author.startswith(RISK_AUTHOR):
+            self.reconciler.obey("resume", "")
 
     # -- a new owner, a silent stream -------------------------------------------------------------
 
@@ -102,7 +113,8 @@ class VenueFacts:
         if income.income_id in self.incomes:
             return
         market = self.market_of(income.symbol)
-        if income.kind != "funding" or market is None or income.currency != market.instrument.settle:
+        is_fee = income.kind in ("insurance", "liquidation")
+        if (not is_fee and income.kind != "funding") or market is None or income.currency != market.instrument.settle:
             self.keep(income, f"{income.kind} in {income.currency} is not funding of a market of the session")
             return
         try:
@@ -112,6 +124,9 @@ class VenueFacts:
             self.keep(income, f"'{income.amount}' is not a valid amount")
             return
         self.remember(income.income_id)
+        if is_fee:
+            self.charge(income, market, amount)
+            return
         self.state.ledger.pay(amount)
         self.state.moved = True
         side = self.side_of(market, income.leg)
@@ -123,6 +138,19 @@ class VenueFacts:
         self.state.sink.funded(
             market, SIDES[side] if side >= 0 else "", income.event_ns, income.rate, income.mark, lots, amount
         )
+
+    def charge(self, income: Income, market: Market, amount: int) -> None:
+        """What a liquidation costs besides its trades is a fee."""
+        state = self.state
+        side = self.side_of(market, income.leg)
+        leg = market.leg(max(side, 0))
+        lots = leg.quantity if side >= 0 else 0
+        state.ledger.correct(leg, of_whole(0), of_whole(0), False, -amount, False)
+        state.moved = True
+        state.seq += 1
+        fee = money_text(-amount)
+        fields = ["insurance", "", income.id, income.event_ns, "", income.income_id, fee, income.currency]
+        state.sink.reconciled(market, side, lots, 0, of_whole(0), [*fields, income.event_ns])
 
     def market_of(self, symbol: str) -> Market | None:
         """The market of a symbol, None for one that is not of the session."""
@@ -165,15 +193,17 @@ class VenueFacts:
 
     def account(self, reported: AccountReported) -> None:
         """Name each leg of which the venue holds another quantity than the ledger, when that is first seen."""
-        if not reported.positions_complete:
+        self.reconciler.compare_settings(reported)
+        if not reported.positions_complete or self.reconciler.is_older(reported):
             return
-        held = {(position.symbol, position.leg): position.quantity for position in reported.positions}
+        held = {(position.symbol, position.leg): [position.quantity, position.average] for position in reported.positions}
         for market in self.state.markets:
             for side in range(2):
-                self.compare(reported, market, side, held.pop((market.symbol, SIDES[side]), "0"))
+                self.compare(reported, market, side, held.pop((market.symbol, SIDES[side]), ["0", ""]))
 
-    def compare(self, reported: AccountReported, market: Market, side: int, theirs: str) -> None:
-        """One leg: ours beside the venue's."""
+    def compare(self, reported: AccountReported, market: Market, side: int, row: list[str]) -> None:
+        """One leg: ours beside the venue's quantity and entry price."""
+        theirs = row[0]
         leg = market.leg(side)
         key = f"{market.symbol} {SIDES[side]}"
         try:
@@ -184,9 +214,19 @@ class VenueFacts:
             del self.venue.absences[key]  # it holds something after all
         if lots == 0 and leg.quantity > 0 and self.is_closed_elsewhere(reported, market, side, key):
             self.settle_elsewhere(reported, market, side, key)
-        elif lots == leg.quantity:
+        elif self.reconciler.is_within(lots, leg.quantity):
             self.differences.pop(key, None)
-        elif self.differences.get(key) != [theirs, leg.quantity]:
+            self.reconciler.agrees(market, side)
+        elif reported.positions_asked_ns == 0:
+            self.name(reported, market, side, key, theirs)  # an answer of no known time: nothing follows from it
+        elif self.reconciler.differs(reported, market, side, lots, row):
+            self.name(reported, market, side, key, theirs)
+            self.reconciler.settle(market, side)
+
+    def name(self, reported: AccountReported, market: Market, side: int, key: str, theirs: str) -> None:
+        """An incident for a difference, once."""
+        leg = market.leg(side)
+        if self.differences.get(key) != [theirs, leg.quantity]:
             self.differences[key] = [theirs, leg.quantity]
             ours = units_text(market.lot_grid, leg.quantity)
             self.state.seq += 1
@@ -219,19 +259,14 @@ class VenueFacts:
 
     def settle_elsewhere(self, reported: AccountReported, market: Market, side: int, key: str) -> None:
         """Take a leg out of the ledger, at the last close, and say so."""
-        state = self.state
         leg = market.leg(side)
-        lots = leg.quantity
-        ticks = market.close_ticks()
         absence = self.venue.absences.pop(key)
         self.differences.pop(key, None)
-        state.change(market, side)
-        state.ledger.reduce(market, leg, lots, ticks, ticks, state.taker_rate, state.taker_scale, False, True, 0)
-        follow(market, side)
-        self.venue.manager.risk.ended_elsewhere(market.index, side)
-        state.moved = True
-        state.seq += 1
-        state.sink.reconciled(market, side, lots, ticks, state.ledger.filled_realised, absence[0], reported)
+        self.reconciler.agrees(market, side)
+        asked_ns = reported.positions_asked_ns
+        fields = ["closed_elsewhere", absence[0], reported.id, asked_ns, "", "", "0", "", reported.event_ns]
+        ticks = market.close_ticks()
+        self.reconciler.move(market, side, -leg.quantity, ticks, False, of_whole(0), asked_ns, fields)
 
     # -- snapshots --------------------------------------------------------------------------------
 
@@ -239,7 +274,7 @@ class VenueFacts:
         """Plain data for a snapshot: the model's own orders, what is still to be done and foreign fees included."""
         return [
             list(self.incomes), self.differences, self.venue.theory.row(), self.venue.plans(), self.state.foreign_fees,
-            self.protection.row(),
+            self.protection.row(), *([found] if (found := self.reconciler.row()) else []),
         ]  # fmt: skip
 
     def restore(self, row: list[Any]) -> None:
@@ -250,3 +285,5 @@ class VenueFacts:
         self.venue.restore_plans(row[3])
         self.state.foreign_fees.update(row[4])
         self.protection.restore(row[5])
+        if len(row) > 6:
+            self.reconciler.restore(row[6])

@@ -77,6 +77,7 @@ MEANINGS: Final = {
     "clock": VenueCode("retryable", follow_up="clock"),
     "rules": VenueCode("rejected", follow_up="rules"),
     "account": VenueCode("rejected", follow_up="account"),
+    "account_differs": VenueCode("rejected", "account_differs", "account"),
     "too_small": VenueCode("rejected", "too_small", "rules"),
     "no_position": VenueCode("rejected", "no_position", "account"),
     "reduce_only_refused": VenueCode("rejected", "reduce_only_refused", "account"),

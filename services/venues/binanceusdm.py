@@ -24,13 +24,14 @@ _CODES = by_code(
     no_position=("-2022 -2024 -4118 -4509",),
     reduce_only_refused=("-2026 -4062",),
     too_small=("-4004 -4164",),
+    account_differs=("-4061",),
     rules=(
         # Steps, limits and status of the market.
         "-1013 -1111 -1121 -1122 -4001 -4002 -4003 -4005 -4013 -4014 -4023 -4108 -4140 -4141",
     ),
     account=(
         # Keys and permissions, liquidation, leverage, position mode, reduce-only and cooling-off periods.
-        "-1002 -1022 -2014 -2015 -2023 -4028 -4060 -4061 -4087 -4088 -4192 -4400 -4401",
+        "-1002 -1022 -2014 -2015 -2023 -4028 -4060 -4087 -4088 -4192 -4400 -4401",
     ),
     rejected=(
         # Parameters.

@@ -32,6 +32,7 @@ from live_runner.contracts.messages import (
     Started,
     StreamGap,
     Timer,
+    Traded,
 )
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.hotpath.engine.pretrade import asked_of
@@ -42,7 +43,7 @@ __all__ = ["FACTS", "SNAPSHOT_VERSION", "ExecutionCore"]
 
 SNAPSHOT_VERSION: Final = 4
 
-FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported, Quote)
+FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported, Traded, Quote)
 """Inputs of sessions whose orders go to a real venue; every other session passes over them."""
 
 
@@ -104,6 +105,8 @@ class ExecutionCore:
             self._finish(session)
         elif isinstance(event, Command):
             session.obey(event)
+            if not session.state.simulated:
+                session.facts.obey(event)
         elif isinstance(event, FACTS):
             if not session.state.simulated:  # the paper venue knows all, and no clock rules it
                 _fold_fact(session, event)
@@ -253,7 +256,10 @@ class ExecutionCore:
         return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
 
 
-def _fold_fact(session: Session, event: Report | Timer | Owned | StreamGap | Income | AccountReported | Quote) -> None:
+type _Fact = Report | Timer | Owned | StreamGap | Income | AccountReported | Traded | Quote
+
+
+def _fold_fact(session: Session, event: _Fact) -> None:
     if isinstance(event, Report):
         session.report(event)
     elif isinstance(event, Timer):
