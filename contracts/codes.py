@@ -79,6 +79,11 @@ DENIALS: Final = {
         "It is not known yet what became of an order on this leg.",
         "Wait: the venue is asked about the order (`order.unknown` names it).",
     ),
+    "leg_halted": Code(
+        "The leg takes no entries: the venue holds another quantity than the ledger, closed lots by force, or its mode or "
+        "leverage was changed. The incident `leg_halted` has both values.",
+        "Put it right (`live-runner reconcile`), then `live-runner resume`; closes go out all the while.",
+    ),
     "leg_is_protected": Code(
         "The leg has a stop or target of its own, by `protect`: an entry with another one is refused, and one that "
         "fills now gets none.",
@@ -244,6 +249,10 @@ ENDINGS: Final = {
         "The number of losing trades in a row reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.loss_streak.reset` says when the limit ends.",
     ),
+    "leg_halted": Code(
+        "The venue never had the entry, and its leg has been halted since: it is not sent again.",
+        "The incident `leg_halted` has the reason.",
+    ),
     "lost": Code(
         "The venue had the order and proved that it has it no more. A market close is tried again.",
         "Look at the venue's own record of it; its fills are booked.",
@@ -343,6 +352,12 @@ INCIDENTS: Final = {
         "A decision came after the next bar; its closes are sent, its opens and adds go by `execution.late_decision`.",
         "Let the strategy decide faster, or use a longer timeframe.",
     ),
+    "leg_halted": Code(
+        "The leg takes no entries any more. `kind` says why: a difference of positions that the policy halts on, a close "
+        "by force (`liquidation`, `adl`, `settlement`), or a setting that was changed outside; `venue` and `ledger` are "
+        "both values.",
+        "Put it right at the venue or by `live-runner reconcile`, then `live-runner resume`.",
+    ),
     "leg_was_unprotected": Code(
         "A leg stood without its stop at the venue, from `from_ns` to `to_ns`.",
         "Look at `stop_failed` before it, and at the leg's fills since.",
@@ -362,8 +377,9 @@ INCIDENTS: Final = {
         "Nothing is lost. Raise the limit of the stream, or look for what fills it.",
     ),
     "position_differs": Code(
-        "The venue holds another quantity of a leg than the ledger has fills for; the ledger is left as it is.",
-        "Look for trades that were not made by the session, and for fills that have not been reported yet.",
+        "The venue holds another quantity of a leg than the ledger has fills for. What follows is the operator's policy "
+        "(`reconcile.policy`), `halt` where there is none.",
+        "Look for trades that were not made by the session; `live-runner reconcile` shows and settles differences.",
     ),
     "replacement_refused": Code(
         "The venue refused the replacement of a stop or target: the one before it, `kept`, stands.",
@@ -420,6 +436,10 @@ INCIDENTS: Final = {
     "target_failed": Code(
         "A target was refused by the venue, or has triggered and ended unfilled: the leg stands without it.",
         "Protect the leg anew, or close it.",
+    ),
+    "trade_not_booked": Code(
+        "A trade of the account that is no order's of the session cannot be booked: its symbol, side or numbers are none.",
+        "Compare the account with the venue's own record of the trade.",
     ),
     "unreadable_message": Code(
         "Bytes on a subject of the session are not a valid message, or cannot follow; they are in the details.",

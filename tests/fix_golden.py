@@ -111,10 +111,14 @@ _LEVELS = m.RiskLevels(_CLOSE_NS, [_LEVEL], **_core(_EXECUTION, 19))
 _SNAPSHOT = m.Snapshot(_EXECUTION, "demo.execution.5000", 20_000, 15_000, _HASH, 4096, **_core("execution.shell", 2))
 _RECONCILED = m.Reconciled(
     _SYMBOL, "long", "closed_elsewhere", "0.01", "0", "41990.5", "-0.12", _ORDER_ID, "demo/execution.shell/9",
-    _CLOSE_NS, **_core(_EXECUTION, 20),
+    _CLOSE_NS, "position_less", "991", "0.21", "USDT", v=2, **_core(_EXECUTION, 20),
+)
+_TRADED = m.Traded(
+    _SYMBOL, "long", "sell", m.Trade("991", "0.01", "41990.5", _CLOSE_NS, "0.21", "USDT", "taker"), "4712",
+    "autoclose-1", "liquidation", **_core("execution.shell", 10),
 )  # fmt: skip
 _QUOTE = m.Quote(_SYMBOL, 42_001.4, 42_001.6, **_core("execution.shell", 8))
-_OF_LIMITS = [_RECONCILED, _TRIPPED, _RESET, _LEVELS, _QUOTE]
+_OF_LIMITS = [_RECONCILED, _TRADED, _TRIPPED, _RESET, _LEVELS, _QUOTE]
 
 _SAMPLES: list[m.Event] = [
     m.Announced(
@@ -373,6 +377,9 @@ _SAMPLES: list[m.Event] = [
         orders_complete=True,
         orders_asked_ns=_CLOSE_NS + 4,
         position_mode="hedge",
+        leverage={_SYMBOL: "10"},
+        margin_mode={_SYMBOL: "cross"},
+        v=2,
         **_core("execution.shell", 5),
     ),
     m.Income(
