@@ -80,8 +80,8 @@ DENIALS: Final = {
         "Wait: the venue is asked about the order (`order.unknown` names it).",
     ),
     "leg_halted": Code(
-        "The leg takes no entries: the venue holds another quantity than the ledger, closed lots by force, or its mode or "
-        "leverage was changed. The incident `leg_halted` has both values.",
+        "The leg takes no entries: the venue holds another quantity than the ledger, closed lots by force, or its mode "
+        "or leverage was changed. The incident `leg_halted` has both values.",
         "Put it right (`live-runner reconcile`), then `live-runner resume`; closes go out all the while.",
     ),
     "leg_is_protected": Code(
@@ -241,6 +241,10 @@ ENDINGS: Final = {
     "ioc": Code("What an `ioc` order (immediate or cancel) could not fill at once.", "Ask again, or at another limit."),
     "kill": Code("An operator's `kill` took the resting entry off the book.", "`live-runner resume SESSION`."),
     "leg_flat": Code("The leg that this order would reduce is flat.", "None."),
+    "leg_halted": Code(
+        "The venue never had the entry, and its leg has been halted since: it is not sent again.",
+        "The incident `leg_halted` has the reason.",
+    ),
     "liquidation": Code(
         "The account's margin was used up: the symbol's orders left the book and its legs were closed.",
         "Use less leverage; `account.liquidated` has the numbers.",
@@ -248,10 +252,6 @@ ENDINGS: Final = {
     "loss_streak": Code(
         "The number of losing trades in a row reached the risk limit: the entry was taken off the book.",
         "`account.limit_tripped` has the numbers; `risk.loss_streak.reset` says when the limit ends.",
-    ),
-    "leg_halted": Code(
-        "The venue never had the entry, and its leg has been halted since: it is not sent again.",
-        "The incident `leg_halted` has the reason.",
     ),
     "lost": Code(
         "The venue had the order and proved that it has it no more. A market close is tried again.",
@@ -353,9 +353,9 @@ INCIDENTS: Final = {
         "Let the strategy decide faster, or use a longer timeframe.",
     ),
     "leg_halted": Code(
-        "The leg takes no entries any more. `kind` says why: a difference of positions that the policy halts on, a close "
-        "by force (`liquidation`, `adl`, `settlement`), or a setting that was changed outside; `venue` and `ledger` are "
-        "both values.",
+        "The leg takes no entries any more. `kind` says why: a difference of positions that the policy halts on, a "
+        "close by force (`liquidation`, `adl`, `settlement`), or a setting that was changed outside; `venue` and "
+        "`ledger` are both values.",
         "Put it right at the venue or by `live-runner reconcile`, then `live-runner resume`.",
     ),
     "leg_was_unprotected": Code(
@@ -377,8 +377,8 @@ INCIDENTS: Final = {
         "Nothing is lost. Raise the limit of the stream, or look for what fills it.",
     ),
     "position_differs": Code(
-        "The venue holds another quantity of a leg than the ledger has fills for. What follows is the operator's policy "
-        "(`reconcile.policy`), `halt` where there is none.",
+        "The venue holds another quantity of a leg than the ledger has fills for. What follows is the operator's "
+        "policy (`reconcile.policy`), `halt` where there is none.",
         "Look for trades that were not made by the session; `live-runner reconcile` shows and settles differences.",
     ),
     "replacement_refused": Code(
@@ -438,7 +438,8 @@ INCIDENTS: Final = {
         "Protect the leg anew, or close it.",
     ),
     "trade_not_booked": Code(
-        "A trade of the account that is no order's of the session cannot be booked: its symbol, side or numbers are none.",
+        "A trade of the account outside the session's orders cannot be booked: its symbol, side or numbers are "
+        "impossible.",
         "Compare the account with the venue's own record of the trade.",
     ),
     "unreadable_message": Code(

@@ -771,7 +771,8 @@ class Report(Event, frozen=True, kw_only=False, tag="order.report"):
     - ``reduce_only_refused``: the venue does not take the reduce-only flag. In hedge mode a close is tried once more by
       the side of its position, which cannot open the other one; in one-way mode it ends.
     - ``too_small``: the order is below the venue's minimum. The risk limit ``minimum_size`` counts it.
-    - ``account_differs``: position mode, margin mode or leverage are not what the order was made for. Its leg is halted.
+    - ``account_differs``: position mode, margin mode or leverage are not what the order was made for. Both legs are
+      halted.
     """
 
 
@@ -866,7 +867,7 @@ class AccountReported(Event, frozen=True, kw_only=False, tag="account.reported")
 
 
 class Traded(Event, frozen=True, kw_only=False, tag="account.traded"):
-    """One trade of the account that is no order's of the session, an input of the execution core.
+    """One trade of the account that belongs to none of the session's orders, an input of the execution core.
 
     Where it is ``forced`` the venue closed the position itself, and the trade is booked. Otherwise somebody else
     traded: it is kept, and explains a difference that the operator lets the session adopt.

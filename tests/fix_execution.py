@@ -8,7 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from live_runner.contracts.config import Account, Config, Execution, Fees, Fills, Limits, Market, Reconcile, StrategyChoice
+from live_runner.contracts.config import (
+    Account,
+    Config,
+    Execution,
+    Fees,
+    Fills,
+    Limits,
+    Market,
+    Reconcile,
+    StrategyChoice,
+)
 from live_runner.contracts.messages import (
     BarSet,
     Command,

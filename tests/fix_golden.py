@@ -20,15 +20,9 @@ _ORDER_ID = f"{_INTENT_ID}/1"
 _HASH = "00112233445566778899aabbccddeeff"
 
 _POLICY = ExecutionPolicy(
-    add_style="post_only",
-    attempts=3,
-    retry_spacing_s=0.5,
-    fallback=("reject",),
-    time_to_live_s=120.0,
-    max_failures=2,
-    backoff_s=900.0,
-    open_rounding="nearest",
-)
+    add_style="post_only", attempts=3, retry_spacing_s=0.5, fallback=("reject",), time_to_live_s=120.0,
+    max_failures=2, backoff_s=900.0, open_rounding="nearest",
+)  # fmt: skip
 _INSTRUMENT = m.Instrument(
     symbol=_SYMBOL,
     venue="binanceusdm",
@@ -112,7 +106,7 @@ _SNAPSHOT = m.Snapshot(_EXECUTION, "demo.execution.5000", 20_000, 15_000, _HASH,
 _RECONCILED = m.Reconciled(
     _SYMBOL, "long", "closed_elsewhere", "0.01", "0", "41990.5", "-0.12", _ORDER_ID, "demo/execution.shell/9",
     _CLOSE_NS, "position_less", "991", "0.21", "USDT", v=2, **_core(_EXECUTION, 20),
-)
+)  # fmt: skip
 _TRADED = m.Traded(
     _SYMBOL, "long", "sell", m.Trade("991", "0.01", "41990.5", _CLOSE_NS, "0.21", "USDT", "taker"), "4712",
     "autoclose-1", "liquidation", **_core("execution.shell", 10),

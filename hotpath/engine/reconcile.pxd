@@ -67,7 +67,7 @@ cdef class Reconciler:
     cdef bint adds(self, object event, int side) except -1
     @cython.locals(key=int, side=int, market=Market, lots=int64_t, leg=Leg, ours=str, theirs=str)
     cdef int book_forced(self) except -1
-    @cython.locals(lots=int64_t, signed=int64_t, ticks=int64_t, fees=dict, fields=list, is_foreign=bint)
+    @cython.locals(lots=int64_t, signed=int64_t, ticks=int64_t, fee=int128, fees=dict, fields=list, is_foreign=bint)
     cdef int book(self, Market market, int side, object event, str reason, str kind) except -1
     @cython.locals(market=Market)
     cdef int compare_settings(self, object reported) except -1
@@ -78,4 +78,4 @@ cdef class Reconciler:
     cpdef restore(self, list row)
 
 cpdef object restored_trade(object stored)
-cdef object fee_units(object trade)
+cdef int128 fee_of(object trade) except *

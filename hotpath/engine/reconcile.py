@@ -111,11 +111,9 @@ class Reconciler:
 
     def is_older(self, reported: AccountReported) -> bool:
         """Whether an answer that was asked for later has been folded."""
-        if reported.positions_asked_ns == 0:
-            return False
-        if reported.positions_asked_ns <= self.asked_ns:
+        if 0 < reported.positions_asked_ns < self.asked_ns:
             return True
-        self.asked_ns = reported.positions_asked_ns
+        self.asked_ns = max(self.asked_ns, reported.positions_asked_ns)
         return False
 
     def is_within(self, lots: int, held: int) -> bool:
@@ -152,7 +150,7 @@ class Reconciler:
         return found.done != "" or self.is_sure(market, side, found.since_ns)
 
     def is_sure(self, market: Market, side: int, since_ns: int) -> bool:
-        """Whether all that the leg's orders had filled by a time is booked; one of which that is not known is asked for."""
+        """Whether all that the leg's orders had filled by a time is booked; else the order is asked for."""
         leg = market.leg(side)
         sure = leg.unresolved == 0
         for order in list(market.open_orders):
@@ -281,7 +279,7 @@ class Reconciler:
         self.move(market, side, more, ticks, False, of_whole(0), found.asked_ns, fields)
 
     def ticks_of(self, market: Market, price: str) -> int:
-        """The tick that is nearest to a price, 0 for one that is none."""
+        """The tick that is nearest to a price, 0 for text that is not one."""
         try:
             return int(market.grid.nearest(price))
         except ValueError:
@@ -335,12 +333,12 @@ class Reconciler:
         if index is None:
             return f"{event.symbol} is not a symbol of the session"
         if event.side not in ("buy", "sell") or event.forced not in ("", *FORCED):
-            return f"'{event.side}' is not a side, or '{event.forced}' not a kind of forced close"
+            return f"'{event.side}' and '{event.forced}' are not a valid side and cause"
         market: Market = self.state.markets[index]
         trade = event.trade
         try:
             lots = market.lot_grid.units(trade.quantity)
-            fee_units(trade)
+            fee_of(trade)
         except (ValueError, LedgerOverflow):
             lots = 0
         if lots <= 0 or self.ticks_of(market, trade.price) <= 0:
@@ -359,7 +357,7 @@ class Reconciler:
 
     def key_of(self, event: Traded) -> int:
         """The leg of a trade; without one (one-way mode) the leg that it closes, else the one that it opens."""
-        index = self.state.index[event.symbol]
+        index: int = self.state.index[event.symbol]
         if event.leg in SIDES:
             return 2 * index + SIDES.index(event.leg)
         market: Market = self.state.markets[index]
@@ -393,19 +391,19 @@ class Reconciler:
         """One trade into the ledger, at its price and with its fee."""
         trade = event.trade
         lots = market.lot_grid.units(trade.quantity)
-        fee = fee_units(trade)
+        fee = fee_of(trade)
         currency = trade.fee_currency if trade.fee else ""
         is_foreign = currency not in ("", market.instrument.settle)
         if is_foreign:
             fees = self.state.foreign_fees
-            fees[currency] = money_text(of_whole(fixed.money(fees.get(currency, "0")) + fee))
-            fee = 0
+            fees[currency] = money_text(of_whole(fixed.money(fees.get(currency, "0")) + whole(fee)))
+            fee = of_whole(0)
         fields = [
             reason, "", event.id, trade.at_ns, kind, trade.id, trade.fee or "0", currency, trade.at_ns
         ]  # fmt: skip
         signed = lots if self.adds(event, side) else -lots
         ticks = market.grid.nearest(trade.price)
-        self.move(market, side, signed, ticks, trade.liquidity == "maker", of_whole(fee), trade.at_ns, fields)
+        self.move(market, side, signed, ticks, trade.liquidity == "maker", fee, trade.at_ns, fields)
 
     # -- settings of the account ------------------------------------------------------------------
 
@@ -462,7 +460,7 @@ class Reconciler:
     def restore(self, row: list[Any]) -> None:
         """Go on from a snapshot."""
         self.asked_ns, halts, found, trades, taken, self.settings = row
-        self.state.halts.update({key: kind for key, kind in halts})
+        self.state.halts.update(dict(halts))
         self.found = {key: new_difference(each) for key, each in found}
         self.trades = [restored_trade(each) for each in trades]
         self.taken = dict.fromkeys(taken)
@@ -474,9 +472,9 @@ def restored_trade(stored: Any) -> Traded:
     return event
 
 
-def fee_units(trade: Trade) -> int:
-    """The fee of a trade in 1e-12 of its currency; ValueError or LedgerOverflow for one that is no amount."""
+def fee_of(trade: Trade) -> int:
+    """The fee of a trade in 1e-12 of its currency, 0 where it names none."""
     if not trade.fee:
         return 0
     mantissa, decimals = fixed.parse_decimal(trade.fee)
-    return whole(of_whole(half_even(mantissa * 10**fixed.MONEY_DECIMALS, 10**decimals)))
+    return of_whole(half_even(mantissa * 10**fixed.MONEY_DECIMALS, 10**decimals))

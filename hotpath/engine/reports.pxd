@@ -6,7 +6,7 @@ from live_runner.hotpath.engine.ledger cimport Ledger, Leg
 from live_runner.hotpath.engine.manager cimport Manager
 from live_runner.hotpath.engine.money cimport money_text, of_whole, units_text, whole
 from live_runner.hotpath.engine.orders cimport Order, apply_report, order_name
-from live_runner.hotpath.engine.reconcile cimport Reconciler
+from live_runner.hotpath.engine.reconcile cimport Reconciler, fee_of
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.venue cimport RemoteVenue
 from live_runner.hotpath.engine.venue_protection cimport VenueProtection
@@ -67,5 +67,3 @@ cdef class Reports:
     cpdef list timers(self)
     cpdef list row(self)
     cpdef restore(self, list row)
-
-cdef int128 fee_of(object trade) except *

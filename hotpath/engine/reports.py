@@ -37,6 +37,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import Order, apply_report, order_name
     from live_runner.hotpath.engine.python_money import money_text, of_whole, units_text, whole
+    from live_runner.hotpath.engine.reconcile import fee_of
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
     from live_runner.hotpath.engine.words import (
@@ -494,11 +495,3 @@ class Reports:
     def restore(self, row: list[Any]) -> None:
         """Go on from a snapshot, with the open orders there already."""
         self.venue.restore(row)
-
-
-def fee_of(trade: Trade) -> int:
-    """The fee of a trade in 1e-12 of its currency, 0 where it names none."""
-    if not trade.fee:
-        return 0
-    mantissa, decimals = fixed.parse_decimal(trade.fee)
-    return of_whole(half_even(mantissa * 10**fixed.MONEY_DECIMALS, 10**decimals))

@@ -196,7 +196,9 @@ class VenueFacts:
         self.reconciler.compare_settings(reported)
         if not reported.positions_complete or self.reconciler.is_older(reported):
             return
-        held = {(position.symbol, position.leg): [position.quantity, position.average] for position in reported.positions}
+        held = {
+            (position.symbol, position.leg): [position.quantity, position.average] for position in reported.positions
+        }
         for market in self.state.markets:
             for side in range(2):
                 self.compare(reported, market, side, held.pop((market.symbol, SIDES[side]), ["0", ""]))

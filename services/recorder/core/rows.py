@@ -44,6 +44,7 @@ from live_runner.contracts.messages import (
     StreamGap,
     Submitted,
     Theoretical,
+    Traded,
     Unknown,
     VenueCall,
 )
@@ -225,6 +226,7 @@ ROWS: Final[dict[type[Event], Rows]] = {
         balances_asked_ts="balances_asked_ns",
         orders_asked_ts="orders_asked_ns",
     ),
+    Traded: _one("account_trades"),
     Income: _one("income"),
     StreamGap: _one("stream_gaps", from_ts="from_ns", until_ts="to_ns"),
     LimitTripped: _limit_tripped,

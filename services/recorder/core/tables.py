@@ -196,6 +196,23 @@ _ALL: Final = (
         text order_id report
         timestamptz asked_ts
         text event_id
+        text_or_null difference trade_id
+        numeric fee
+        text_or_null fee_currency
+        int8 stream_seq
+        """,
+    ),
+    Table(
+        "account_trades",
+        """
+        token session
+        timestamptz ts
+        token symbol
+        text_or_null leg
+        token side
+        jsonb trade
+        text_or_null venue_order_id client_order_id forced
+        text event_id
         int8 stream_seq
         """,
     ),
@@ -215,6 +232,7 @@ _ALL: Final = (
         time_or_null orders_asked_ts
         text_or_null position_mode
         text event_id
+        jsonb leverage margin_mode
         int8 stream_seq
         """,
     ),

@@ -1,4 +1,4 @@
-"""Positions at the venue beside the ledger: when a difference is believed, and what the operator's policy makes of it."""
+"""Positions at the venue beside the ledger: when a difference is believed, and what a policy makes of it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ SYMBOL = "AAA/USDT:USDT"
 OURS = "2"
 
 
-def answer(core: Any, after_s: float, long: str = "", short: str = "", average: str = "", **fields: Any) -> list[Any]:
+def answer(core: Any, after_s: float, long: str = "", short: str = "", *, average: str = "", **fields: Any) -> Any:
     """The venue's positions, asked for so long after the last close."""
     at_ns = core.close_ns + int(after_s * SECOND)
-    held = [VenuePosition(SYMBOL, leg, q, average) for leg, q in (("long", long), ("short", short)) if q]
-    given = {"positions": held, "positions_complete": True, "positions_asked_ns": at_ns} | fields
-    effects: list[Any] = core.feed(AccountReported(**core.envelope("execution.shell", at_ns), **given))
-    return effects
+    held = [VenuePosition(SYMBOL, leg, each, average) for leg, each in (("long", long), ("short", short)) if each]
+    given: dict[str, Any] = {"positions": held, "positions_complete": True, "positions_asked_ns": at_ns} | fields
+    return core.feed(AccountReported(**core.envelope("execution.shell", at_ns), **given))
 
 
-def twice(core: Any, *legs: str, average: str = "", first_s: float = 1) -> list[Any]:
+def twice(core: Any, long: str, short: str = "", *, average: str = "", first_s: float = 1) -> Any:
     """The same answer two times: the effects of the second one."""
-    answer(core, first_s, *legs, average=average)
-    return answer(core, first_s + 1, *legs, average=average)
+    answer(core, first_s, long, short, average=average)
+    return answer(core, first_s + 1, long, short, average=average)
 
 
-def traded(core: Any, identity: str, quantity: str, price: str, side: str = "sell", fee: str = "", **fields: Any) -> Any:
+def traded(
+    core: Any, identity: str, quantity: str, price: str, side: str = "sell", fee: str = "", **fields: Any
+) -> Any:
     """A trade of the account that is no order's of ours."""
     at_ns = core.close_ns + SECOND
     given = {"symbol": SYMBOL, "leg": "long", "side": side, "venue_order_id": f"o-{identity}"} | fields
@@ -142,8 +143,8 @@ def test_one_answer_alone_proves_nothing(driver: Any, doubt: str) -> None:
         core.report(client, "filled", filled="1", trades=[trade("later", "1", "100")])
     elif doubt == "agrees":
         answer(core, 6, OURS)
-    fields = {"positions_complete": False} if doubt == "incomplete" else {}
-    answer(core, 5 if doubt == "older" else 7, "5" if doubt == "changes" else "4", **fields)
+    fields: dict[str, Any] = {"positions_complete": False} if doubt == "incomplete" else {}
+    answer(core, 4 if doubt == "older" else 7, "5" if doubt == "changes" else "4", **fields)
     core.bar()
 
     assert (core.of(Reconciled), incidents(core)) == ([], [])
@@ -265,7 +266,12 @@ def test_what_the_insurance_fund_takes_is_a_fee(driver: Any) -> None:
     core = held(driver, OURS)
     core.decide()
     traded(core, "f1", "2", "90", forced="liquidation")
-    fields = {"income_id": "7/INSURANCE_CLEAR", "kind": "insurance", "amount": "-2.25", "currency": "USDT"}
+    fields: dict[str, Any] = {
+        "income_id": "7/INSURANCE_CLEAR",
+        "kind": "insurance",
+        "amount": "-2.25",
+        "currency": "USDT",
+    }
     for _ in range(2):
         core.feed(Income(**core.envelope("execution.shell", core.close_ns), symbol=SYMBOL, **fields))
     core.bar()
@@ -293,7 +299,7 @@ def test_a_setting_that_was_changed_outside_halts_with_both_values(driver: Any, 
     core = held(driver, OURS)
 
     def said(value: str, after_s: int) -> list[tuple[str, str, str, str, str]]:
-        given = {name: value if name == "position_mode" else {SYMBOL: value}}
+        given: dict[str, Any] = {name: value if name == "position_mode" else {SYMBOL: value}}
         found = answer(core, after_s, OURS, **given)
         keys = ("leg", "kind", "venue", "ledger")
         return [(event.code, *(event.details[key] for key in keys)) for event in found]
