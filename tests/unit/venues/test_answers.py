@@ -354,7 +354,7 @@ def test_the_venues_to_which_orders_are_sent_have_the_shape_of_every_order_call(
 
 def test_every_meaning_of_a_rejection_is_one_that_a_report_knows() -> None:
     assert {known.meaning for known in MEANINGS.values()} == {
-        "", "duplicate", "no_position", "reduce_only_refused", "too_small"
+        "", "account_differs", "duplicate", "no_position", "reduce_only_refused", "too_small"
     }  # fmt: skip
 
 
