@@ -15,7 +15,7 @@ import msgspec
 from live_runner.contracts.errors import MessageError
 from live_runner.contracts.messages import BarSet, Event, FeedEnded, Started, Stopped
 from live_runner.contracts.numbering import FIRST_HASH, bar_hash
-from live_runner.contracts.timeframe import TIMEFRAMES, bar_open_ns
+from live_runner.contracts.timeframe import TIMEFRAMES, is_bar
 
 __all__ = ["BarSequence"]
 
@@ -47,12 +47,14 @@ class BarSequence(msgspec.Struct):
         else:
             return
         if why:
-            raise MessageError(
-                f"{event.id} of {event.source} cannot follow: {why}",
-                remedy="Check which program publishes on the subjects of this session",
-                id=event.id,
-                source=event.source,
-            )
+            raise _refusal(event, why)
+
+    def take(self, bars: BarSet) -> None:
+        """Follow a bar set; MessageError, and nothing changes, where it cannot follow."""
+        why = self._fault(bars)
+        if why:
+            raise _refusal(bars, why)
+        self._follow_set(bars)
 
     def follow(self, event: Event) -> None:
         """Take an event of the session; others than those of the feed and of its beginning and end change nothing."""
@@ -75,38 +77,39 @@ class BarSequence(msgspec.Struct):
         self.is_known = False
 
     def _follow_set(self, bars: BarSet) -> None:
-        self.is_known = True
+        # A field that stays is not written again, which costs several times what it costs to look.
+        if not self.is_known:
+            self.is_known = True
         self.number = bars.number
         self.close_ns = bars.close_ns
-        self.hash = bars.hash
-        self.is_tradable = not bars.warmup
+        if self.hash != bars.hash:
+            self.hash = bars.hash
+        if self.is_tradable is bars.warmup:
+            self.is_tradable = not bars.warmup
 
     def _fault(self, bars: BarSet) -> str:
-        if not self.symbols:
+        symbols, timeframe, open_ns = self.symbols, self.timeframe, bars.open_ns
+        if not symbols:
             return "the session has not started"
         if self.is_over:
             return "the feed has ended"
-        length_ns = TIMEFRAMES.get(self.timeframe, 0)
-        if length_ns and (
-            bars.close_ns - bars.open_ns != length_ns or bar_open_ns(bars.open_ns, self.timeframe) != bars.open_ns
-        ):
-            return f"{bars.open_ns} to {bars.close_ns} is not a bar of {self.timeframe}"
+        if timeframe in TIMEFRAMES and not is_bar(open_ns, bars.close_ns, timeframe):
+            return f"{open_ns} to {bars.close_ns} is not a bar of {timeframe}"
         found = [bar.symbol for bar in bars.bars]
-        if bars.missing or found != self.symbols:
+        if bars.missing or found != symbols:
             there = set(found)
-            if found != [name for name in self.symbols if name in there] or bars.missing != [
-                name for name in self.symbols if name not in there
+            if found != [name for name in symbols if name in there] or bars.missing != [
+                name for name in symbols if name not in there
             ]:
                 return "its symbols and those that it names as missing are not those of the session, in their order"
-        if bars.funding and not {rate.symbol for rate in bars.funding}.issubset(self.symbols):
+        if bars.funding and not {rate.symbol for rate in bars.funding}.issubset(symbols):
             return "it has a funding rate of a symbol that is not one of the session"
-        return self._fault_of_order(bars) if self.is_known else ""
-
-    def _fault_of_order(self, bars: BarSet) -> str:
+        if not self.is_known:
+            return ""
         if bars.number != self.number + 1:
             return f"it is bar set {bars.number}, and {self.number + 1} is the next"
-        if bars.open_ns < self.close_ns:
-            return f"it opens at {bars.open_ns}, before the last close {self.close_ns}"
+        if open_ns < self.close_ns:
+            return f"it opens at {open_ns}, before the last close {self.close_ns}"
         if bars.warmup and self.is_tradable:
             return "it is of the warmup, which is over"
         if bars.hash:
@@ -128,6 +131,15 @@ class BarSequence(msgspec.Struct):
                 f" the last at {self.close_ns}"
             )
         return ""
+
+
+def _refusal(event: Event, why: str) -> MessageError:
+    return MessageError(
+        f"{event.id} of {event.source} cannot follow: {why}",
+        remedy="Check which program publishes on the subjects of this session",
+        id=event.id,
+        source=event.source,
+    )
 
 
 def _market(config: dict[str, Any]) -> tuple[list[str], str]:

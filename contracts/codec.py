@@ -166,14 +166,15 @@ def read(subject: str, data: bytes) -> Event:
 def check_content(event: Event) -> None:
     """MessageError for what no reader takes, whatever subject it is on: names, numbers and bars that cannot be."""
     check_envelope(event)
-    owner = _OWNERS.get(type(event))
-    if owner is not None:
+    kind = type(event)
+    if kind in _OWNERS:
+        owner = _OWNERS[kind]
         if event.source != owner:
             raise _unfit(f"{event.id} of {event.source} is of a type that only {owner} publishes")
-        if event.id != event_id(event.session, event.source, event.seq):
+        if event.id != event_id(event.session, owner, event.seq):
             raise _unfit(f"Number {event.seq} of {event.source} has another id: {event.id}")
-    if type(event) is BarSet:
-        check_bar_set(event)
+    if kind is BarSet:
+        check_bar_set(event)  # type: ignore[arg-type]  # kind says so
 
 
 def check_envelope(event: Event | Head) -> None:

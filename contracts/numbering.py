@@ -31,16 +31,18 @@ _blake2b_128: Final = blake2b(digest_size=16)
 
 def bar_hash(before: str, bars: BarSet) -> str:
     """Of a bar set and all before it: blake2b-128(hash of the set before || its canonical bytes without a hash)."""
-    data = encode(replace(bars, hash="", recorded_ns=0))
-    return blake2b(bytes.fromhex(before) + data, digest_size=16).hexdigest()
+    digest = _blake2b_128.copy()  # half of what it takes to make one with its parameters
+    digest.update(bytes.fromhex(before) + encode(replace(bars, hash="", recorded_ns=0)))
+    return digest.hexdigest()
 
 
 def step_hash(before: str, step: Iterable[bytes]) -> str:
     """Of a step and all before it, from the canonical bytes of its messages."""
-    digest = _blake2b_128.copy()  # half of what it takes to make one with its parameters
-    digest.update(bytes.fromhex(before))
+    digest = _blake2b_128.copy()
+    start = bytes.fromhex(before)
     for data in step:
-        digest.update(len(data).to_bytes(4) + data)
+        digest.update(start + len(data).to_bytes(4) + data)  # most steps are one message: a call less
+        start = b""
     return digest.hexdigest()
 
 

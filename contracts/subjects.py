@@ -57,7 +57,10 @@ PER_ROLE: Final = frozenset({"owned", "snapshot", "voided"})
 """Of the session's events those with a role behind the session in their subject."""
 _PER_SYMBOL: Final = frozenset({"gap", "bar_revised"})
 _TOKENS_MAX: Final = 10_000
+_SESSIONS_MAX: Final = 1_000
 _symbol_tokens: Final[dict[str, str]] = {}
+_sessions: Final[set[str]] = set()
+"""Names that were found valid, as every event of a log names its session; none that is not, whatever its length."""
 
 
 def check_session(session: str) -> str:
@@ -73,7 +76,14 @@ def check_session(session: str) -> str:
 
 def is_session(name: str) -> bool:
     """Whether a session may have this name."""
-    return _SESSION.fullmatch(name) is not None
+    if name in _sessions:
+        return True
+    if _SESSION.fullmatch(name) is None:
+        return False
+    if len(_sessions) >= _SESSIONS_MAX:
+        _sessions.clear()
+    _sessions.add(name)
+    return True
 
 
 def symbol_token(symbol: str) -> str:

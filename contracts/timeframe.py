@@ -10,7 +10,7 @@ from typing import Final
 
 from live_runner.contracts.errors import ConfigError
 
-__all__ = ["TIMEFRAMES", "bar_open_ns", "duration_ns"]
+__all__ = ["TIMEFRAMES", "bar_open_ns", "duration_ns", "is_bar"]
 
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
@@ -61,3 +61,9 @@ def bar_open_ns(at_ns: int, timeframe: str) -> int:
     length = duration_ns(timeframe)
     offset = _WEEK_OFFSET if timeframe == "1w" else 0
     return (at_ns - offset) // length * length + offset
+
+
+def is_bar(open_ns: int, close_ns: int, timeframe: str) -> bool:
+    """Whether a bar of the timeframe, one of ``TIMEFRAMES``, opens and closes at these times."""
+    length = TIMEFRAMES[timeframe]
+    return close_ns - open_ns == length and (open_ns - (_WEEK_OFFSET if timeframe == "1w" else 0)) % length == 0

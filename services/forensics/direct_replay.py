@@ -34,7 +34,7 @@ from live_runner.hotpath.engine.python_host import RecordedHost
 from live_runner.hotpath.engine.session import Session
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.forensics.code_check import check_playable
-from live_runner.services.forensics.recording import CORES, FEED, MANIFEST, Recording, Wire
+from live_runner.services.forensics.recording import CORES, MANIFEST, Recording, Wire
 from live_runner.services.strategy.core.account import rules_of
 from live_runner.services.strategy.core.host import StrategyCore, bars_of
 from live_runner.services.strategy.core.news import NEWS, hooks_of
@@ -112,6 +112,7 @@ class DirectReplay:
         core.session.journal.encoded = made
         execution = decisions = 0
         knows_orders = strategy.knows_orders
+        takes_next_set, waiting = recording.takes_next_set, strategy.waiting
         last: Any = None
         settled: Settled | None = None
         ended: FeedEnded | None = None
@@ -125,10 +126,9 @@ class DirectReplay:
                 continue
             if canonical.startswith(_BAR_SET):
                 event = decode(canonical)
-                if not recording.is_next_of_feed(event) or not recording.takes(event):
+                if not takes_next_set(event):  # type: ignore[arg-type]  # a bar set, by its opening bytes
                     return False
-                recording.passed(FEED, event.seq)
-                strategy.waiting.append(event)  # type: ignore[arg-type]  # a bar set, by its opening bytes
+                waiting.append(event)  # type: ignore[arg-type]
             elif canonical.startswith(_DECISIONS):
                 # The strategy is asked only where it is known to have answered: in an aborted session it may hang.
                 if made or canonical.find(strategy.next_mark) < 0:
@@ -213,10 +213,12 @@ class EngineStrategy(StrategyCore):
         waiting, numbering = self.waiting, self._numbering
         if waiting and waiting[0].warmup:
             self._observe_warmup()
-        if settled is None or not waiting or waiting[0].close_ns != settled.close_ns:
+        if settled is None or not waiting:
             return None
+        close_ns = settled.close_ns
         current = waiting.popleft()
-        close_ns = current.close_ns
+        if current.close_ns != close_ns:
+            return None
         legs = settled.legs
         if legs:
             self._account.fold(settled)

@@ -20,7 +20,7 @@ from live_runner.contracts.errors import MessageError
 from live_runner.contracts.ids import CORE_ROLES, event_id
 from live_runner.contracts.manifest import SOURCE as RUN
 from live_runner.contracts.manifest import config_hash
-from live_runner.contracts.messages import Announced, Event, Started, Voided
+from live_runner.contracts.messages import Announced, BarSet, Started, Voided
 from live_runner.contracts.sequence import IN_FLIGHT_MAX
 from live_runner.contracts.subjects import is_session
 from live_runner.services.forensics.errors import RecordingError
@@ -146,8 +146,11 @@ class Recording:
     def _takes(self, wire: bytes, head: Head) -> bool:
         """Whether an event of the feed is one; the number counts where the source is not market_data."""
         try:
-            if self.takes(codec.decode(wire)):
-                return True
+            event = codec.decode(wire)
+            codec.check_content(event)
+            self._bars.refuse(event)
+            self._bars.follow(event)
+            return True
         except MessageError as error:
             self._refuse(head.source, error)
         if head.source not in CORE_ROLES:
@@ -165,9 +168,18 @@ class Recording:
         """Bytes of the id that the next event of the source has: no earlier message of it contains them."""
         return b"\xa2id" + _encode(event_id(self.session, source, self._last.get(source, 0) + 1))
 
-    def is_next_of_feed(self, event: Event) -> bool:
-        """Whether the event has the next number of this session's feed; what else it must be, ``takes`` finds out."""
-        return event.source == FEED and event.seq == self._last.get(FEED, 0) + 1 and event.session == self.session
+    def takes_next_set(self, bars: BarSet) -> bool | None:
+        """Whether the next bar set of this session's feed can follow, and so has passed; None for any other set."""
+        if bars.source != FEED or bars.seq != self._last.get(FEED, 0) + 1 or bars.session != self.session:
+            return None
+        try:
+            codec.check_content(bars)
+            self._bars.take(bars)
+        except MessageError as error:
+            self._refuse(FEED, error)
+            return False
+        self.passed(FEED, bars.seq)
+        return True
 
     def passed(self, source: str, seq: int, *, stopped: bool = False) -> None:
         """The next event is known to be in order; used where the bytes themselves were compared."""
@@ -178,17 +190,6 @@ class Recording:
         self.events += 1
         if stopped:
             self.stopped = True
-
-    def takes(self, event: Event) -> bool:
-        """Whether the next event of the feed can follow those before it, which it then does."""
-        try:
-            codec.check_content(event)
-            self._bars.refuse(event)
-        except MessageError as error:
-            self._refuse(event.source, error)
-            return False
-        self._bars.follow(event)
-        return True
 
     def _refuse(self, source: str, error: MessageError) -> None:
         self.refused += 1

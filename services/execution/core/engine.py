@@ -87,9 +87,9 @@ class ExecutionCore:
         if self._stopped or event.session != self._name:
             return ()
         session = self._session
-        if session is None and isinstance(event, FACTS):
-            return ()  # of a process that prepared the session: there are no orders yet
         if session is None:
+            if isinstance(event, FACTS):
+                return ()  # of a process that prepared the session: there are no orders yet
             raise OurFault(f"{type(event).__name__} came before Started", remedy=REPORT_IT, session=self._name)
         journal = session.journal
         out: list[Effect] = []
@@ -272,7 +272,7 @@ def _put(session: Session, bars: BarSet, *, tradable: bool) -> None:
     """The bars of one set: observed in warmup, matched and marked afterwards."""
     open_ns, close_ns = bars.open_ns, bars.close_ns
     session.begin_set(close_ns, bars.number)
-    if tradable and session.state.simulated:
+    if bars.funding and tradable and session.state.simulated:
         for rate in bars.funding:
             session.await_funding(rate.symbol, rate.funding_ns, rate.rate, rate.mark)
     for bar in bars.bars:
