@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +135,8 @@ class Terminal:
     def children(self, pid: int) -> list[int]:
         """Every process below one, as the kernel lists them."""
         below: list[int] = []
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            for child in task.read_text().split():
-                below += [int(child), *self.children(int(child))]
+        for child in direct_children(pid):
+            below += [child, *self.children(child)]
         return below
 
 
@@ -150,7 +150,11 @@ def _command_line(pid: int) -> str:
 
 def direct_children(pid: int) -> list[int]:
     """Processes that a process has started itself."""
-    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end between the listing and this
+            found += map(int, task.read_text().split())
+    return found
 
 
 def new_terminal(folder: Path) -> Iterator[Terminal]:

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from fix_terminal import direct_children
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.backtest.sweep.file_store import FileStore, read_parquet_header
@@ -121,9 +122,7 @@ class Terminal:
             time.sleep(0.05)
 
     def children(self, pid: int) -> list[int]:
-        return [
-            int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
-        ]
+        return direct_children(pid)
 
 
 @pytest.fixture
