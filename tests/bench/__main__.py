@@ -41,6 +41,7 @@ BENCHES = (
     "replay",
     "session",
     "restart",
+    "live",
     "peers",
 )
 _HERE = Side(_FOLDER.parents[1], Path(sys.executable))
