@@ -37,8 +37,13 @@ PAGES_MAX: Final = 20
 """Answers of which one listing is put together; what is beyond is not complete."""
 CANDIDATES_MAX: Final = 10
 """Orders that are looked at for one that is not found by its id."""
+READS_MAX: Final = 8
+"""Requests that change nothing and are under way at once: what is sent meanwhile does not stand behind all of them."""
+READS_OF_A_SYMBOL_MAX: Final = 2
+"""Of one symbol, or of listings of several: answers that do not come hold up no other symbol's."""
 BUDGET_WAIT_NS: Final = 10_000_000_000
 """A request that would wait longer for the budget is answered ``retryable``."""
+_SENT: Final = ("send", "validate", "cancel")
 _TRIGGERS: Final = ("stop", "take_profit")
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
@@ -65,6 +70,9 @@ class RequestAnswerer:
         self.on_follow_up: Callable[[str], None] = lambda _: None
         """Called with what an answer asks for: ``clock``, ``rules`` or ``account``."""
         self._profile = profile_of(account.venue)
+        self._reads = asyncio.Semaphore(READS_MAX)
+        self._reads_of: dict[str, asyncio.Semaphore] = {}
+        """By symbol: as many as the account trades."""
         self._verbs: Mapping[str, Callable[[GatewayRequest, Callable[[], str]], Awaitable[Outcome]]] = {
             "send": self._send,
             "validate": self._send,
@@ -81,6 +89,15 @@ class RequestAnswerer:
 
     async def answer(self, request: GatewayRequest, check: Callable[[], str] = str) -> Outcome:
         """Carry a request out. ``check`` is asked at the last hop of whatever changes something, "" for go."""
+        if request.verb in _SENT:
+            return await self._answer(request, check)
+        effect = request.effect
+        named = [effect.symbol] if isinstance(effect, QueryOrder) else request.symbols
+        symbol = named[0] if len(named) == 1 and named[0] in self.account.symbols else ""
+        async with self._reads_of.setdefault(symbol, asyncio.Semaphore(READS_OF_A_SYMBOL_MAX)), self._reads:
+            return await self._answer(request, check)
+
+    async def _answer(self, request: GatewayRequest, check: Callable[[], str]) -> Outcome:
         asked_ns = self.account.now_ns()
         try:
             outcome = await self._verbs[request.verb](request, check)
