@@ -65,6 +65,10 @@ DECLINES: Final = {
     "strategy_hash_mismatch": Code(
         "The strategy's source is not the one that was announced.", "Announce the session again from unchanged source."
     ),
+    "symbol_taken": Code(
+        "Another session trades a symbol of the session on the same venue account.",
+        "End that session first, or trade another symbol, or use another account.",
+    ),
     "too_many_strategies": Code(
         "The strategy service has as many strategies as `LIVE_RUNNER_STRATEGIES_MAX` permits.",
         "End a session, raise the limit, or start the service on another machine.",

@@ -40,6 +40,7 @@ __all__ = [
     "of_type",
     "owned",
     "session_of",
+    "symbol_role",
     "symbol_token",
     "wake",
     "wakes",
@@ -118,6 +119,11 @@ def of(event: Event) -> str:
 def owned(session: str, role: str, name: str = "owned") -> str:
     """Where the epochs (or snapshots, or voided numbers) of one role stand: ``session.evt.owned.<session>.<role>``."""
     return f"session.evt.{name}.{session}.{role}"
+
+
+def symbol_role(symbol: str) -> str:
+    """The role under an account's name whose owner is the session that trades a symbol of it."""
+    return f"symbol-{symbol_token(symbol)}"
 
 
 def of_session(session: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from live_runner.contracts.ids import event_id
 from live_runner.contracts.manifest import config_hash
 from live_runner.contracts.messages import Announced, BarSet, Decided, Event, Instrument, Intent, SetBar, Started
 from live_runner.contracts.policy import ExecutionPolicy
+from live_runner.contracts.timeframe import duration_ns
 from live_runner.services.execution.command import CommandAnswer, CommandRequest
 from live_runner.services.execution.core.engine import ExecutionCore
 from live_runner.services.execution.core.models import model_names
@@ -58,13 +59,16 @@ LOSS = {"limit": "1000000", "action": "stop", "reset": "operator"}
 
 
 def configuration(
-    risk: dict[str, Any] | None = None, account: dict[str, Any] | None = None, **execution: Any
+    risk: dict[str, Any] | None = None,
+    account: dict[str, Any] | None = None,
+    timeframe: str = "1m",
+    **execution: Any,
 ) -> Config:
     """Of a live session of one symbol; what it is given goes into its section ``execution``."""
     tree = {
         "session": NAME,
         "strategy": StrategyChoice(module="m"),
-        "market": {"venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": "1m"},
+        "market": {"venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": timeframe},
         "account": {"name": "main", "equity": "10000", "leverage": "20", **(account or {})},
         "caps": CAPS,
         "risk": {"daily_loss": LOSS, "unprotected": UNPROTECTED, **(risk or {})},
@@ -100,6 +104,7 @@ class LiveSession:
         self._awaits_decision = False
         self._numbers: dict[str, int] = {}
         self.close_ns = begin_ns
+        self._bar_ns = duration_ns(config.market.timeframe)
         self._number = 0
         self._folder = folder
         self._grown = asyncio.Condition()
@@ -141,7 +146,7 @@ class LiveSession:
 
     async def bar(self, price: float = 50_000.0) -> None:
         """The next bar, flat; a clock of the venue that is moved by hand goes on to its close."""
-        open_ns, self.close_ns = self.close_ns, self.close_ns + MINUTE_NS
+        open_ns, self.close_ns = self.close_ns, self.close_ns + self._bar_ns
         self._number += 1
         self._awaits_decision = True
         if self.venue is not None and self.venue.clock == "manual":
@@ -298,15 +303,16 @@ async def announced_session(
     policy: ExecutionPolicy | None = None,
     risk: dict[str, Any] | None = None,
     account: dict[str, Any] | None = None,
+    gateway: bool = True,
     **execution: Any,
 ) -> AsyncIterator[LiveSession]:
-    """A session that is announced and whose execution does not run yet, its gateway beside it."""
+    """A session that is announced and whose execution does not run yet, its gateway beside it unless there is one."""
     begin_ns = trading.account.now_ns() // MINUTE_NS * MINUTE_NS - MINUTE_NS
     config = configuration(risk, account, **execution)
     session = LiveSession(bus, config, begin_ns, folder / "sessions" / NAME, policy, trading.client)
     following = asyncio.create_task(session.follow())
     try:
-        async with gateway_of(bus, trading):
+        async with gateway_of(bus, trading) if gateway else nullcontext():
             await bus.publish(session.announced)
             yield session
     finally:

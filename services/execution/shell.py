@@ -47,6 +47,7 @@ from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.execution.core.guard import Known
 from live_runner.services.execution.core.models import check_models
 from live_runner.services.execution.start_guard import asking, check_start, owners_of
+from live_runner.services.execution.symbol_owners import own_symbols
 from live_runner.services.execution.venue_effects import VenueEffects
 from live_runner.services.execution.venue_watch import VenueWatch
 from live_runner.services.runtime.config.masking import masked
@@ -114,7 +115,9 @@ class ExecutionShell(CoreShell):
         return {}
 
     async def _guard(self, config: Config) -> None:
-        """SessionRefused unless the venue has what the log has, and nothing else."""
+        """SessionRefused unless the symbols are its own, and the venue has what the log has, and nothing else."""
+        under_way = [other.session for other in self._others()]
+        await own_symbols(self.bus, self.session, str(config.account.name), config.market.symbols, under_way)
         limit_s = GUARD_LIMIT_S if self._core.has_begun else min(GUARD_LIMIT_S, config.limits.join_timeout_s / 2)
 
         def known() -> Known:

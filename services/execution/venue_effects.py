@@ -14,14 +14,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 
-from live_runner.contracts.config import Config
+from msgspec import UnsetType
+
+from live_runner.contracts.config import Config, Execution
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder, SetTimer
 from live_runner.contracts.errors import OurFault
 from live_runner.contracts.gateway import GatewayRequest, Moment, Outcome, Verb
 from live_runner.contracts.messages import Event, Report, Timer
 from live_runner.hotpath.engine.state import REPORT_IT
 from live_runner.services.execution.core.outcomes import VenueEffect, reports_of
-from live_runner.services.execution.gateway_client import ask_gateway
+from live_runner.services.execution.gateway_client import GATEWAY_AWAY, ask_gateway, gateway_instance
 from live_runner.services.execution.timers import Timers
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.boot_clock import boot_ns, moment
@@ -35,6 +37,8 @@ WAITING_MAX: Final = 1000
 
 ENDS: Final = ("filled", "cancelled", "expired", "rejected")
 """Statuses that say nothing new the second time: two questions were under way when it came."""
+NOTHING: Final = ("unknown", "absent")
+"""Statuses that say nothing of an order whose end is known: another question about it was faster."""
 REPORTED_MAX: Final = 10_000
 """Orders whose last report is remembered; of one that is forgotten a look is reported once more."""
 
@@ -64,6 +68,20 @@ class _Waiting(NamedTuple):
     made: Moment
 
 
+class _Shown(NamedTuple):
+    """What a report has shown of an order."""
+
+    status: str
+    filled: str
+    trades: int
+    rest: tuple[Any, ...]
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it ends the order, and nothing is missing."""
+        return self.status in ENDS and (self.filled == "0" or self.trades > 0)
+
+
 class _Line:
     """Requests of one leg, or about one order, one after another."""
 
@@ -84,6 +102,11 @@ class VenueEffects:
         self._session = session
         self.account = str(config.account.name)
         self._position_mode = config.account.position_mode
+        execution = Execution() if isinstance(config.execution, UnsetType) else config.execution
+        self._window_ns = int(execution.send_window_s * 1_000_000_000)
+        """The core counts on it: after that a request has left, or never leaves."""
+        self._gateway = ""
+        """The process that answers."""
         self._epoch = epoch
         self._note = note
         self.clock = VenueClock()
@@ -91,8 +114,8 @@ class VenueEffects:
         self._lines: dict[str, _Line] = {}
         self._queries = asyncio.Semaphore(QUERIES_MAX)
         self._beside: list[asyncio.Task[None]] = []
-        self._reported: dict[str, tuple[Any, ...]] = {}
-        """By client order id what the last report on it showed."""
+        self._reported: dict[tuple[str, str], _Shown] = {}
+        """By client order id, which the venue may leave out of what a stop becomes, and parent: the last report."""
         self._changes: dict[str, int] = {}
         """By client order id how often something was sent or reported."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -132,7 +155,7 @@ class VenueEffects:
             order = effect.order if isinstance(effect, SendOrder) else effect
             key = f"{order.symbol} {order.leg}"
             self._changed(order.client_order_id)
-            self._reported.pop(order.client_order_id, None)
+            self._reported.pop((order.client_order_id, ""), None)
         line = self._lines.setdefault(key, _Line())
         if len(line.waiting) == WAITING_MAX:
             raise OurFault(f"{WAITING_MAX} requests of {key} wait for the gateway", remedy=REPORT_IT, leg=key)
@@ -143,7 +166,7 @@ class VenueEffects:
 
     def has_reported(self, client_order_id: str) -> bool:
         """Whether a report on the order was published, of those that are remembered."""
-        return client_order_id in self._reported
+        return (client_order_id, "") in self._reported
 
     async def _drain(self, key: str, line: _Line) -> None:
         while line.waiting:
@@ -161,6 +184,9 @@ class VenueEffects:
                 continue  # it proves nothing, and nobody waits for it; the gateway's log has it
             for fields in reports_of(effect, outcome):
                 await self._report(fields, is_look=acknowledged is None)
+            if isinstance(effect, QueryOrder) and acknowledged is not None:
+                # What was asked for again meanwhile has its answer; another one is worth a report where it is new.
+                line.waiting = deque(each._replace(acknowledged=None) for each in line.waiting)
         del self._lines[key]
 
     def _changed(self, client_order_id: str) -> None:
@@ -170,15 +196,19 @@ class VenueEffects:
             del self._changes[next(iter(self._changes))]
 
     async def _report(self, fields: dict[str, Any], *, is_look: bool) -> None:
-        client = fields["client_order_id"]
-        shown = tuple(fields.get(name) for name in ("status", "filled", "quantity", "venue_order_id", "complete"))
-        shown += (len(fields.get("trades", ())),)
-        if self._reported.get(client) == shown and (is_look or fields["status"] in ENDS):
+        about, status = (fields["client_order_id"], fields.get("parent", "")), fields["status"]
+        shown = _Shown(status, str(fields.get("filled", "0")), len(fields.get("trades", ())), ())
+        if not shown.is_end:
+            shown = shown._replace(rest=tuple(fields.get(name) for name in ("quantity", "venue_order_id", "complete")))
+        last = self._reported.get(about)
+        if last == shown and (is_look or shown.is_end):
             return
-        order = fields.get("parent") or client
-        if is_look and all(order != query.client_order_id for query in self.queries()):
-            return  # it has ended since
-        self._reported[client] = shown
+        order = about[1] or about[0]
+        if is_look or status in NOTHING:
+            has_ended = last is not None and last.is_end and last.status != "rejected"  # which absence has to prove
+            if has_ended or all(order != query.client_order_id for query in self.queries()):
+                return
+        self._reported[about] = shown
         if len(self._reported) > REPORTED_MAX:
             del self._reported[next(iter(self._reported))]
         self._changed(order)
@@ -192,10 +222,14 @@ class VenueEffects:
         """The gateway's answer to a request of this session; ``unknown`` where none comes."""
         request = GatewayRequest(
             verb=verb, account=self.account, made=made, session=self._session, epoch=self._epoch,
-            position_mode=self._position_mode, **fields,
+            window_ns=self._window_ns, position_mode=self._position_mode, **fields,
         )  # fmt: skip
+        if not self._gateway:
+            self._gateway = await gateway_instance(self._bus, self.account) or ""
         asked = moment()
-        outcome = await ask_gateway(self._bus, request)
+        outcome = await ask_gateway(self._bus, request, self._gateway)
+        if outcome.code == GATEWAY_AWAY:
+            self._gateway = ""
         self.clock.answered(asked, outcome)
         return outcome
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from live_runner.contracts import codec, subjects
-from live_runner.contracts.errors import BusUnavailable, MessageError, VenueUnavailable
+from live_runner.contracts.core import CancelOrder, SendOrder
+from live_runner.contracts.errors import BusUnavailable, MessageError, OwnershipLost, VenueUnavailable
 from live_runner.contracts.gateway import CHANGING_VERBS, GatewayRequest, Outcome, decode_request, encode
 from live_runner.contracts.messages import Owned, VenueCall
 from live_runner.services.gateway.account_file import AccountFile, credentials_of, read_account
@@ -31,7 +32,7 @@ from live_runner.services.runtime.service import log
 from live_runner.services.runtime.service.boot_clock import boot_ns, moment
 from live_runner.services.runtime.service.health import Health
 from live_runner.services.runtime.service.hosting import instance_name, stop_on_signals
-from live_runner.services.runtime.service.ownership import refuse_if_alive
+from live_runner.services.runtime.service.ownership import Ownership
 from live_runner.services.venues.ccxt_account import CcxtAccount
 from live_runner.services.venues.ccxt_streams import STREAMS, AccountStreams
 from live_runner.services.venues.recording import Recorder, Recording
@@ -63,6 +64,8 @@ class Gateway:
         self.answerer.on_follow_up = self._follow_up
         self.streams: AccountStreams | None = None
         """The account's private streams; none where a recording stands in the venue's place."""
+        self._ownership: Ownership | None = None
+        """Of the account, while this process answers on the bus."""
         self._window_ns = int(send_window_s * _S)
         self._wanted: set[str] = set()
         """What answers have asked for and nobody has looked at yet."""
@@ -91,8 +94,10 @@ class Gateway:
     async def answer(self, bus: Bus, request: GatewayRequest) -> Outcome:
         """What a request has come to."""
         refused = self._refusal(request)
+        if self._ownership is not None:
+            await self._check_owner(bus, self._ownership)
         if refused is None and request.verb in CHANGING_VERBS:
-            refused = await self._old_epoch(bus, request)
+            refused = await self._old_epoch(bus, request) or await self._other_owner(bus, request)
         if refused is not None:
             return refused
         window_ns = request.window_ns or self._window_ns
@@ -122,6 +127,27 @@ class Gateway:
             what = f"it is of epoch {request.epoch}, and the session's execution is in epoch {epoch}"
             return _not_sent(request, "old_epoch", what)
         return None
+
+    async def _other_owner(self, bus: Bus, request: GatewayRequest) -> Outcome | None:
+        """Refuse a session for a symbol of the account that another one trades."""
+        effect = request.effect
+        if not isinstance(effect, SendOrder | CancelOrder):
+            return None
+        symbol = effect.order.symbol if isinstance(effect, SendOrder) else effect.symbol
+        last = await last_event(bus, subjects.owned(self.name, subjects.symbol_role(symbol)), Owned)
+        if last is None or last[1].instance == request.session:
+            return None
+        return _not_sent(request, "other_session", f"{symbol} of this account is traded by {last[1].instance}")
+
+    async def _check_owner(self, bus: Bus, ownership: Ownership) -> None:
+        """OwnershipLost once another process is the account's gateway: this one was paused, and wakes up."""
+        last = await bus.last_seq_of(ownership.guard.subject)
+        if last != ownership.stream_seq:
+            raise OwnershipLost(
+                f"The account {self.name} has another gateway now",
+                remedy="Nothing to do: the other process answers",
+                subject=ownership.guard.subject,
+            )
 
     # -- what goes on beside the requests ---------------------------------------------------------
 
@@ -196,30 +222,34 @@ class Gateway:
 
     async def run(self, bus: Bus) -> None:
         """Answer until the bus is lost."""
-        await refuse_if_alive(bus, self.name, ROLE)
-        instance = instance_name(ROLE)
+        instance = f"{instance_name(ROLE)}/{boot_ns() // _S}"  # the number of a process may come again
+        self._ownership = ownership = await Ownership.take(bus, self.name, ROLE, instance)
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        async def alive(_subject: str, _data: bytes) -> bytes:
-            return instance.encode()
-
-        async def request(_subject: str, data: bytes) -> bytes:
-            return await self.handle(bus, data)
+        async def request(_subject: str, data: bytes) -> bytes | None:
+            try:
+                return await self.handle(bus, data)
+            except OwnershipLost as error:  # whoever has the account now answers
+                if not lost.done():
+                    lost.set_exception(error)
+                return None
 
         undo = [
-            await bus.on(subjects.liveness(ROLE, self.name), alive),
+            ownership.release,
             await bus.on(subjects.gateway(self.name), request, at_once=UNDER_WAY_MAX),
             await bus.on(subjects.of_type("ops.venue_call")[0], self._on_venue_call),
         ]
         self._log.info("the gateway answers", account=self.name, venue=self.account.venue)
+        await bus.send(subjects.wake(self.name, subjects.EVERY_SYMBOL), b"")  # nobody has watched the streams so far
         streams = STREAMS if self.streams is not None else ()
         waking = [asyncio.create_task(self.wake(bus, stream)) for stream in streams]
         try:
-            await asyncio.wait([bus.lost, *waking], return_when=asyncio.FIRST_COMPLETED)
-            for done in (bus.lost, *waking):
+            await asyncio.wait([bus.lost, lost, *waking], return_when=asyncio.FIRST_COMPLETED)
+            for done in (bus.lost, lost, *waking):
                 if done.done():
                     done.result()
         finally:
-            for task in waking:
+            for task in (lost, *waking):
                 task.cancel()
             if not bus.lost.done():
                 for each in undo:
@@ -308,6 +338,7 @@ async def serve(
             try:
                 bus = await Bus.connect(settings.nats, name=instance_name(ROLE))
                 is_connected = True
+                await bus.ensure_stream()
                 await _until(stop, bus, gateway.run(bus))
             except BusUnavailable:
                 if is_connected:

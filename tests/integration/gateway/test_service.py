@@ -316,6 +316,7 @@ def test_a_fill_wakes_whoever_waits_for_its_symbol_and_a_lost_stream_wakes_all(
 
             await bus.on("wake.main.*", wake)
             async with gateway(trading, bus_factory.url, tmp_path), asyncio.timeout(DEADLINE_S):
+                assert await woken.get() == ("wake.main.all", b"")
                 await trading.client.requests(1, path="/private/ws")
                 assert (await ask(bus, send(requested(kind="market")))).fate == "done"
                 first = [await woken.get()]
@@ -326,7 +327,7 @@ def test_a_fill_wakes_whoever_waits_for_its_symbol_and_a_lost_stream_wakes_all(
 
     first, lost = asyncio.run(run())
 
-    assert set(first) == {("wake.main.btc-usdt-usdt", b"")}
+    assert set(first) == {("wake.main.btc-usdt-usdt", b"")}  # the one of its start has come before
     assert lost == [("wake.main.all", b"")]
 
 
