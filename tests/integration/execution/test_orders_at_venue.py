@@ -135,7 +135,7 @@ def test_a_limit_that_fills_while_its_cancel_is_on_the_way_is_booked_and_nothing
 def test_a_leg_that_somebody_else_has_closed_leaves_the_ledger_once_the_venue_proves_it(
     play: Play, semantics: str
 ) -> None:
-    """O06: refused for lack of a position; a listing that fails changes nothing, a complete one closes by an event."""
+    """O06, G08: refused for lack of a position; a listing that fails changes nothing, a complete one closes by an event."""
 
     async def work(session: LiveSession, trading: TradingAccount) -> None:
         await held(session)
@@ -154,12 +154,13 @@ def test_a_leg_that_somebody_else_has_closed_leaves_the_ledger_once_the_venue_pr
             closed = await session.until("account.reconciled")
             assert (closed.reason, closed.quantity_before, closed.quantity) == ("closed_elsewhere", "0.01", "0")
         else:
-            await session.until("ops.incident")
+            halted = await session.until("ops.incident", lambda event: event.code == "leg_halted")
+            assert (halted.details["venue"], halted.details["ledger"]) == ("0", "0.01")
         assert len(closing(await trading.sent())) == 1
 
     others = {"trades", "cash", "fees"}
     if semantics == "strict":
-        play(work, incidents={"position_differs"}, unlike=others | {"positions"})
+        play(work, incidents={"position_differs", "leg_halted"}, unlike=others | {"positions"})
     else:
         play(work, unlike=others)
 
