@@ -135,7 +135,7 @@ def test_a_limit_that_fills_while_its_cancel_is_on_the_way_is_booked_and_nothing
 def test_a_leg_that_somebody_else_has_closed_leaves_the_ledger_once_the_venue_proves_it(
     play: Play, semantics: str
 ) -> None:
-    """O06, G08: refused for lack of a position; a listing that fails changes nothing, a complete one closes by an event."""
+    """O06, G08: refused for lack of a position; a failed listing changes nothing, a complete one closes by an event."""
 
     async def work(session: LiveSession, trading: TradingAccount) -> None:
         await held(session)
