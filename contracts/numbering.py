@@ -26,20 +26,22 @@ __all__ = ["FIRST_HASH", "Numbering", "bar_hash", "step_hash", "with_hash"]
 FIRST_HASH: Final = "0" * 32
 _NO_HASH: Final = b"\xa4hash\xa0"
 _HASH: Final = b"\xa4hash\xd9\x20"
-_blake2b_128: Final = blake2b(digest_size=16)
+_blake2b_128: Final = blake2b(digest_size=16).copy
+"""A new one: half of what it takes to make one with its parameters."""
+_from_hex: Final = bytes.fromhex
 
 
 def bar_hash(before: str, bars: BarSet) -> str:
     """Of a bar set and all before it: blake2b-128(hash of the set before || its canonical bytes without a hash)."""
-    digest = _blake2b_128.copy()  # half of what it takes to make one with its parameters
-    digest.update(bytes.fromhex(before) + encode(replace(bars, hash="", recorded_ns=0)))
+    digest = _blake2b_128()
+    digest.update(_from_hex(before) + encode(replace(bars, hash="", recorded_ns=0)))
     return digest.hexdigest()
 
 
 def step_hash(before: str, step: Iterable[bytes]) -> str:
     """Of a step and all before it, from the canonical bytes of its messages."""
-    digest = _blake2b_128.copy()
-    start = bytes.fromhex(before)
+    digest = _blake2b_128()
+    start = _from_hex(before)
     for data in step:
         digest.update(start + len(data).to_bytes(4) + data)  # most steps are one message: a call less
         start = b""

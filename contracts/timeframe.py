@@ -66,4 +66,6 @@ def bar_open_ns(at_ns: int, timeframe: str) -> int:
 def is_bar(open_ns: int, close_ns: int, timeframe: str) -> bool:
     """Whether a bar of the timeframe, one of ``TIMEFRAMES``, opens and closes at these times."""
     length = TIMEFRAMES[timeframe]
-    return close_ns - open_ns == length and (open_ns - (_WEEK_OFFSET if timeframe == "1w" else 0)) % length == 0
+    if timeframe == "1w":
+        return close_ns - open_ns == length and (open_ns - _WEEK_OFFSET) % length == 0
+    return close_ns - open_ns == length and open_ns % length == 0

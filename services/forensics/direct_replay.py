@@ -170,7 +170,7 @@ class EngineStrategy(StrategyCore):
         self._engine = engine
         self._settled: Settled | None = None
         self._prefix = f"{session}/{self.source}/"
-        self._mark()
+        self._next(self._numbering.seq + 1)
 
     def _build(self, started: Started) -> None:
         super()._build(started)
@@ -193,10 +193,10 @@ class EngineStrategy(StrategyCore):
         self._decisions = self._host
         self._hash_every = self._config.limits.state_hash_every
 
-    def _mark(self) -> None:
-        """Bytes of the id that the next output has."""
-        self._next_id = f"{self._prefix}{self._numbering.seq + 1}"
-        self.next_mark = self._next_id.encode() + b"\xa7session"
+    def _next(self, seq: int) -> None:
+        """The id that the next output has, and its bytes with what stands behind them."""
+        self._next_id = next_id = f"{self._prefix}{seq}"
+        self.next_mark = next_id.encode() + b"\xa7session"
 
     def _observe_warmup(self) -> None:
         while self.waiting and self.waiting[0].warmup:
@@ -219,7 +219,7 @@ class EngineStrategy(StrategyCore):
         current = waiting.popleft()
         if current.close_ns != close_ns:
             return None
-        legs = settled.legs
+        legs, before = settled.legs, numbering.hash
         if legs:
             self._account.fold(settled)
         if self._news.held:
@@ -233,7 +233,7 @@ class EngineStrategy(StrategyCore):
             self._current = current
             state_hash = self._published_hash()
             self._current = None
-        numbering.seq += 1
+        seq = numbering.seq = numbering.seq + 1
         decided = Decided(
             close_ns,
             intents,
@@ -245,14 +245,14 @@ class EngineStrategy(StrategyCore):
             id=self._next_id,
             session=numbering.session,
             source=self.source,
-            seq=numbering.seq,
+            seq=seq,
             cause=settled.id,
             event_ns=close_ns,
         )
         data = encode(decided)
-        numbering.hash = step_hash(numbering.hash, (data,))
-        self.made = with_hash(data, numbering.hash)
-        self._mark()
+        hash = numbering.hash = step_hash(before, (data,))
+        self.made = with_hash(data, hash)
+        self._next(seq + 1)
         return decided
 
     def finish(self, ended: FeedEnded | None) -> Event | None:
@@ -265,5 +265,5 @@ class EngineStrategy(StrategyCore):
             self._now_ns = self._settled.close_ns
         (finished,) = self._end(ended)
         self.made = encode(finished)
-        self._mark()
+        self._next(self._numbering.seq + 1)
         return finished

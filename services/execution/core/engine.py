@@ -148,7 +148,8 @@ class ExecutionCore:
             )
 
     def _settle(self, session: Session, bars: BarSet) -> None:
-        session.journal.cause = bars.id
+        journal = session.journal
+        journal.cause = bars.id
         self._sets += 1
         self._awaited = bars.close_ns
         _put(session, bars, tradable=True)
@@ -156,7 +157,7 @@ class ExecutionCore:
         state_hash = ""
         if self._hashing and self._hash_every and bars.number % self._hash_every == 0:
             state_hash = self._folded_hash()
-        session.journal.settle(state_hash)
+        journal.settle(state_hash)
         session.clear_changes()
 
     def _decided(self, session: Session, decided: Decided) -> None:
