@@ -50,6 +50,9 @@ DECLINES: Final = {
         "The venue did not list the open orders, or not all of them.",
         "Run it again: nothing is sent while it is not known what stands there.",
     ),
+    "other_venue": Code(
+        "The account is at another venue than the session's market.", "Set `market.venue`, or name another account."
+    ),
     "position_mode_differs": Code(
         "The account is in another position mode than the configuration says.",
         "Set `account.position_mode`, or change the mode at the venue while nothing is open.",

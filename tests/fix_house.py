@@ -78,9 +78,9 @@ class House:
             check=False,
         )
 
-    def start(self, config: Path, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, config: Path, *arguments: str, stage: str = "paper") -> subprocess.Popen[str]:
         """``live-runner run`` in the background."""
-        command = (sys.executable, "-P", "-m", "live_runner.services.cli.main", "run", str(config), "--stage", "paper")
+        command = (sys.executable, "-P", "-m", "live_runner.services.cli.main", "run", str(config), "--stage", stage)
         with (self.home / f"{config.stem}.out").open("w") as output:
             process = subprocess.Popen(
                 [*command, "--json", *arguments],

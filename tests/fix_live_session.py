@@ -68,7 +68,7 @@ def configuration(
     tree = {
         "session": NAME,
         "strategy": StrategyChoice(module="m"),
-        "market": {"venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": timeframe},
+        "market": {"source": "ccxt", "venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": timeframe},
         "account": {"name": "main", "equity": "10000", "leverage": "20", **(account or {})},
         "caps": CAPS,
         "risk": {"daily_loss": LOSS, "unprotected": UNPROTECTED, **(risk or {})},

@@ -16,6 +16,7 @@ from live_runner.contracts.config import Config
 from live_runner.contracts.ids import event_id
 from live_runner.contracts.manifest import announce, start
 from live_runner.contracts.messages import Announced, Event, Instrument, Joined, Settled, Started, Stopped
+from live_runner.contracts.policy import ExecutionPolicy
 from live_runner.services.backtest.failures import Failure
 from live_runner.services.backtest.loop import Backtest
 from live_runner.services.backtest.market import numbered
@@ -30,6 +31,7 @@ __all__ = [
     "MarketFacts",
     "begin",
     "load_strategy",
+    "policy_of",
     "run_backtest",
     "warmup_needed",
     "with_defaults",
@@ -114,9 +116,7 @@ def begin(
             warmup_found=market.warmup_found,
             first_open_ns=market.first_open_ns,
         ),
-        "strategy": _joined(
-            announced, "strategy", policy=_made(config, strategy_class).policy(), packages=engine.packages
-        ),
+        "strategy": _joined(announced, "strategy", policy=policy_of(config, strategy_class), packages=engine.packages),
     }
     return announced, start(announced, joined, models=model_names(config), platform=engine.platform)
 
@@ -150,6 +150,11 @@ def run_backtest(
         sets=backtest.sets,
         failure=backtest.strategy.trouble,
     )
+
+
+def policy_of(config: Config, strategy_class: type[Strategy[Any, Any]]) -> ExecutionPolicy:
+    """The execution policy that the strategy states with these parameters."""
+    return _made(config, strategy_class).policy()
 
 
 def _made(config: Config, strategy_class: type[Strategy[Any, Any]]) -> Strategy[Any, Any]:

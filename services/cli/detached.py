@@ -28,6 +28,7 @@ def start_detached(
     session: str | None,
     speed: float | None,
     services: str,
+    confirmed: str | None,
     as_json: bool,
 ) -> None:
     """Start it and return when the session is under way; its error, if it ends before, is ours."""
@@ -54,6 +55,8 @@ def start_detached(
     ]
     if speed is not None:
         command += ["--speed", repr(speed)]
+    if confirmed is not None:
+        command += ["--yes", confirmed]
     # Added to: a second `run` of a session that runs follows it too, and must not clear what the first one says.
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -12,6 +12,7 @@ import typer
 
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.cli.commands import (
+    account,
     backtest,
     bundle,
     compare,
@@ -43,7 +44,7 @@ Exit codes:
   2    the command line is wrong
   64   the configuration is wrong, or a port or folder cannot be used
   65   a strategy, dataset, candle file or recorded session is missing or unusable, or the strategy failed
-  66   a service refused the session
+  66   a service refused the session, or a venue account is not as a session has to find it
   67   an operator's command was not accepted
   68   another process has the service's role in this session
   69   NATS, the database, a venue or a service is unavailable
@@ -81,6 +82,7 @@ for command in (run, backtest, compare, replay, bundle, sweep, tail, status, ops
 app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+app.add_typer(account.app, name="account")
 
 
 def main() -> None:

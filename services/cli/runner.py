@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from live_runner.contracts.errors import DatabaseUnavailable, OurFault, SessionRefused, TheirFault
+from live_runner.contracts.stages import SENDING_STAGES
 from live_runner.services.cli.loaded_config import LoadedConfig, load_config
 from live_runner.services.cli.output import note, print_json, show
 from live_runner.services.cli.progress_display import Display
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from live_runner.contracts.errors import StrategyError
     from live_runner.contracts.messages import Stopped
     from live_runner.services.backtest.failures import Failure
+    from live_runner.services.gateway.account_file import AccountFile
 
 __all__ = ["Request", "play"]
 
@@ -58,6 +60,8 @@ class Request:
     services: str = "auto"
     allow_failures: bool = False
     """Exit with 0 even if the strategy does not work."""
+    confirmed: str | None = None
+    """The session's name, given beforehand by whoever lets it trade with real money."""
 
 
 def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
@@ -65,15 +69,27 @@ def play(settings: Settings, requests: list[Request], *, as_json: bool) -> int:
     from live_runner.services.runtime.service import log
 
     loaded = [(request, _load(request)) for request in requests]
+    accounts = {session.config.session: _checked(settings, request, session) for request, session in loaded}
     loaded = [(request, _with_dataset(settings, request, session)) for request, session in loaded]
     _end_on_signals()
     embedded = Embedded.start(settings, on_wait=note)
     try:
         log.configure(embedded.settings, "run", to_file=True)
         is_guest = settings.nats_url is None and not any(p.program.name == "nats" for p in embedded.owned)
-        return _Runner(embedded, is_guest=is_guest, as_json=as_json).play(loaded)
+        return _Runner(embedded, accounts, is_guest=is_guest, as_json=as_json).play(loaded)
     finally:
         embedded.stop()
+
+
+def _checked(settings: Settings, request: Request, loaded: LoadedConfig) -> AccountFile | None:
+    """The file of the account that the session sends orders to, where its gateway may have to be started here."""
+    if request.stage not in SENDING_STAGES:
+        return None
+    from live_runner.services.cli.live_start import check_live, check_name
+
+    check_name(loaded.config.session, request.stage, request.confirmed)
+    starts = request.services != "running" and settings.nats_url is None
+    return check_live(settings, loaded, request.stage, starts=starts)
 
 
 def _load(request: Request) -> LoadedConfig:
@@ -122,7 +138,11 @@ class _Played(NamedTuple):
 class _Runner:
     """The servers and services of one ``run``."""
 
-    def __init__(self, embedded: Embedded, *, is_guest: bool, as_json: bool) -> None:
+    def __init__(
+        self, embedded: Embedded, accounts: Mapping[str, AccountFile | None], *, is_guest: bool, as_json: bool
+    ) -> None:
+        """``accounts`` are those of sessions that send orders, by session, where they are described here."""
+        self._accounts = accounts
         self._embedded = embedded
         self._settings = embedded.settings
         self._as_json = as_json
@@ -161,6 +181,8 @@ class _Runner:
 
     def _play(self, request: Request, loaded: LoadedConfig) -> int:
         began_s = time.monotonic()
+        if request.stage in SENDING_STAGES:
+            self._start_live(request, loaded)
         with Display(loaded.config.session, is_quiet=self._as_json) as display:
             played = asyncio.run(self._watched(request, loaded, display))
         played.facts["seconds"] = round(time.monotonic() - began_s, 3)
@@ -180,6 +202,18 @@ class _Runner:
         if error is not None and code == 0 and not request.allow_failures:
             raise error
         return code
+
+    def _start_live(self, request: Request, loaded: LoadedConfig) -> None:
+        """The gateway runs, the user has seen what will be traded, and has typed the name where it must be typed."""
+        from live_runner.services.cli.live_start import confirm, start_live
+
+        async def start() -> None:
+            await self._start_services(request)
+            account = self._accounts.get(loaded.config.session)
+            await start_live(self._settings, loaded, request.stage, self._supervisor, account)
+
+        asyncio.run(start())
+        confirm(loaded.config.session, request.stage, request.confirmed)
 
     async def _watched(self, request: Request, loaded: LoadedConfig, display: Display) -> _Played:
         """Follow the session while the supervisor looks after the services; the first to fail ends both."""
@@ -335,13 +369,15 @@ class _Runner:
                 show(line)
         assert self._settings.timescale_dsn is not None
         replayed = replay_session(self._settings.timescale_dsn, loaded.config.session, is_quiet=self._as_json)
-        compared = compare_session(
-            self._settings.timescale_dsn,
-            loaded.config.session,
-            is_quiet=self._as_json,
-            home=self._settings.home,
-            strategy=loaded.source,
-        )
+        compared = None
+        if request.stage not in SENDING_STAGES:
+            compared = compare_session(
+                self._settings.timescale_dsn,
+                loaded.config.session,
+                is_quiet=self._as_json,
+                home=self._settings.home,
+                strategy=loaded.source,
+            )
         return print_verdict(fields, replayed, compared, as_json=self._as_json)
 
     def _migrate(self) -> None:

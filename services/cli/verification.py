@@ -100,17 +100,21 @@ def compare_session(
     return compare_log(log, is_quiet=is_quiet, home=home, strategy=strategy, allow_different_code=allow_different_code)
 
 
-def print_verdict(summary: dict[str, Any], replayed: ReplayResult, compared: Comparison, *, as_json: bool) -> int:
-    """Print summary, replay and comparison; 0 when both agree."""
+def print_verdict(
+    summary: dict[str, Any], replayed: ReplayResult, compared: Comparison | None, *, as_json: bool
+) -> int:
+    """Print summary, replay and, where there is one, comparison; 0 when both agree."""
     from live_runner.services.cli.output import print_json, show
     from live_runner.services.forensics.report import as_dict, compare_view, replay_view
 
     if as_json:
-        print_json({**summary, "replay": as_dict(replayed), "comparison": as_dict(compared)})
+        comparison = {} if compared is None else {"comparison": as_dict(compared)}
+        print_json({**summary, "replay": as_dict(replayed), **comparison})
     else:
         show(replay_view(replayed))
-        show(compare_view(compared))
-    return 0 if replayed.agrees and compared.agrees else 1
+        if compared is not None:
+            show(compare_view(compared))
+    return 0 if replayed.agrees and (compared is None or compared.agrees) else 1
 
 
 def replay_events(

@@ -56,7 +56,7 @@ from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.nats.events import last_event
 from live_runner.services.runtime.service.core_shell import CoreShell
 from live_runner.services.runtime.service.hosting import Host, instance_name, stop_on_signals
-from live_runner.services.venues.sending import check_sending
+from live_runner.services.venues.sending import check_sending, check_source
 
 __all__ = ["COMMANDS", "ExecutionShell", "serve"]
 
@@ -108,6 +108,7 @@ class ExecutionShell(CoreShell):
         config = config_of(self._announced.config)
         check_stage(config, self._announced.stage)
         if self._announced.stage in SENDING_STAGES:
+            check_source(config.market.source)
             check_sending(config.market.venue, config.market.options)
         await check_account(self.bus, self._announced, self._others())
         if self._announced.stage in SENDING_STAGES:

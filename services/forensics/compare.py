@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 
 from live_runner.contracts.config import Config
+from live_runner.contracts.errors import DataError
+from live_runner.contracts.stages import SENDING_STAGES
 from live_runner.hotpath import fixed
 from live_runner.services.forensics.bridge import Bridge, bridge
 from live_runner.services.forensics.code_check import CodeChange, check_playable, code_changes
@@ -109,6 +111,13 @@ def compare_log(
     """
     announced, started = log.announced, log.started
     check_playable(started)
+    if started.stage in SENDING_STAGES:
+        raise DataError(
+            f"The session {started.session} sent its orders to a venue (stage {started.stage}): what became of them is "
+            "not compared with a backtest yet",
+            remedy=f"Replay it, which holds for every stage: live-runner replay {started.session}",
+            session=started.session,
+        )
     changes = code_changes(
         announced, strategy=strategy, engine_hash=engine_hash, config=config, allow=allow_different_code
     )

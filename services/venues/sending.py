@@ -13,10 +13,22 @@ from typing import Any, Final
 from live_runner.contracts.errors import ConfigError
 from live_runner.services.venues.registry import PROFILES, profile_of
 
-__all__ = ["OPTIONS_WHILE_SENDING", "check_sending", "rehearsed_venues"]
+__all__ = ["OPTIONS_WHILE_SENDING", "check_sending", "check_source", "rehearsed_venues"]
 
 OPTIONS_WHILE_SENDING: Final = frozenset({"cafile", "httpsProxy", "page_limit", "stream", "timeout", "wssProxy"})
 """What ``market.options`` may hold while orders are sent: the way to the venue, and how market data is read."""
+
+_VENUE_SOURCE: Final = "ccxt"
+
+
+def check_source(source: str) -> None:
+    """ConfigError where the bars are not the venue's own: orders would be sent by the prices of another market."""
+    if source != _VENUE_SOURCE:
+        raise ConfigError(
+            f"market.source: the bars of source '{source}' are not the venue's, where the orders are sent to",
+            remedy=f"Write market.source: {_VENUE_SOURCE}, or run this session in stage paper",
+            key="market.source",
+        )
 
 
 def rehearsed_venues() -> list[str]:

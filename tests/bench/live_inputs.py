@@ -34,7 +34,7 @@ def configuration(session: str, account: str, symbols: Sequence[str]) -> Config:
     tree = {
         "session": session,
         "strategy": StrategyChoice(module="m"),
-        "market": {"venue": "binanceusdm", "symbols": list(symbols), "timeframe": "1m"},
+        "market": {"source": "ccxt", "venue": "binanceusdm", "symbols": list(symbols), "timeframe": "1m"},
         "account": {"name": account, "equity": "1000000", "leverage": "20"},
         "caps": caps,
         "risk": {"daily_loss": {"limit": "1000000", "action": "stop", "reset": "operator"}},

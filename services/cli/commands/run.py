@@ -19,6 +19,8 @@ class Stage(StrEnum):
     """Where the orders go."""
 
     PAPER = "paper"
+    LIVE_SMALL = "live_small"
+    LIVE = "live"
 
 
 class Services(StrEnum):
@@ -37,6 +39,7 @@ def register(app: typer.Typer) -> None:
         "  live-runner run session.yaml --stage paper\n"
         "  live-runner run session.yaml --stage paper --session monday --verify\n"
         "  live-runner run session.yaml --stage paper --speed 60 --detach\n"
+        "  live-runner run session.yaml --stage live --yes monday\n"
         "  NATS_URL=nats://host:4222 TIMESCALE_DSN=postgresql://... live-runner run session.yaml --stage paper",
     )(run)
     app.command(
@@ -51,15 +54,29 @@ def register(app: typer.Typer) -> None:
 def run(
     config: ConfigArgument,
     stage: Annotated[
-        Stage, typer.Option(help="Where the orders go: `paper` fills them in a simulation.", show_default=False)
+        Stage,
+        typer.Option(
+            help="Where the orders go: `paper` fills them in a simulation, `live_small` and `live` send them to the "
+            "venue.",
+            show_default=False,
+        ),
     ],
     session: Annotated[str | None, typer.Option(help="Name of the session, instead of the configuration's.")] = None,
     speed: Annotated[
         float | None,
         typer.Option(help="Playback speed, as a multiple of real time; default: as fast as possible."),
     ] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Replay and compare the session at its end.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Replay and compare the session at its end; one that sent orders is replayed."),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    yes: Annotated[
+        str | None,
+        typer.Option(
+            "--yes", metavar="NAME", help="The session's name, which `live` asks for otherwise.", show_default=False
+        ),
+    ] = None,
     services: Annotated[
         Services,
         typer.Option(help="Start services of its own, or use running ones; auto uses running ones if there are any."),
@@ -77,7 +94,14 @@ def run(
         from live_runner.services.cli.detached import start_detached
 
         start_detached(
-            settings, config, stage.value, session=session, speed=speed, services=services.value, as_json=as_json
+            settings,
+            config,
+            stage.value,
+            session=session,
+            speed=speed,
+            services=services.value,
+            confirmed=yes,
+            as_json=as_json,
         )
         return
     from live_runner.services.cli.runner import Request, play
@@ -90,6 +114,7 @@ def run(
         verify=verify,
         services=services.value,
         allow_failures=allow_failures,
+        confirmed=yes,
     )
     raise typer.Exit(play(settings, [request], as_json=as_json))
 

@@ -16,13 +16,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+from msgspec import UnsetType
 
 from live_runner.contracts.config import Config
 from live_runner.contracts.core import QueryOrder
 from live_runner.contracts.gateway import Outcome
 from live_runner.contracts.messages import VenueOrder
 
-__all__ = ["UNPROVEN", "Finding", "Found", "Known", "findings", "symbols_of", "unlisted"]
+__all__ = ["UNPROVEN", "Finding", "Found", "Known", "findings", "standing", "symbols_of", "unlisted"]
 
 UNPROVEN: Final = ("gateway_away", "open_orders_unavailable", "venue_unavailable")
 """Kinds of findings that another try may lift."""
@@ -87,7 +88,7 @@ def unlisted(known: Known, found: Found) -> list[QueryOrder]:
     One of which the venue has said nothing yet may still be on its way, or may never have left: that is the matter of
     its own query.
     """
-    listed = [order for order, _ in _standing(found)]
+    listed = [order for order, _ in standing(found)]
     names = {(order.symbol, order.client_order_id) for order in listed}
     names |= {(order.symbol, order.venue_order_id) for order in listed}
     return [
@@ -185,6 +186,13 @@ def _rules(known: Known, found: Found) -> Iterator[Finding]:
         yield from _unanswered(found.rules, "market rules")
         return
     listed = {instrument.symbol for instrument in found.rules.rules}
+    venue = known.config.market.venue
+    if any(instrument.venue != venue for instrument in found.rules.rules):
+        yield _blocking(
+            "other_venue",
+            f"The account {known.config.account.name} is not at {venue}, whose bars the session trades on",
+            "Set market.venue, or name another account",
+        )
     for symbol in known.config.market.symbols:
         if symbol not in listed:
             yield _blocking(
@@ -229,7 +237,7 @@ def _listings(found: Found) -> Iterator[Finding]:
             )
 
 
-def _standing(found: Found) -> list[tuple[VenueOrder, dict[str, str]]]:
+def standing(found: Found) -> list[tuple[VenueOrder, dict[str, str]]]:
     """Every order of the listings once, with its ids."""
     once: dict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[VenueOrder, dict[str, str]]] = {}
     for outcome in (found.every_order, *found.orders_of.values()):
@@ -242,7 +250,7 @@ def _standing(found: Found) -> list[tuple[VenueOrder, dict[str, str]]]:
 def _orders(known: Known, found: Found) -> Iterator[Finding]:
     ours = {(order.symbol, order.client_order_id) for order in known.orders}
     ours |= {(order.symbol, order.venue_order_id) for order in known.orders if order.venue_order_id}
-    for order, ids in _standing(found):
+    for order, ids in standing(found):
         if order.client_order_id and (order.symbol, order.client_order_id) in ours:
             continue
         if (order.symbol, order.venue_order_id) in ours or _is_of_another(known, order.symbol):
@@ -299,14 +307,20 @@ def _positions(known: Known, found: Found) -> Iterator[Finding]:
         if known.has_begun or _is_of_another(known, position.symbol):
             continue
         average = f" at {position.average}" if position.average else ""
-        yield _blocking(
-            "foreign_position",
-            f"The account holds {position.quantity} {position.symbol} {position.leg}{average}, which the session has "
-            "not opened",
-            f"Close it at the venue, or end the session that it belongs to in order; {_LIST_THEM}",
-            symbol=position.symbol,
-            leg=position.leg,
-        )
+        held = f"{position.quantity} {position.symbol} {position.leg}{average}"
+        what = f"The account holds {held}, which the session has not opened"
+        fields = {"symbol": position.symbol, "leg": position.leg}
+        remedy = _remedy(known.config)
+        if remedy == "halt" or position.symbol not in known.config.market.symbols:
+            close = f"Close it at the venue, or end the session that it belongs to in order; {_LIST_THEM}"
+            yield _blocking("foreign_position", what, close, **fields)
+        else:
+            yield _note("foreign_position", what, f"reconcile.policy.foreign_position is {remedy}", **fields)
+
+
+def _remedy(config: Config) -> str:
+    """What the operator has decided about positions that the session has not opened."""
+    return "halt" if isinstance(config.reconcile, UnsetType) else config.reconcile.policy.foreign_position
 
 
 def _is_of_another(known: Known, symbol: str) -> bool:

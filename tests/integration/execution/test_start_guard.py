@@ -224,7 +224,7 @@ def test_orders_of_the_session_are_fine_after_a_restart_and_a_closing_one_by_han
         await session.decide(FILLS_ONE)
         await session.until("order.filled")
         await session.settled()
-        await session.decide(RESTS | {"action": "add"})
+        await session.decide(RESTS | {"action": "add", "limit_price": "30000"})
         add = await session.until("order.requested", lambda event: event.kind == "limit")
         accepted = await session.until("order.accepted", lambda event: event.order_id == add.order_id)
         await session.kill()
@@ -235,7 +235,7 @@ def test_orders_of_the_session_are_fine_after_a_restart_and_a_closing_one_by_han
         assert [order.order_id for order in settled.pending] == [accepted.order_id]
         await session.agree(trading)
 
-    play(bus_factory, tmp_path, work, live_session)
+    play(bus_factory, tmp_path, work, live_session, clock="wall")
 
 
 def test_an_order_that_filled_while_nobody_ran_is_not_missing(bus_factory: BusFactory, tmp_path: Path) -> None:

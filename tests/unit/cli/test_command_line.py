@@ -19,7 +19,7 @@ COMMANDS = [
     ["run"], ["paper"], ["backtest"], ["sweep"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"],
     ["kill"], ["resume"], ["flatten"], ["end"], ["serve"], ["strategies"], ["doctor"], ["data", "import"],
     ["data", "list"], ["db", "migrate"], ["db", "query"], ["db", "adopt-log"], ["config", "check"],
-    ["config", "schema"],
+    ["config", "schema"], ["account", "check"],
 ]  # fmt: skip
 
 CONFIG = """\

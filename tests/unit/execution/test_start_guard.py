@@ -11,6 +11,7 @@ import pytest
 from fix_live_session import INSTRUMENT, configuration
 from msgspec.structs import replace
 
+from live_runner.contracts.config import Differences, Reconcile
 from live_runner.contracts.core import QueryOrder
 from live_runner.contracts.gateway import AccountFacts, Outcome
 from live_runner.contracts.messages import VenueBalance, VenueOrder, VenuePosition
@@ -198,6 +199,17 @@ def test_a_position_that_the_session_has_not_opened_blocks_at_the_beginning() ->
     assert (finding.kind, finding.symbol, finding.leg) == ("foreign_position", ETH, "short")
     assert "1.5" in finding.what
     assert kinds(Known(CONFIG, has_begun=True), venue(positions=held)) == []
+
+
+@pytest.mark.parametrize("remedy", ["adopt", "flatten"])
+def test_a_position_that_the_operator_has_decided_about_does_not_block(remedy: Any) -> None:
+    """G08: on a symbol of the session; on another one nothing was decided."""
+    decided = replace(CONFIG, reconcile=Reconcile(policy=Differences(foreign_position=remedy)))
+    held = {symbol: done("positions", positions=[VenuePosition(symbol, "long", "1")]) for symbol in (BTC, ETH)}
+
+    assert kinds(Known(decided), venue(positions=held[BTC])) == []
+    assert kinds(Known(decided), venue(positions=held[BTC]), blocks=False) == ["foreign_position"]
+    assert kinds(Known(decided), venue(positions=held[ETH])) == ["foreign_position"]
 
 
 def test_mode_leverage_and_permission_are_compared_and_both_values_named() -> None:
