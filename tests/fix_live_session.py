@@ -62,10 +62,11 @@ def configuration(
     risk: dict[str, Any] | None = None,
     account: dict[str, Any] | None = None,
     timeframe: str = "1m",
+    reconcile: dict[str, Any] | None = None,
     **execution: Any,
 ) -> Config:
     """Of a live session of one symbol; what it is given goes into its section ``execution``."""
-    tree = {
+    tree: dict[str, Any] = {
         "session": NAME,
         "strategy": StrategyChoice(module="m"),
         "market": {"source": "ccxt", "venue": "binanceusdm", "symbols": [BTC_SYMBOL], "timeframe": timeframe},
@@ -80,6 +81,8 @@ def configuration(
             **execution,
         },
     }
+    if reconcile is not None:
+        tree["reconcile"] = reconcile
     return msgspec.convert(msgspec.to_builtins(tree), Config)
 
 

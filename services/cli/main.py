@@ -21,6 +21,7 @@ from live_runner.services.cli.commands import (
     db,
     doctor,
     ops,
+    reconcile,
     replay,
     run,
     serve,
@@ -77,7 +78,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-for command in (run, backtest, compare, replay, bundle, sweep, tail, status, ops, serve, strategies, doctor):
+for command in (run, backtest, compare, replay, bundle, sweep, tail, status, ops, reconcile, serve, strategies, doctor):
     command.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(db.app, name="db")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -31,6 +31,8 @@ class CommandAnswer(msgspec.Struct):
     accepted: bool
     id: str = ""
     message: str = ""
+    differences: list[dict[str, Any]] = []
+    """Of ``reconcile``: the legs that the venue holds otherwise, and those that are halted."""
 
 
 def read_request(name: str, data: bytes) -> CommandRequest:

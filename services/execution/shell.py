@@ -21,6 +21,7 @@ from live_runner.contracts.engine import check_engine
 from live_runner.contracts.errors import BusUnavailable, CommandRefused, RunnerError
 from live_runner.contracts.manifest import config_of
 from live_runner.contracts.messages import (
+    AccountReported,
     Announced,
     BarSet,
     Command,
@@ -63,7 +64,12 @@ __all__ = ["COMMANDS", "ExecutionShell", "serve"]
 GUARD_LIMIT_S: Final = 30.0
 """How long the start guard asks for what the venue does not prove; half of ``limits.join_timeout_s`` at the beginning.
 """
-COMMANDS: Final = ("stop", "kill", "resume", "flatten", "end", "abort")
+LOOKS: Final = 2
+"""Answers of the venue that ``reconcile`` asks for: the second one proves what the first one names."""
+LOOKS_LIMIT_S: Final = 20.0
+"""How long ``reconcile`` waits until they are folded."""
+REMEDIES: Final = ("reconcile_adopt", "reconcile_flatten", "reconcile_halt")
+COMMANDS: Final = ("stop", "kill", "resume", "flatten", *REMEDIES, "end", "abort")
 """``end`` lets the session run out in order; ``abort`` ends it where it is, when nobody decides any more."""
 
 
@@ -101,6 +107,9 @@ class ExecutionShell(CoreShell):
         self._is_guarded = False
         self._undo: list[Callable[[], Awaitable[None]]] = []
         self._venue: VenueEffects | None = None
+        self._looks: VenueWatch | None = None
+        self._accounts_folded = 0
+        self._account_folded = asyncio.Condition()
         self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
 
     async def join(self) -> dict[str, Any]:
@@ -153,8 +162,8 @@ class ExecutionShell(CoreShell):
             epoch, queries = self.ownership.epoch, self._core.queries
             self._venue = VenueEffects(self.bus, self.session, config, epoch, self._note, queries)
             self.beside.append(self._venue.failed)
-            looks = VenueWatch(self.bus, config, self._venue, self._note, self._announced.event_ns)
-            self._venue.start(self._core.timers(), looks.orders(), looks.account())
+            self._looks = VenueWatch(self.bus, config, self._venue, self._note, self._announced.event_ns)
+            self._venue.start(self._core.timers(), self._looks.orders(), self._looks.account())
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
         if os.access(self._folder.parent.parent, os.W_OK):
             self._files = asyncio.create_task(watch(self._folder, self._on_file))
@@ -175,14 +184,37 @@ class ExecutionShell(CoreShell):
 
     async def _answer_command(self, name: str, data: bytes) -> CommandAnswer:
         try:
+            if name == "reconcile":
+                read_request(name, data)
+                return CommandAnswer(True, differences=await self._differences())
             command_id = await self._accept(name, data)
             return CommandAnswer(True, id=command_id)
         except CommandRefused as error:
             self._refused += 1
             await self.incident("warning", "command_refused", str(error), cause=f"{name}#{self._refused}")
             return CommandAnswer(False, message=masked(str(error)))
+        except TimeoutError:
+            return CommandAnswer(False, message="The answers of the venue are not folded yet. Try again")
         except RunnerError as error:
             return CommandAnswer(False, message=masked(str(error)))
+
+    async def _differences(self) -> list[dict[str, Any]]:
+        """What differs by two answers of the venue that are asked for now."""
+        if self._looks is None:
+            raise CommandRefused(
+                f"The session {self.session} sends no orders: there is nothing beside its ledger",
+                remedy="Nothing to do: its ledger is all there is",
+            )
+        wanted = self._accounts_folded + LOOKS
+        whole = [await self._looks.look() for _ in range(LOOKS)]
+        if not all(whole):
+            raise CommandRefused(
+                f"The venue did not list the positions of {self.session} wholly: nothing is compared",
+                remedy="Try again; the gateway's log says what came",
+            )
+        async with asyncio.timeout(LOOKS_LIMIT_S), self._account_folded:
+            await self._account_folded.wait_for(lambda: self._accounts_folded >= wanted)
+        return self._core.differences()
 
     async def _accept(self, name: str, data: bytes) -> str:
         if name not in COMMANDS:
@@ -237,6 +269,10 @@ class ExecutionShell(CoreShell):
     async def folded(self, event: Event, effects: Sequence[Any], *, is_recovered: bool) -> None:
         if isinstance(event, Decided):
             self.progress["intents"] += len(event.intents)
+        if isinstance(event, AccountReported):
+            async with self._account_folded:
+                self._accounts_folded += 1
+                self._account_folded.notify_all()
         for effect in effects:
             if isinstance(effect, Settled):
                 self.progress["equity"] = effect.equity

@@ -12,7 +12,7 @@ from msgspec import UnsetType
 
 from live_runner.contracts import subjects
 from live_runner.contracts.config import Config, Execution
-from live_runner.contracts.gateway import IncomeEntry, Outcome
+from live_runner.contracts.gateway import AccountFacts, IncomeEntry, Outcome
 from live_runner.contracts.messages import AccountReported, Income
 from live_runner.services.execution.venue_effects import Note, VenueEffects
 from live_runner.services.runtime.nats.bus import Bus
@@ -89,11 +89,17 @@ class VenueWatch:
                 await self._note(Income, _fields_of(entry))
             self._since_ns = max(self._since_ns, entry.at_ns)
 
-    async def _positions(self) -> None:
+    async def look(self) -> bool:
+        """Log what the venue says of the account now; whether its list of positions is whole."""
+        return await self._positions()
+
+    async def _positions(self) -> bool:
         positions = await self._effects.ask("positions", moment(), symbols=self._symbols)
         balances = await self._effects.ask("balances", moment())
         if positions.fate != "done" and balances.fate != "done":
-            return
+            return False
+        outcome = await self._effects.ask("account", moment(), symbols=self._symbols)
+        facts = outcome.account if outcome.fate == "done" and outcome.account is not None else AccountFacts()
         await self._note(
             AccountReported,
             {
@@ -104,8 +110,12 @@ class VenueWatch:
                 "balances": balances.balances,
                 "balances_complete": _is_whole(balances),
                 "balances_asked_ns": balances.asked_ns if balances.fate == "done" else 0,
+                "position_mode": facts.position_mode,
+                "leverage": {name: facts.leverage[name] for name in self._symbols if name in facts.leverage},
+                "margin_mode": {name: facts.margin_mode[name] for name in self._symbols if name in facts.margin_mode},
             },
         )
+        return _is_whole(positions)
 
 
 def _is_whole(outcome: Outcome) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,8 +11,9 @@ from live_runner.services.cli.options import HomeOption, JsonOption, SessionArgu
 
 if TYPE_CHECKING:
     from live_runner.services.runtime.config.settings import Settings
+    from live_runner.services.runtime.nats.bus import Bus
 
-__all__ = ["ANSWER_LIMIT_S", "register"]
+__all__ = ["ANSWER_LIMIT_S", "ask", "check_author", "register", "user"]
 
 ANSWER_LIMIT_S: Final = 5.0
 """A command that is not confirmed within this time has failed as far as the operator can know."""
@@ -55,7 +56,7 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
 
         from live_runner.services.cli.output import note, print_json
 
-        _check_author(author)
+        check_author(author)
         if name == "end" and _is_idle(settings_of(home)):
             from live_runner.services.cli.closing import idle_servers
 
@@ -64,7 +65,7 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
         else:
             servers, is_idle = nullcontext(running_settings(home)), False
         with servers as settings:
-            id_ = asyncio.run(_send(settings, name, session, author or _user(), reason, is_idle=is_idle))
+            id_ = asyncio.run(_send(settings, name, session, author or user(), reason, is_idle=is_idle))
         if as_json:
             print_json({"session": session, "command": name, "accepted": True, "id": id_})
         else:
@@ -73,7 +74,7 @@ def _command(name: str):  # type: ignore[no-untyped-def]  # typer reads the inne
     return command
 
 
-def _check_author(author: str | None) -> None:
+def check_author(author: str | None) -> None:
     """CommandRefused for an author that only an account may be."""
     from live_runner.contracts.errors import CommandRefused
     from live_runner.contracts.vocabulary import RISK_AUTHOR
@@ -94,10 +95,7 @@ def _is_idle(settings: Settings) -> bool:
 
 async def _send(settings: Settings, name: str, session: str, author: str, reason: str, *, is_idle: bool) -> str:
     """The id of the logged command; CommandRefused, or ServiceUnavailable when nobody confirms."""
-    import msgspec
-
-    from live_runner.contracts import codec, subjects
-    from live_runner.contracts.errors import CommandRefused, ServiceUnavailable
+    from live_runner.contracts import subjects
     from live_runner.services.runtime.nats.bus import Bus
 
     subjects.check_session(session)
@@ -108,35 +106,45 @@ async def _send(settings: Settings, name: str, session: str, author: str, reason
 
             if is_idle or await why_dead(bus, session) is not None:
                 return f"stream sequence {await close(bus, session, author, reason)}"
-        body = msgspec.msgpack.encode({"author": author, "reason": reason})
-        try:
-            reply = await bus.request(subjects.command(name, session), body, timeout_s=ANSWER_LIMIT_S)
-        except ServiceUnavailable as error:
-            silent = error.fields.get("silent")
-            raise ServiceUnavailable(
-                f"The {name} command for {session} was not confirmed"
-                + (
-                    f" within {ANSWER_LIMIT_S:g} s: it may or may not be in force"
-                    if silent
-                    else ": no such session runs"
-                ),
-                remedy="Check with: live-runner status",
-                session=session,
-                silent=silent,
-            ) from error
+        answer = await ask(bus, name, session, author, reason)
     finally:
         await bus.close()
-    answer = codec.fields(reply)
+    return str(answer.get("id", ""))
+
+
+async def ask(
+    bus: Bus, name: str, session: str, author: str, reason: str, *, limit_s: float = ANSWER_LIMIT_S
+) -> dict[str, Any]:
+    """The session's answer to a command; CommandRefused, or ServiceUnavailable when nobody confirms."""
+    import msgspec
+
+    from live_runner.contracts import codec, subjects
+    from live_runner.contracts.errors import CommandRefused, ServiceUnavailable
+
+    body = msgspec.msgpack.encode({"author": author, "reason": reason})
+    try:
+        reply = await bus.request(subjects.command(name, session), body, timeout_s=limit_s)
+    except ServiceUnavailable as error:
+        silent = error.fields.get("silent")
+        raise ServiceUnavailable(
+            f"The {name} command for {session} was not confirmed"
+            + (f" within {limit_s:g} s: it may or may not be in force" if silent else ": no such session runs"),
+            remedy="Check with: live-runner status",
+            session=session,
+            silent=silent,
+        ) from error
+    answer: dict[str, Any] = codec.fields(reply)
     if not answer.get("accepted"):
         raise CommandRefused(
             f"The {name} command for {session} was refused: {str(answer.get('message', '')).rstrip('.')}",
             remedy="Check the session with: live-runner status",
             session=session,
         )
-    return str(answer.get("id", ""))
+    return answer
 
 
-def _user() -> str:
+def user() -> str:
+    """Who gives a command, where no author is given."""
     import getpass
     import socket
 

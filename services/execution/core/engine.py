@@ -35,6 +35,7 @@ from live_runner.contracts.messages import (
     Traded,
 )
 from live_runner.contracts.timeframe import duration_ns
+from live_runner.contracts.vocabulary import SIDES
 from live_runner.hotpath.engine.pretrade import asked_of
 from live_runner.hotpath.engine.session import Session
 from live_runner.hotpath.engine.state import REPORT_IT
@@ -209,6 +210,18 @@ class ExecutionCore:
             self._session.venue.query_open()
         return out
 
+    def differences(self) -> list[dict[str, Any]]:
+        """Legs that the venue holds otherwise, and legs that are halted, as plain data.
+
+        Each has ``symbol``, ``leg``, ``kind``, ``venue`` and ``ledger`` (quantities, "" where a leg is only halted),
+        ``believed``, ``done`` (what was done about it, "" for nothing yet) and ``halted`` (why, "" where it is not).
+        """
+        row = [] if self._session is None else self._session.facts.reconciler.row()
+        if self._session is None or not row:
+            return []
+        halts, found = dict(row[1]), dict(row[2])
+        return [_difference(self._session, key, found.get(key), halts.get(key, "")) for key in sorted({*halts, *found})]
+
     def snapshot(self) -> bytes:
         """The whole state as MessagePack: equal states give equal bytes."""
         return self._encoded(list(self._queue), self._ended)
@@ -267,6 +280,17 @@ def _fold_fact(session: Session, event: _Fact) -> None:
         session.timer(event.due_ns)
     else:
         session.fact(event)
+
+
+def _difference(session: Session, key: int, found: list[Any] | None, halted: str) -> dict[str, Any]:
+    market = session.state.markets[key // 2]
+    leg = {"symbol": market.symbol, "leg": SIDES[key % 2], "halted": halted}
+    if found is None:
+        return leg | {"kind": halted, "venue": "", "ledger": "", "believed": True, "done": "halt"}
+    theirs, ours, text, done = found[0], found[1], found[2], found[7]
+    kind = "foreign_position" if ours == 0 else "position_more" if theirs > ours else "position_less"
+    quantities = {"venue": text, "ledger": market.lot_grid.text(ours)}
+    return leg | {"kind": kind, **quantities, "believed": done != "", "done": done}
 
 
 def _put(session: Session, bars: BarSet, *, tradable: bool) -> None:

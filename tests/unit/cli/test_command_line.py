@@ -17,6 +17,7 @@ from live_runner.services.runtime.service.ownership import AlreadyOwned
 
 COMMANDS = [
     ["run"], ["paper"], ["backtest"], ["sweep"], ["compare"], ["replay"], ["bundle"], ["tail"], ["status"], ["stop"],
+    ["reconcile"],
     ["kill"], ["resume"], ["flatten"], ["end"], ["serve"], ["strategies"], ["doctor"], ["data", "import"],
     ["data", "list"], ["db", "migrate"], ["db", "query"], ["db", "adopt-log"], ["config", "check"],
     ["config", "schema"], ["account", "check"],
@@ -77,6 +78,7 @@ def test_the_contract_documents_the_same_exit_codes() -> None:
         (["run", "absent.yaml", "--stage", "paper"], 64, "no configuration file"),
         (["tail"], 69, "NATS"),
         (["stop", "alpha", "--reason", "r"], 69, "NATS"),
+        (["reconcile", "alpha"], 69, "NATS"),
         (["replay", "alpha"], 69, "no database"),
         (["replay", "absent.zip"], 65, "no bundle"),
         (["status", "alpha"], 65, "no session alpha"),
