@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from live_runner.contracts.errors import SessionRefused
 from live_runner.contracts.messages import JoinDeclined
 from live_runner.services.execution import shell
 from live_runner.services.runtime.nats.bus import Bus
+from live_runner.services.venues.registry import PROFILES
 
 DEADLINE_S = 60.0
 LIMIT_S = 0.5
@@ -124,6 +126,27 @@ def test_an_order_that_the_listing_of_all_leaves_out_is_found(bus_factory: BusFa
 
         assert [finding["kind"] for finding in blocking(error)] == ["untracked_order"]
         assert await trading.client.lift(fault) == 1
+
+    play(bus_factory, tmp_path, work)
+
+
+def test_a_venue_that_lists_one_symbol_at_a_time_is_asked_for_each(
+    bus_factory: BusFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G02: those of the session and of what is held; the listing of all is not asked for."""
+    by_symbol = dataclasses.replace(PROFILES["binanceusdm"], lists_every_symbol=False)
+    monkeypatch.setitem(PROFILES, "binanceusdm", by_symbol)
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        await by_hand(trading)
+        error = await refused(session)
+
+        assert [finding["kind"] for finding in error.fields["findings"]] == [
+            "other_symbols_unlisted",
+            "untracked_order",
+        ]
+        asked = await trading.client.get("requests", path=OPEN_ORDERS["path"])
+        assert {request["params"].get("symbol") for request in asked} == {"BTCUSDT"}
 
     play(bus_factory, tmp_path, work)
 
