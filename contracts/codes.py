@@ -389,6 +389,11 @@ INCIDENTS: Final = {
         "A venue's report changes nothing: it is late, doubled, not about an order of the session, or impossible.",
         "Compare the order with the venue's own record of it.",
     ),
+    "rules_changed": Code(
+        "The venue has changed steps, minima or limits of a market; `changes` has each before and after. The next "
+        "intents are normalized by them.",
+        "Nothing is to be done; a strategy that sizes close to the minimum should mind the new one.",
+    ),
     "sequence_ahead": Code(
         "A number of a source comes before the one that is next: the stream refused that one (`numbers_voided` "
         "follows), somebody else published it, or messages are missing. Every reader leaves it out and waits for the "

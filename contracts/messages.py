@@ -64,6 +64,7 @@ __all__ = [
     "Requested",
     "RiskLevel",
     "RiskLevels",
+    "RulesReported",
     "SetBar",
     "Settled",
     "Snapshot",
@@ -524,6 +525,14 @@ class Quote(Event, frozen=True, kw_only=False, tag="market.quote"):
     symbol: str
     bid: float
     ask: float
+
+
+class RulesReported(Event, frozen=True, kw_only=False, tag="market.rules_reported"):
+    """The rules of a market as its venue has them now, an input of the execution core in stages that send orders."""
+
+    instrument: Instrument
+    status: str = ""
+    """The venue's word for a market that takes no new positions (``SETTLING``); "" for one that trades."""
 
 
 class FeedEnded(Event, frozen=True, kw_only=False, tag="market.feed_ended"):

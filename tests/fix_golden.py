@@ -112,7 +112,8 @@ _TRADED = m.Traded(
     "autoclose-1", "liquidation", **_core("execution.shell", 10),
 )  # fmt: skip
 _QUOTE = m.Quote(_SYMBOL, 42_001.4, 42_001.6, **_core("execution.shell", 8))
-_OF_LIMITS = [_RECONCILED, _TRADED, _TRIPPED, _RESET, _LEVELS, _QUOTE]
+_RULES = m.RulesReported(_INSTRUMENT, "SETTLING", **_core("execution.shell", 11))
+_OF_LIMITS = [_RECONCILED, _TRADED, _RULES, _TRIPPED, _RESET, _LEVELS, _QUOTE]
 
 _SAMPLES: list[m.Event] = [
     m.Announced(
@@ -387,13 +388,7 @@ _SAMPLES: list[m.Event] = [
         mark="42001.5",
         **_core("execution.shell", 6),
     ),
-    m.StreamGap(
-        stream="orders",
-        from_ns=_CLOSE_NS,
-        to_ns=_CLOSE_NS + 5,
-        reason="no message for 60 s",
-        **_core("execution.shell", 7),
-    ),
+    m.StreamGap("orders", _CLOSE_NS, _CLOSE_NS + 5, "no message for 60 s", **_core("execution.shell", 7)),
     m.FundingPaid(
         symbol=_SYMBOL,
         leg="long",

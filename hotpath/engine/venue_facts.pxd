@@ -7,6 +7,7 @@ from live_runner.hotpath.engine.at_venue cimport AtVenue, owed_lots, waits_since
 from live_runner.hotpath.engine.orders cimport Order, client_name
 from live_runner.hotpath.engine.reconcile cimport Reconciler
 from live_runner.hotpath.engine.reports cimport Reports
+from live_runner.hotpath.engine.rules cimport take_over
 from live_runner.hotpath.engine.state cimport Market, Sink, State
 from live_runner.hotpath.engine.theory cimport Theory
 from live_runner.hotpath.engine.venue cimport RemoteVenue
@@ -19,13 +20,15 @@ cdef class VenueFacts:
     cdef RemoteVenue venue
     cdef VenueProtection protection
     cdef readonly Reconciler reconciler
-    cdef dict incomes, differences
+    cdef dict incomes, differences, rules, statuses, refused_rules
     cpdef fold(self, object event)
     cpdef obey(self, object command)
     @cython.locals(at=AtVenue, order=Order)
     cdef owned(self, object owned)
     @cython.locals(at=int)
     cdef quote(self, object quote)
+    @cython.locals(market=Market)
+    cdef rules_of(self, object reported)
     @cython.locals(at=AtVenue)
     cdef stream_gap(self, object gap)
     @cython.locals(market=Market, amount=int128, side=int, lots=int64_t, leg=Leg, is_fee=bint)

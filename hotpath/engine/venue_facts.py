@@ -12,11 +12,24 @@ from math import inf
 from typing import Any, Final
 
 import cython
+import msgspec
 
 from live_runner.contracts.errors import LedgerOverflow
-from live_runner.contracts.messages import AccountReported, Command, Event, Income, Owned, Quote, StreamGap, Traded
+from live_runner.contracts.messages import (
+    AccountReported,
+    Command,
+    Event,
+    Income,
+    Instrument,
+    Owned,
+    Quote,
+    RulesReported,
+    StreamGap,
+    Traded,
+)
 from live_runner.contracts.vocabulary import RISK_AUTHOR, SIDES
 from live_runner.hotpath import fixed
+from live_runner.hotpath.engine.rules import changes_of, fitted, steps_of
 
 if not cython.compiled:
     from live_runner.hotpath.engine.at_venue import owed_lots, waits_since
@@ -24,6 +37,7 @@ if not cython.compiled:
     from live_runner.hotpath.engine.python_money import money_text, of_whole, units_text
     from live_runner.hotpath.engine.reconcile import Reconciler
     from live_runner.hotpath.engine.reports import Reports
+    from live_runner.hotpath.engine.rules import take_over
     from live_runner.hotpath.engine.state import Market, State
     from live_runner.hotpath.engine.venue import RemoteVenue
     from live_runner.hotpath.engine.venue_protection import VenueProtection
@@ -40,6 +54,9 @@ class VenueFacts:
 
     incomes: dict[str, Any]
     differences: dict[str, Any]
+    rules: dict[str, Any]
+    statuses: dict[str, str]
+    refused_rules: dict[str, str]
 
     def __init__(self, state: State, venue: RemoteVenue, reports: Reports) -> None:
         self.state = state
@@ -48,6 +65,12 @@ class VenueFacts:
         self.reconciler: Reconciler = reports.reconciler
         self.incomes = {}
         """Ids of booked income, oldest first."""
+        self.rules = {}
+        """Rules that were taken over since the start, by symbol."""
+        self.statuses = {}
+        """The venue's last word on a market, by symbol."""
+        self.refused_rules = {}
+        """Changes that the session's grid cannot take, as they were named last."""
         self.differences = {}
         """By symbol and leg the venue's quantity where it is another one than ours, as it was named last."""
 
@@ -64,6 +87,8 @@ class VenueFacts:
             self.account(event)
         elif isinstance(event, Traded):
             self.reconciler.traded(event)
+        elif isinstance(event, RulesReported):
+            self.rules_of(event)
         elif isinstance(event, Quote):
             self.quote(event)
         self.protection.reconcile()
@@ -100,6 +125,33 @@ class VenueFacts:
         details = {"symbol": quote.symbol, "bid": quote.bid, "ask": quote.ask}
         message = f"A quote of {quote.symbol} is not one of the session, or impossible"
         self.state.sink.incident(quote.event_ns, "warning", "report_kept", message, details)
+
+    def rules_of(self, reported: RulesReported) -> None:
+        """Rules that have changed are taken over, by an event with before and after; a market that ends is halted."""
+        market = self.market_of(reported.instrument.symbol)
+        if market is None:
+            return
+        if reported.status != self.statuses.get(market.symbol, ""):
+            self.statuses[market.symbol] = reported.status
+            if reported.status:
+                self.reconciler.halt_both(market, "delisting", reported.status, "a market that trades", reported.id)
+        ours = market.instrument
+        changes = changes_of(ours, reported.instrument)
+        key = repr(changes)
+        if not changes or self.refused_rules.get(market.symbol) == key:
+            return
+        rules = fitted(ours, reported.instrument)
+        if rules is None:
+            self.refused_rules[market.symbol] = key
+            theirs = ", ".join(steps_of(reported.instrument))
+            self.reconciler.halt_both(market, "rules", theirs, f"{ours.tick_size}, {ours.lot_size}", reported.id)
+            return
+        take_over(market, rules)
+        self.rules[market.symbol] = rules
+        self.state.seq += 1
+        message = f"The venue has changed the rules of {market.symbol}: {', '.join(changes)}"
+        details = {"report": reported.id, "symbol": market.symbol, "changes": changes}
+        self.state.sink.incident(reported.event_ns, "warning", "rules_changed", message, details)
 
     def stream_gap(self, gap: StreamGap) -> None:
         """What happened to the open orders meanwhile may have passed unseen: the venue is asked for each."""
@@ -274,9 +326,12 @@ class VenueFacts:
 
     def row(self) -> list[Any]:
         """Plain data for a snapshot: the model's own orders, what is still to be done and foreign fees included."""
+        has_rules = self.rules or self.statuses or self.refused_rules
+        rules = [self.rules, self.statuses, self.refused_rules] if has_rules else []
+        more = [found] if (found := self.reconciler.row()) or rules else []
         return [
             list(self.incomes), self.differences, self.venue.theory.row(), self.venue.plans(), self.state.foreign_fees,
-            self.protection.row(), *([found] if (found := self.reconciler.row()) else []),
+            self.protection.row(), *more, *([rules] if rules else []),
         ]  # fmt: skip
 
     def restore(self, row: list[Any]) -> None:
@@ -287,5 +342,10 @@ class VenueFacts:
         self.venue.restore_plans(row[3])
         self.state.foreign_fees.update(row[4])
         self.protection.restore(row[5])
-        if len(row) > 6:
+        if len(row) > 6 and row[6]:
             self.reconciler.restore(row[6])
+        if len(row) > 7:
+            self.rules, self.statuses, self.refused_rules = row[7]
+            for symbol in list(self.rules):
+                self.rules[symbol] = msgspec.convert(self.rules[symbol], Instrument)
+                take_over(self.state.market_of(symbol), self.rules[symbol])

@@ -10,10 +10,10 @@ TESTS = Path(__file__).parents[1]
 PAGE = TESTS / "README.md"
 IDS = {
     *(f"I{number:02}" for number in range(1, 15)),
-    *(f"G{number:02}" for number in (*range(1, 10), 11, 12)),
+    *(f"G{number:02}" for number in range(1, 13)),
     *(f"L{number:02}" for number in range(1, 6)),
     *(f"S{number:02}" for number in (1, 2, 3, 4, 6)),
-    *(f"D{number:02}" for number in range(1, 7)),
+    *(f"D{number:02}" for number in (*range(1, 7), 8)),
     *(f"X{number:02}" for number in range(1, 16)),
     *(f"O{number:02}" for number in range(1, 28)),
     *(f"P{number:02}" for number in range(1, 15)),

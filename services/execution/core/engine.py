@@ -29,6 +29,7 @@ from live_runner.contracts.messages import (
     Owned,
     Quote,
     Report,
+    RulesReported,
     Started,
     StreamGap,
     Timer,
@@ -44,7 +45,7 @@ __all__ = ["FACTS", "SNAPSHOT_VERSION", "ExecutionCore"]
 
 SNAPSHOT_VERSION: Final = 4
 
-FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported, Traded, Quote)
+FACTS: Final = (Report, Timer, Owned, StreamGap, Income, AccountReported, Traded, RulesReported, Quote)
 """Inputs of sessions whose orders go to a real venue; every other session passes over them."""
 
 
@@ -270,7 +271,7 @@ class ExecutionCore:
         return blake2b(self._encoded([], ""), digest_size=16).hexdigest()
 
 
-type _Fact = Report | Timer | Owned | StreamGap | Income | AccountReported | Traded | Quote
+type _Fact = Report | Timer | Owned | StreamGap | Income | AccountReported | Traded | RulesReported | Quote
 
 
 def _fold_fact(session: Session, event: _Fact) -> None:

@@ -203,6 +203,18 @@ _ALL: Final = (
         """,
     ),
     Table(
+        "market_rules",
+        """
+        token session
+        timestamptz ts
+        token symbol
+        jsonb instrument
+        text_or_null status
+        text event_id
+        int8 stream_seq
+        """,
+    ),
+    Table(
         "account_trades",
         """
         token session

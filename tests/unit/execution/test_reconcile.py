@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from live_core import RESTING, SECOND, held, incidents, opened, restarted, trade
 
@@ -15,6 +16,7 @@ from live_runner.contracts.messages import (
     Income,
     Reconciled,
     Requested,
+    RulesReported,
     Traded,
     VenuePosition,
 )
@@ -333,3 +335,65 @@ def test_on_paper_no_account_is_reconciled(driver: Any) -> None:
     traded(core, "f1", "2", "90", forced="liquidation")
     core.command("reconcile_adopt")
     assert core.core.state_hash() == before
+
+
+def ruled(core: Any, status: str = "", **changes: str) -> list[Any]:
+    """The venue's rules of the market, as they are now."""
+    instrument = msgspec.structs.replace(core.started.instruments[0], **changes)
+    effects: list[Any] = core.feed(
+        RulesReported(**core.envelope("execution.shell", core.close_ns), instrument=instrument, status=status)
+    )
+    return effects
+
+
+def test_changed_rules_are_taken_over_once_and_the_next_intent_is_valid(driver: Any) -> None:
+    """D08: tick 0.01 to 0.05, lot 0.001 to 0.1, minimum 5: an event with before and after."""
+    core = held(driver, OURS)
+    core.decide()
+    changes = {"price_precision": "0.05", "amount_precision": "0.1", "min_notional": "5"}
+    [event] = ruled(core, **changes)
+    assert (event.code, event.details["changes"]) == (
+        "rules_changed",
+        {"price_precision": ["0.01", "0.05"], "amount_precision": ["0.001", "0.1"], "min_notional": ["", "5"]},
+    )
+    core = restarted(core)
+    assert ruled(core, **changes) == []
+    core.bar()
+    core.decide(core.intent("add", quantity="1.234", style="limit", limit_price="99.13"))
+    order = core.last(Requested)
+    assert (order.quantity, order.price) == ("1.2", "99.15")
+    core.bar()
+    core.decide(core.intent("add", quantity="0.04", style="market"))
+    assert core.last(Denied).reason == "amount_rounds_to_zero"
+
+
+def test_steps_finer_than_the_ledgers_halt_the_market(driver: Any) -> None:
+    """D08: the ledger counts in its own steps; both are named, once."""
+    core = held(driver, OURS)
+    core.decide()
+    found = ruled(core, tick_size="0.001")
+    assert [(each.code, each.details["kind"], each.details["venue"]) for each in found] == [
+        ("leg_halted", "rules", "0.001, 0.001")
+    ] * 2
+    assert ruled(restarted(core), tick_size="0.001") == []
+
+
+def test_a_market_that_is_delisted_takes_no_entries_and_the_others_go_on(driver: Any) -> None:
+    """G10: no new exposure from the first word on; the settlement is booked."""
+    other = "BBB/USDT:USDT"
+    core = driver(stage="live", symbols=(SYMBOL, other))
+    flat = (100.0, 100.0, 100.0, 100.0)
+    core.bars({SYMBOL: flat, other: flat})
+    core.open("2")
+    core.report(core.last(Requested).client_order_id, "filled", filled="2", trades=[trade("entry", "2", "100")])
+    core.bars({SYMBOL: flat, other: flat})
+    found = ruled(core, "SETTLING")
+    assert [(each.code, each.details["kind"]) for each in found] == [("leg_halted", "delisting")] * 2
+    assert ruled(restarted(core), "SETTLING") == []
+    add = core.intent("add", quantity="1", style="market")
+    core.decide(add, core.intent("open", quantity="1", style="market", symbol=other))
+    assert (core.last(Denied).reason, core.last(Denied).symbol) == ("leg_halted", SYMBOL)
+    assert core.last(Requested).symbol == other
+    traded(core, "s1", "2", "98", forced="settlement")
+    core.bars({other: flat})
+    assert (core.position(), core.of(Reconciled)[0].reason) == ("0", "settlement")
