@@ -178,6 +178,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     incomes: list[IncomeEntry] = []
     account: AccountFacts | None = None
     rules: list[Instrument] = []
+    statuses: dict[str, str] = {}
+    """The venue's words for those of ``rules`` that take no new positions, by symbol."""
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -47,6 +47,7 @@ from live_runner.services.execution.core.account import account_of, author_of
 from live_runner.services.execution.core.engine import FACTS, ExecutionCore
 from live_runner.services.execution.core.guard import Known
 from live_runner.services.execution.core.models import check_models
+from live_runner.services.execution.rules_watch import RulesWatch
 from live_runner.services.execution.start_guard import asking, check_start, owners_of
 from live_runner.services.execution.symbol_owners import own_symbols
 from live_runner.services.execution.venue_effects import VenueEffects
@@ -163,7 +164,8 @@ class ExecutionShell(CoreShell):
             self._venue = VenueEffects(self.bus, self.session, config, epoch, self._note, queries)
             self.beside.append(self._venue.failed)
             self._looks = VenueWatch(self.bus, config, self._venue, self._note, self._announced.event_ns)
-            self._venue.start(self._core.timers(), self._looks.orders(), self._looks.account())
+            rules = RulesWatch(self._venue, self._note, tuple(config.market.symbols))
+            self._venue.start(self._core.timers(), self._looks.orders(), self._looks.account(), rules.run())
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
         if os.access(self._folder.parent.parent, os.W_OK):
             self._files = asyncio.create_task(watch(self._folder, self._on_file))

@@ -118,6 +118,8 @@ class VenueEffects:
         """By client order id, which the venue may leave out of what a stop becomes, and parent: the last report."""
         self._changes: dict[str, int] = {}
         """By client order id how often something was sent or reported."""
+        self.on_follow_up: Callable[[str, str], None] = lambda _what, _symbol: None
+        """A refusal says that the ``rules`` of a symbol, or the ``account``, are not what they were."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with the error of a task here: the session cannot go on without it."""
 
@@ -184,6 +186,8 @@ class VenueEffects:
                 continue  # it proves nothing, and nobody waits for it; the gateway's log has it
             for fields in reports_of(effect, outcome):
                 await self._report(fields, is_look=acknowledged is None)
+            if isinstance(effect, SendOrder) and outcome.follow_up in ("rules", "account"):
+                self.on_follow_up(outcome.follow_up, effect.order.symbol)
             if isinstance(effect, QueryOrder) and acknowledged is not None:
                 # What was asked for again meanwhile has its answer; another one is worth a report where it is new.
                 line.waiting = deque(each._replace(acknowledged=None) for each in line.waiting)

@@ -408,7 +408,9 @@ class RequestAnswerer:
         await self._whole(LISTINGS, "load_markets", True)
         known = set(self.account.symbols)
         rules = [self.account.rules(symbol) for symbol in request.symbols if symbol in known]
-        return self._listing(request, asked_ns, complete=len(rules) == len(request.symbols), rules=rules)
+        statuses = {each.symbol: status for each in rules if (status := self.account.status(each.symbol))}
+        complete = len(rules) == len(request.symbols)
+        return self._listing(request, asked_ns, complete=complete, rules=rules, statuses=statuses)
 
     def _listing(self, request: GatewayRequest, asked_ns: int, *, complete: bool = True, **lists: Any) -> Outcome:
         return self._outcome(request, Verdict("done"), asked_ns=asked_ns, complete=complete, via="listing", **lists)

@@ -237,6 +237,14 @@ class CcxtAccount:
         market = self._exchange.market(symbol)
         return instrument_from_ccxt(market, venue=self.venue, precision_mode=self._exchange.precisionMode)
 
+    def status(self, symbol: str) -> str:
+        """The venue's word for a market that takes no new positions, "" for one that does."""
+        market = self._exchange.market(symbol)
+        if market.get("active") is not False:
+            return ""
+        info = market.get("info") or {}
+        return str(info.get("contractStatus") or info.get("status") or info.get("state") or "inactive")
+
     def symbol_of(self, market_id: object) -> str:
         """Our symbol for the venue's own name, "" for none."""
         return str(self._exchange.safe_symbol(str(market_id), None, None, "swap")) if market_id else ""

@@ -112,3 +112,41 @@ def test_leverage_that_is_changed_outside_halts_both_legs(play: Play) -> None:
         await session.until("order.filled", lambda fill: fill.action == "close")
 
     play(work, incidents={"leg_halted"})
+
+
+def test_a_tick_that_changes_in_mid_session_is_taken_over_once(play: Play) -> None:
+    """D08: refused by the venue's new tick, reloaded, and the next intent is valid."""
+    limit = {"style": "limit", "limit_price": "49000.3"}
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        await trading.client.post("rules/BTCUSDT", {"tick": "0.5"})
+        await session.ask(**limit)
+        refused = await session.until("order.rejected")
+        assert refused.code == "-4014"
+        changed = await session.until("ops.incident")
+        assert changed.details["changes"]["price_precision"] == ["0.1", "0.5"]
+        await session.ask(**limit)
+        accepted = await session.until("order.accepted")
+        (stands,) = await trading.standing()
+        assert (str(stands["id"]), float(stands["price"])) == (accepted.venue_order_id, 49000.5)
+        assert len(session.of("market.rules_reported")) == 1
+
+    play(work, incidents={"rules_changed"})
+
+
+def test_a_market_that_is_being_settled_takes_no_entries(play: Play) -> None:
+    """G10: the first refusal that says so is followed by the venue's word on the market."""
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        await trading.client.post("rules/BTCUSDT", {"status": "SETTLING"})
+        await session.ask()
+        await session.until("order.rejected")
+        halted = await session.until("ops.incident")
+        assert (halted.code, halted.details["kind"], halted.details["venue"]) == ("leg_halted", "delisting", "SETTLING")
+        await session.ask()
+        refused = await session.until("order.refused")
+        assert refused.reason == "leg_halted"
+        assert len(await trading.sent()) == 1
+
+    # The session begins without minima here: the venue's come with its word on the market.
+    play(work, incidents={"leg_halted", "rules_changed"})
