@@ -216,8 +216,9 @@ def test_each_refusal_of_the_venue_is_a_rejection_with_its_code(play: Play) -> N
             assert (await session.count("order.rejected", number))[-1].code == code
 
         assert len(await trading.sent()) == len(asked)
+        await session.until("ops.incident")
 
-    play(work)
+    play(work, incidents={"rules_changed"})  # the new minimum is taken over
 
 
 def test_an_account_in_the_other_position_mode_refuses_every_order_by_its_code(play: Play) -> None:
