@@ -83,7 +83,7 @@ class Reports:
         if self.note(at, report) and self.book(at, report):
             if not was_over:
                 self.status(at, report)
-            elif len(at.trades) == booked and owed_lots(at) == 0 and not is_own_end(at, report):
+            elif len(at.trades) == booked and owed_lots(at) == 0 and not self.venue.says_nothing(at, report):
                 self.keep(report, "It is about a closed order")
         self.go_on()
 
@@ -324,6 +324,8 @@ class Reports:
         following = next_state(ORDER_STATES[order.state], status)
         if at.ending is not None and owed_lots(at) == 0:
             self.end(at, at.ending)
+        elif following == KEPT and status == "absent" and report.asked_ns > 0:
+            return  # asked for before it was sent, or sent again: the answer to that is on its way
         elif following == KEPT:
             self.keep(report, f"An order that is {ORDER_STATES[order.state]} takes no '{status}'")
         elif status in ("unknown", "cancel_refused"):

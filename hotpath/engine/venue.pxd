@@ -1,6 +1,6 @@
 cimport cython
 from libc.stdint cimport int64_t
-from live_runner.hotpath.engine.at_venue cimport AtVenue, at_venue, owed_lots
+from live_runner.hotpath.engine.at_venue cimport AtVenue, at_venue, is_own_end, owed_lots
 from live_runner.hotpath.engine.ledger cimport Leg
 from live_runner.hotpath.engine.gateway cimport Gateway, Retry
 from live_runner.hotpath.engine.manager cimport Manager
@@ -28,6 +28,8 @@ cdef class RemoteVenue(Gateway):
     cdef bint denies_late
     @cython.locals(at=AtVenue)
     cdef AtVenue find(self, object client, str parent)
+    @cython.locals(states=tuple)
+    cdef bint says_nothing(self, AtVenue at, object report) except -1
     @cython.locals(at=AtVenue, other=Order, name=str, number=int)
     cdef int next_part(self, Order order) except -1
     cdef int submit(self, Order order) except -1

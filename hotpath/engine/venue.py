@@ -14,15 +14,16 @@ from typing import Any, Final
 import cython
 
 from live_runner.contracts.config import Execution
+from live_runner.contracts.messages import Report
 from live_runner.contracts.timeframe import duration_ns
-from live_runner.contracts.vocabulary import SIDES
+from live_runner.contracts.vocabulary import ORDER_STATES, SIDES
 from live_runner.hotpath.engine.at_venue import at_venue_row, restored_at_venue
 from live_runner.hotpath.engine.gateway import Gateway
 from live_runner.hotpath.engine.orders import order_row, restored_order, wait_ns
 from live_runner.hotpath.engine.theory import Theory
 
 if not cython.compiled:
-    from live_runner.hotpath.engine.at_venue import AtVenue, at_venue, owed_lots
+    from live_runner.hotpath.engine.at_venue import AtVenue, at_venue, is_own_end, owed_lots
     from live_runner.hotpath.engine.manager import Manager
     from live_runner.hotpath.engine.orders import (
         Order,
@@ -103,6 +104,11 @@ class RemoteVenue(Gateway):
                 if at.child == client:
                     found = at
         return found
+
+    def says_nothing(self, at: AtVenue, report: Report) -> bool:
+        """Whether a report on an order that has ended only repeats it, or proves nothing that speaks against it."""
+        states = (ORDER_STATES[at.order.state], "unknown", "absent", "cancel_refused")
+        return report.status in states or is_own_end(at, report)
 
     def next_part(self, order: Order) -> int:
         """The number of the next stop or target of its intent: each placement and replacement has one of its own."""

@@ -148,6 +148,18 @@ def test_absence_that_nobody_asked_for_is_kept(driver: Any) -> None:
     assert [(type(effect), effect.code) for effect in effects] == [(Incident, "report_kept")]
 
 
+def test_an_older_answer_that_the_order_is_absent_says_nothing_of_what_was_sent_again(driver: Any) -> None:
+    """O12: two questions were under way."""
+    core, client = live(driver)
+    core.report(client, "unknown")
+    sent_ns = core.close_ns
+    for _ in range(2):
+        asked_ns = sent_ns + 60_000_000_000
+        core.report(client, "absent", at_ns=asked_ns, asked_ns=asked_ns, complete=True)
+
+    assert (len(core.of(SendOrder)), core.of(Incident)) == (2, [])
+
+
 @pytest.mark.parametrize("permitted", [False, True])
 def test_timeout_becomes_a_market_order_only_when_confirmed_and_permitted(driver: Any, permitted: bool) -> None:
     """O02, O05: exactly one, for what was not filled."""
@@ -213,15 +225,27 @@ def test_lost_cancel_is_asked_again_when_the_order_is_found_standing(driver: Any
     assert isinstance(effects[-1], CancelOrder)
 
 
-@pytest.mark.parametrize("status", ["filled", "cancelled", "accepted", "unknown"])
-def test_report_after_the_end_is_kept(driver: Any, status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        ("filled", True),
+        ("accepted", True),
+        ("rejected", True),
+        ("cancelled", False),
+        ("unknown", False),
+        ("absent", False),
+    ],
+)
+def test_report_after_the_end_is_kept_unless_it_only_repeats_it_or_proves_nothing(
+    driver: Any, status: str, named: bool
+) -> None:
     """O15: never changes a closed order."""
     core, client = live(driver)
     core.report(client, "cancelled")
     effects = core.report(client, status)
 
-    assert [effect.code for effect in effects] == ["report_kept"]
-    assert "closed" in effects[0].message
+    assert [effect.code for effect in effects] == ["report_kept"] * named
+    assert all("closed" in effect.message for effect in effects)
     assert core.of(Filled) == []
     assert len(core.of(Cancelled)) == 1
 
