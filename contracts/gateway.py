@@ -106,6 +106,8 @@ class OrderAnswer(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     parent: str = ""
     at_ns: int = 0
     """The venue's time of it, 0 where it names none."""
+    named: str = ""
+    """The client order id as the venue has it, of its own or somebody else's making too."""
 
 
 class AccountTrade(msgspec.Struct, frozen=True, gc=False):

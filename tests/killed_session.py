@@ -17,6 +17,7 @@ from nats_gate import Frame, NatsGate, nats_gate
 
 from live_runner.contracts import codec
 from live_runner.contracts.core import SendOrder
+from live_runner.contracts.errors import MessageError
 from live_runner.contracts.gateway import decode_outcome, decode_request
 from live_runner.contracts.timeframe import duration_ns
 from live_runner.services.gateway.core.budget import Budget
@@ -109,11 +110,17 @@ def asked(verb: str) -> Point:
 
 
 def replies(verb: str) -> Point:
-    """This gateway answers."""
-    return lambda frame: (
-        frame.is_sent and frame.subject.startswith("_INBOX.") and not frame.reply
-        and decode_outcome(frame.data).verb == verb
-    )  # fmt: skip
+    """This gateway answers a request; it answers, too, whether it lives."""
+
+    def is_it(frame: Frame) -> bool:
+        if not frame.is_sent or frame.reply or not frame.subject.startswith("_INBOX."):
+            return False
+        try:
+            return decode_outcome(frame.data).verb == verb
+        except MessageError:
+            return False
+
+    return is_it
 
 
 class KilledSession(LiveSession):

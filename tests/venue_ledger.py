@@ -48,13 +48,16 @@ def differences(log: Sequence[Any], ledger: Mapping[str, Any], key: str) -> dict
 
 
 def _booked(log: Sequence[Any]) -> dict[str, Decimal]:
-    """Quantity by the venue's id of each trade, from fills and from the corrections of provisional ones."""
+    """Quantity by the venue's id of each trade: of fills, of corrections of provisional ones, and without an order."""
     booked: dict[str, Decimal] = defaultdict(Decimal)
     for fill in _of(log, "order.filled"):
         if not fill.provisional:
             booked[fill.fill_id] += Decimal(fill.quantity)
     for corrected in _of(log, "order.corrected"):
         booked[corrected.fill_id] += Decimal(corrected.quantity)
+    for taken in _of(log, "account.reconciled"):
+        if taken.trade_id:
+            booked[taken.trade_id] += abs(Decimal(taken.quantity) - Decimal(taken.quantity_before))
     return dict(booked)
 
 

@@ -40,6 +40,7 @@ from live_runner.contracts.messages import (
 )
 from live_runner.contracts.stages import SENDING_STAGES, check_stage
 from live_runner.contracts.vocabulary import RISK_AUTHOR
+from live_runner.services.execution.account_trades import BookedTrades
 from live_runner.services.execution.accounts import Accounts, check_account
 from live_runner.services.execution.command import CommandAnswer, CommandRequest, read_request
 from live_runner.services.execution.command_files import watch
@@ -111,6 +112,7 @@ class ExecutionShell(CoreShell):
         self._looks: VenueWatch | None = None
         self._accounts_folded = 0
         self._account_folded = asyncio.Condition()
+        self._trades = BookedTrades(announced.event_ns)
         self.progress |= {"intents": 0, "orders": 0, "fills": 0, "refused": 0, "equity": "", "gate": "open"}
 
     async def join(self) -> dict[str, Any]:
@@ -163,9 +165,10 @@ class ExecutionShell(CoreShell):
             epoch, queries = self.ownership.epoch, self._core.queries
             self._venue = VenueEffects(self.bus, self.session, config, epoch, self._note, queries)
             self.beside.append(self._venue.failed)
-            self._looks = VenueWatch(self.bus, config, self._venue, self._note, self._announced.event_ns)
+            began_ns = self._announced.event_ns
+            self._looks = looks = VenueWatch(self.bus, config, self._venue, self._note, began_ns, self._trades)
             rules = RulesWatch(self._venue, self._note, tuple(config.market.symbols))
-            self._venue.start(self._core.timers(), self._looks.orders(), self._looks.account(), rules.run())
+            self._venue.start(self._core.timers(), looks.orders(), looks.trades(), looks.account(), rules.run())
         self._undo.append(await self.bus.on(subjects.command("*", self.session), self._on_command))
         if os.access(self._folder.parent.parent, os.W_OK):
             self._files = asyncio.create_task(watch(self._folder, self._on_file))
@@ -269,6 +272,7 @@ class ExecutionShell(CoreShell):
         return command.id
 
     async def folded(self, event: Event, effects: Sequence[Any], *, is_recovered: bool) -> None:
+        self._trades.folded(event, effects)
         if isinstance(event, Decided):
             self.progress["intents"] += len(event.intents)
         if isinstance(event, AccountReported):

@@ -14,9 +14,11 @@ from live_runner.contracts import subjects
 from live_runner.contracts.config import Config, Execution
 from live_runner.contracts.gateway import AccountFacts, IncomeEntry, Outcome
 from live_runner.contracts.messages import AccountReported, Income
+from live_runner.services.execution.account_trades import AccountTrades, BookedTrades
 from live_runner.services.execution.venue_effects import Note, VenueEffects
 from live_runner.services.runtime.nats.bus import Bus
 from live_runner.services.runtime.service.boot_clock import moment
+from live_runner.services.venues.registry import profile_of
 
 __all__ = ["VenueWatch"]
 
@@ -35,6 +37,7 @@ class VenueWatch:
         effects: VenueEffects,
         note: Note,
         begin_ns: int,
+        booked: BookedTrades,
     ) -> None:
         execution = Execution() if isinstance(config.execution, UnsetType) else config.execution
         self._bus = bus
@@ -46,6 +49,8 @@ class VenueWatch:
         self._since_ns = begin_ns
         self._begin_ns = begin_ns
         self._booked: dict[str, None] = {}
+        self._trades = AccountTrades(effects, note, self._symbols, booked, profile_of(config.market.venue).forced_ids)
+        self._woken = {symbol: asyncio.Event() for symbol in self._symbols}
 
     async def orders(self) -> None:
         """Look at every open order, every so often and whenever a stream of the account names its symbol."""
@@ -61,6 +66,9 @@ class VenueWatch:
     async def _on_wake(self, subject: str, _data: bytes) -> None:
         token = subject.rpartition(".")[2]
         self._look("" if token == subjects.EVERY_SYMBOL else token)
+        for symbol, woken in self._woken.items():
+            if token in (subjects.EVERY_SYMBOL, subjects.symbol_token(symbol)):
+                woken.set()
 
     def _look(self, token: str) -> None:
         for query in self._effects.queries():
@@ -70,10 +78,29 @@ class VenueWatch:
             if not token or subjects.symbol_token(query.symbol) == token:
                 self._effects.take(query)
 
+    async def trades(self) -> None:
+        """Look at the account's trades of a symbol when a stream names it: no symbol waits for another."""
+        async with asyncio.TaskGroup() as group:
+            for symbol in self._symbols:
+                group.create_task(self._trades_of(symbol))
+
+    async def _trades_of(self, symbol: str) -> None:
+        woken, is_waiting = self._woken[symbol], False
+        while True:
+            try:
+                async with asyncio.timeout(self._poll_s if is_waiting else None):
+                    await woken.wait()
+            except TimeoutError:
+                pass
+            woken.clear()
+            is_waiting = await self._trades.look(symbol)
+
     async def account(self) -> None:
         """Log what the venue has booked besides trades, and what it says of the account, every so often."""
         while True:
             await self._incomes()
+            # Before positions: what somebody else's trade has changed there is known by it.
+            await asyncio.gather(*(self._trades.look(symbol) for symbol in self._symbols))
             await self._positions()
             await asyncio.sleep(self._account_every_s)
 

@@ -119,6 +119,11 @@ PROFILE = VenueProfile(
     },
     weight_limit=2400,
     used_weight_header="x-mbx-used-weight-1m",
+    forced_ids={
+        "autoclose-": "liquidation",
+        "adl_autoclose": "adl",
+        "settlement_autoclose-": "settlement",
+    },
     income_kinds={
         "COMMISSION": "",
         "REALIZED_PNL": "",

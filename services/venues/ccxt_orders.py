@@ -90,6 +90,7 @@ def order_answer(order: Mapping[str, Any], ids: ClientIds, *, is_trigger: bool, 
         quantity=decimal_text(order.get("amount")),
         last_price="" if is_trigger else decimal_text(order.get("average")),
         at_ns=_ns(order.get("lastUpdateTimestamp") or order.get("timestamp")),
+        named=str(order.get("clientOrderId") or ""),
     )
 
 

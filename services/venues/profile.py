@@ -68,6 +68,8 @@ class VenueProfile:
     """Header in which an answer names the weight that the address has used in the window; "" where none does."""
     income_kinds: Mapping[str, str] = field(default_factory=dict)
     """Kinds of the venue's ledger by ours (``contracts.messages.Income``); "" for what comes with trades."""
+    forced_ids: Mapping[str, str] = field(default_factory=dict)
+    """How the client ids of orders begin by which the venue itself closes a position, and why it does."""
     income_page: int = 1000
     """Entries of the ledger that one answer holds at most."""
     income_since: str = ""

@@ -55,7 +55,10 @@ def summed(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("way", ["policy", "command"])
 def test_a_difference_is_settled_as_the_operator_says(play: Play, kind: str, remedy: str, way: str) -> None:
-    """G08: named with both values; adopted or flattened once, and then nothing differs; a halt leaves both."""
+    """G08: named with both values; adopted by the trade that made it, or flattened, once: then nothing differs.
+
+    A halt leaves both.
+    """
 
     async def work(session: LiveSession, trading: TradingAccount) -> None:
         await held(session)
@@ -79,7 +82,7 @@ def test_a_difference_is_settled_as_the_operator_says(play: Play, kind: str, rem
     policy = {kind: remedy} if way == "policy" else {}
     play(
         work, incidents=incidents, reconcile={"policy": policy},
-        unlike=OTHERS | ({"positions"} if remedy == "halt" else set()),
+        unlike=OTHERS | {"positions"} if remedy == "halt" else (),
     )  # fmt: skip
 
 
