@@ -32,6 +32,9 @@ def differences(log: Sequence[Any], ledger: Mapping[str, Any], key: str) -> dict
     fees: dict[str, Decimal] = defaultdict(Decimal)
     for trade in account["trades"]:
         fees[trade["fee_asset"]] += Decimal(trade["fee"])
+    for each in account["incomes"]:
+        if each["kind"] == "INSURANCE_CLEAR":  # a fee to us
+            fees[each["asset"]] -= Decimal(each["amount"])
     funding = [Decimal(each["amount"]) for each in account["incomes"] if each["kind"] == "FUNDING_FEE"]
     foreign = {currency: Decimal(fee) for currency, fee in settled.foreign_fees.items()}
     pairs = {
@@ -56,7 +59,7 @@ def _booked(log: Sequence[Any]) -> dict[str, Decimal]:
     for corrected in _of(log, "order.corrected"):
         booked[corrected.fill_id] += Decimal(corrected.quantity)
     for taken in _of(log, "account.reconciled"):
-        if taken.trade_id:
+        if taken.trade_id and taken.reason != "insurance":
             booked[taken.trade_id] += abs(Decimal(taken.quantity) - Decimal(taken.quantity_before))
     return dict(booked)
 

@@ -153,3 +153,35 @@ def test_a_market_that_is_being_settled_takes_no_entries(play: Play) -> None:
 
     # The session begins without minima here: the venue's come with its word on the market.
     play(work, incidents={"leg_halted", "rules_changed"})
+
+
+FORCED = {
+    "liquidation": ("liquidate", {"symbol": "BTCUSDT"}),
+    "adl": ("adl", {"symbol": "BTCUSDT", "quantity": "0.006", "price": "49500"}),
+    "settlement": ("settle", {"symbol": "BTCUSDT", "price": "49900"}),
+}
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+@pytest.mark.parametrize("forced", list(FORCED))
+def test_a_close_by_force_ends_with_the_venues_ledger(play: Play, forced: str, is_down: bool) -> None:
+    """G09: while the session runs and while nobody does; fill, fee and cause are booked once and the leg is halted."""
+    act, given = FORCED[forced]
+
+    async def work(session: LiveSession, trading: TradingAccount) -> None:
+        await held(session)
+        if is_down:
+            await session.kill()
+        await trading.client.post("market/BTCUSDT/settle" if act == "settle" else f"accounts/{KEY}/{act}", given)
+        if is_down:
+            session.execute("two")
+        booked = await session.until("account.reconciled", lambda event: event.reason == forced)
+        assert (booked.leg, booked.quantity_before) == ("long", "0.01")
+        assert booked.quantity == ("0.004" if forced == "adl" else "0")
+        halted = await session.until("ops.incident", lambda event: event.code == "leg_halted")
+        assert halted.details["kind"] == forced
+        if forced == "liquidation":
+            await session.until("account.reconciled", lambda event: event.reason == "insurance")
+        assert len([event for event in session.of("account.reconciled") if event.reason == forced]) == 1
+
+    play(work, incidents={"leg_halted"})
