@@ -57,10 +57,11 @@ cdef class Reconciler:
     cdef int64_t ticks_of(self, Market market, str price) except -1
     @cython.locals(state=State, ledger=Ledger, risk=Risk, leg=Leg, before=int64_t, order=str)
     cdef int move(self, Market market, int side, int64_t lots, int64_t ticks, bint maker, int128 fee, int64_t at_ns, list fields) except -1
+    @cython.locals(name=str)
     cpdef traded(self, object event)
     @cython.locals(market=Market, lots=int64_t)
     cdef str reason_against(self, object event)
-    @cython.locals(at=AtVenue, order=Order)
+    @cython.locals(at=AtVenue, order=Order, index=int)
     cdef bint is_ours(self, object event) except -1
     @cython.locals(market=Market, leg=Leg, side=int, other=int, closes=bint)
     cdef int key_of(self, object event) except -1

@@ -103,7 +103,7 @@ class Reconciler:
         self.trades = []
         """Trades that are not booked, oldest first: the message each came by."""
         self.taken = {}
-        """Ids of trades that have come."""
+        """Symbols and ids of trades that have come: a venue numbers them by symbol."""
         self.settings = {}
         """What the venue said first, or last, of mode and leverage."""
 
@@ -310,9 +310,10 @@ class Reconciler:
 
     def traded(self, event: Traded) -> None:
         """Keep it, once; one that closed a position by force is booked as soon as the ledger holds its lots."""
-        if event.trade.id in self.taken or self.is_ours(event):
+        name = f"{event.symbol} {event.trade.id}"
+        if name in self.taken or self.is_ours(event):
             return
-        self.taken[event.trade.id] = None
+        self.taken[name] = None
         if len(self.taken) > TRADES_KEPT_MAX:
             del self.taken[next(iter(self.taken))]
         why = self.reason_against(event)
@@ -347,7 +348,10 @@ class Reconciler:
 
     def is_ours(self, event: Traded) -> bool:
         """Whether it belongs to an order of the session, which is asked for where it does not have it yet."""
+        index = self.state.index.get(event.symbol, -1)
         for at in [*self.venue.open.values(), *self.venue.closed.values()]:
+            if at.order.symbol != index:
+                continue
             if event.trade.id in at.trades:
                 return True
             if event.venue_order_id and at.order.venue_order_id == event.venue_order_id:

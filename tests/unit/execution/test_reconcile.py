@@ -397,3 +397,20 @@ def test_a_market_that_is_delisted_takes_no_entries_and_the_others_go_on(driver:
     traded(core, "s1", "2", "98", forced="settlement")
     core.bars({other: flat})
     assert (core.position(), core.of(Reconciled)[0].reason) == ("0", "settlement")
+
+
+def test_trades_of_two_symbols_may_have_one_number(driver: Any) -> None:
+    """G09: a venue numbers trades by symbol; one of another symbol, or of an order of one, stands for none of this."""
+    other = "BBB/USDT:USDT"
+    flat = (100.0, 100.0, 100.0, 100.0)
+    core = driver(stage="live", symbols=(SYMBOL, other))
+    core.bars({SYMBOL: flat, other: flat})
+    core.open("2")
+    core.report(core.last(Requested).client_order_id, "filled", filled="2", trades=[trade("7", "2", "100")])
+    traded(core, "7", "1", "100", symbol=other)
+    traded(core, "8", "1", "100", symbol=other)
+    traded(core, "8", "2", "90", forced="liquidation")
+    core.bars({SYMBOL: flat, other: flat})
+    assert (core.position(), [event.trade_id for event in core.of(Reconciled)]) == ("0", ["8"])
+    traded(core, "7", "1", "100", symbol=other)  # shown twice
+    assert core.core.session.facts.reconciler.row()[4] == [f"{other} 7", f"{other} 8", f"{SYMBOL} 8"]
