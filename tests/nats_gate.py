@@ -36,6 +36,7 @@ class NatsGate:
         self._target = target
         self._held: Callable[[Frame], bool] | None = None
         self.reached = asyncio.Event()
+        self._released = asyncio.Event()
         self._asked: dict[str, Frame] = {}
         """By reply subject what the process has sent and nobody has answered."""
         self._writers: set[asyncio.StreamWriter] = set()
@@ -44,6 +45,11 @@ class NatsGate:
         """Hold the first message for which this holds."""
         self._held = is_it
         self.reached.clear()
+        self._released.clear()
+
+    def release(self) -> None:
+        """Let the message that is held go on its way, and all behind it."""
+        self._released.set()
 
     def cut(self) -> None:
         """Break every connection off."""
@@ -51,6 +57,7 @@ class NatsGate:
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
+        self._released.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the process."""
@@ -71,7 +78,7 @@ class NatsGate:
                     if self._held is not None and self._held(frame):
                         self._held = None
                         self.reached.set()
-                        return
+                        await self._released.wait()
                 sink.write(wire)
                 await sink.drain()
         except (OSError, asyncio.IncompleteReadError):
