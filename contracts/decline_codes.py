@@ -57,6 +57,10 @@ DECLINES: Final = {
         "The account is in another position mode than the configuration says.",
         "Set `account.position_mode`, or change the mode at the venue while nothing is open.",
     ),
+    "recv_window_differs": Code(
+        "The account's file lets the venue take an order for longer than the session counts on.",
+        "Set `execution.recv_window_ms` and the file's `recv_window_ms` to the same.",
+    ),
     "session_differs": Code(
         "The session is under way with another strategy, dataset, configuration or build.",
         "Run it with the same ones, or choose another name with `--session`.",

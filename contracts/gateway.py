@@ -132,7 +132,7 @@ class IncomeEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class AccountFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What the venue says of the account itself; "" or None where it does not."""
+    """What the venue, and the gateway's own file, say of the account itself; "" or None where they do not."""
 
     position_mode: str = ""
     can_trade: bool | None = None
@@ -140,6 +140,8 @@ class AccountFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     leverage: dict[str, str] = {}
     """By symbol."""
     margin_mode: dict[str, str] = {}
+    recv_window_ms: int = 0
+    """For how long the venue may take a request, as the gateway asks of it; 0 where it is not known."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

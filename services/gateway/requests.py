@@ -400,6 +400,7 @@ class RequestAnswerer:
             can_withdraw=permissions.get("canWithdraw"),
             leverage={symbol: str(row.get("longLeverage") or "") for symbol, row in leverages.items()},
             margin_mode={symbol: str(row.get("marginMode") or "") for symbol, row in leverages.items()},
+            recv_window_ms=self.account.recv_window_ms,
         )
         return self._listing(request, asked_ns, account=facts)
 

@@ -106,6 +106,7 @@ class CcxtAccount:
         self.now_ns = now_ns
         self._profile = profile
         config = private_config(venue, credentials, options)
+        self.recv_window_ms = recv_window_ms
         config["options"]["recvWindow"] = recv_window_ms
         self._exchange = getattr(import_module("ccxt.async_support"), venue)(config)
         self._exchange.number = str

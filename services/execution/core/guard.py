@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UnsetType
 
-from live_runner.contracts.config import Config
+from live_runner.contracts.config import Config, Execution
 from live_runner.contracts.core import QueryOrder
 from live_runner.contracts.gateway import Outcome
 from live_runner.contracts.messages import VenueOrder
@@ -169,6 +169,15 @@ def _account(known: Known, found: Found) -> Iterator[Finding]:
             "position_mode_differs",
             f"The account is in position mode {facts.position_mode}, the configuration says {wanted.position_mode}",
             "Set account.position_mode, or change the mode at the venue while nothing is open",
+        )
+    execution = known.config.execution
+    counted_on = Execution().recv_window_ms if isinstance(execution, UnsetType) else execution.recv_window_ms
+    if facts.recv_window_ms > counted_on:
+        # An order may still arrive after its absence seems proven: it would be sent a second time.
+        yield _blocking(
+            "recv_window_differs",
+            f"The venue may take an order for {facts.recv_window_ms} ms, the session counts on {counted_on} ms",
+            "Set execution.recv_window_ms to that of the account's file, or the other way round",
         )
     for symbol in known.config.market.symbols:
         leverage = facts.leverage.get(symbol, "")

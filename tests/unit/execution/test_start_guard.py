@@ -232,6 +232,14 @@ def test_mode_leverage_and_permission_are_compared_and_both_values_named() -> No
     assert (note.kind, note.blocks) == ("withdrawals_permitted", False)
 
 
+@pytest.mark.parametrize(("file_ms", "kinds_found"), [(2999, []), (3000, []), (3001, ["recv_window_differs"])])
+def test_the_venue_takes_no_order_for_longer_than_its_absence_is_judged_by(file_ms: int, kinds_found: Any) -> None:
+    """O12: one that arrives after it was proven absent would stand beside its second copy."""
+    account = done("account", account=replace(FACTS, recv_window_ms=file_ms))
+
+    assert kinds(Known(CONFIG), venue(account=account)) == kinds_found
+
+
 def test_a_symbol_without_rules_blocks_and_a_balance_that_differs_is_said() -> None:
     assert kinds(Known(CONFIG), venue(rules=done("rules"))) == ["unknown_symbol"]
     poor = done("balances", balances=[VenueBalance("USDT", "12.5")])
