@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fix_emulator import EmulatorClient, emulated
+from msgspec import UnsetType
 
+from live_runner.contracts.config import Config
 from live_runner.contracts.core import CancelOrder, QueryOrder, SendOrder
 from live_runner.contracts.gateway import GatewayRequest, Moment
 from live_runner.contracts.ids import client_order_id
@@ -56,6 +58,11 @@ class TradingAccount:
     def answerer(self) -> RequestAnswerer:
         """With a budget of which nothing is used."""
         return RequestAnswerer(self.account, Budget(2400, 60_000_000_000), time.monotonic_ns)
+
+    def counts_on(self, config: Config) -> None:
+        """Say of the account what a session judges absence by: the venue takes orders for longer, and none is late."""
+        assert not isinstance(config.execution, UnsetType)
+        self.account.recv_window_ms = config.execution.recv_window_ms
 
     async def seen(self, method: str, path: str) -> int:
         """How many requests of an endpoint have reached the venue."""

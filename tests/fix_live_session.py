@@ -315,6 +315,7 @@ async def announced_session(
     """A session that is announced and whose execution does not run yet, its gateway beside it unless there is one."""
     begin_ns = trading.account.now_ns() // MINUTE_NS * MINUTE_NS - MINUTE_NS
     config = configuration(risk, account, **execution)
+    trading.counts_on(config)
     session = LiveSession(bus, config, begin_ns, folder / "sessions" / NAME, policy, trading.client)
     following = asyncio.create_task(session.follow())
     try:

@@ -18,10 +18,12 @@ from nats_gate import NatsGate
 from live_runner.contracts import subjects
 from live_runner.services.runtime.nats.bus import Bus
 
-__all__ = ["ORDER", "KilledGateway"]
+__all__ = ["ORDER", "RECV_WINDOW_MS", "KilledGateway"]
 
 DEADLINE_S = 60.0
 ORDER = "/fapi/v1/order"
+RECV_WINDOW_MS = 1000
+"""Of the account's file and of its sessions: long enough for a busy machine, and absence is soon proven."""
 
 
 class KilledGateway:
@@ -40,6 +42,7 @@ class KilledGateway:
         folder.mkdir(parents=True)
         options = {name: value for name, value in trading.client.options.items() if name != "enableRateLimit"}
         account = {"venue": "binanceusdm", "environment": "emulator", "keys": {"file": "keys.json"}, "options": options}
+        account["recv_window_ms"] = RECV_WINDOW_MS
         (folder / "main.yaml").write_text(yaml.safe_dump(account), "utf-8")
         (folder / "keys.json").touch(mode=0o600)
         (folder / "keys.json").write_text(json.dumps({"key": KEY, "secret": SECRET}), "utf-8")

@@ -209,6 +209,7 @@ async def killed_session(
     config = configuration(timeframe=TIMEFRAME, **execution)
     session = KilledSession(bus, config, begin_ns, home / "sessions" / NAME, venue=trading.client)
     session.home, session.trading = home, trading
+    trading.counts_on(config)
     following = asyncio.create_task(session.follow())
     try:
         # More restarts than an account's budget of a minute has listings for.

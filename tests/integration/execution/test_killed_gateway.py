@@ -10,12 +10,12 @@ import pytest
 from fix_gateway import trading_venue
 from fix_live_session import LiveSession, announced_session
 from fix_nats import BusFactory
-from killed_gateway import ORDER, KilledGateway
+from killed_gateway import ORDER, RECV_WINDOW_MS, KilledGateway
 from killed_session import Point, asked, replies
 from nats_gate import nats_gate
 
 DEADLINE_S = 60.0
-FAST: dict[str, Any] = {"send_window_s": 0.5, "recv_window_ms": 200, "max_resend_age_s": 600.0}
+FAST: dict[str, Any] = {"send_window_s": 0.5, "recv_window_ms": RECV_WINDOW_MS, "max_resend_age_s": 600.0}
 LIMIT = {"action": "open", "quantity": "0.01", "style": "limit", "limit_price": "30000"}
 
 
