@@ -41,8 +41,8 @@ class KilledGateway:
         folder = self._home / "accounts"
         folder.mkdir(parents=True)
         options = {name: value for name, value in trading.client.options.items() if name != "enableRateLimit"}
-        account = {"venue": "binanceusdm", "environment": "emulator", "keys": {"file": "keys.json"}, "options": options}
-        account["recv_window_ms"] = RECV_WINDOW_MS
+        account: dict[str, Any] = {"venue": "binanceusdm", "environment": "emulator", "keys": {"file": "keys.json"}}
+        account |= {"options": options, "recv_window_ms": RECV_WINDOW_MS}
         (folder / "main.yaml").write_text(yaml.safe_dump(account), "utf-8")
         (folder / "keys.json").touch(mode=0o600)
         (folder / "keys.json").write_text(json.dumps({"key": KEY, "secret": SECRET}), "utf-8")
