@@ -1,4 +1,4 @@
-"""Trades of the account on the session's symbols, by one cursor a symbol: none that is nobody's goes unseen.
+"""Trades of the account on the session's symbols, by one cursor a symbol: those of orders that no session sent, too.
 
 What the orders of the session have filled is booked by their reports. A trade that is still not booked when the symbol
 is looked at again is handed to the core as ``account.traded``: it may have come after the end of its order, or be a

@@ -294,7 +294,7 @@ class RequestAnswerer:
         """An order that its id does not lead to, among the trades since it was sent; whether all were looked at.
 
         A venue may forget an id when its order has filled, and show the fill before the order. What a stop or target
-        has become has an id of the venue's making, so an order of nobody's may be it.
+        has become has an id of the venue's making, so an order that no session sent may be it.
         """
         since_ns = request.since_ns or effect.requested_ns
         if not since_ns:

@@ -42,7 +42,7 @@ def twice(core: Any, long: str, short: str = "", *, average: str = "", first_s: 
 def traded(
     core: Any, identity: str, quantity: str, price: str, side: str = "sell", fee: str = "", **fields: Any
 ) -> Any:
-    """A trade of the account that is no order's of ours."""
+    """A trade of the account that belongs to none of the session's orders."""
     at_ns = core.close_ns + SECOND
     given = {"symbol": SYMBOL, "leg": "long", "side": side, "venue_order_id": f"o-{identity}"} | fields
     message = Traded(**core.envelope("execution.shell", at_ns), trade=trade(identity, quantity, price, fee), **given)
